@@ -1,0 +1,129 @@
+//! What became of a lookup: its state in the ledger, its outcome, and where the answer came from.
+
+use std::fmt;
+
+/// Where a lookup stands. The ledger enforces the same four words with a `CHECK`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nothing is under way; it may be sent.
+    Pending,
+    /// An intent is durable and the request may have left.
+    Started,
+    /// It has an outcome that later runs may rely on.
+    Settled,
+    /// Its outcome is `unknown`: only an explicit verb moves it again.
+    Parked,
+}
+
+/// The class of what the register said, or of what we know instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// A report.
+    Hit,
+    /// A report together with a rejection code.
+    Partial,
+    /// The register says why there is no report, by a code.
+    Rejected,
+    /// The register knows no such subject.
+    NoHit,
+    /// The upstream refuses the input; with code `local`, we refused it before sending.
+    Invalid,
+    /// The account may not ask this question.
+    Denied,
+    /// Certain that it was not carried out; the attempts are spent.
+    Failed,
+    /// Sent, and the answer is lost: it may have been billed.
+    Unknown,
+    /// Not asked: its condition was not met, or the service does not take this kind of number.
+    Skipped,
+}
+
+impl Outcome {
+    /// Every outcome, in the order in which summaries list them.
+    pub const ALL: [Self; 9] = [
+        Self::Hit,
+        Self::Partial,
+        Self::Rejected,
+        Self::NoHit,
+        Self::Invalid,
+        Self::Denied,
+        Self::Failed,
+        Self::Unknown,
+        Self::Skipped,
+    ];
+
+    /// The word used in files, the ledger and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Partial => "partial",
+            Self::Rejected => "rejected",
+            Self::NoHit => "no_hit",
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The outcome of that word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
+    }
+
+    /// Whether a stored answer of this class may stand in for a new call. `unknown` and `failed` never may, and
+    /// `denied` is mended at the account, not by time.
+    pub const fn reusable(self) -> bool {
+        matches!(self, Self::Hit | Self::Partial | Self::Rejected | Self::NoHit | Self::Invalid)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a lookup's answer came from; nothing where nothing was sent or reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// An attempt of this run.
+    Bought,
+    /// An answer that the ledger held already, or that an earlier row of this run bought.
+    Reused,
+}
+
+impl Source {
+    /// The word used in files, the ledger and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bought => "bought",
+            Self::Reused => "reused",
+        }
+    }
+
+    /// The source of that word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Bought, Self::Reused].into_iter().find(|source| source.as_str() == word)
+    }
+}
+
+impl State {
+    /// The word used in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Started => "started",
+            Self::Settled => "settled",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// The state of that word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Started, Self::Settled, Self::Parked]
+            .into_iter()
+            .find(|state| state.as_str() == word)
+    }
+}

@@ -1,0 +1,68 @@
+//! One input row as it leaves the ledger, with what became of each of its lookups. Exports are computed from these alone.
+
+use super::money::Ore;
+use super::number::Subject;
+use super::outcome::{Outcome, Source};
+
+/// One input row, good or bad, with its lookups in the job's order (none for a bad row).
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// The physical line in the input; for inline numbers the position from 1.
+    pub line: u64,
+    /// The subject, or the bad row.
+    pub subject: Result<Subject, BadRow>,
+    /// Values of the copied input columns, in the order of the run's column list.
+    pub columns: Vec<String>,
+    /// One per lookup of the job, in order.
+    pub lookups: Vec<LookupRecord>,
+}
+
+/// A row that was refused before anything could be asked about it.
+#[derive(Clone)]
+pub struct BadRow {
+    /// The cell as it stood in the input. Personal data.
+    pub input: String,
+    /// Why, in words for a person, without the number.
+    pub reason: String,
+}
+
+impl std::fmt::Debug for BadRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BadRow").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+/// What became of one lookup.
+#[derive(Clone, Default)]
+pub struct LookupRecord {
+    /// The outcome, or nothing while it is pending.
+    pub outcome: Option<Outcome>,
+    /// The register's code, or `local`.
+    pub code: Option<String>,
+    /// The register's text, or our reason.
+    pub text: Option<String>,
+    /// Where the answer came from.
+    pub source: Option<Source>,
+    /// Data requests sent for this lookup.
+    pub attempts: u32,
+    /// What they cost.
+    pub cost: Ore,
+    /// When the answer was received, RFC 3339 in UTC; of a reused answer, when that one was.
+    pub fetched_at: Option<String>,
+    /// Our reference on the request that brought the answer.
+    pub transactionid: Option<String>,
+    /// The register's own reference for it.
+    pub log_id: Option<String>,
+    /// The answer's body: JSON text, without `requestUrl`. Personal data.
+    pub body: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for LookupRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LookupRecord")
+            .field("outcome", &self.outcome)
+            .field("code", &self.code)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}

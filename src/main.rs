@@ -1,0 +1,3 @@
+//! The program: a runtime, one call, an exit code.
+
+fn main() {}
