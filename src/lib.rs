@@ -1,4 +1,7 @@
 //! orgpull pulls Swedish company and person data in bulk from paid registers, and buys nothing twice.
 
+pub mod config;
 pub mod domain;
+pub mod problem;
+pub mod shape;
 pub mod time;

@@ -1,0 +1,336 @@
+//! What a provider is: addresses, login, services. Data, read from TOML files that are built into the binary.
+
+use super::provider;
+use jiff::civil::Date;
+use regex_lite::Regex;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Every known provider by name.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue {
+    /// Providers by name.
+    pub providers: BTreeMap<String, Provider>,
+}
+
+/// One upstream.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// Its name, before the dot of a service.
+    pub name: String,
+    /// How its answers are read.
+    pub dialect: Dialect,
+    /// How it logs in.
+    pub auth: Auth,
+    /// Addresses by environment.
+    pub environments: BTreeMap<String, Addresses>,
+    /// Its services.
+    pub services: Vec<Arc<Service>>,
+}
+
+/// A family of answers; how it is read is code in `upstream`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Creditsafe Sweden's six services.
+    Creditsafe,
+}
+
+/// How an upstream logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// Creditsafe CONNECT: JSON user name and password, an answer with a token and nothing else.
+    Connect,
+}
+
+/// Where an environment is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// Without a trailing slash.
+    pub base_url: String,
+    /// The full address of the login.
+    pub token_url: String,
+}
+
+/// One endpoint.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Its name, after the dot.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Path below the base address, with a leading slash.
+    pub path: String,
+    /// The free health address's path; nothing where there is none.
+    pub health: Option<String>,
+    /// The parameter that carries the number.
+    pub number_param: String,
+    /// Digits sent for each kind of number; a kind that is absent is not taken.
+    pub organisation: Option<Digits>,
+    /// For sole traders.
+    pub sole_trader: Option<Digits>,
+    /// For natural persons.
+    pub person: Option<Digits>,
+    /// The parameter that carries our reference.
+    pub reference_param: Option<String>,
+    /// The parameter that names the block; a service that has one is a letter-making service.
+    pub block_param: Option<String>,
+    /// Parameters a job may give.
+    pub params: Vec<Param>,
+}
+
+/// Ten or twelve digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Digits {
+    /// Without century or prefix.
+    Ten,
+    /// With it.
+    Twelve,
+}
+
+/// One parameter of a service.
+#[derive(Debug, Clone)]
+pub struct Param {
+    /// Its name on the wire.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Whether a lookup cannot do without it.
+    pub required: bool,
+    /// What its value must be.
+    pub kind: ParamKind,
+    /// Most characters.
+    pub max_length: Option<usize>,
+    /// The whole value must match.
+    pub pattern: Option<Pattern>,
+    /// Whether it tells one purchase from another.
+    pub identity: bool,
+}
+
+/// What a parameter's value must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParamKind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A date as yyMMdd, yyyyMMdd or yyyy-MM-dd, not in the future; sent as yyyy-MM-dd.
+    Date,
+    /// One of these.
+    Choice(Vec<String>),
+}
+
+/// A regular expression that a whole value must match, compiled once.
+#[derive(Clone)]
+pub struct Pattern {
+    text: String,
+    whole: Regex,
+}
+
+impl Pattern {
+    /// Compiles a pattern.
+    pub fn new(text: &str) -> Result<Self, regex_lite::Error> {
+        Ok(Self { text: text.to_owned(), whole: Regex::new(&format!("^(?:{text})$"))? })
+    }
+
+    /// Whether the whole of a value matches.
+    pub fn matches(&self, value: &str) -> bool {
+        self.whole.is_match(value)
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({})", self.text)
+    }
+}
+
+impl Catalogue {
+    /// The providers that are built into the binary.
+    pub fn built_in() -> Self {
+        let files = [provider::CREDITSAFE].into_iter();
+        let known = files.filter_map(|file| provider::parse(file.path.as_ref(), file.text).ok());
+        Self { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
+    }
+
+    /// The service of a reference such as `creditsafe.getdata`, with its provider.
+    pub fn service(&self, reference: &str) -> Option<(&Provider, &Arc<Service>)> {
+        let (provider, service) = reference.split_once('.')?;
+        let provider = self.providers.get(provider)?;
+        Some((provider, provider.service(service)?))
+    }
+
+    /// Every reference, `provider.service`.
+    pub fn references(&self) -> Vec<String> {
+        let services =
+            self.providers.values().flat_map(|provider| provider.services.iter().map(move |s| (provider, s)));
+        services.map(|(provider, service)| format!("{}.{}", provider.name, service.name)).collect()
+    }
+}
+
+impl Provider {
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<&Arc<Service>> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}
+
+impl Service {
+    /// The parameter of that name.
+    pub fn param(&self, name: &str) -> Option<&Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+}
+
+/// The value as it is sent, or why the catalogue does not allow it. An empty value of a parameter that is not required
+/// is empty again: the caller leaves such a parameter out. The reason never holds the value, which may be personal.
+pub fn check_value(param: &Param, value: &str, today: Date) -> Result<String, String> {
+    let name = &param.name;
+    let value = value.trim();
+    if value.is_empty() {
+        return if param.required {
+            Err(format!("`{name}` is required, and empty"))
+        } else {
+            Ok(String::new())
+        };
+    }
+    let length = value.chars().count();
+    if let Some(most) = param.max_length.filter(|most| length > *most) {
+        return Err(format!("`{name}` takes at most {most} characters, and this has {length}"));
+    }
+    // A date is told better by its own check than by the pattern that the register documents for it.
+    let pattern = param.pattern.as_ref().filter(|_| param.kind != ParamKind::Date);
+    if let Some(pattern) = pattern.filter(|pattern| !pattern.matches(value)) {
+        return Err(format!("`{name}` does not have the form {pattern}"));
+    }
+    match &param.kind {
+        ParamKind::Text => Ok(value.to_owned()),
+        ParamKind::Bool => match value.to_ascii_lowercase().as_str() {
+            word @ ("true" | "false") => Ok(word.to_owned()),
+            _ => Err(format!("`{name}` is true or false")),
+        },
+        ParamKind::Choice(words) if words.iter().any(|word| word == value) => Ok(value.to_owned()),
+        ParamKind::Choice(words) => Err(format!("`{name}` is one of {}", words.join(", "))),
+        ParamKind::Date => date(name, value, today),
+    }
+}
+
+/// A date in any of three forms, as yyyy-MM-dd.
+fn date(name: &str, value: &str, today: Date) -> Result<String, String> {
+    let form = || format!("`{name}` is a date written yyyy-MM-dd, yyyyMMdd or yyMMdd");
+    let parts: Vec<&str> = value.split('-').collect();
+    let digits: String = parts.concat();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let written = matches!(lengths.as_slice(), [6 | 8] | [4, 2, 2]);
+    if !written || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(form());
+    }
+    let number = |text: &str| text.parse::<i8>().map_err(|_| form());
+    let (years, rest) = digits.split_at(digits.len() - 4);
+    let (month, day) = (number(&rest[..2])?, number(&rest[2..])?);
+    let year: i16 = years.parse().map_err(|_| form())?;
+    let real =
+        |year: i16| Date::new(year, month, day).map_err(|_| format!("`{name}` is no day of the calendar"));
+    let found = match years.len() {
+        // Two digits of a year mean the last hundred years, since a date to come is never meant.
+        2 => real(2000 + year).ok().filter(|date| *date <= today).map_or_else(|| real(1900 + year), Ok)?,
+        _ => real(year)?,
+    };
+    if found > today {
+        return Err(format!("`{name}` is in the future"));
+    }
+    Ok(found.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date as day;
+    use proptest::prelude::*;
+
+    fn param(kind: ParamKind) -> Param {
+        Param {
+            name: "p".to_owned(),
+            description: String::new(),
+            required: false,
+            kind,
+            max_length: None,
+            pattern: None,
+            identity: true,
+        }
+    }
+
+    fn check(param: &Param, value: &str) -> Result<String, String> {
+        check_value(param, value, day(2026, 3, 1))
+    }
+
+    #[test]
+    fn dates_are_sent_in_one_form() {
+        let param = param(ParamKind::Date);
+        for (value, sent) in [
+            ("2026-03-01", "2026-03-01"),
+            ("20250102", "2025-01-02"),
+            ("250102", "2025-01-02"),
+            ("991231", "1999-12-31"),
+            ("260302", "1926-03-02"),
+            (" 2025-01-02 ", "2025-01-02"),
+            ("000229", "2000-02-29"),
+        ] {
+            assert_eq!(check(&param, value).as_deref(), Ok(sent), "{value}");
+        }
+        for value in [
+            "2026-03-02",
+            "2025-02-29",
+            "20251301",
+            "2025-1-2",
+            "25-01-02",
+            "2025/01/02",
+            "yyyymmdd",
+            "2025-01-0a",
+            "+50102",
+        ] {
+            assert!(check(&param, value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn kinds_lengths_and_patterns() {
+        let choice = param(ParamKind::Choice(vec!["en".to_owned(), "sv".to_owned()]));
+        assert_eq!(check(&choice, "sv").as_deref(), Ok("sv"));
+        assert_eq!(check(&choice, "no"), Err("`p` is one of en, sv".to_owned()));
+        assert_eq!(check(&param(ParamKind::Bool), "True").as_deref(), Ok("true"));
+        assert!(check(&param(ParamKind::Bool), "yes").is_err());
+        let short = Param { max_length: Some(3), ..param(ParamKind::Text) };
+        assert_eq!(check(&short, "åäö").as_deref(), Ok("åäö"));
+        assert_eq!(check(&short, "åäöå"), Err("`p` takes at most 3 characters, and this has 4".to_owned()));
+        let digits = Param { pattern: Some(Pattern::new("a|[0-9]{5}").unwrap()), ..param(ParamKind::Text) };
+        assert_eq!(check(&digits, "12345").as_deref(), Ok("12345"));
+        assert!(check(&digits, "123456").is_err() && check(&digits, "ab").is_err());
+        assert_eq!(check(&short, "").as_deref(), Ok(""));
+        assert!(check(&Param { required: true, ..short }, " ").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_reason_never_holds_the_value(value in "[b-oq-z0-9]{12,16}") {
+            for kind in [ParamKind::Date, ParamKind::Bool, ParamKind::Choice(Vec::new())] {
+                let reason = check(&param(kind), &value).unwrap_err();
+                prop_assert!(!reason.contains(&value));
+            }
+        }
+
+        #[test]
+        fn every_real_past_date_is_taken(days in 0i32..20_000) {
+            let date = day(2026, 3, 1).checked_sub(jiff::ToSpan::days(days)).unwrap();
+            let param = param(ParamKind::Date);
+            prop_assert_eq!(check(&param, &date.to_string()), Ok(date.to_string()));
+            prop_assert_eq!(check(&param, &date.strftime("%Y%m%d").to_string()), Ok(date.to_string()));
+        }
+    }
+}

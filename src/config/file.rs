@@ -1,0 +1,320 @@
+//! Reading `orgpull.toml`.
+
+use super::catalogue::{Addresses, Catalogue, Provider};
+use super::secret::Secret;
+use super::{Account, SIMULATOR, Settings, resolve};
+use crate::domain::money::Ore;
+use crate::domain::pace::Rate;
+use crate::problem::{Problem, Problems};
+use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads a configuration file, or tells everything that is wrong with it. `path` is absolute: what the file names
+/// relatively is found from its folder.
+pub fn parse(path: &Path, text: &str, catalogue: Catalogue) -> Result<Settings, Problems> {
+    let document = Document::parse(path, text)?;
+    let view = document.view(&CONFIGURATION);
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let mut reader = Reader { folder, catalogue: &catalogue, problems: document.check(&CONFIGURATION) };
+    let accounts = reader.accounts(&view);
+    document.verdict(reader.problems)?;
+    let database = resolve(folder, Path::new(view.text("database").unwrap_or_default()));
+    Ok(Settings { path: Some(path.to_owned()), database, accounts, catalogue, database_given: false })
+}
+
+struct Reader<'c> {
+    folder: &'c Path,
+    catalogue: &'c Catalogue,
+    problems: Vec<Problem>,
+}
+
+/// Where an account is: the label of its environment, and the addresses.
+struct Place {
+    environment: String,
+    addresses: Addresses,
+}
+
+impl Reader<'_> {
+    fn accounts(&mut self, view: &View<'_>) -> BTreeMap<String, Account> {
+        let mut accounts = BTreeMap::new();
+        for (name, view) in view.named_tables("providers") {
+            let Some(provider) = self.catalogue.providers.get(name.text) else {
+                let message = format!("there is no provider `{}` in the catalogue", name.text);
+                let known = self.catalogue.providers.keys().map(String::as_str);
+                self.problems.push(Problem::new(name.span, message).help(suggestion(name.text, known)));
+                continue;
+            };
+            self.calls(&view, provider);
+            if let Some(place) = self.place(&view, provider) {
+                let secrets = ["username", "password"].map(|key| self.secret(&view, key));
+                accounts.insert(name.text.to_owned(), Account::read(name.text, &view, place, secrets));
+            }
+        }
+        accounts
+    }
+
+    /// From the catalogue by `environment`, or from both addresses; exactly one of the two ways.
+    fn place(&mut self, view: &View<'_>, provider: &Provider) -> Option<Place> {
+        let known = || provider.environments.keys().map(String::as_str);
+        let address = |key| view.text(key).map(|text| text.trim_end_matches('/').to_owned());
+        let problem = match (view.item("environment"), address("base_url"), address("token_url")) {
+            (Some(given), None, None) => {
+                if let Some(addresses) = provider.environments.get(given.text) {
+                    return Some(Place { environment: given.text.to_owned(), addresses: addresses.clone() });
+                }
+                let message = format!("{} has no environment of this name", provider.name);
+                Problem::new(given.span, message).help(suggestion(given.text, known()))
+            }
+            (None, Some(base_url), Some(token_url)) => {
+                let environment = base_url.clone();
+                return Some(Place { environment, addresses: Addresses { base_url, token_url } });
+            }
+            (Some(given), ..) => {
+                let message = "`environment` and addresses exclude one another";
+                Problem::new(given.span, message)
+                    .help("keep `environment`, or both `base_url` and `token_url`")
+            }
+            (None, Some(_), None) => {
+                Problem::new(view.place("base_url"), "`base_url` needs `token_url` beside it")
+            }
+            (None, None, Some(_)) => {
+                Problem::new(view.place("token_url"), "`token_url` needs `base_url` beside it")
+            }
+            (None, None, None)
+                if ["environment", "base_url", "token_url"].iter().any(|key| view.has(key)) =>
+            {
+                return None;
+            }
+            (None, None, None) => {
+                let known: Vec<_> = known().map(|name| format!("\"{name}\"")).collect();
+                let help =
+                    format!("environment = {}; or give both `base_url` and `token_url`", known.join(" or "));
+                Problem::new(view.header(), "`environment` is missing in the account").help(help)
+            }
+        };
+        self.problems.push(problem);
+        None
+    }
+
+    /// What `letters`, `no_letters` and `prices` name must be there.
+    fn calls(&mut self, view: &View<'_>, provider: &Provider) {
+        let (letters, no_letters) = (view.list("letters"), view.list("no_letters"));
+        for call in &letters {
+            if self.call(call, provider).is_some_and(|has_blocks| !has_blocks) {
+                let problem = Problem::new(call.span.clone(), "this service never posts a letter");
+                self.problems.push(problem.help("remove it from `letters`"));
+            }
+        }
+        for call in &no_letters {
+            self.call(call, provider);
+            if letters.iter().any(|other| other.text == call.text) {
+                let message = format!("`{}` is in `letters` and in `no_letters`", call.text);
+                self.problems
+                    .push(Problem::new(call.span.clone(), message).help("it can be in one of them only"));
+            }
+        }
+        for (call, _) in view.entries("prices") {
+            self.call(&call, provider);
+        }
+    }
+
+    /// Whether the service of `service` or `service:block` has blocks; nothing where there is no such service.
+    fn call(&mut self, call: &Item<'_>, provider: &Provider) -> Option<bool> {
+        let (name, block) = match call.text.split_once(':') {
+            Some((name, block)) => (name, Some(block)),
+            None => (call.text, None),
+        };
+        let Some(service) = provider.service(name) else {
+            let message = format!("{} has no service `{name}`", provider.name);
+            let known = provider.services.iter().map(|service| service.name.as_str());
+            self.problems.push(Problem::new(call.span.clone(), message).help(suggestion(name, known)));
+            return None;
+        };
+        match block {
+            Some("") => {
+                let problem = Problem::new(call.span.clone(), "the block after `:` is missing");
+                self.problems.push(problem.help(format!("\"{name}\" alone means every block")));
+            }
+            Some(_) if service.block_param.is_none() => {
+                let problem = Problem::new(call.span.clone(), format!("`{name}` has no blocks"));
+                self.problems.push(problem.help(format!("write \"{name}\"")));
+                return None;
+            }
+            _ => {}
+        }
+        Some(service.block_param.is_some())
+    }
+
+    fn secret(&self, view: &View<'_>, key: &str) -> Secret {
+        let place = view.table(key);
+        if let Some(name) = place.owned("env") {
+            return Secret::Env(name);
+        }
+        if let Some(file) = place.text("file") {
+            return Secret::File(resolve(self.folder, Path::new(file)));
+        }
+        let mut words: Vec<String> = place.list("command").iter().map(|word| word.text.to_owned()).collect();
+        // A bare name is looked up in PATH; one with a slash is a path, and relative to the file as every path in it.
+        if let Some(program) = words.first_mut().filter(|program| program.contains('/')) {
+            *program = resolve(self.folder, Path::new(program.as_str())).display().to_string();
+        }
+        Secret::Command(words)
+    }
+}
+
+impl Account {
+    /// An account at the simulator, where the configuration has none of its own.
+    pub(super) fn simulated(name: &str) -> Self {
+        let addresses = Addresses { base_url: String::new(), token_url: String::new() };
+        let place = Place { environment: SIMULATOR.to_owned(), addresses };
+        Self::read(name, &View::absent(&ACCOUNT), place, [Secret::Simulated, Secret::Simulated])
+    }
+
+    fn read(name: &str, view: &View<'_>, place: Place, [username, password]: [Secret; 2]) -> Self {
+        let calls = |key| view.list(key).iter().map(|call| call.text.to_owned()).collect();
+        let prices = view.entries("prices").into_iter().filter_map(|(call, price)| {
+            Some((call.text.to_owned(), Ore::parse_sek(price.get_ref().as_str()?).ok()?))
+        });
+        Self {
+            name: name.to_owned(),
+            environment: place.environment,
+            base_url: place.addresses.base_url,
+            token_url: place.addresses.token_url,
+            username,
+            password,
+            rate: view.text("rate").and_then(|rate| Rate::parse(rate).ok()).unwrap_or(Rate::Unlimited),
+            burst: view.small("burst").unwrap_or(1),
+            concurrency: view.small("concurrency").unwrap_or(1),
+            timeout: view.duration("timeout"),
+            refresh_after: view.duration("refresh_after"),
+            logins: view.small("logins").unwrap_or(1),
+            cool_down: view.duration("cool_down"),
+            letters: calls("letters"),
+            no_letters: calls("no_letters"),
+            prices: prices.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn read(text: &str) -> Result<Settings, Problems> {
+        parse(Path::new("/etc/orgpull.toml"), text, Catalogue::built_in())
+    }
+
+    fn account(lines: &str) -> String {
+        format!(
+            "[providers.creditsafe]\nusername = {{ env = \"U\" }}\npassword = {{ env = \"P\" }}\n{lines}\n"
+        )
+    }
+
+    #[test]
+    fn a_short_account_has_every_default() {
+        let settings = read(&account("environment = \"sandbox\"")).unwrap();
+        assert_eq!(settings.database, Path::new("/etc/orgpull.db"));
+        let account = &settings.accounts["creditsafe"];
+        assert_eq!(account.base_url, "https://se-webservice-sandbox.apps.creditsafe.com");
+        assert_eq!(account.rate.to_string(), "60/min");
+        assert_eq!((account.burst, account.concurrency, account.logins), (1, 8, 10));
+        let spans = [account.timeout, account.refresh_after, account.cool_down].map(|span| span.as_secs());
+        assert_eq!(spans, [30, 3_300, 60]);
+    }
+
+    #[test]
+    fn everything_can_be_given() {
+        let text = r#"
+            database = "/var/ledger.db"
+            [providers.creditsafe]
+            base_url = "http://127.0.0.1:4711/"
+            token_url = "http://127.0.0.1:4711/v1/authenticate"
+            username = { file = "secrets/user" }
+            password = { command = ["./get", "x"] }
+            rate = "unlimited"
+            burst = 5
+            concurrency = 64
+            timeout = "500ms"
+            logins = 3
+            cool_down = "1s"
+            letters = ["getdata:Credit"]
+            no_letters = ["getdata"]
+            prices = { getdata = "3", "getdata:Credit" = "14.50" }
+        "#;
+        let account = &read(text).unwrap().accounts["creditsafe"];
+        assert_eq!(account.environment, "http://127.0.0.1:4711");
+        assert_eq!(account.base_url, "http://127.0.0.1:4711");
+        assert_eq!(account.username, Secret::File("/etc/secrets/user".into()));
+        assert_eq!(account.password, Secret::Command(vec!["/etc/get".into(), "x".into()]));
+        assert_eq!(
+            (account.rate, account.burst, account.timeout),
+            (Rate::Unlimited, 5, Duration::from_millis(500))
+        );
+        assert_eq!(account.price("getdata", Some("Credit")), Ore::new(1_450));
+    }
+
+    #[test]
+    fn problems_of_an_account() {
+        for (lines, said) in [
+            ("", "`environment` is missing"),
+            ("environment = \"sandbx\"", "did you mean `sandbox`?"),
+            ("base_url = \"https://a\"", "needs `token_url`"),
+            ("token_url = \"https://a\"", "needs `base_url`"),
+            ("environment = \"sandbox\"\nbase_url = \"https://a\"", "exclude one another"),
+            ("base_url = \"http://a\"\ntoken_url = \"https://a\"", "http:// is only for loopback"),
+            ("base_url = \"https://a?b=c\"\ntoken_url = \"https://a\"", "no `?` query"),
+            ("environment = \"sandbox\"\nprices = { getdat = \"1\" }", "did you mean `getdata`?"),
+            ("environment = \"sandbox\"\nprices = { getdata = 3.20 }", "put it in quotes"),
+            ("environment = \"sandbox\"\nprices = { getdata = \"3,20\" }", "two decimals"),
+            ("environment = \"sandbox\"\nprices = { \"spar:x\" = \"3.20\" }", "has no blocks"),
+            ("environment = \"sandbox\"\nprices = { \"getdata:\" = \"3.20\" }", "is missing"),
+            ("environment = \"sandbox\"\nletters = [\"spar\"]", "never posts a letter"),
+            (
+                "environment = \"sandbox\"\nletters = [\"getdata:A\"]\nno_letters = [\"getdata:A\"]",
+                "in one of them only",
+            ),
+            ("environment = \"sandbox\"\nconcurrency = 0", "from 1 to 1000"),
+            ("environment = \"sandbox\"\ntimeout = \"0\"", "longer than 0"),
+            ("environment = \"sandbox\"\nclient_id = { env = \"X\" }", "`client_id` is not yet built"),
+            (
+                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nmax_calls = 1",
+                "`[budget]` is not yet built",
+            ),
+            ("environment = \"sandbox\"\ndatabase = \"x\"", "belongs at the top of the file"),
+        ] {
+            let problems = read(&account(lines)).unwrap_err();
+            assert_eq!(problems.list.len(), 1, "{problems}");
+            assert!(problems.render().contains(said), "{said}: {problems}");
+        }
+    }
+
+    #[test]
+    fn a_broken_configuration_is_told_at_once_and_shows_no_secret() {
+        let text = "\u{feff}databse = \"x.db\"\r\n\
+            [providers.creditsafe]\r\n\
+            environment = \"sandbox\"\r\n\
+            base_url = \"https://me:hunter2@example.com\"\r\n\
+            username = { env = \"U\", file = \"u\" }\r\n\
+            password = \"hunter2\" # this comment is shown\r\n\
+            pasword = 'hunter2'\r\n\
+            rate = \"60\"\r\n\
+            burst = \"1\"\r\n\
+            scope = \"x\"\r\n\
+            [providers.creditsaf]\r\n\
+            environment = \"sandbox\"\r\n\
+            username = { value = \"hunter2\" }\r\n";
+        let problems = parse(Path::new("config/orgpull.toml"), text, Catalogue::built_in()).unwrap_err();
+        assert!(!problems.render().contains("hunter2"), "{problems}");
+        insta::assert_snapshot!("broken_configuration", problems.render());
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_without_the_secret() {
+        let problems =
+            read("[providers.creditsafe]\npassword = hunter2\nrate = = 1\n[providers\n").unwrap_err();
+        assert!(!problems.render().contains("hunter2"), "{problems}");
+        insta::assert_snapshot!("not_toml", problems.render());
+    }
+}

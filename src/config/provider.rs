@@ -1,0 +1,225 @@
+//! Reading a provider file of the catalogue.
+
+use super::catalogue::{Addresses, Auth, Dialect, Digits, Param, ParamKind, Pattern, Provider, Service};
+use crate::problem::{Problem, Problems};
+use crate::shape::{Document, PROVIDER, View};
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A provider file that is built into the binary.
+pub(super) struct BuiltIn {
+    /// Where it is in the repository.
+    pub(super) path: &'static str,
+    /// Its text.
+    pub(super) text: &'static str,
+}
+
+pub(super) const CREDITSAFE: BuiltIn = BuiltIn {
+    path: "config/providers/creditsafe.toml",
+    text: include_str!("../../config/providers/creditsafe.toml"),
+};
+
+/// Reads a provider file, or tells everything that is wrong with it.
+pub fn parse(path: &Path, text: &str) -> Result<Provider, Problems> {
+    let document = Document::parse(path, text)?;
+    let mut problems = document.check(&PROVIDER);
+    let provider = provider(&document.view(&PROVIDER), &mut problems);
+    document.verdict(problems)?;
+    Ok(provider)
+}
+
+fn provider(view: &View<'_>, problems: &mut Vec<Problem>) -> Provider {
+    let environments = view.named_tables("environments").into_iter().map(|(name, addresses)| {
+        let address = |key| addresses.text(key).unwrap_or_default().trim_end_matches('/').to_owned();
+        (name.text.to_owned(), Addresses { base_url: address("base_url"), token_url: address("token_url") })
+    });
+    let mut names = Names::default();
+    let services = view.tables("service").into_iter().map(|view| {
+        names.see(&view, "service", problems);
+        Arc::new(service(&view, problems))
+    });
+    Provider {
+        name: view.owned("name").unwrap_or_default(),
+        dialect: Dialect::Creditsafe,
+        auth: Auth::Connect,
+        services: services.collect(),
+        environments: environments.collect(),
+    }
+}
+
+fn service(view: &View<'_>, problems: &mut Vec<Problem>) -> Service {
+    for key in ["path", "health"] {
+        if view.item(key).is_some_and(|path| !path.text.starts_with('/')) {
+            problems.push(Problem::new(view.place(key), "a path below the base address begins with `/`"));
+        }
+    }
+    let kinds = ["organisation", "sole_trader", "person"];
+    let [organisation, sole_trader, person] = kinds.map(|key| digits(view, key, problems));
+    if !kinds.iter().any(|key| view.has(key)) {
+        let message =
+            "this service takes no kind of number: one of `organisation`, `sole_trader`, `person` is missing";
+        problems.push(Problem::new(view.header(), message));
+    }
+    let mut names = Names::default();
+    let params: Vec<Param> = view
+        .tables("param")
+        .iter()
+        .map(|view| {
+            names.see(view, "parameter", problems);
+            param(view, problems)
+        })
+        .collect();
+    let block_param = view.owned("block_param");
+    if block_param
+        .as_ref()
+        .is_some_and(|block| !params.iter().any(|param| param.name == *block && param.required))
+    {
+        let message = "the block's parameter must be among the parameters, and required";
+        problems.push(Problem::new(view.place("block_param"), message));
+    }
+    Service {
+        name: view.owned("name").unwrap_or_default(),
+        title: view.owned("title").unwrap_or_default(),
+        path: view.owned("path").unwrap_or_default(),
+        health: view.owned("health"),
+        number_param: view.owned("number_param").unwrap_or_default(),
+        organisation,
+        sole_trader,
+        person,
+        reference_param: view.owned("reference_param"),
+        block_param,
+        params,
+    }
+}
+
+fn digits(view: &View<'_>, key: &str, problems: &mut Vec<Problem>) -> Option<Digits> {
+    match view.integer(key)? {
+        10 => Some(Digits::Ten),
+        12 => Some(Digits::Twelve),
+        _ => {
+            problems.push(Problem::new(view.place(key), "a number is sent with 10 or 12 digits"));
+            None
+        }
+    }
+}
+
+fn param(view: &View<'_>, problems: &mut Vec<Problem>) -> Param {
+    let kind = match view.text("kind") {
+        Some("bool") => ParamKind::Bool,
+        Some("date") => ParamKind::Date,
+        Some("choice") => {
+            ParamKind::Choice(view.list("choices").iter().map(|word| word.text.to_owned()).collect())
+        }
+        _ => ParamKind::Text,
+    };
+    if matches!(kind, ParamKind::Choice(_)) != view.has("choices") {
+        problems.push(Problem::new(view.header(), "`choices` and kind = \"choice\" go together"));
+    }
+    Param {
+        name: view.owned("name").unwrap_or_default(),
+        description: view.owned("description").unwrap_or_default(),
+        required: view.flag("required"),
+        kind,
+        max_length: view.integer("max_length").and_then(|length| usize::try_from(length).ok()),
+        pattern: view.text("pattern").and_then(|pattern| Pattern::new(pattern).ok()),
+        identity: view.flag("identity"),
+    }
+}
+
+/// Names that may stand once.
+#[derive(Default)]
+struct Names(HashSet<String>);
+
+impl Names {
+    fn see(&mut self, view: &View<'_>, what: &str, problems: &mut Vec<Problem>) {
+        let Some(name) = view.item("name") else { return };
+        if !self.0.insert(name.text.to_owned()) {
+            let span: Range<usize> = name.span;
+            problems.push(Problem::new(span, format!("the {what} `{}` stands twice", name.text)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::catalogue::Catalogue;
+    use super::*;
+
+    #[test]
+    fn the_built_in_catalogue_is_free_of_problems() {
+        if let Err(problems) = parse(Path::new(CREDITSAFE.path), CREDITSAFE.text) {
+            panic!("{problems}");
+        }
+    }
+
+    #[test]
+    fn all_six_services_are_there() {
+        let catalogue = Catalogue::built_in();
+        let mut names = catalogue.references();
+        names.sort();
+        assert_eq!(
+            names,
+            [
+                "creditsafe.datecheck-company",
+                "creditsafe.datecheck-consumer",
+                "creditsafe.getdata",
+                "creditsafe.getdataunits",
+                "creditsafe.getsignatory",
+                "creditsafe.spar"
+            ]
+        );
+        let letters = |name: &str| catalogue.service(name).unwrap().1.block_param.is_some();
+        assert!(names.iter().all(|name| letters(name) == (name == "creditsafe.getdata")));
+    }
+
+    /// The answer's language is no part of a purchase, and the runner's own parameters are not a job's to give.
+    #[test]
+    fn every_service_has_what_all_share() {
+        for service in &Catalogue::built_in().providers["creditsafe"].services {
+            assert!(!service.param("language").unwrap().identity, "{}", service.name);
+            assert_eq!(service.number_param, "searchnumber");
+            assert_eq!(service.reference_param.as_deref(), Some("transactionid"));
+            assert!(service.param("searchnumber").is_none() && service.param("transactionid").is_none());
+            assert!(service.health.as_deref().is_some_and(|path| path.ends_with("/health")));
+            assert!(service.title.ends_with('.'));
+            assert!(service.params.iter().all(|param| param.description.ends_with('.')));
+        }
+    }
+
+    #[test]
+    fn a_broken_provider_file_is_told_at_once() {
+        let text = r#"
+name = "other"
+title = "Other"
+dialect = "creditsaf"
+auth = "oauth2"
+[environments.production]
+base_url = "http://example.com"
+token_url = "https://example.com/login"
+[[service]]
+name = "a"
+title = "A."
+path = "a"
+number_param = "n"
+person = 11
+block_param = "block"
+[[service.param]]
+name = "p"
+description = "P."
+kind = "choice"
+pattern = "("
+[[service.param]]
+name = "p"
+description = "P."
+[[service]]
+name = "a"
+title = "A."
+path = "/a"
+number_param = "n"
+"#;
+        let problems = parse(Path::new("other.toml"), text).unwrap_err();
+        insta::assert_snapshot!("broken_provider", problems.render());
+    }
+}

@@ -1,0 +1,230 @@
+//! Secrets as the configuration names them, and the moment they are read.
+//!
+//! A secret is read when an account first logs in, never while files are checked: `check`, `plan` and `--simulate` ask
+//! for none. No error holds what was read, nor what a program wrote, since that may be the secret itself.
+
+use secrecy::SecretString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use std::{fmt, io};
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+/// The longest that a secret's program may take: long enough for a person to touch a key, short enough for cron.
+const COMMAND_TIME: Duration = Duration::from_secs(30);
+/// More bytes than any password or token has; a larger file was named by mistake.
+const LARGEST: u64 = 64 * 1024;
+
+/// Where a secret is; never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// An environment variable.
+    Env(String),
+    /// A file; a trailing line break is not part of the secret.
+    File(PathBuf),
+    /// A program and its arguments; its standard output without the trailing line break.
+    Command(Vec<String>),
+    /// The simulator's: not a secret at all.
+    Simulated,
+}
+
+/// Why a secret could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// No such variable.
+    #[error("the environment variable {0} is not set: set it, or name another place in the configuration")]
+    NoVariable(String),
+    /// The file is not there, or not ours to read.
+    #[error("the secret file {} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The program did not start.
+    #[error("the secret's program {program} cannot be started: {source}")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The program said that it failed.
+    #[error("the secret's program {program} ended with {status}: run it by hand to see why")]
+    ProgramFailed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: String,
+    },
+    /// The program did not end.
+    #[error("the secret's program {0} took longer than 30 seconds; it must not wait for a person")]
+    ProgramSlow(String),
+    /// There is nothing in it.
+    #[error("{0} holds nothing")]
+    Empty(Secret),
+    /// It is no single line of text.
+    #[error("{0} does not hold a secret on a single line of UTF-8 text")]
+    NotALine(Secret),
+}
+
+impl Secret {
+    /// Reads the secret, from a program within 30 seconds.
+    pub async fn read(&self) -> Result<SecretString, SecretError> {
+        let bytes = match self {
+            Self::Simulated => b"simulator".to_vec(),
+            Self::Env(name) => variable(name)?,
+            Self::File(path) => {
+                let unreadable = |source| SecretError::Unreadable { path: path.clone(), source };
+                let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+                let mut bytes = Vec::new();
+                file.take(LARGEST + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
+                bytes
+            }
+            Self::Command(words) => output(words).await?,
+        };
+        self.line(bytes)
+    }
+
+    /// What an operator should know about the place of a secret: a file that every user of the machine may read.
+    pub fn warning(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        open_to_others(path).then(|| {
+            let path = path.display();
+            format!("the secret file {path} can be read by every user of this machine: chmod 600 {path}")
+        })
+    }
+
+    fn line(&self, bytes: Vec<u8>) -> Result<SecretString, SecretError> {
+        let text = String::from_utf8(bytes).map_err(|_| SecretError::NotALine(self.clone()))?;
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.trim().is_empty() {
+            return Err(SecretError::Empty(self.clone()));
+        }
+        if line.contains(['\n', '\r', '\0']) || line.len() as u64 > LARGEST {
+            return Err(SecretError::NotALine(self.clone()));
+        }
+        Ok(SecretString::from(line))
+    }
+}
+
+/// The place, for messages.
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "the environment variable {name}"),
+            Self::File(path) => write!(f, "the secret file {}", path.display()),
+            Self::Command(words) => {
+                write!(f, "the output of {}", words.first().map_or("a program", String::as_str))
+            }
+            Self::Simulated => f.write_str("the simulator's secret"),
+        }
+    }
+}
+
+fn variable(name: &str) -> Result<Vec<u8>, SecretError> {
+    // `var_os` panics nowhere and fails on no encoding; whether it is text is judged with the others.
+    let value = std::env::var_os(name).ok_or_else(|| SecretError::NoVariable(name.to_owned()))?;
+    Ok(value.into_encoded_bytes())
+}
+
+async fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(SecretError::Empty(Secret::Command(Vec::new())));
+    };
+    let not_started = |source| SecretError::NotStarted { program: program.clone(), source };
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let mut child = command.spawn().map_err(not_started)?;
+    let mut bytes = Vec::new();
+    let work = async {
+        if let Some(stdout) = child.stdout.take() {
+            stdout.take(LARGEST + 1).read_to_end(&mut bytes).await?;
+        }
+        child.wait().await
+    };
+    let finished = tokio::time::timeout(COMMAND_TIME, work).await;
+    let status = finished.map_err(|_| SecretError::ProgramSlow(program.clone()))?.map_err(not_started)?;
+    if !status.success() {
+        return Err(SecretError::ProgramFailed { program: program.clone(), status: status.to_string() });
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_path: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+    use std::fs;
+
+    async fn read(secret: Secret) -> Result<String, String> {
+        secret.read().await.map(|secret| secret.expose_secret().to_owned()).map_err(|error| error.to_string())
+    }
+
+    fn shell(script: &str) -> Secret {
+        Secret::Command(["sh", "-c", script].map(str::to_owned).to_vec())
+    }
+
+    #[tokio::test]
+    async fn reads_each_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "hunter2\r\n").unwrap();
+        assert_eq!(read(Secret::File(path)).await.as_deref(), Ok("hunter2"));
+        assert_eq!(read(shell("printf 'hunter2\\n'")).await.as_deref(), Ok("hunter2"));
+        assert!(read(Secret::Env("PATH".to_owned())).await.is_ok());
+        assert!(read(Secret::Simulated).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn tells_what_is_wrong_without_the_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let two_lines = folder.path().join("two");
+        fs::write(&two_lines, "me\nhunter2\n").unwrap();
+        let empty = folder.path().join("empty");
+        fs::write(&empty, "\n").unwrap();
+        for (secret, said) in [
+            (Secret::Env("ORGPULL_TEST_NO_SUCH_VARIABLE".to_owned()), "is not set"),
+            (Secret::File(folder.path().join("none")), "cannot be read"),
+            (Secret::File(folder.path().to_owned()), "cannot be read"),
+            (Secret::File(two_lines), "single line"),
+            (Secret::File(empty), "holds nothing"),
+            (shell("echo hunter2; exit 3"), "exit status: 3"),
+            (shell("printf '\\377'"), "single line"),
+            (Secret::Command(vec!["/nowhere/program".to_owned()]), "cannot be started"),
+        ] {
+            let error = read(secret).await.unwrap_err();
+            assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_open_to_others_is_a_warning() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let secret = Secret::File(file.path().to_owned());
+        assert_eq!(secret.warning(), None);
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(secret.warning().unwrap().contains("chmod 600"));
+    }
+}

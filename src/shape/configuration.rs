@@ -1,0 +1,89 @@
+//! The configuration file.
+
+use super::{Key, Kind, Literal, Table, Text};
+
+/// `service` or `service:block`, as letters and prices name them.
+const CALLS: Kind = Kind::List { item: &Kind::Text(Text::Filled), filled: false };
+
+/// `orgpull.toml`.
+pub static CONFIGURATION: Table = Table {
+    name: "the configuration",
+    about: "The configuration of orgpull: where the ledger is, and the accounts at providers.",
+    keys: &[
+        Key::text("database", Text::Filled, "The ledger's file, relative to this one.")
+            .or(Literal::Text("orgpull.db")),
+        Key::new(
+            "providers",
+            Kind::Map(&Kind::Table(&ACCOUNT)),
+            "Accounts, each under the name of its provider.",
+        ),
+    ],
+};
+
+/// `[providers.NAME]`.
+pub static ACCOUNT: Table = Table {
+    name: "the account",
+    about: "An account at a provider of the catalogue.",
+    keys: &[
+        Key::text(
+            "environment",
+            Text::Filled,
+            "production or sandbox: addresses from the catalogue. Or give both addresses.",
+        ),
+        Key::text("base_url", Text::Address, "The address of the services, where environment is not given."),
+        Key::text(
+            "token_url",
+            Text::Address,
+            "The full address of the login, where environment is not given.",
+        ),
+        Key::new("username", Kind::Secret, "Where the user name (at Creditsafe: the User Key) is.")
+            .required(),
+        Key::new("password", Kind::Secret, "Where the password is.").required(),
+        Key::not_yet("client_id", "The client of an OAuth2 account."),
+        Key::not_yet("client_secret", "The client's secret of an OAuth2 account."),
+        Key::not_yet("scope", "The scope of an OAuth2 account."),
+        Key::not_yet("requestor_id", "The requestor of the partner API."),
+        Key::not_yet("budget", "A cap on calls and cost of the account."),
+        Key::text(
+            "rate",
+            Text::Rate,
+            "The pace over all services of the account: N/s, N/min, N/h, N/day or unlimited.",
+        )
+        .or(Literal::Text("60/min")),
+        Key::new(
+            "burst",
+            Kind::Integer { min: 1, max: 1_000 },
+            "Calls that may follow one another without the pace's distance.",
+        )
+        .or(Literal::Integer(1)),
+        Key::new("concurrency", Kind::Integer { min: 1, max: 1_000 }, "Calls in flight at once.")
+            .or(Literal::Integer(8)),
+        Key::text(
+            "timeout",
+            Text::PositiveSpan,
+            "The longest time from sending to the last byte of the answer.",
+        )
+        .or(Literal::Text("30s")),
+        Key::text(
+            "refresh_after",
+            Text::PositiveSpan,
+            "The age at which a token is renewed, where the upstream does not tell how long it lives.",
+        )
+        .or(Literal::Text("55m")),
+        Key::new(
+            "logins",
+            Kind::Integer { min: 1, max: 1_000 },
+            "Logins in five minutes, over restarts and processes; at the cap, wait.",
+        )
+        .or(Literal::Integer(10)),
+        Key::text("cool_down", Text::PositiveSpan, "The wait after 429 without Retry-After.")
+            .or(Literal::Text("60s")),
+        Key::new("letters", CALLS, "What posts a letter of disclosure: service or service:block."),
+        Key::new("no_letters", CALLS, "What never does: service or service:block."),
+        Key::new(
+            "prices",
+            Kind::Map(&Kind::Text(Text::Money)),
+            "The price of a call in SEK, by service or service:block.",
+        ),
+    ],
+};

@@ -1,0 +1,228 @@
+//! The job file.
+
+use super::{Key, Kind, Literal, Table, Text};
+
+/// Every outcome, as `only` lists them.
+const OUTCOMES: Kind = Kind::Word {
+    built: &["hit", "partial", "rejected", "no_hit", "invalid", "denied", "failed", "unknown", "skipped"],
+    not_yet: &[],
+};
+
+/// A job file.
+pub static JOB: Table = Table {
+    name: "the job file",
+    about: "A job of orgpull: which numbers to look up, where, and what to write.",
+    keys: &[
+        Key::text(
+            "name",
+            Text::JobName,
+            "The job's name: letters, digits, - and _. Runs and outputs are found by it.",
+        )
+        .required(),
+        Key::text("description", Text::Free, "What the job is for, for people."),
+        Key::text(
+            "purpose",
+            Text::Filled,
+            "Why the data is asked for. Required where kind is person or any; kept with every attempt.",
+        ),
+        Key::text("cost_centre", Text::Filled, "Who bears the cost; kept with the run."),
+        Key::not_yet("retention", "How long answers are kept."),
+        Key::new("input", Kind::Table(&INPUT), "Which numbers to look up.").required(),
+        Key::new("lookup", Kind::Tables(&LOOKUP), "What to ask about each number, in order.").required(),
+        Key::new("run", Kind::Table(&RUN), "How the job is carried out."),
+        Key::not_yet("budget", "A cap on calls and cost over the whole run."),
+        Key::not_yet("schedule", "When the job is run by the daemon."),
+        Key::new("output", Kind::Tables(&OUTPUT), "Files to write when the run is finished.").required(),
+    ],
+};
+
+static INPUT: Table = Table {
+    name: "[input]",
+    about: "Which numbers to look up.",
+    keys: &[
+        Key::text(
+            "path",
+            Text::Filled,
+            "A file with a number a row: csv, tsv, txt or jsonl; relative to this file. \"-\" is standard input. One of path and numbers.",
+        ),
+        Key::new(
+            "numbers",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: true },
+            "The numbers themselves. One of path and numbers.",
+        ),
+        Key::text(
+            "column",
+            Text::Filled,
+            "The csv or tsv header, or the jsonl key, of the column with the number.",
+        ),
+        Key::word(
+            "kind",
+            &["organisation", "person", "any"],
+            "Which numbers are taken; others are bad rows. Under any, what is shaped like a personnummer is a person.",
+        ),
+        Key::word(
+            "sole_traders",
+            &["accept", "reject"],
+            "Under kind organisation: whether ten digits shaped like a personnummer are taken as a sole trader.",
+        ),
+        Key::word(
+            "century",
+            &["refuse", "assume-under-100"],
+            "What becomes of a personnummer of ten digits without - or +, whose century cannot be known.",
+        ),
+        Key::new(
+            "carry",
+            Kind::Either(&[
+                Kind::List { item: &Kind::Text(Text::Filled), filled: false },
+                Kind::Word { built: &["*"], not_yet: &[] },
+            ]),
+            "Input columns that are copied to the output; \"*\" is all of them.",
+        ),
+        Key::new(
+            "min_rows",
+            Kind::Integer { min: 0, max: 1_000_000_000 },
+            "With fewer good rows nothing is sent (exit 3).",
+        )
+        .or(Literal::Integer(1)),
+        Key::new(
+            "max_bad",
+            Kind::Either(&[Kind::Text(Text::PercentOrCount), Kind::Integer { min: 0, max: 1_000_000_000 }]),
+            "With more bad rows nothing is sent (exit 3): a share of all rows, or a count.",
+        )
+        .or(Literal::Text("50%")),
+    ],
+};
+
+static LOOKUP: Table = Table {
+    name: "[[lookup]]",
+    about: "One question about each number.",
+    keys: &[
+        Key::text("id", Text::Id, "The lookup's name within the job; columns of the outputs carry it.")
+            .required(),
+        Key::text(
+            "service",
+            Text::Filled,
+            "The service asked, as provider.service: such as creditsafe.getdata.",
+        )
+        .required(),
+        Key::new(
+            "params",
+            Kind::Map(&Kind::Either(&[
+                Kind::Text(Text::Template),
+                Kind::Bool,
+                Kind::Integer { min: 0, max: 999_999_999_999_999 },
+                Kind::Date,
+            ])),
+            "Parameters of the service. {column} is that column of the input row; {today} and {today-30d} are days.",
+        ),
+        Key::not_yet("when", "A condition on an earlier lookup's answer."),
+        Key::new(
+            "letters",
+            Kind::Bool,
+            "Must be true before a lookup may be sent that posts letters of disclosure.",
+        )
+        .or(Literal::Bool(false)),
+        Key::word(
+            "on_unknown",
+            &["park", "retry"],
+            "What becomes of a request whose answer was lost: park waits for `orgpull retry --unknown`; retry asks again and may pay twice. A lookup that may post a letter is always parked.",
+        ),
+        Key::text(
+            "reuse",
+            Text::Span,
+            "An answer in the ledger that is fresher than this is used instead of bought. \"0\" is never.",
+        )
+        .or(Literal::Text("20h")),
+    ],
+};
+
+static RUN: Table = Table {
+    name: "[run]",
+    about: "How the job is carried out.",
+    keys: &[
+        Key::text("rate", Text::Rate, "Lowers the account's pace: N/s, N/min, N/h or N/day. It never raises it.")
+            .or(Literal::Text("unlimited")),
+        Key::new(
+            "concurrency",
+            Kind::Integer { min: 1, max: 1_000 },
+            "Lowers the number of calls that the account has in flight at once.",
+        ),
+        Key::new(
+            "attempts",
+            Kind::Integer { min: 1, max: 20 },
+            "Attempts that a lookup may spend where it is certain that the earlier ones were not carried out.",
+        )
+        .or(Literal::Integer(5)),
+        Key::text("outage_wait", Text::Span, "How long an outage of the upstream is waited for before the run stops (exit 10).")
+            .or(Literal::Text("6h")),
+        Key::word(
+            "unfinished",
+            &["resume", "restart"],
+            "What `orgpull run` does with an unfinished run of this job: continue it, or close it and start another.",
+        ),
+    ],
+};
+
+static OUTPUT: Table = Table {
+    name: "[[output]]",
+    about: "A file to write when the run is finished.",
+    keys: &[
+        Key::text(
+            "path",
+            Text::OutputPath,
+            "The file, relative to this one. {job} {run} {date} {time} are those of the run's start.",
+        )
+        .required(),
+        Key::new(
+            "format",
+            Kind::Word { built: &["csv", "json", "jsonl"], not_yet: &["parquet"] },
+            "The format; from the path's ending where absent.",
+        ),
+        Key::word("shape", &["long", "wide"], "long: a row a lookup. wide: a row an input line."),
+        Key::new(
+            "only",
+            Kind::List { item: &OUTCOMES, filled: true },
+            "Outcomes that are written; all where absent.",
+        ),
+        Key::new("excel", Kind::Bool, "csv for Excel: byte-order mark, semicolons, decimal comma.")
+            .or(Literal::Bool(false)),
+        Key::word(
+            "subject",
+            &["full", "masked", "digest"],
+            "How numbers are written. masked and digest also mask the numbers inside answers.",
+        ),
+        Key::new(
+            "columns",
+            Kind::Tables(&COLUMN),
+            "Columns taken from the answers; every leaf found where absent.",
+        ),
+        Key::not_yet("changes", "Only what changed since the run before."),
+    ],
+};
+
+static COLUMN: Table = Table {
+    name: "a column",
+    about: "A column taken from the answers.",
+    keys: &[
+        Key::text("name", Text::Filled, "The column's header.").required(),
+        Key::text("pointer", Text::Pointer, "Where the value is in the answer: a JSON pointer (RFC 6901).")
+            .required(),
+        Key::text(
+            "lookup",
+            Text::Id,
+            "The id of the lookup; needed in wide outputs of a job with more than one.",
+        ),
+    ],
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::Outcome;
+
+    #[test]
+    fn only_lists_every_outcome() {
+        let Kind::Word { built, .. } = OUTCOMES else { panic!("words") };
+        assert_eq!(built, Outcome::ALL.map(Outcome::as_str));
+    }
+}
