@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod job;
 pub mod problem;
 pub mod shape;
 pub mod time;

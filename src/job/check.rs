@@ -1,0 +1,263 @@
+//! `orgpull check`: files that people write, told apart by what is in them, each with every problem.
+
+use super::file;
+use crate::config::catalogue::Catalogue;
+use crate::config::{self, ConfigError, ConfigFlags, Settings, provider};
+use crate::problem::{FileError, Problem, Problems, read_text};
+use crate::shape::{CONFIGURATION, Document, JOB, PROVIDER, Table};
+use std::path::{Path, PathBuf};
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A job.
+    Job,
+    /// `orgpull.toml`.
+    Configuration,
+    /// A provider of the catalogue.
+    Provider,
+}
+
+/// A file without problems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// As the user named it, or found in the folder that the user named.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What a check found, in the order of the files.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Files without problems.
+    pub good: Vec<Checked>,
+    /// Files with problems, and those that cannot be read.
+    pub bad: Vec<FileError>,
+    /// What keeps jobs from being checked: the configuration in use has problems of its own, or cannot be read.
+    pub configuration: Option<ConfigError>,
+}
+
+impl FileKind {
+    /// For people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Configuration => "configuration",
+            Self::Provider => "provider",
+        }
+    }
+
+    const fn shape(self) -> &'static Table {
+        match self {
+            Self::Job => &JOB,
+            Self::Configuration => &CONFIGURATION,
+            Self::Provider => &PROVIDER,
+        }
+    }
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    pub fn is_good(&self) -> bool {
+        self.bad.is_empty() && self.configuration.is_none()
+    }
+}
+
+/// Checks files, and the `*.toml` of folders. Jobs are checked against the configuration that these flags lead to.
+pub fn check_paths(paths: &[PathBuf], flags: &ConfigFlags) -> Report {
+    let mut report = Report::default();
+    let mut settings = None;
+    for path in paths {
+        match files(path) {
+            Ok(files) => files.into_iter().for_each(|file| report.check(file, flags, &mut settings)),
+            Err(error) => report.bad.push(error),
+        }
+    }
+    report.forget_what_is_told_twice();
+    report
+}
+
+impl Report {
+    /// Checks one file. The settings are loaded for the first job, since other files are judged without them.
+    fn check(&mut self, path: PathBuf, flags: &ConfigFlags, settings: &mut Option<Settings>) {
+        let text = match read_text(&path) {
+            Ok(text) => text,
+            Err(error) => return self.bad.push(error),
+        };
+        let is_job = kind(&path, &text).is_ok_and(|kind| kind == FileKind::Job);
+        if is_job && settings.is_none() && self.configuration.is_none() {
+            match Settings::load(flags.clone()) {
+                Ok(loaded) => *settings = Some(loaded),
+                Err(error) => self.configuration = Some(error),
+            }
+        }
+        match check_text(&path, &text, settings.as_ref()) {
+            Ok(kind) => self.good.push(Checked { path, kind }),
+            Err(problems) => self.bad.push(FileError::Problems(problems)),
+        }
+    }
+
+    /// The configuration in use may be among the files that were checked for themselves.
+    fn forget_what_is_told_twice(&mut self) {
+        let Some(ConfigError::File(FileError::Problems(in_use))) = &self.configuration else { return };
+        let absolute = |path: &Path| std::path::absolute(path).ok();
+        let told = self.bad.iter().any(|error| match error {
+            FileError::Problems(problems) => absolute(&problems.path) == absolute(&in_use.path),
+            _ => false,
+        });
+        if told {
+            self.configuration = None;
+        }
+    }
+}
+
+/// Checks one file; a job against these settings, without which only its own keys and values are checked.
+pub fn check_file(path: &Path, settings: Option<&Settings>) -> Result<Checked, FileError> {
+    let text = read_text(path)?;
+    let kind = check_text(path, &text, settings)?;
+    Ok(Checked { path: path.to_owned(), kind })
+}
+
+fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<FileKind, Problems> {
+    let kind = kind(path, text)?;
+    match (kind, settings) {
+        (FileKind::Job, Some(settings)) => drop(file::parse(path, text, settings, false)?),
+        (FileKind::Job, None) => drop(file::parse(path, text, &Settings::with_catalogue_only(), true)?),
+        (FileKind::Configuration, _) => drop(config::parse(path, text, Catalogue::built_in())?),
+        (FileKind::Provider, _) => drop(provider::parse(path, text)?),
+    }
+    Ok(kind)
+}
+
+/// What a file is, by the keys at its top.
+fn kind(path: &Path, text: &str) -> Result<FileKind, Problems> {
+    let document = Document::parse(path, text)?;
+    let known = |kind: FileKind| {
+        document.root().keys().filter(|key| kind.shape().key(key.get_ref()).is_some()).count()
+    };
+    // Where two kinds know as many keys, such as `name` alone, it is most likely the job, of which there are most.
+    let kinds = [FileKind::Configuration, FileKind::Provider, FileKind::Job];
+    let best = kinds.into_iter().max_by_key(|kind| known(*kind)).filter(|kind| known(*kind) > 0);
+    best.ok_or_else(|| {
+        let problem =
+            Problem::new(document.top(), "this is neither a job nor a configuration nor a provider file");
+        let problem =
+            problem.help("a job has [input], [[lookup]] and [[output]]; a configuration has [providers.…]");
+        document.problems(vec![problem])
+    })
+}
+
+/// A file as it is, a folder as the `*.toml` in it, by name.
+fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
+    let mut found = Vec::new();
+    for entry in path.read_dir().map_err(unreadable)? {
+        let file = entry.map_err(unreadable)?.path();
+        if file.extension().is_some_and(|ending| ending == "toml") && !file.is_dir() {
+            found.push(file);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const JOB_TEXT: &str = "name = \"a\"
+[input]
+numbers = [\"556012-5790\"]
+[[lookup]]
+id = \"a\"
+service = \"creditsafe.getsignatory\"
+[[output]]
+path = \"a.csv\"
+";
+    const CONFIGURATION_TEXT: &str = "[providers.creditsafe]
+environment = \"sandbox\"
+username = { env = \"U\" }
+password = { env = \"P\" }
+";
+
+    struct World(tempfile::TempDir);
+
+    impl World {
+        fn new(configuration: &str) -> Self {
+            let world = Self(tempfile::tempdir().unwrap());
+            world.write("orgpull.toml", configuration);
+            world
+        }
+
+        fn write(&self, name: &str, text: &str) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        }
+
+        fn check(&self, paths: &[PathBuf]) -> Report {
+            let flags =
+                ConfigFlags { config: Some(self.0.path().join("orgpull.toml")), ..ConfigFlags::default() };
+            check_paths(paths, &flags)
+        }
+    }
+
+    #[test]
+    fn kinds_are_told_apart_by_content() {
+        let provider = include_str!("../../config/providers/creditsafe.toml");
+        for (text, expected) in [
+            (JOB_TEXT, FileKind::Job),
+            (CONFIGURATION_TEXT, FileKind::Configuration),
+            ("database = \"x\"", FileKind::Configuration),
+            (provider, FileKind::Provider),
+            ("name = \"a\"", FileKind::Job),
+        ] {
+            assert!(kind(Path::new("x.toml"), text).is_ok_and(|kind| kind == expected), "{text}");
+        }
+        let problems = kind(Path::new("x.toml"), "# only this\nx = 1\n").unwrap_err();
+        assert!(problems.render().contains("x.toml:2:1"), "{problems}");
+    }
+
+    #[test]
+    fn a_folder_is_its_toml_files() {
+        let world = World::new(CONFIGURATION_TEXT);
+        world.write("b.toml", JOB_TEXT);
+        world.write("a.toml", &JOB_TEXT.replace("path", "pth"));
+        world.write("c.csv", "orgnr\n");
+        fs::create_dir(world.0.path().join("d.toml")).unwrap();
+        let report = world.check(&[world.0.path().to_owned()]);
+        let good: Vec<_> =
+            report.good.iter().map(|file| (file.path.file_name().unwrap(), file.kind)).collect();
+        assert_eq!(
+            good,
+            [("b.toml".as_ref(), FileKind::Job), ("orgpull.toml".as_ref(), FileKind::Configuration)]
+        );
+        assert!(!report.is_good() && report.bad.len() == 1);
+        assert!(report.bad[0].to_string().contains("did you mean `path`?"));
+    }
+
+    #[test]
+    fn a_broken_configuration_in_use_is_told_once() {
+        let world = World::new("databse = \"x\"");
+        let job = world.write("job.toml", JOB_TEXT);
+        let report = world.check(std::slice::from_ref(&job));
+        assert!(report.bad.is_empty() && !report.is_good());
+        assert!(report.configuration.unwrap().to_string().contains("did you mean `database`?"));
+        let report = world.check(&[job, world.0.path().join("orgpull.toml")]);
+        assert!(report.bad.len() == 1 && report.configuration.is_none());
+    }
+
+    #[test]
+    fn one_file_alone() {
+        let world = World::new("");
+        let job = world.write("job.toml", JOB_TEXT);
+        assert_eq!(check_file(&job, None).unwrap().kind, FileKind::Job);
+        let error = check_file(&world.0.path().join("none.toml"), None).unwrap_err().to_string();
+        assert!(error.contains("none.toml cannot be read"), "{error}");
+    }
+}

@@ -1,0 +1,171 @@
+//! Reading a job file: its shape first, then what its values say about one another, about the catalogue and about the
+//! accounts. Everything that is wrong is told at once, and nothing is sent for a file with a problem.
+
+mod outputs;
+mod steps;
+
+use super::{Carry, Input, Job, MaxBad, Origin, Rules};
+use crate::config::{Settings, resolve};
+use crate::domain::number::{Accept, AcceptKind};
+use crate::domain::pace::Rate;
+use crate::problem::{FileError, Problem, Problems, read_text};
+use crate::shape::{Document, JOB, View};
+use crate::time;
+use jiff::civil::Date;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// Why a job file cannot be used.
+pub type JobFileError = FileError;
+
+/// Reads and checks a job file.
+pub fn load(path: &Path, settings: &Settings) -> Result<Job, JobFileError> {
+    let text = read_text(path)?;
+    Ok(parse(path, &text, settings, false)?)
+}
+
+/// Checks the text of a job file. With `simulate` an account that is not in the settings is no problem, since the
+/// simulator makes it up.
+pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Result<Job, Problems> {
+    let document = Document::parse(path, text)?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let absolute = resolve(Path::new("/"), &absolute);
+    let mut reader = Reader {
+        folder: absolute.parent().unwrap_or(Path::new("/")),
+        settings,
+        simulate,
+        today: time::stockholm_date(time::now_ms()),
+        problems: document.check(&JOB),
+    };
+    let view = document.view(&JOB);
+    let input = reader.input(&view);
+    let job = Job {
+        name: view.owned("name").unwrap_or_default(),
+        text: text.to_owned(),
+        description: view.owned("description"),
+        purpose: view.owned("purpose"),
+        cost_centre: view.owned("cost_centre"),
+        steps: reader.steps(&view, &input),
+        rules: rules(&view.table("run")),
+        outputs: reader.outputs(&view, &absolute, &input),
+        input,
+        path: absolute.clone(),
+    };
+    document.verdict(reader.problems)?;
+    Ok(job)
+}
+
+/// What the checks of all parts share.
+struct Reader<'a> {
+    folder: &'a Path,
+    settings: &'a Settings,
+    simulate: bool,
+    today: Date,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn input(&mut self, job: &View<'_>) -> Input {
+        let view = job.table("input");
+        let origin = self.origin(job, &view);
+        let column = view.owned("column");
+        let carry = carry(&view);
+        if matches!(origin, Origin::Numbers(_)) || has_no_columns(&origin) {
+            let what =
+                if view.has("numbers") { "`numbers` have no columns" } else { "a txt file has no columns" };
+            for key in ["column", "carry"].into_iter().filter(|key| view.has(key)) {
+                self.problems.push(Problem::new(view.place(key), what).help(format!("remove `{key}`")));
+            }
+        }
+        let kind = match view.text("kind") {
+            Some("person") => AcceptKind::Person,
+            Some("any") => AcceptKind::Any,
+            _ => AcceptKind::Organisation,
+        };
+        if kind != AcceptKind::Organisation && !job.has("purpose") {
+            let message = "`purpose` is missing: it is required where kind is person or any";
+            let problem = Problem::new(view.place("kind"), message);
+            self.problems
+                .push(problem.help("say at the top of the file why the data is asked for: purpose = \"…\""));
+        }
+        Input {
+            origin,
+            column,
+            accept: Accept {
+                kind,
+                sole_traders: view.text("sole_traders") != Some("reject"),
+                assume_under_100: view.text("century") == Some("assume-under-100"),
+            },
+            carry,
+            min_rows: view.integer("min_rows").unwrap_or(1),
+            max_bad: max_bad(&view),
+        }
+    }
+
+    /// Exactly one of `path` and `numbers`.
+    fn origin(&mut self, job: &View<'_>, view: &View<'_>) -> Origin {
+        match (view.has("path"), view.has("numbers")) {
+            (true, true) => {
+                let problem = Problem::new(view.place("numbers"), "`path` and `numbers` exclude one another");
+                self.problems.push(problem.help("keep one of them"));
+            }
+            (false, false) if job.has("input") => {
+                let problem = Problem::new(view.header(), "[input] names no numbers");
+                self.problems.push(problem.help("give one of `path` (a file) and `numbers` (a list)"));
+            }
+            _ => {}
+        }
+        match view.text("path") {
+            Some("-") => Origin::Stdin,
+            Some(path) => Origin::Path(resolve(self.folder, Path::new(path))),
+            None => {
+                Origin::Numbers(view.list("numbers").iter().map(|number| number.text.to_owned()).collect())
+            }
+        }
+    }
+}
+
+/// Whether the input is a file of one number a line.
+fn has_no_columns(origin: &Origin) -> bool {
+    let Origin::Path(path) = origin else { return false };
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt"))
+}
+
+fn carry(view: &View<'_>) -> Carry {
+    let columns = view.list("carry");
+    if view.text("carry") == Some("*") || columns.iter().any(|column| column.text == "*") {
+        return Carry::All;
+    }
+    let mut names: Vec<String> = Vec::new();
+    for column in columns {
+        if !names.iter().any(|name| name == column.text) {
+            names.push(column.text.to_owned());
+        }
+    }
+    Carry::Columns(names)
+}
+
+fn max_bad(view: &View<'_>) -> MaxBad {
+    if let Some(DeValue::Integer(_)) = view.value("max_bad").map(Spanned::get_ref) {
+        return MaxBad::Count(view.integer("max_bad").unwrap_or_default());
+    }
+    let text = view.text("max_bad").unwrap_or_default();
+    match text.strip_suffix('%') {
+        Some(share) => MaxBad::Percent(share.parse().unwrap_or_default()),
+        None => MaxBad::Count(text.parse().unwrap_or_default()),
+    }
+}
+
+fn rules(view: &View<'_>) -> Rules {
+    Rules {
+        rate: view.text("rate").and_then(|rate| Rate::parse(rate).ok()).unwrap_or(Rate::Unlimited),
+        concurrency: view.small("concurrency"),
+        attempts: view.small("attempts").unwrap_or(1),
+        outage_wait: view.duration("outage_wait"),
+        restart: view.text("unfinished") == Some("restart"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! `[[output]]`: what is written, where, and which columns.
+
+use super::Reader;
+use super::steps::carried;
+use crate::config::resolve;
+use crate::domain::outcome::Outcome;
+use crate::job::{Column, Format, Input, Origin, Output, Shape, SubjectForm};
+use crate::problem::Problem;
+use crate::shape::{View, suggestion};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// What every row of a long output begins with; a chosen column of the same name could not be told from it.
+const LONG_COLUMNS: [&str; 13] = [
+    "line",
+    "subject",
+    "lookup",
+    "service",
+    "outcome",
+    "code",
+    "text",
+    "source",
+    "attempts",
+    "cost",
+    "fetched_at",
+    "transactionid",
+    "log_id",
+];
+/// What every row of a wide output begins with, besides the columns of each lookup.
+const WIDE_COLUMNS: [&str; 3] = ["line", "subject", "row_error"];
+
+impl Reader<'_> {
+    pub(super) fn outputs(&mut self, job: &View<'_>, job_path: &Path, input: &Input) -> Vec<Output> {
+        let views = job.tables("output");
+        if views.is_empty() && job.has("output") {
+            self.problems
+                .push(Problem::new(job.place("output"), "there is no output: nothing would be written"));
+        }
+        let lookups = job.tables("lookup");
+        let ids: Vec<&str> = lookups.iter().filter_map(|lookup| lookup.text("id")).collect();
+        let mut taken = vec![(job_path.to_owned(), "the job file itself")];
+        if let Origin::Path(path) = &input.origin {
+            taken.push((path.clone(), "the input"));
+        }
+        let mut outputs: Vec<Output> = Vec::new();
+        for view in &views {
+            let path = resolve(self.folder, Path::new(view.text("path").unwrap_or_default()));
+            self.path(view, &path, &taken);
+            if taken.iter().all(|(_, what)| *what != "the rejects file of the first output") {
+                taken.push((rejects(&path), "the rejects file of the first output"));
+            }
+            taken.push((path.clone(), "an output already"));
+            let columns = view.has("columns").then(|| self.columns(view, &ids, input));
+            let Some(format) = self.format(view) else { continue };
+            if view.flag("excel") && format != Format::Csv {
+                let problem = Problem::new(view.place("excel"), "`excel` is for csv only");
+                self.problems.push(problem.help("remove it, or write a csv"));
+            }
+            outputs.push(Output {
+                path,
+                format,
+                shape: shape(view),
+                only: only(view),
+                excel: view.flag("excel"),
+                subject: subject(view),
+                columns,
+            });
+        }
+        outputs
+    }
+
+    fn path(&mut self, view: &View<'_>, path: &Path, taken: &[(PathBuf, &str)]) {
+        let Some(given) = view.item("path") else { return };
+        if let Some((_, what)) = taken.iter().find(|(other, _)| other == path) {
+            let problem = Problem::new(given.span, format!("this path is {what}"));
+            self.problems.push(problem.help("give each output a path of its own"));
+        }
+    }
+
+    /// `format`, else from the ending; nothing where neither tells.
+    fn format(&mut self, view: &View<'_>) -> Option<Format> {
+        let path = view.item("path");
+        let name = path.as_ref().map(|path| path.text.to_lowercase()).unwrap_or_default();
+        if name.ends_with(".parquet") && view.item("format").is_none_or(|format| format.text != "parquet") {
+            let problem = Problem::new(view.place("path"), "parquet is not yet built");
+            self.problems.push(problem.help("this version writes .csv, .json and .jsonl"));
+            return None;
+        }
+        if let Some(format) = view.item("format") {
+            return match format.text {
+                "csv" => Some(Format::Csv),
+                "json" => Some(Format::Json),
+                "jsonl" => Some(Format::JsonLines),
+                _ => None,
+            };
+        }
+        let path = path?;
+        let ending = Path::new(&name).extension().and_then(|ending| ending.to_str());
+        match ending {
+            Some("csv") => Some(Format::Csv),
+            Some("json") => Some(Format::Json),
+            Some("jsonl" | "ndjson") => Some(Format::JsonLines),
+            _ => {
+                let problem = Problem::new(path.span, "the format cannot be told from this ending");
+                self.problems.push(problem.help("end it in .csv, .json or .jsonl, or give `format`"));
+                None
+            }
+        }
+    }
+
+    fn columns(&mut self, output: &View<'_>, ids: &[&str], input: &Input) -> Vec<Column> {
+        let wide = shape(output) == Shape::Wide;
+        let fixed: &[&str] = if wide { &WIDE_COLUMNS } else { &LONG_COLUMNS };
+        let views = output.tables("columns");
+        if views.is_empty() {
+            let problem = Problem::new(output.place("columns"), "this list is empty");
+            self.problems.push(problem.help("remove `columns` to have every leaf that is found"));
+        }
+        let mut names = HashSet::new();
+        let mut columns = Vec::new();
+        for view in &views {
+            if let Some(name) = view.item("name") {
+                let problem = if !names.insert(name.text) {
+                    Some("stands twice")
+                } else if fixed.contains(&name.text) {
+                    Some("is one that every row has")
+                } else if carried(input).iter().any(|column| column == name.text) {
+                    Some("is carried from the input already")
+                } else {
+                    None
+                };
+                let problem =
+                    problem.map(|what| Problem::new(name.span, format!("the column `{}` {what}", name.text)));
+                self.problems.extend(problem.map(|problem| problem.help("give it another name")));
+            }
+            self.column_lookup(view, wide, ids);
+            columns.push(Column {
+                name: view.owned("name").unwrap_or_default(),
+                pointer: view.owned("pointer").unwrap_or_default(),
+                lookup: view.owned("lookup"),
+            });
+        }
+        columns
+    }
+
+    fn column_lookup(&mut self, view: &View<'_>, wide: bool, ids: &[&str]) {
+        match view.item("lookup") {
+            Some(lookup) if !ids.contains(&lookup.text) => {
+                let problem =
+                    Problem::new(lookup.span, format!("there is no lookup `{}` in this job", lookup.text));
+                self.problems.push(problem.help(suggestion(lookup.text, ids.iter().copied())));
+            }
+            None if wide && ids.len() > 1 && !view.has("lookup") => {
+                let message = "a column of a wide output must say whose answer it is from";
+                let choice: Vec<_> = ids.iter().map(|id| format!("lookup = \"{id}\"")).collect();
+                self.problems
+                    .push(Problem::new(view.header(), message).help(format!("add {}", choice.join(" or "))));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The file in which bad rows are told, beside the first output.
+fn rejects(path: &Path) -> PathBuf {
+    path.with_extension("rejects.csv")
+}
+
+fn shape(view: &View<'_>) -> Shape {
+    if view.text("shape") == Some("wide") { Shape::Wide } else { Shape::Long }
+}
+
+fn only(view: &View<'_>) -> Option<Vec<Outcome>> {
+    let words = view.has("only").then(|| view.list("only"))?;
+    Some(words.iter().filter_map(|word| Outcome::parse(word.text)).collect())
+}
+
+fn subject(view: &View<'_>) -> SubjectForm {
+    match view.text("subject") {
+        Some("masked") => SubjectForm::Masked,
+        Some("digest") => SubjectForm::Digest,
+        _ => SubjectForm::Full,
+    }
+}

@@ -1,0 +1,168 @@
+//! `[[lookup]]`: each against the catalogue and the accounts.
+
+use super::Reader;
+use crate::config::catalogue::{Param, Service, check_value};
+use crate::domain::template::Template;
+use crate::job::{Carry, Input, OnUnknown, Origin, Step};
+use crate::problem::Problem;
+use crate::shape::{Item, View, suggestion};
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::DeValue;
+
+impl Reader<'_> {
+    pub(super) fn steps(&mut self, job: &View<'_>, input: &Input) -> Vec<Step> {
+        let lookups = job.tables("lookup");
+        if lookups.is_empty() && job.has("lookup") {
+            self.problems
+                .push(Problem::new(job.place("lookup"), "there is no lookup: nothing would be asked"));
+        }
+        let mut ids = HashSet::new();
+        let mut steps = Vec::new();
+        for view in &lookups {
+            if let Some(id) = view.item("id").filter(|id| !ids.insert(id.text)) {
+                let problem = Problem::new(id.span, format!("the lookup id `{}` stands twice", id.text));
+                self.problems.push(problem.help("give each lookup an id of its own"));
+            }
+            steps.extend(self.step(view, input));
+        }
+        steps
+    }
+
+    fn step(&mut self, view: &View<'_>, input: &Input) -> Option<Step> {
+        let (account, service) = self.service(&view.item("service")?)?;
+        Some(Step {
+            id: view.owned("id").unwrap_or_default(),
+            account,
+            params: self.params(view, &service, input),
+            service,
+            letters: view.flag("letters"),
+            on_unknown: if view.text("on_unknown") == Some("retry") {
+                OnUnknown::Retry
+            } else {
+                OnUnknown::Park
+            },
+            reuse: view.duration("reuse"),
+        })
+    }
+
+    /// The account and the service of a reference; both must be there.
+    fn service(&mut self, reference: &Item<'_>) -> Option<(String, Arc<Service>)> {
+        let settings = self.settings;
+        let Some((provider, service)) = settings.catalogue.service(reference.text) else {
+            let references = settings.catalogue.references();
+            let known = references.iter().map(String::as_str);
+            let problem = Problem::new(reference.span.clone(), "there is no such service in the catalogue");
+            self.problems.push(problem.help(suggestion(reference.text, known)));
+            return None;
+        };
+        if !self.simulate && !settings.accounts.contains_key(&provider.name) {
+            let message = format!("there is no account at {} in the configuration", provider.name);
+            let help = match &settings.path {
+                Some(path) => format!("add [providers.{}] to {}", provider.name, path.display()),
+                None => format!(
+                    "no orgpull.toml was found here, in config/ or in the user's configuration folder: write one with [providers.{}], or run with --simulate",
+                    provider.name
+                ),
+            };
+            self.problems.push(Problem::new(reference.span.clone(), message).help(help));
+        }
+        Some((provider.name.clone(), Arc::clone(service)))
+    }
+
+    /// The parameters in the catalogue's order.
+    fn params(&mut self, view: &View<'_>, service: &Service, input: &Input) -> Vec<(String, Template)> {
+        let entries = view.entries("params");
+        for (name, _) in &entries {
+            self.param_name(name, service);
+        }
+        let mut params = Vec::new();
+        for param in &service.params {
+            match entries.iter().find(|(name, _)| name.text == param.name) {
+                Some((_, value)) => {
+                    params.extend(self.param(param, value, input).map(|value| (param.name.clone(), value)));
+                }
+                None if param.required => {
+                    let message = format!("`{}` needs the parameter `{}`", service.name, param.name);
+                    let place = if view.has("params") { view.place("params") } else { view.place("service") };
+                    let help = format!("params = {{ {} = \"…\" }}: {}", param.name, param.description);
+                    self.problems.push(Problem::new(place, message).help(help));
+                }
+                None => {}
+            }
+        }
+        params
+    }
+
+    fn param_name(&mut self, name: &Item<'_>, service: &Service) {
+        let own = |param: Option<&str>| param == Some(name.text);
+        let (message, help) = if own(Some(&service.number_param)) || own(service.reference_param.as_deref()) {
+            let message = format!("`{}` is filled in by orgpull for each row", name.text);
+            (message, "remove it".to_owned())
+        } else if service.param(name.text).is_none() {
+            let known = service.params.iter().map(|param| param.name.as_str());
+            (format!("`{}` has no parameter `{}`", service.name, name.text), suggestion(name.text, known))
+        } else {
+            return;
+        };
+        self.problems.push(Problem::new(name.span.clone(), message).help(help));
+    }
+
+    /// A parameter's value; one that needs no row is checked here rather than for each row.
+    fn param(&mut self, param: &Param, value: &Spanned<DeValue<'_>>, input: &Input) -> Option<Template> {
+        let template = Template::parse(&scalar(value.get_ref())?).ok()?;
+        for column in template.columns() {
+            self.column(column, value.span(), input);
+        }
+        if template.columns().next().is_none() {
+            let checked = template.fill(self.today, |_| None).map_err(|error| error.to_string());
+            match checked.and_then(|filled| check_value(param, &filled, self.today)) {
+                Ok(sent) if sent.is_empty() => {
+                    let problem = Problem::new(value.span(), format!("`{}` is empty", param.name));
+                    self.problems.push(problem.help("remove it, or give it a value"));
+                }
+                Ok(_) => {}
+                Err(reason) => {
+                    self.problems.push(Problem::new(value.span(), reason).help(param.description.clone()));
+                }
+            }
+        }
+        Some(template)
+    }
+
+    /// A column that a parameter names must be one that the input can have.
+    fn column(&mut self, column: &str, span: Range<usize>, input: &Input) {
+        let message = if matches!(input.origin, Origin::Numbers(_)) {
+            format!("`{{{column}}}` is a column of the input, and `numbers` have none")
+        } else if super::has_no_columns(&input.origin) {
+            format!("`{{{column}}}` is a column of the input, and a txt file has none")
+        } else if input.column.as_deref() == Some(column) {
+            // It is not kept beside the number itself, so that no number ends up among the parameters.
+            format!("`{{{column}}}` is the number's own column, which orgpull sends by itself")
+        } else {
+            return;
+        };
+        self.problems.push(Problem::new(span, message));
+    }
+}
+
+/// A parameter's value as text.
+fn scalar(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Boolean(flag) => Some(flag.to_string()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Datetime(date) => Some(date.to_string()),
+        DeValue::Float(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+    }
+}
+
+/// The columns that the outputs will have from the input.
+pub(super) fn carried(input: &Input) -> &[String] {
+    match &input.carry {
+        Carry::Columns(columns) => columns,
+        Carry::All => &[],
+    }
+}

@@ -1,0 +1,523 @@
+use super::*;
+use crate::config::catalogue::Catalogue;
+use crate::domain::outcome::Outcome;
+use crate::job::{Column, Format, OnUnknown, Output, Shape, SubjectForm};
+use proptest::prelude::*;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const ACCOUNT: &str = "[providers.creditsafe]
+environment = \"sandbox\"
+username = { env = \"U\" }
+password = { env = \"P\" }
+";
+
+fn settings() -> Settings {
+    crate::config::parse(Path::new("/etc/orgpull.toml"), ACCOUNT, Catalogue::built_in()).unwrap()
+}
+
+fn read(text: &str) -> Result<Job, Problems> {
+    parse(Path::new("/srv/jobs/a.toml"), text, &settings(), false)
+}
+
+/// A good job with one part after another replaced.
+struct Parts {
+    top: &'static str,
+    input: &'static str,
+    lookup: &'static str,
+    output: &'static str,
+}
+
+const GOOD: Parts = Parts {
+    top: "name = \"a\"",
+    input: "path = \"in.csv\"",
+    lookup: "id = \"r\"\nservice = \"creditsafe.getdata\"\nparams = { blockname = \"B\" }",
+    output: "path = \"out.csv\"",
+};
+
+impl Parts {
+    fn text(&self) -> String {
+        let Self { top, input, lookup, output } = self;
+        format!("{top}\n[input]\n{input}\n[[lookup]]\n{lookup}\n[[output]]\n{output}\n")
+    }
+}
+
+/// Exactly one problem, whose text holds `said`.
+fn refuses(parts: &Parts, said: &str) {
+    let text = parts.text();
+    let Err(problems) = read(&text) else { panic!("taken, not {said}:\n{text}") };
+    assert_eq!(problems.list.len(), 1, "{said}:\n{problems}");
+    assert!(problems.render().contains(said), "{said}:\n{problems}");
+}
+
+fn takes(parts: &Parts) -> Job {
+    read(&parts.text()).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn a_short_job_has_every_default() {
+    let job = takes(&GOOD);
+    assert_eq!(job.path, Path::new("/srv/jobs/a.toml"));
+    assert_eq!(job.input.origin, Origin::Path("/srv/jobs/in.csv".into()));
+    assert_eq!(
+        job.input.accept,
+        Accept { kind: AcceptKind::Organisation, sole_traders: true, assume_under_100: false }
+    );
+    assert_eq!((job.input.min_rows, job.input.max_bad), (1, MaxBad::Percent(50.0)));
+    assert_eq!(job.input.carry, Carry::Columns(Vec::new()));
+    let step = &job.steps[0];
+    assert_eq!((step.account.as_str(), step.service.name.as_str()), ("creditsafe", "getdata"));
+    assert_eq!(
+        (step.letters, step.on_unknown, step.reuse),
+        (false, OnUnknown::Park, Duration::from_hours(20))
+    );
+    assert_eq!((job.rules.attempts, job.rules.outage_wait.as_secs()), (5, 21_600));
+    assert_eq!((job.rules.rate, job.rules.concurrency, job.rules.restart), (Rate::Unlimited, None, false));
+    let output = Output {
+        path: "/srv/jobs/out.csv".into(),
+        format: Format::Csv,
+        shape: Shape::Long,
+        only: None,
+        excel: false,
+        subject: SubjectForm::Full,
+        columns: None,
+    };
+    assert_eq!(job.outputs, [output]);
+}
+
+#[test]
+fn everything_can_be_given() {
+    let text = r#"
+        name = "full"
+        description = "d"
+        purpose = "p"
+        cost_centre = "4711"
+        [input]
+        path = "-"
+        column = "nr"
+        kind = "any"
+        sole_traders = "reject"
+        century = "assume-under-100"
+        carry = ["b", "a", "b"]
+        min_rows = 10
+        max_bad = 7
+        [[lookup]]
+        id = "changes"
+        service = "creditsafe.datecheck-company"
+        params = { language = "sv", legacyformat = true, referencedate = "{last}" }
+        on_unknown = "retry"
+        reuse = "0"
+        [[lookup]]
+        id = "report"
+        service = "creditsafe.getdata"
+        params = { lodfreetext = "{a} {note}", blockname = "Basic" }
+        letters = true
+        [run]
+        rate = "1/s"
+        concurrency = 4
+        attempts = 20
+        outage_wait = "1h"
+        unfinished = "restart"
+        [[output]]
+        path = "../out/{job}-{run}"
+        format = "jsonl"
+        shape = "wide"
+        only = ["hit", "no_hit"]
+        subject = "digest"
+        columns = [{ name = "c", pointer = "/report/x", lookup = "report" }]
+        [[output]]
+        path = "/x/y.CSV"
+        excel = true
+    "#;
+    let job = read(text).unwrap();
+    assert_eq!(job.cost_centre.as_deref(), Some("4711"));
+    assert_eq!(job.input.origin, Origin::Stdin);
+    assert_eq!(
+        job.input.accept,
+        Accept { kind: AcceptKind::Any, sole_traders: false, assume_under_100: true }
+    );
+    assert_eq!(job.input.max_bad, MaxBad::Count(7));
+    let names: Vec<_> = job.steps[0].params.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["referencedate", "legacyformat", "language"]);
+    assert_eq!(job.steps[0].params[1].1.literal(), Some("true"));
+    assert!(job.steps[0].reuse.is_zero() && job.steps[1].letters && job.rules.restart);
+    assert_eq!(job.template_columns(), ["last", "note"]);
+    assert_eq!(job.kept_columns(), Carry::Columns(["b", "a", "last", "note"].map(str::to_owned).to_vec()));
+    assert_eq!(job.outputs[0].path, Path::new("/srv/out/{job}-{run}"));
+    assert_eq!(job.outputs[0].only, Some(vec![Outcome::Hit, Outcome::NoHit]));
+    let column = Column { name: "c".into(), pointer: "/report/x".into(), lookup: Some("report".into()) };
+    assert_eq!(job.outputs[0].columns, Some(vec![column]));
+    assert_eq!(
+        (job.outputs[1].path.clone(), job.outputs[1].format),
+        (PathBuf::from("/x/y.CSV"), Format::Csv)
+    );
+}
+
+#[test]
+fn carry_of_everything_stays_so() {
+    for carry in ["\"*\"", "[\"*\"]"] {
+        let text = GOOD.text().replace("path = \"in.csv\"", &format!("path = \"in.csv\"\ncarry = {carry}"));
+        assert_eq!(read(&text).unwrap().kept_columns(), Carry::All);
+    }
+}
+
+#[test]
+fn counts_and_shares_of_bad_rows() {
+    for (written, read_as) in
+        [("\"100\"", MaxBad::Count(100)), ("0", MaxBad::Count(0)), ("\"2.5%\"", MaxBad::Percent(2.5))]
+    {
+        let text =
+            GOOD.text().replace("path = \"in.csv\"", &format!("path = \"in.csv\"\nmax_bad = {written}"));
+        assert_eq!(read(&text).unwrap().input.max_bad, read_as);
+    }
+}
+
+#[test]
+fn problems_at_the_top() {
+    for (top, said) in [
+        ("", "`name` is missing in the job file"),
+        ("name = \"a b\"", "a name is 1 to 64 letters"),
+        ("nam = \"a\"\nname = \"a\"", "did you mean `name`?"),
+        ("name = 5", "put it in quotes"),
+        ("name = \"a\"\nretention = \"90d\"", "`retention` is not yet built"),
+        ("name = \"a\"\n[budget]\nmax_calls = 1", "`[budget]` is not yet built"),
+        ("name = \"a\"\n[schedule]\nanything = 1", "`[schedule]` is not yet built"),
+        ("name = \"a\"\n[run]\nattempts = 21", "from 1 to 20"),
+        ("name = \"a\"\n[run]\nrate = \"60\"", "a rate is a whole number"),
+        ("name = \"a\"\n[run]\npurpose = \"x\"", "belongs at the top of the file"),
+        ("name = \"a\"\ncolumn = \"x\"", "`column` belongs in [input]"),
+        ("name = \"a\"\nrun = 1", "where a table is expected"),
+    ] {
+        refuses(&Parts { top, ..GOOD }, said);
+    }
+}
+
+#[test]
+fn problems_of_the_input() {
+    for (input, said) in [
+        ("", "[input] names no numbers"),
+        ("path = \"a.csv\"\nnumbers = [\"1\"]", "exclude one another"),
+        ("numbers = []", "this list is empty"),
+        ("numbers = [5]", "put it in quotes"),
+        ("numbers = [\"1\"]\ncolumn = \"x\"", "`numbers` have no columns"),
+        ("path = \"a.txt\"\ncarry = [\"x\"]", "a txt file has no columns"),
+        ("path = \"a.csv\"\ncolum = \"x\"", "did you mean `column`?"),
+        ("path = \"a.csv\"\nkind = \"organization\"", "did you mean \"organisation\"?"),
+        ("path = \"a.csv\"\nkind = \"person\"", "`purpose` is missing"),
+        ("path = \"a.csv\"\ncarry = \"customer_id\"", "this must be \"*\""),
+        ("path = \"a.csv\"\nmax_bad = \"101%\"", "at most 100%"),
+        ("path = \"a.csv\"\nmax_bad = -1", "this must be from 0"),
+        ("path = \"a.csv\"\nmax_bad = 0.5", "text in quotes or a whole number"),
+        ("path = \"\"", "this is empty"),
+    ] {
+        refuses(&Parts { input, ..GOOD }, said);
+    }
+}
+
+#[test]
+fn problems_of_lookups() {
+    for (lookup, said) in [
+        ("service = \"creditsafe.spar\"", "`id` is missing in [[lookup]]"),
+        ("id = \"a.b\"\nservice = \"creditsafe.spar\"", "an id is"),
+        ("id = \"a\"", "`service` is missing"),
+        ("id = \"a\"\nservice = \"creditsafe.getdat\"", "did you mean `creditsafe.getdata`?"),
+        ("id = \"a\"\nservice = \"getdata\"", "known here: `creditsafe.getdata`"),
+        ("id = \"a\"\nservice = \"creditsafe.getdata\"", "needs the parameter `blockname`"),
+        (
+            "id = \"a\"\nservice = \"creditsafe.getdata\"\nparams = { blokname = \"B\", blockname = \"B\" }",
+            "did you mean `blockname`?",
+        ),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { searchnumber = \"1\" }",
+            "filled in by orgpull",
+        ),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { transactionid = \"1\" }",
+            "filled in by orgpull",
+        ),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { relation = \"yes\" }",
+            "`relation` is true or false",
+        ),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { relation = 1.5 }",
+            "where text in quotes or true or false",
+        ),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { language = \"no\" }",
+            "`language` is one of en, sv",
+        ),
+        ("id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { language = \"\" }", "`language` is empty"),
+        ("id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { language = \"{\" }", "a `{` without its `}`"),
+        (
+            "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = \"{today+2d}\" }",
+            "is in the future",
+        ),
+        (
+            "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = \"2026-02-30\" }",
+            "no day of the calendar",
+        ),
+        ("id = \"a\"\nservice = \"creditsafe.spar\"\nwhen = { lookup = \"b\" }", "`when` is not yet built"),
+        ("id = \"a\"\nservice = \"creditsafe.spar\"\nreuse = 0", "put it in quotes"),
+        ("id = \"a\"\nservice = \"creditsafe.spar\"\nletters = \"true\"", "write it without quotes"),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\n[[lookup]]\nid = \"a\"\nservice = \"creditsafe.spar\"",
+            "stands twice",
+        ),
+    ] {
+        refuses(&Parts { lookup, ..GOOD }, said);
+    }
+    let long = format!(
+        "id = \"a\"\nservice = \"creditsafe.getdata\"\nparams = {{ blockname = \"B\", lodfreetext = \"{}\" }}",
+        "x".repeat(501)
+    );
+    refuses(&Parts { lookup: long.leak(), ..GOOD }, "at most 500 characters, and this has 501");
+}
+
+#[test]
+fn parameters_may_be_bare_values() {
+    let lookup = "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = 2025-01-02, legacyformat = false }";
+    let job = takes(&Parts { lookup, ..GOOD });
+    assert_eq!(job.steps[0].params[0].1.literal(), Some("2025-01-02"));
+}
+
+#[test]
+fn a_parameter_names_only_columns_that_there_are() {
+    let lookup = "id = \"a\"\nservice = \"creditsafe.getdata\"\nparams = { blockname = \"{block}\" }";
+    takes(&Parts { lookup, ..GOOD });
+    for (input, said) in [
+        ("numbers = [\"1\"]", "and `numbers` have none"),
+        ("path = \"a.txt\"", "and a txt file has none"),
+        ("path = \"a.csv\"\ncolumn = \"block\"", "the number's own column"),
+    ] {
+        refuses(&Parts { input, lookup, ..GOOD }, said);
+    }
+}
+
+#[test]
+fn problems_of_outputs() {
+    for (output, said) in [
+        ("format = \"csv\"", "`path` is missing in [[output]]"),
+        ("path = \"out.xml\"", "cannot be told from this ending"),
+        ("path = \"out/{job}\"", "cannot be told from this ending"),
+        ("path = \"out/{id}.csv\"", "`{id}` is not known here"),
+        ("path = \"in.csv\"", "this path is the input"),
+        ("path = \"x/../a.toml\"\nformat = \"csv\"", "this path is the job file itself"),
+        ("path = \"x.csv\"\n[[output]]\npath = \"./x.csv\"", "an output already"),
+        ("path = \"x.csv\"\n[[output]]\npath = \"x.rejects.csv\"", "the rejects file"),
+        ("path = \"out.parquet\"", "parquet is not yet built"),
+        ("path = \"out.x\"\nformat = \"parquet\"", "\"parquet\" is not yet built"),
+        ("path = \"out.parquet\"\nformat = \"parquet\"", "\"parquet\" is not yet built"),
+        ("path = \"out.csv\"\nchanges = true", "`changes` is not yet built"),
+        ("path = \"out.json\"\nexcel = true", "`excel` is for csv only"),
+        ("path = \"out.csv\"\nonly = []", "this list is empty"),
+        ("path = \"out.csv\"\nonly = [\"hits\"]", "did you mean \"hit\"?"),
+        ("path = \"out.csv\"\ncolumns = []", "this list is empty"),
+        (
+            "path = \"out.csv\"\ncolumns = [{ name = \"a\", pointer = \"report/x\" }]",
+            "a JSON pointer begins with `/`",
+        ),
+        (
+            "path = \"out.csv\"\ncolumns = [{ name = \"a\", pointer = \"/x\" }, { name = \"a\", pointer = \"/y\" }]",
+            "stands twice",
+        ),
+        (
+            "path = \"out.csv\"\ncolumns = [{ name = \"cost\", pointer = \"/x\" }]",
+            "is one that every row has",
+        ),
+        (
+            "path = \"out.csv\"\ncolumns = [{ name = \"a\", pointer = \"/x\", lookup = \"q\" }]",
+            "there is no lookup `q`",
+        ),
+    ] {
+        refuses(&Parts { output, ..GOOD }, said);
+    }
+}
+
+#[test]
+fn a_wide_column_says_whose_answer_it_is_from() {
+    let lookup =
+        "id = \"a\"\nservice = \"creditsafe.spar\"\n[[lookup]]\nid = \"b\"\nservice = \"creditsafe.spar\"";
+    let output = "path = \"out.csv\"\nshape = \"wide\"\ncolumns = [{ name = \"x\", pointer = \"/x\" }]";
+    takes(&Parts { output, ..GOOD });
+    refuses(&Parts { lookup, output, ..GOOD }, "add lookup = \"a\" or lookup = \"b\"");
+}
+
+#[test]
+fn a_job_asks_and_writes_something() {
+    for (text, said) in [
+        (
+            "name = \"a\"\nlookup = []\n[input]\npath = \"-\"\n[[output]]\npath = \"a.csv\"",
+            "nothing would be asked",
+        ),
+        (
+            "name = \"a\"\noutput = []\n[input]\npath = \"-\"\n[[lookup]]\nid = \"a\"\nservice = \"creditsafe.spar\"",
+            "nothing would be written",
+        ),
+    ] {
+        assert!(read(text).unwrap_err().render().contains(said), "{said}");
+    }
+    assert_eq!(read("").unwrap_err().list.len(), 4);
+}
+
+#[test]
+fn a_service_needs_an_account_unless_simulated() {
+    let none = Settings::with_catalogue_only();
+    let text = GOOD.text();
+    let problems = parse(Path::new("/a.toml"), &text, &none, false).unwrap_err();
+    assert!(problems.render().contains("there is no account at creditsafe"), "{problems}");
+    assert!(parse(Path::new("/a.toml"), &text, &none, true).is_ok());
+    assert!(parse(Path::new("/a.toml"), &text, &none.simulated("http://127.0.0.1:1"), false).is_ok());
+}
+
+const BROKEN: &str = "name = \"port folio\"
+retention = \"90d\"
+[input]
+pth = \"portfolio.csv\"
+kind = \"any\"
+carry = [\"customer_id\", 5]
+numbers = [\"701063-2391\", 197010632391]
+[[lookup]]
+id = \"changes\"
+service = \"creditsafe.datecheck-compny\"
+[[lookup]]
+id = \"report\"
+service = \"creditsafe.getdata\"
+params = { blockname = \"åäö\", lodfreetex = \"x\" } # åäö
+when = { lookup = \"changes\" }
+on_unknown = \"retri\"
+[schedule]
+cron = \"30 2 * * *\"
+[[output]]
+path = \"out/{jobb}.csv\"
+columns = [{ name = \"company\", pointer = \"report\", lookup = \"reprot\" }]
+";
+
+#[test]
+fn a_broken_job_is_told_at_once() {
+    let problems = parse(Path::new("jobs/portfolio.toml"), BROKEN, &settings(), false).unwrap_err();
+    insta::assert_snapshot!("broken_job", problems.render());
+}
+
+/// What an editor puts around the lines changes nothing of what is told.
+#[test]
+fn line_breaks_and_byte_order_marks_change_no_place() {
+    let plain = parse(Path::new("a.toml"), BROKEN, &settings(), false).unwrap_err().render();
+    let windows = format!("\u{feff}{}", BROKEN.replace('\n', "\r\n"));
+    assert_eq!(parse(Path::new("a.toml"), &windows, &settings(), false).unwrap_err().render(), plain);
+}
+
+#[test]
+fn what_is_not_toml_is_told() {
+    let problems = read("name = portfolio\n[input\npath = \"a.csv\"\npath = \"b.csv\"\n").unwrap_err();
+    insta::assert_snapshot!("not_toml", problems.render());
+}
+
+#[test]
+fn a_list_of_numbers_given_for_a_job_shows_none_of_them() {
+    let numbers = include_str!("../../../jobs/quickstart-numbers.csv");
+    let problems = read(numbers).unwrap_err();
+    assert_eq!(problems.list.len(), 20);
+    let shown = problems.render();
+    assert!(!numbers.lines().skip(1).any(|line| shown.contains(&line[..11])), "{shown}");
+}
+
+#[test]
+fn shipped_files_are_free_of_problems() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("config/orgpull.toml");
+    let text = read_text(&path).unwrap();
+    let settings = crate::config::parse(&path, &text, Catalogue::built_in())
+        .unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(settings.database, root.join("orgpull.db"));
+    for name in ["quickstart", "nightly", "enrichment", "backfill"] {
+        let job = load(&root.join(format!("jobs/{name}.toml")), &settings)
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(job.name, name);
+        assert!(job.text.starts_with("#:schema job.schema.json\n"));
+        assert!(job.outputs.iter().all(|output| output.path.starts_with(root.join("out"))));
+    }
+}
+
+/// Any tree of keys that the shapes know, with values of any type.
+fn any_toml() -> impl Strategy<Value = String> {
+    let key = prop::sample::select(vec![
+        "name",
+        "input",
+        "path",
+        "numbers",
+        "carry",
+        "max_bad",
+        "lookup",
+        "id",
+        "service",
+        "params",
+        "blockname",
+        "output",
+        "columns",
+        "pointer",
+        "format",
+        "budget",
+        "x",
+        "providers",
+        "creditsafe",
+        "prices",
+        "letters",
+        "username",
+        "env",
+        "environment",
+        "base_url",
+        "param",
+        "choices",
+        "pattern",
+        "rate",
+        "reuse",
+    ]);
+    let leaf = prop_oneof![
+        Just("1".to_owned()),
+        Just("-9223372036854775808".to_owned()),
+        Just("1.5".to_owned()),
+        Just("true".to_owned()),
+        Just("2026-01-01".to_owned()),
+        "[ -!#-\\[\\]-~åäö]{0,12}".prop_map(|text| format!("\"{text}\"")),
+        Just("\"creditsafe.getdata\"".to_owned()),
+        Just("\"{today-99d}\"".to_owned()),
+    ];
+    let value = leaf.prop_recursive(3, 24, 4, |inner| {
+        let keys = prop::sample::subsequence(
+            vec!["id", "name", "path", "creditsafe", "env", "blockname", "x"],
+            0..4,
+        );
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(", "))),
+            (keys, prop::collection::vec(inner, 4)).prop_map(|(keys, values)| {
+                let pairs: Vec<_> =
+                    keys.iter().zip(values).map(|(key, value)| format!("{key} = {value}")).collect();
+                format!("{{ {} }}", pairs.join(", "))
+            }),
+        ]
+    });
+    prop::collection::btree_map(key, value, 0..8).prop_map(|pairs| {
+        pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join("\n")
+    })
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics(text in any_toml()) {
+        prop_assert!(toml::de::DeTable::parse(&text).is_ok(), "{}", text);
+        let path = Path::new("/a.toml");
+        if let Err(problems) = read(&text) {
+            prop_assert_eq!(problems.render().matches("--> ").count(), problems.list.len());
+        }
+        let _ = crate::config::parse(path, &text, Catalogue::built_in());
+        let _ = crate::config::provider::parse(path, &text);
+    }
+
+    #[test]
+    fn reading_noise_never_panics(text in "[\\[\\]{}a-c=\"'.,# \r\n\\\\0-9åé-]{0,60}") {
+        if let Err(problems) = read(&text) {
+            prop_assert!(problems.render().contains("--> "));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Jobs: what to ask about whom, and what to write.
+
+pub mod check;
+pub mod file;
+pub mod input;
+
+use crate::config::catalogue::Service;
+use crate::domain::number::Accept;
+use crate::domain::outcome::Outcome;
+use crate::domain::pace::Rate;
+use crate::domain::template::Template;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A checked job file.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// `name`: letters, digits, `-` and `_`.
+    pub name: String,
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// The file's text as it was read.
+    pub text: String,
+    /// `description`.
+    pub description: Option<String>,
+    /// `purpose`: why the data is asked for.
+    pub purpose: Option<String>,
+    /// `cost_centre`.
+    pub cost_centre: Option<String>,
+    /// `[input]`.
+    pub input: Input,
+    /// `[[lookup]]`, in order.
+    pub steps: Vec<Step>,
+    /// `[run]`.
+    pub rules: Rules,
+    /// `[[output]]`, in order.
+    pub outputs: Vec<Output>,
+}
+
+impl Job {
+    /// Input columns that parameters need and that are not copied to the output, in the order in which they are named.
+    pub fn template_columns(&self) -> Vec<String> {
+        let Carry::Columns(carried) = &self.input.carry else { return Vec::new() };
+        let mut columns: Vec<String> = Vec::new();
+        for column in self.steps.iter().flat_map(|step| &step.params).flat_map(|(_, value)| value.columns()) {
+            if !carried.iter().chain(&columns).any(|known| known == column) {
+                columns.push(column.to_owned());
+            }
+        }
+        columns
+    }
+
+    /// Input columns that the ledger keeps: those that are copied, in their order, then those that parameters need.
+    pub fn kept_columns(&self) -> Carry {
+        match &self.input.carry {
+            Carry::All => Carry::All,
+            Carry::Columns(carried) => {
+                Carry::Columns(carried.iter().cloned().chain(self.template_columns()).collect())
+            }
+        }
+    }
+}
+
+/// `[input]`.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Where the numbers are.
+    pub origin: Origin,
+    /// The column (csv, tsv) or key (jsonl) that holds the number.
+    pub column: Option<String>,
+    /// Which numbers are taken.
+    pub accept: Accept,
+    /// Which columns go to the output.
+    pub carry: Carry,
+    /// Fewer good rows are refused.
+    pub min_rows: u64,
+    /// More bad rows are refused.
+    pub max_bad: MaxBad,
+}
+
+/// Where the numbers are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file, absolute.
+    Path(PathBuf),
+    /// Standard input.
+    Stdin,
+    /// In the job file.
+    Numbers(Vec<String>),
+}
+
+/// Which input columns are copied to the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carry {
+    /// These.
+    Columns(Vec<String>),
+    /// Every column but the number's.
+    All,
+}
+
+/// How many bad rows are borne.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxBad {
+    /// Of all rows.
+    Percent(f64),
+    /// In all.
+    Count(u64),
+}
+
+/// `[[lookup]]`.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// `id`.
+    pub id: String,
+    /// The account (and provider) before the dot of `service`.
+    pub account: String,
+    /// The endpoint after it.
+    pub service: Arc<Service>,
+    /// Values by parameter, in the catalogue's order.
+    pub params: Vec<(String, Template)>,
+    /// Whether a letter-making lookup may be sent.
+    pub letters: bool,
+    /// What becomes of a lost answer.
+    pub on_unknown: OnUnknown,
+    /// How old a stored answer may be; zero is never.
+    pub reuse: Duration,
+}
+
+/// `on_unknown`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It waits for an explicit verb.
+    Park,
+    /// It is asked again, and may be paid twice.
+    Retry,
+}
+
+/// `[run]`.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Lowers the account's pace.
+    pub rate: Rate,
+    /// Lowers the account's concurrency.
+    pub concurrency: Option<u32>,
+    /// Attempts that a lookup may spend.
+    pub attempts: u32,
+    /// How long an outage is waited for.
+    pub outage_wait: Duration,
+    /// Whether `run` starts anew rather than continuing.
+    pub restart: bool,
+}
+
+/// `[[output]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// Absolute, with `{job}`, `{run}`, `{date}` and `{time}` still in it.
+    pub path: PathBuf,
+    /// `format`, or from the ending.
+    pub format: Format,
+    /// `shape`.
+    pub shape: Shape,
+    /// `only`; nothing is all.
+    pub only: Option<Vec<Outcome>>,
+    /// `excel`.
+    pub excel: bool,
+    /// `subject`.
+    pub subject: SubjectForm,
+    /// `columns`; nothing is every leaf found.
+    pub columns: Option<Vec<Column>>,
+}
+
+/// `format` of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 4180.
+    Csv,
+    /// One array.
+    Json,
+    /// One object a line.
+    JsonLines,
+}
+
+/// `shape` of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A row a lookup.
+    Long,
+    /// A row an input line.
+    Wide,
+}
+
+/// `subject` of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectForm {
+    /// The number itself.
+    Full,
+    /// With its digits hidden.
+    Masked,
+    /// A keyed digest.
+    Digest,
+}
+
+/// One chosen column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The header.
+    pub name: String,
+    /// RFC 6901, into the answer's body.
+    pub pointer: String,
+    /// The lookup's id; wide outputs need it where the job has more than one lookup.
+    pub lookup: Option<String>,
+}
