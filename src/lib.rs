@@ -2,7 +2,9 @@
 
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod job;
 pub mod problem;
 pub mod shape;
 pub mod time;
+pub mod upstream;

@@ -1,0 +1,308 @@
+//! The gate of one account at an upstream: token, pace, cool-down and outage, over all services and workers.
+//!
+//! A state machine over values of time. It neither waits nor sends: the run asks [`Account::permit`] what to do now, does
+//! it, and tells what came of it. So everything is decided in one place and in order, and tested in simulated time.
+//! Nothing here knows lookups (but for their ids in a streak of failures), the ledger, or the wall clock: what must
+//! outlive the process (the end and level of a cool-down, times of logins, the last call) goes in and out as spans.
+
+mod back_off;
+mod cool_down;
+mod outage;
+mod pace;
+mod pause;
+mod shut;
+mod token;
+
+pub use back_off::back_off;
+pub use cool_down::CoolDown;
+pub use outage::{TroubleKind, Verdict};
+pub use shut::Shut;
+pub use token::{LOGIN_WINDOW, Token};
+
+use crate::domain::pace::Rate;
+use crate::upstream::LoginReading;
+use cool_down::CoolDowns;
+use outage::{Gate, Outages};
+use pace::{Pace, Speed};
+use std::sync::Arc;
+use std::time::Duration;
+use token::{LoggedIn, Step, Tokens};
+use tokio::time::Instant;
+
+/// What an account is held to.
+#[derive(Debug, Clone)]
+pub struct AccountRules {
+    /// Calls in a span, over all services; the slower of the account's and the job's.
+    pub rate: Rate,
+    /// Calls that may follow one another without the pace's distance.
+    pub burst: u32,
+    /// Calls in flight at once.
+    pub concurrency: u32,
+    /// Age at which a token is renewed, where the upstream does not tell its life.
+    pub refresh_after: Duration,
+    /// Logins in [`LOGIN_WINDOW`].
+    pub logins: u32,
+    /// Wait after a 429 without `Retry-After`.
+    pub cool_down: Duration,
+    /// How long an outage is waited for.
+    pub outage_wait: Duration,
+    /// Whether there is a free health address to ask.
+    pub has_health: bool,
+}
+
+/// What may be done now.
+#[derive(Debug)]
+pub enum Permit {
+    /// One call may be sent; its pace is taken. The caller tells [`Account::sent`] and then the result.
+    Go {
+        /// The token to send it with.
+        token: Arc<Token>,
+    },
+    /// Nothing, before `until` or (where there is none) before something in flight or under way is done.
+    Wait {
+        /// When to ask again at the latest.
+        until: Option<Instant>,
+        /// What is waited for.
+        why: Why,
+    },
+    /// Log in once and tell [`Account::login_done`]. Until then it is not asked for again.
+    Login,
+    /// Ask the health address once and tell [`Account::health_done`]. Until then it is not asked for again.
+    Health,
+    /// Nothing more, ever.
+    Stop(StopReason),
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// As many calls as allowed are in flight.
+    Concurrency,
+    /// The upstream does not answer.
+    Outage,
+    /// The upstream asked us to slow down.
+    CoolDown,
+    /// A login is under way, or must wait.
+    Login,
+    /// The distance between two calls.
+    Pace,
+}
+
+/// Why an account is given up for this run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StopReason {
+    /// The credentials are not taken: exit 5.
+    #[error("{message}")]
+    LoginRefused {
+        /// For the operator.
+        message: String,
+    },
+    /// The login address is no login: exit 3.
+    #[error("{message}")]
+    LoginMisconfigured {
+        /// For the operator.
+        message: String,
+    },
+    /// Logins succeed, and the services refuse what they bring: exit 5.
+    #[error(
+        "the service refuses fresh tokens again and again: check that base_url and token_url belong together"
+    )]
+    TokenRefused,
+    /// 429 to a login, a wait, and 429 again: exit 10.
+    #[error(
+        "the login asks us to slow down, and again after the wait: try later, and check what else logs in"
+    )]
+    LoginThrottled,
+    /// The outage outlasted `outage_wait`: exit 10.
+    #[error("the upstream did not answer for as long as outage_wait allows: continue the run later")]
+    Unavailable,
+}
+
+/// The gate of one account.
+#[derive(Debug)]
+pub struct Account {
+    rules: AccountRules,
+    speed: Speed,
+    pace: Pace,
+    cool_downs: CoolDowns,
+    outages: Outages,
+    tokens: Tokens,
+    shut: Shut,
+    stop: Option<StopReason>,
+    rng: fastrand::Rng,
+}
+
+impl Account {
+    /// A gate that has seen nothing yet. `rng` gives the jitter of cool-downs.
+    pub fn new(rules: AccountRules, now: Instant, rng: fastrand::Rng) -> Self {
+        let speed = Speed::of(rules.rate, rules.burst);
+        Self {
+            speed,
+            pace: Pace::new(speed, rules.concurrency, now),
+            cool_downs: CoolDowns::new(rules.cool_down, speed, now),
+            outages: Outages::new(rules.outage_wait, rules.has_health),
+            tokens: Tokens::new(rules.refresh_after, rules.logins),
+            shut: Shut::default(),
+            stop: None,
+            rng,
+            rules,
+        }
+    }
+
+    /// Takes up a cool-down of an earlier process: how much of it is left, or nothing of it and the level that still slows
+    /// the pace.
+    pub fn restore_cool_down(&mut self, now: Instant, left: Duration, level: u32) {
+        self.cool_downs.restore(now, left, level);
+    }
+
+    /// Counts logins of other processes by their ages; those older than [`LOGIN_WINDOW`] do not count.
+    pub fn restore_logins(&mut self, now: Instant, ages: &[Duration]) {
+        self.tokens.restore(now, ages);
+    }
+
+    /// No call before `at`: the last one of an earlier process and the pace's distance to it.
+    pub fn not_before(&mut self, at: Instant) {
+        self.pace.not_before(at);
+    }
+
+    /// What may be done now. `in_flight` counts the calls that were granted and whose results were not told yet.
+    pub fn permit(&mut self, now: Instant, in_flight: u32) -> Permit {
+        let closed = self.stopped().or_else(|| self.full(in_flight));
+        let closed = closed.or_else(|| self.outage(now, in_flight)).or_else(|| self.cooling(now));
+        if let Some(permit) = closed {
+            return permit;
+        }
+        let token = match self.tokens.step(now) {
+            Step::Use(token) => token,
+            Step::Login => return Permit::Login,
+            Step::Wait(until) => return Permit::Wait { until, why: Why::Login },
+        };
+        self.follow_speed(now);
+        if let Err(until) = self.pace.take(now) {
+            return Permit::Wait { until: Some(until), why: Why::Pace };
+        }
+        self.cool_downs.granted();
+        self.outages.went();
+        Permit::Go { token }
+    }
+
+    fn stopped(&self) -> Option<Permit> {
+        self.stop.clone().map(Permit::Stop)
+    }
+
+    fn full(&self, in_flight: u32) -> Option<Permit> {
+        let full = in_flight >= self.rules.concurrency.max(1);
+        full.then_some(Permit::Wait { until: None, why: Why::Concurrency })
+    }
+
+    fn outage(&mut self, now: Instant, in_flight: u32) -> Option<Permit> {
+        match self.outages.gate(now, in_flight) {
+            Gate::Open => None,
+            Gate::Health => Some(Permit::Health),
+            Gate::Wait(until) => Some(Permit::Wait { until, why: Why::Outage }),
+            Gate::Over => {
+                self.stop = Some(StopReason::Unavailable);
+                self.stopped()
+            }
+        }
+    }
+
+    fn cooling(&mut self, now: Instant) -> Option<Permit> {
+        let until = self.cool_downs.until(now);
+        if until.is_none() {
+            self.shut.open();
+        }
+        // A 429 whose head was seen and whose result is on its way closes without an end.
+        let closed = until.is_some() || self.shut.is_closed();
+        closed.then_some(Permit::Wait { until, why: Why::CoolDown })
+    }
+
+    fn follow_speed(&mut self, now: Instant) {
+        let speed = self.cool_downs.speed(now);
+        if speed != self.speed {
+            self.speed = speed;
+            self.pace.change(speed, now);
+        }
+    }
+
+    /// The call granted at `granted` left at `sent`. The distance to the next is counted from there.
+    pub fn sent(&mut self, granted: Instant, sent: Instant) {
+        self.pace.sent(granted, sent);
+    }
+
+    /// A call was answered with the token of this generation, with anything but 429, a token's refusal or 5xx.
+    pub fn answered(&mut self, generation: u64) {
+        self.tokens.answered(generation);
+        self.outages.answered();
+    }
+
+    /// A call was answered with 429: the whole account cools down. To be told once for each 429.
+    pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) -> CoolDown {
+        self.outages.answered();
+        self.shut.told();
+        self.cool_downs.throttled(now, retry_after, self.rng.f64())
+    }
+
+    /// A call's token, of this generation, was refused; `repeats` is how often its lookup was refused before, in a row.
+    /// The lookup is to be repeated with the next permit's token, unless that says stop.
+    pub fn token_refused(&mut self, generation: u64, repeats: u32) {
+        self.outages.answered();
+        if self.tokens.refused(generation, repeats) {
+            self.stop.get_or_insert(StopReason::TokenRefused);
+        }
+    }
+
+    /// A call of this lookup failed in a way that may be the upstream's failing.
+    pub fn trouble(&mut self, now: Instant, kind: TroubleKind, lookup: u64) -> Verdict {
+        self.outages.trouble(now, lookup, kind)
+    }
+
+    /// What the login brought; `retry_after` is what came with a 429. A login that was not reached is
+    /// [`LoginReading::Unavailable`].
+    pub fn login_done(
+        &mut self,
+        now: Instant,
+        reading: LoginReading,
+        retry_after: Option<Duration>,
+    ) -> Verdict {
+        match self.tokens.login_done(now, reading, retry_after) {
+            LoggedIn::Served => self.outages.logged_in(),
+            LoggedIn::Waiting => {}
+            LoggedIn::Unreachable => return self.outages.login_unreachable(now),
+            LoggedIn::Stop(reason) => {
+                self.stop.get_or_insert(reason);
+            }
+        }
+        Verdict::default()
+    }
+
+    /// Whether the health address says that the service is healthy.
+    pub fn health_done(&mut self, now: Instant, healthy: bool) -> Verdict {
+        self.outages.health_done(now, healthy)
+    }
+
+    /// The handle that stops sending at a 429's head.
+    pub fn shut(&self) -> Shut {
+        self.shut.clone()
+    }
+
+    /// The end of the cool-down under way, to be kept over restarts.
+    pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
+        self.cool_downs.until(now)
+    }
+
+    /// How many cool-downs there were in a row, to be kept over restarts.
+    pub fn cool_down_level(&self, now: Instant) -> u32 {
+        self.cool_downs.level(now)
+    }
+
+    /// From one call to the next at the pace of `now`; nothing where there is no limit.
+    pub fn interval(&self, now: Instant) -> Option<Duration> {
+        self.cool_downs.speed(now).interval
+    }
+}
+
+#[cfg(test)]
+mod scripted;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! When the upstream does not answer: stop, ask the free health address, wait longer each time, try one call.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Troubles in a row that make an outage.
+const STREAK: usize = 5;
+/// The first wait; each is twice the last.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+
+/// How a call failed that may be the upstream's failing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// The request never left.
+    NotConnected,
+    /// No answer in time, or one that was cut.
+    TimedOut,
+    /// 5xx other than 503.
+    ServerError,
+    /// 503: refused unprocessed.
+    Unavailable,
+}
+
+impl TroubleKind {
+    /// Whether it is certain that nothing was carried out.
+    pub const fn is_unprocessed(self) -> bool {
+        matches!(self, Self::NotConnected | Self::Unavailable)
+    }
+}
+
+/// What a failed call means for its account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the account is in an outage: what was certainly not carried out then spends no attempt.
+    pub in_outage: bool,
+    /// Whether it begins with this.
+    pub begins: bool,
+    /// Lookups that failed on the way into the outage without being carried out, each once per attempt to give back; the
+    /// one just reported is not among them.
+    pub refunds: Vec<u64>,
+}
+
+/// Whether the outage lets a call through.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    Open,
+    Health,
+    /// Until a time, or until what is under way is done.
+    Wait(Option<Instant>),
+    /// It was waited for long enough.
+    Over,
+}
+
+#[derive(Debug)]
+pub(super) struct Outages {
+    patience: Duration,
+    has_health: bool,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Trouble {
+    lookup: u64,
+    kind: TroubleKind,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Troubles since the last answer.
+    Calm(Vec<Trouble>),
+    /// All of the streak are one lookup's: the health address decides.
+    Doubt {
+        streak: Vec<Trouble>,
+        asked: bool,
+    },
+    Out(Out),
+}
+
+#[derive(Debug)]
+struct Out {
+    ends: Instant,
+    wait: Duration,
+    phase: Phase,
+    /// It is the login that is not reached, of which the services' health says nothing.
+    by_login: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Resting(Instant),
+    Asking,
+    /// One call may try.
+    Ready,
+    Trying,
+    Over,
+}
+
+impl Outages {
+    pub(super) fn new(patience: Duration, has_health: bool) -> Self {
+        Self { patience, has_health, state: State::Calm(Vec::new()) }
+    }
+
+    pub(super) fn gate(&mut self, now: Instant, in_flight: u32) -> Gate {
+        match &mut self.state {
+            State::Calm(_) => Gate::Open,
+            State::Doubt { asked, .. } if *asked => Gate::Wait(None),
+            State::Doubt { asked, .. } => {
+                *asked = true;
+                Gate::Health
+            }
+            State::Out(out) => out.gate(now, in_flight, self.has_health),
+        }
+    }
+
+    /// A call was let through.
+    pub(super) fn went(&mut self) {
+        if let State::Out(out @ Out { phase: Phase::Ready, .. }) = &mut self.state {
+            out.phase = Phase::Trying;
+        }
+    }
+
+    /// The upstream works.
+    pub(super) fn answered(&mut self) {
+        self.state = State::Calm(Vec::new());
+    }
+
+    pub(super) fn trouble(&mut self, now: Instant, lookup: u64, kind: TroubleKind) -> Verdict {
+        let trouble = Trouble { lookup, kind };
+        match &mut self.state {
+            State::Calm(streak) => {
+                streak.push(trouble);
+                if streak.len() < STREAK {
+                    return Verdict::default();
+                }
+                let streak = std::mem::take(streak);
+                self.judge(now, streak)
+            }
+            State::Doubt { streak, .. } => {
+                streak.push(trouble);
+                Verdict::default()
+            }
+            State::Out(out) => {
+                if out.phase == Phase::Trying {
+                    out.rest(now);
+                }
+                Verdict { in_outage: true, ..Verdict::default() }
+            }
+        }
+    }
+
+    fn judge(&mut self, now: Instant, mut streak: Vec<Trouble>) -> Verdict {
+        let first = streak.first().map(|trouble| trouble.lookup);
+        let own = streak.iter().all(|t| Some(t.lookup) == first && t.kind != TroubleKind::NotConnected);
+        if own && !self.has_health {
+            return Verdict::default();
+        }
+        if own {
+            self.state = State::Doubt { streak, asked: false };
+            return Verdict::default();
+        }
+        streak.pop();
+        self.begin(now, false, &streak)
+    }
+
+    fn begin(&mut self, now: Instant, by_login: bool, streak: &[Trouble]) -> Verdict {
+        let mut out = Out { ends: now + self.patience, wait: FIRST_WAIT, phase: Phase::Ready, by_login };
+        out.rest(now);
+        self.state = State::Out(out);
+        let refunds = streak.iter().filter(|t| t.kind.is_unprocessed()).map(|t| t.lookup).collect();
+        Verdict { in_outage: true, begins: true, refunds }
+    }
+
+    pub(super) fn health_done(&mut self, now: Instant, healthy: bool) -> Verdict {
+        match &mut self.state {
+            State::Doubt { .. } if healthy => self.state = State::Calm(Vec::new()),
+            State::Doubt { streak, .. } => {
+                let streak = std::mem::take(streak);
+                return self.begin(now, false, &streak);
+            }
+            State::Out(out @ Out { phase: Phase::Asking, .. }) => {
+                if healthy {
+                    out.phase = Phase::Ready;
+                } else {
+                    out.rest(now);
+                }
+            }
+            State::Calm(_) | State::Out(_) => {}
+        }
+        Verdict { in_outage: self.out().is_some(), ..Verdict::default() }
+    }
+
+    pub(super) fn login_unreachable(&mut self, now: Instant) -> Verdict {
+        match &mut self.state {
+            State::Out(out) => {
+                out.rest(now);
+                Verdict { in_outage: true, ..Verdict::default() }
+            }
+            State::Calm(streak) | State::Doubt { streak, .. } => {
+                let streak = std::mem::take(streak);
+                self.begin(now, true, &streak)
+            }
+        }
+    }
+
+    pub(super) fn logged_in(&mut self) {
+        if self.out().is_some_and(|out| out.by_login) {
+            self.answered();
+        }
+    }
+
+    fn out(&self) -> Option<&Out> {
+        if let State::Out(out) = &self.state { Some(out) } else { None }
+    }
+
+    /// In an outage: when it asks again (nothing while it is asking), and when it gives up.
+    pub(super) fn pause(&self) -> Option<(Option<Instant>, Instant)> {
+        let out = self.out()?;
+        let again = if let Phase::Resting(until) = out.phase { Some(until) } else { None };
+        Some((again, out.ends))
+    }
+}
+
+impl Out {
+    fn gate(&mut self, now: Instant, in_flight: u32, has_health: bool) -> Gate {
+        match self.phase {
+            Phase::Resting(until) if now < until => Gate::Wait(Some(until)),
+            Phase::Resting(_) if has_health && !self.by_login => {
+                self.phase = Phase::Asking;
+                Gate::Health
+            }
+            Phase::Asking => Gate::Wait(None),
+            // With nothing in flight the call that was to try came back without a result (unsent, or given up).
+            Phase::Trying if in_flight > 0 => Gate::Wait(None),
+            Phase::Resting(_) | Phase::Ready | Phase::Trying => {
+                self.phase = Phase::Ready;
+                Gate::Open
+            }
+            Phase::Over => Gate::Over,
+        }
+    }
+
+    /// Waits longer than the last time, but not past the end: there it asks once more.
+    fn rest(&mut self, now: Instant) {
+        self.phase =
+            if now >= self.ends { Phase::Over } else { Phase::Resting((now + self.wait).min(self.ends)) };
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TroubleKind::{NotConnected, ServerError, TimedOut, Unavailable};
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const HOURS: Duration = Duration::from_hours(6);
+
+    fn out(has_health: bool, patience: Duration) -> (Outages, Instant, Verdict) {
+        let now = Instant::now();
+        let mut outages = Outages::new(patience, has_health);
+        for (lookup, kind) in [(1, NotConnected), (2, TimedOut), (1, Unavailable), (3, ServerError)] {
+            assert_eq!(outages.trouble(now, lookup, kind), Verdict::default());
+        }
+        let verdict = outages.trouble(now, 4, NotConnected);
+        (outages, now, verdict)
+    }
+
+    #[test]
+    fn five_in_a_row_and_what_was_not_carried_out_is_given_back() {
+        let (mut outages, now, verdict) = out(true, HOURS);
+        assert_eq!(verdict, Verdict { in_outage: true, begins: true, refunds: vec![1, 1] });
+        assert_eq!(outages.trouble(now, 9, TimedOut), Verdict { in_outage: true, ..Verdict::default() });
+        assert_eq!(
+            outages.gate(now, 3),
+            Gate::Wait(Some(now + SECOND)),
+            "a straggler does not lengthen the wait"
+        );
+    }
+
+    #[test]
+    fn an_answer_between_starts_the_count_again() {
+        let mut outages = Outages::new(HOURS, true);
+        for lookup in 0..40 {
+            assert!(!outages.trouble(Instant::now(), lookup, NotConnected).in_outage);
+            if lookup % 4 == 3 {
+                outages.answered();
+            }
+        }
+    }
+
+    #[test]
+    fn health_then_one_call_then_over() {
+        let (mut outages, now, _) = out(true, HOURS);
+        let now = now + SECOND;
+        assert_eq!(outages.gate(now, 0), Gate::Health);
+        assert_eq!(outages.gate(now, 0), Gate::Wait(None));
+        outages.health_done(now, false);
+        assert_eq!(outages.gate(now, 0), Gate::Wait(Some(now + 2 * SECOND)));
+        let now = now + 2 * SECOND;
+        assert_eq!(outages.gate(now, 0), Gate::Health);
+        assert!(outages.health_done(now, true).in_outage);
+        assert_eq!(outages.gate(now, 0), Gate::Open);
+        outages.went();
+        assert_eq!(outages.gate(now, 1), Gate::Wait(None), "one alone");
+        assert!(outages.trouble(now, 1, TimedOut).in_outage);
+        assert_eq!(outages.gate(now, 0), Gate::Wait(Some(now + 4 * SECOND)));
+        outages.answered();
+        assert_eq!(outages.gate(now, 0), Gate::Open);
+        assert_eq!(outages.pause(), None);
+    }
+
+    #[test]
+    fn a_try_that_came_back_without_result_is_made_again() {
+        let (mut outages, now, _) = out(false, HOURS);
+        assert_eq!(outages.gate(now + SECOND, 0), Gate::Open, "no health address: straight to the try");
+        outages.went();
+        assert_eq!(outages.gate(now + SECOND, 1), Gate::Wait(None));
+        assert_eq!(outages.gate(now + SECOND, 0), Gate::Open);
+    }
+
+    #[test]
+    fn waits_grow_to_five_minutes_and_end_with_a_last_question() {
+        let (mut outages, start, _) = out(true, Duration::from_secs(1_000));
+        let (mut now, mut waits) = (start, Vec::new());
+        loop {
+            match outages.gate(now, 0) {
+                Gate::Wait(Some(until)) => {
+                    waits.push((until - now).as_secs());
+                    now = until;
+                }
+                Gate::Health => drop(outages.health_done(now, false)),
+                Gate::Over => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 189]);
+        assert_eq!(now, start + Duration::from_secs(1_000));
+        let (mut none, now, _) = out(true, Duration::ZERO);
+        assert_eq!(none.gate(now, 0), Gate::Over);
+    }
+
+    #[test]
+    fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
+        let now = Instant::now();
+        let doubt = |has_health| {
+            let mut outages = Outages::new(HOURS, has_health);
+            (0..5).for_each(|_| assert!(!outages.trouble(now, 7, Unavailable).in_outage));
+            outages
+        };
+        let mut outages = doubt(true);
+        assert_eq!((outages.gate(now, 0), outages.gate(now, 0)), (Gate::Health, Gate::Wait(None)));
+        assert_eq!(outages.health_done(now, true), Verdict::default());
+        assert_eq!(outages.gate(now, 0), Gate::Open);
+        let mut outages = doubt(true);
+        outages.gate(now, 0);
+        let verdict = outages.health_done(now, false);
+        assert_eq!((verdict.in_outage, verdict.refunds), (true, vec![7; 5]));
+        assert_eq!(doubt(false).gate(now, 0), Gate::Open);
+        let mut outages = Outages::new(HOURS, true);
+        let verdicts: Vec<_> = (0..5).map(|_| outages.trouble(now, 7, NotConnected).in_outage).collect();
+        assert_eq!(verdicts, [false, false, false, false, true], "not connected is never a lookup's own");
+    }
+
+    #[test]
+    fn a_login_out_of_reach_waits_without_asking_the_services_health() {
+        let now = Instant::now();
+        let mut outages = Outages::new(HOURS, true);
+        assert!(outages.login_unreachable(now).begins);
+        assert_eq!(outages.gate(now, 0), Gate::Wait(Some(now + SECOND)));
+        assert_eq!(outages.gate(now + SECOND, 0), Gate::Open);
+        assert!(!outages.login_unreachable(now + SECOND).begins);
+        assert_eq!(outages.gate(now + SECOND, 0), Gate::Wait(Some(now + 3 * SECOND)));
+        assert_eq!(outages.pause(), Some((Some(now + 3 * SECOND), now + HOURS)));
+        outages.logged_in();
+        assert_eq!(outages.pause(), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! The flap that closes the moment a 429 is seen, before anybody has decided anything.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// A shared handle. The transport's head hook closes it, each worker looks at it right before sending, and the
+/// account opens it when the cool-down is over: so nothing leaves between a 429's arrival and the account's knowing.
+#[derive(Debug, Clone, Default)]
+pub struct Shut(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Heads with 429 that the account has not been told of.
+    heads: AtomicU32,
+    cooling: AtomicBool,
+}
+
+impl Shut {
+    /// Takes note of an answer's head: a 429 closes. To be followed by `Account::throttled` for the same answer.
+    pub fn head(&self, status: u16) {
+        if status == 429 {
+            self.0.heads.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether nothing may be sent now. A worker that finds it closed gives its call back unsent.
+    pub fn is_closed(&self) -> bool {
+        self.0.cooling.load(Ordering::SeqCst) || self.0.heads.load(Ordering::SeqCst) > 0
+    }
+
+    /// The account knows of one more 429 and is cooling down.
+    pub(super) fn told(&self) {
+        self.0.cooling.store(true, Ordering::SeqCst);
+        let less = |heads: u32| heads.checked_sub(1);
+        // Without a head before it (a transport that does not tell) there is nothing to take off.
+        let _ = self.0.heads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+    }
+
+    /// The cool-down is over.
+    pub(super) fn open(&self) {
+        self.0.cooling.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_from_the_head_to_the_end_of_the_cool_down() {
+        let shut = Shut::default();
+        let worker = shut.clone();
+        shut.head(200);
+        assert!(!worker.is_closed());
+        shut.head(429);
+        shut.head(429);
+        assert!(worker.is_closed());
+        shut.told();
+        shut.open();
+        assert!(worker.is_closed(), "the second is not told yet");
+        shut.told();
+        shut.told();
+        assert!(worker.is_closed());
+        shut.open();
+        assert!(!worker.is_closed());
+    }
+}

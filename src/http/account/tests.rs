@@ -1,0 +1,193 @@
+//! The whole gate, in simulated time.
+
+use super::scripted::{Asked, EXPIRED, HIT, Report, Say, What, rules, run};
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn hit() -> Say {
+    Say(200, 20 * MS, HIT, None)
+}
+
+fn at(report: &Report, call: usize) -> Duration {
+    report.calls[call]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pace_is_exact_and_one_login_serves_all() {
+    let report = run(61, rules("60/min", 8), |_| hit()).await;
+    assert_eq!((report.settled, report.logins.len(), report.healths.len()), (61, 1, 0));
+    // Tokio's timer wakes up to a millisecond late; none of it adds up.
+    for (nth, call) in report.calls.iter().enumerate() {
+        let due = at(&report, 0) + SECOND * u32::try_from(nth).unwrap();
+        assert!(*call >= due && *call <= due + 2 * MS, "{nth}: {call:?}");
+    }
+    let report = run(6_001, rules("200/s", 8), |_| hit()).await;
+    let used = 30.0 / (at(&report, 6_000).as_secs_f64() - at(&report, 0).as_secs_f64());
+    assert!((0.98..=1.0).contains(&used), "{used}");
+    for (nth, call) in report.calls.iter().enumerate().skip(201) {
+        assert!(*call >= report.calls[nth - 201] + SECOND, "{nth}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_pace_concurrency_is_the_limit() {
+    let report = run(100, rules("unlimited", 10), |_| hit()).await;
+    assert_eq!(report.settled, 100);
+    assert!(report.calls.chunks(10).all(|calls| calls.iter().all(|call| *call == calls[0])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_calls_refused_together_log_in_once() {
+    let script = |asked: &Asked<'_>| match (asked.what, asked.token, asked.at >= 10 * SECOND) {
+        (What::Call, "t1", true) => Say(403, 20 * MS, EXPIRED, None),
+        _ => hit(),
+    };
+    let report = run(6_000, rules("unlimited", 10), script).await;
+    assert_eq!((report.settled, report.logins.len(), report.stop), (6_000, 2, None));
+    assert_eq!(report.calls.len(), 6_010, "each refused call is repeated once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_are_refused_from_the_start_end_it() {
+    let script = |asked: &Asked<'_>| match asked.what {
+        What::Call => Say(403, 20 * MS, EXPIRED, None),
+        _ => hit(),
+    };
+    let report = run(50, rules("unlimited", 4), script).await;
+    assert_eq!(
+        (report.stop, report.logins.len(), report.calls.len()),
+        (Some(StopReason::TokenRefused), 2, 8)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_login_is_one_request() {
+    let script =
+        |asked: &Asked<'_>| if asked.what == What::Login { Say(401, 20 * MS, "", None) } else { hit() };
+    let report = run(50, rules("unlimited", 8), script).await;
+    assert!(matches!(report.stop, Some(StopReason::LoginRefused { .. })));
+    assert_eq!((report.logins.len(), report.calls.len()), (1, 0));
+}
+
+/// A window as the provider has it: at most 200 calls a minute, and 429 with or without a header beyond.
+async fn windowed(header: Option<Duration>) -> Report {
+    let window = std::sync::Mutex::new((0_u64, 0_u32));
+    let script = move |asked: &Asked<'_>| {
+        if asked.what != What::Call {
+            return hit();
+        }
+        let mut window = window.lock().unwrap();
+        let minute = asked.at.as_secs() / 60;
+        *window = if window.0 == minute { (minute, window.1 + 1) } else { (minute, 1) };
+        if window.1 > 200 { Say(429, 20 * MS, "", header) } else { hit() }
+    };
+    run(800, rules("unlimited", 16), script).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_429_nothing_leaves_until_the_cool_down_is_over() {
+    for (header, wait) in [(None, MINUTE), (Some(90 * SECOND), 90 * SECOND)] {
+        let report = windowed(header).await;
+        assert_eq!((report.settled, &report.stop), (800, &None), "{header:?}");
+        // The first sixteen too many leave together at most; then nothing for the whole wait.
+        let silence = report.calls.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max().unwrap();
+        assert!(silence + 20 * MS >= wait, "{header:?}: {silence:?}");
+        let first = report.calls.iter().position(|call| *call > at(&report, 199) + SECOND).unwrap();
+        assert!(first <= 232, "{header:?}: {first}");
+        assert!(at(&report, first) >= at(&report, 200) + wait, "{header:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_waited_out_by_asking_the_health_address_and_one_call() {
+    let script = |asked: &Asked<'_>| {
+        let gone = asked.at > 5 * SECOND && asked.at < 125 * SECOND;
+        if gone && asked.what != What::Login { Say(0, 20 * MS, "", None) } else { hit() }
+    };
+    let report = run(2_000, rules("unlimited", 4), script).await;
+    assert_eq!((report.settled, report.stop), (2_000, None));
+    let during = report.calls.iter().filter(|at| **at > 6 * SECOND && **at < 125 * SECOND).count();
+    assert_eq!(during, 0, "only the free address is asked meanwhile");
+    let first = *report.calls.iter().find(|at| **at >= 125 * SECOND).unwrap();
+    let soon = report.calls.iter().filter(|at| **at >= first && **at < first + 20 * MS).count();
+    assert_eq!(soon, 1, "one call tries alone");
+    assert_eq!(report.healths.len(), 7, "{:?}", report.healths);
+    assert_eq!(report.refunds, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_or_a_login_gone_for_good_stops_the_run_after_its_wait() {
+    for what in [What::Call, What::Login] {
+        let mut rules = rules("unlimited", 4);
+        rules.outage_wait = 10 * MINUTE;
+        let script = move |asked: &Asked<'_>| match asked.what {
+            What::Health => Say(0, MS, "", None),
+            asked if asked == what => Say(0, MS, "", None),
+            _ => hit(),
+        };
+        let report = run(50, rules, script).await;
+        assert_eq!((report.stop, report.settled), (Some(StopReason::Unavailable), 0), "{what:?}");
+        let last = report.healths.iter().chain(&report.logins).max().unwrap();
+        assert!(*last >= 10 * MINUTE && *last < 11 * MINUTE, "{what:?}: {last:?}");
+        assert!(report.logins.len() <= 20, "{what:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_login_is_waited_for_once() {
+    let throttled = |until: Duration| {
+        move |asked: &Asked<'_>| match asked.what {
+            What::Login if asked.at < until => Say(429, 20 * MS, "", None),
+            _ => hit(),
+        }
+    };
+    let report = run(5, rules("unlimited", 2), throttled(MINUTE)).await;
+    assert_eq!((report.settled, report.logins.len()), (5, 2));
+    assert!(report.logins[1] >= 5 * MINUTE);
+    let report = run(5, rules("unlimited", 2), throttled(60 * MINUTE)).await;
+    assert_eq!((report.stop, report.logins.len()), (Some(StopReason::LoginThrottled), 2));
+}
+
+#[test]
+fn what_outlives_the_process_is_taken_up() {
+    let now = Instant::now();
+    let mut account = Account::new(rules("1/s", 4), now, fastrand::Rng::with_seed(1));
+    account.restore_logins(now, &[MINUTE; 10]);
+    account.restore_cool_down(now, 30 * SECOND, 2);
+    account.not_before(now + 10 * MINUTE);
+    let waits = |permit: Permit, expected: Why, end: Instant| {
+        assert!(
+            matches!(permit, Permit::Wait { until: Some(until), why } if why == expected && until == end)
+        );
+    };
+    waits(account.permit(now, 0), Why::CoolDown, now + 30 * SECOND);
+    assert_eq!(account.pause(now).unwrap(), "the upstream asks us to slow down (429): going on in 30 s");
+    assert_eq!((account.cooling_until(now), account.cool_down_level(now)), (Some(now + 30 * SECOND), 2));
+    waits(account.permit(now + MINUTE, 0), Why::Login, now + 4 * MINUTE);
+    assert_eq!(account.pause(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
+    assert!(matches!(account.permit(now + 4 * MINUTE, 0), Permit::Login));
+    let token = LoginReading::Token { token: "t".into(), expires_in: None };
+    assert_eq!(account.login_done(now + 4 * MINUTE, token, None), Verdict::default());
+    waits(account.permit(now + 5 * MINUTE, 0), Why::Pace, now + 10 * MINUTE);
+    assert_eq!(account.pause(now + 5 * MINUTE), None);
+    assert!(matches!(
+        account.permit(now + 10 * MINUTE, 4),
+        Permit::Wait { until: None, why: Why::Concurrency }
+    ));
+    assert!(matches!(account.permit(now + 10 * MINUTE, 3), Permit::Go { .. }));
+}
+
+#[test]
+fn a_head_closes_before_the_result_is_told() {
+    let now = Instant::now();
+    let mut account = Account::new(rules("unlimited", 4), now, fastrand::Rng::with_seed(1));
+    account.shut().head(429);
+    assert!(matches!(account.permit(now, 1), Permit::Wait { until: None, why: Why::CoolDown }));
+    let cool_down = account.throttled(now, None);
+    assert!(account.shut().is_closed() && cool_down.begins);
+    assert!(matches!(account.permit(cool_down.until, 0), Permit::Login));
+    assert!(!account.shut().is_closed());
+}

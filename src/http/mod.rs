@@ -1,0 +1,8 @@
+//! Sending: the HTTP client, and the account's gate (token, pace, cool-down, outage).
+//!
+//! Two halves that do not know each other. [`transport`] carries one request over the wire and says how far it got; it
+//! repeats nothing. [`account`] decides over values of time, without waiting and without sending, whether one more call
+//! may leave. The run asks the one and tells it what the other brought back.
+
+pub mod account;
+pub mod transport;

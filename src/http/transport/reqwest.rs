@@ -1,0 +1,142 @@
+//! [`Transport`] over `reqwest`, with everything switched off that would send a request a second time.
+
+use super::{SendError, SendErrorKind, Transport, retry_after};
+use crate::time;
+use crate::upstream::{LoginRequest, Request, Response};
+use ::reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use ::reqwest::redirect::Policy;
+use ::reqwest::{Client, ClientBuilder, RequestBuilder, Url};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+/// More than any answer: 5,000 combinations of signatories are some megabytes. Counted after decompression.
+const LARGEST: usize = 64 * 1024 * 1024;
+/// Room for a body that is not told in advance.
+const USUAL: usize = 8 * 1024;
+/// For the login and the health address, which have no configured time-out.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that takes longer is not made; the request is then certain not to have left.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shorter than servers keep an idle connection (5 s is a common default): a request written to one that is just being
+/// closed ends as `unknown`, and a new connection is cheaper than that.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// The HTTP client of one account.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    /// For loopback addresses: no proxy, and no trust store where none is needed, since a bare machine may have none.
+    near: Client,
+    /// For all others.
+    far: Option<Client>,
+}
+
+impl HttpTransport {
+    /// A client for these addresses (those of the services and of the login) with so many calls at once.
+    ///
+    /// Proxies are taken from the environment, but never for a loopback address. Fails where the machine's trust store
+    /// cannot be read and an address needs it.
+    pub fn new(addresses: &[&str], concurrency: u32, timeout: Duration) -> Result<Self, SendError> {
+        let near = client(concurrency, timeout).no_proxy();
+        let secured = addresses.iter().any(|address| is_loopback(address) && address.starts_with("https:"));
+        let near = build(if secured { near } else { near.tls_certs_only([]) })?;
+        let away = addresses.iter().any(|address| !is_loopback(address));
+        let far = if away { Some(build(client(concurrency, timeout))?) } else { None };
+        Ok(Self { near, far })
+    }
+
+    fn client(&self, url: &str) -> &Client {
+        self.far.as_ref().filter(|_| !is_loopback(url)).unwrap_or(&self.near)
+    }
+}
+
+fn client(concurrency: u32, timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("orgpull/", env!("CARGO_PKG_VERSION")))
+        .retry(::reqwest::retry::never())
+        .redirect(Policy::none())
+        .referer(false)
+        .gzip(true)
+        .tcp_nodelay(true)
+        // Well before the whole time is over, or a dead host would count as "may have been carried out".
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(concurrency as usize + 1)
+}
+
+fn build(client: ClientBuilder) -> Result<Client, SendError> {
+    client.build().map_err(|error| SendError::caused(SendErrorKind::NotConnected, &error))
+}
+
+fn is_loopback(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let address = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        address || host == "localhost"
+    })
+}
+
+impl Transport for HttpTransport {
+    async fn send(
+        &self,
+        request: &Request,
+        bearer: &SecretString,
+        timeout: Duration,
+        on_head: impl FnOnce(u16) + Send,
+    ) -> Result<Response, SendError> {
+        let call = self.client(&request.url).get(&request.url).query(&request.query);
+        exchange(call.bearer_auth(bearer.expose_secret()).timeout(timeout), on_head).await
+    }
+
+    async fn health(&self, url: &str) -> Result<u16, SendError> {
+        let call = self.client(url).get(url).timeout(TIMEOUT);
+        Ok(exchange(call, |_| {}).await?.status)
+    }
+
+    async fn login(&self, request: &LoginRequest) -> Result<Response, SendError> {
+        let json = HeaderValue::from_static("application/json");
+        let call = self.client(&request.url).post(&request.url).header(CONTENT_TYPE, json);
+        exchange(call.body(request.body.expose_secret().to_owned()).timeout(TIMEOUT), |_| {}).await
+    }
+}
+
+async fn exchange(call: RequestBuilder, on_head: impl FnOnce(u16) + Send) -> Result<Response, SendError> {
+    let answer = call.send().await.map_err(|error| failed(&error))?;
+    let status = answer.status().as_u16();
+    on_head(status);
+    let told = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = told.and_then(|value| retry_after::parse(value, time::now_ms()));
+    match body(answer).await {
+        Ok(body) => Ok(Response { status, retry_after, body }),
+        // These two say all with their head: refused unprocessed.
+        Err(_) if matches!(status, 429 | 503) => Ok(Response { status, retry_after, body: Vec::new() }),
+        Err(error) => Err(error),
+    }
+}
+
+async fn body(mut answer: ::reqwest::Response) -> Result<Vec<u8>, SendError> {
+    let told = answer.content_length().and_then(|length| usize::try_from(length).ok());
+    let mut body = Vec::with_capacity(told.unwrap_or(USUAL).min(LARGEST));
+    while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+        if body.len() + chunk.len() > LARGEST {
+            return Err(SendError::new(SendErrorKind::TooLarge, ""));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn failed(error: &::reqwest::Error) -> SendError {
+    let kind = if error.is_connect() || error.is_builder() {
+        SendErrorKind::NotConnected
+    } else if error.is_timeout() {
+        SendErrorKind::TimedOut
+    } else if error.is_request() || error.is_body() || error.is_decode() {
+        SendErrorKind::Cut
+    } else {
+        SendErrorKind::Other
+    };
+    SendError::caused(kind, error)
+}
+
+#[cfg(test)]
+mod tests;

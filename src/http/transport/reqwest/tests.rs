@@ -1,0 +1,206 @@
+//! Against raw sockets on loopback, so that answers can be cut wherever a fault cuts them.
+
+use super::*;
+use std::io::Write;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const NUMBER: &str = "5560125790";
+
+/// A server that gives each connection the same bytes (and closes, unless they are nothing: then it holds the connection).
+struct Server {
+    url: String,
+    connections: Arc<AtomicUsize>,
+    heard: Arc<Mutex<String>>,
+}
+
+async fn server(answer: impl Into<Vec<u8>>) -> Server {
+    let answer: Vec<u8> = answer.into();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/getdata", listener.local_addr().unwrap());
+    let (connections, heard) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(String::new())));
+    let (count, words) = (Arc::clone(&connections), Arc::clone(&heard));
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let mut bytes = vec![0; 65_536];
+            let mut length = 0;
+            while !bytes[..length].windows(4).any(|end| end == b"\r\n\r\n") {
+                let read = stream.read(&mut bytes[length..]).await.unwrap();
+                length += read;
+                if read == 0 {
+                    break;
+                }
+            }
+            words.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..length]));
+            let _ = stream.write_all(&answer).await;
+            if answer.is_empty() {
+                held.push(stream);
+            }
+        }
+    });
+    Server { url, connections, heard }
+}
+
+fn request(url: &str) -> Request {
+    Request { url: url.to_owned(), query: vec![("searchnumber".to_owned(), NUMBER.to_owned())] }
+}
+
+async fn ask(url: &str, timeout: Duration) -> (Result<Response, SendError>, u16) {
+    let transport = HttpTransport::new(&[url], 4, Duration::from_secs(5)).unwrap();
+    let head = AtomicU16::new(0);
+    let on_head = |status| head.store(status, Ordering::SeqCst);
+    let answer = transport.send(&request(url), &"tok-marked".into(), timeout, on_head).await;
+    (answer, head.into_inner())
+}
+
+async fn answer(bytes: impl Into<Vec<u8>>) -> (Result<Response, SendError>, u16) {
+    let server = server(bytes).await;
+    let answer = ask(&server.url, Duration::from_secs(5)).await;
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1, "nothing is sent twice");
+    answer
+}
+
+fn http(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len())
+}
+
+#[tokio::test]
+async fn a_whole_answer_and_what_is_sent_for_it() {
+    let server = server(http("200 OK", "", "{\"report\":1}")).await;
+    let (answer, head) = ask(&server.url, Duration::from_secs(5)).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice(), head), (200, b"{\"report\":1}".as_slice(), 200));
+    let heard = server.heard.lock().unwrap().to_lowercase();
+    assert!(heard.starts_with("get /getdata?searchnumber=5560125790 http/1.1"), "{heard}");
+    assert!(heard.contains("authorization: bearer tok-marked"), "{heard}");
+    assert!(heard.contains(concat!("user-agent: orgpull/", env!("CARGO_PKG_VERSION"))), "{heard}");
+    assert!(!heard.contains("referer"), "{heard}");
+}
+
+#[tokio::test]
+async fn redirects_are_answers() {
+    let (answer, _) = answer(http("302 Found", "Location: http://127.0.0.1:1/x\r\n", "")).await;
+    assert_eq!(answer.unwrap().status, 302);
+}
+
+#[tokio::test]
+async fn retry_after_is_read() {
+    let (answer, head) = answer(http("429 Too Many Requests", "Retry-After: 17\r\n", "slow down")).await;
+    assert_eq!((answer.unwrap().retry_after, head), (Some(Duration::from_secs(17)), 429));
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_is_cut_even_when_small() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n";
+    for bytes in
+        ["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":1}", chunked, "HTTP/1.1 200 OK\r\nConte"]
+    {
+        let (answer, _) = answer(bytes).await;
+        assert_eq!(answer.unwrap_err().kind, SendErrorKind::Cut, "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_known_by_its_head_alone() {
+    for status in [429, 503] {
+        let (answer, head) = answer(format!("HTTP/1.1 {status} X\r\nContent-Length: 100\r\n\r\n{{")).await;
+        assert_eq!((answer.unwrap().status, head), (status, status));
+    }
+}
+
+#[tokio::test]
+async fn gzip_is_unpacked_and_a_cut_one_is_cut() {
+    let body = "{\"report\":\"".to_owned() + &"a".repeat(1_000) + "\"}";
+    let mut packed = Vec::new();
+    // A gzip member of one stored block: header, block, (unchecked by length alone) checksum and size.
+    packed.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1]);
+    let length = u16::try_from(body.len()).unwrap();
+    packed.extend_from_slice(&length.to_le_bytes());
+    packed.extend_from_slice(&(!length).to_le_bytes());
+    packed.extend_from_slice(body.as_bytes());
+    packed.extend_from_slice(&crc32(body.as_bytes()).to_le_bytes());
+    packed.extend_from_slice(&u32::from(length).to_le_bytes());
+    let whole = |packed: &[u8]| {
+        let mut bytes = Vec::new();
+        write!(bytes, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n").unwrap();
+        bytes.extend_from_slice(packed);
+        bytes
+    };
+    assert_eq!(answer(whole(&packed)).await.0.unwrap().body, body.as_bytes());
+    let cut = answer(whole(&packed[..packed.len() / 2])).await.0;
+    assert_eq!(cut.unwrap_err().kind, SendErrorKind::Cut);
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_too_large() {
+    let mut bytes = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_vec();
+    bytes.resize(LARGEST + 65_536, b'x');
+    assert_eq!(answer(bytes).await.0.unwrap_err().kind, SendErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn no_answer_in_time_and_no_connection_are_told_apart_without_the_address() {
+    let silent = server("").await;
+    let (late, _) = ask(&silent.url, Duration::from_millis(50)).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = format!("http://{}/getdata", listener.local_addr().unwrap());
+    drop(listener);
+    let (refused, _) = ask(&gone, Duration::from_secs(5)).await;
+    let (late, refused) = (late.unwrap_err(), refused.unwrap_err());
+    assert_eq!((late.kind, refused.kind), (SendErrorKind::TimedOut, SendErrorKind::NotConnected));
+    for error in [late, refused] {
+        let shown = format!("{error} {error:?}");
+        assert!(
+            !shown.contains(NUMBER) && !shown.contains("127.0.0.1") && !shown.contains("tok-"),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_a_word_may_have_been_served() {
+    // A line break is no answer, and no hold either.
+    let (answer, _) = answer("\r\n").await;
+    assert_eq!(answer.unwrap_err().kind, SendErrorKind::Cut);
+}
+
+#[tokio::test]
+async fn login_posts_json_and_health_sends_no_token() {
+    let server = server(http("200 OK", "", "{\"token\":\"t\"}")).await;
+    let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
+    let login = LoginRequest { url: server.url.clone(), body: "{\"username\":\"u\"}".into() };
+    assert_eq!(transport.login(&login).await.unwrap().body, b"{\"token\":\"t\"}");
+    let heard = std::mem::take(&mut *server.heard.lock().unwrap()).to_lowercase();
+    assert!(
+        heard.starts_with("post /getdata ") && heard.contains("content-type: application/json"),
+        "{heard}"
+    );
+    assert_eq!(transport.health(&server.url).await.unwrap(), 200);
+    assert!(!server.heard.lock().unwrap().to_lowercase().contains("authorization"));
+}
+
+#[test]
+fn loopback_is_told_from_elsewhere() {
+    for (url, near) in [
+        ("http://127.0.0.1:8080/x", true),
+        ("http://127.9.9.9", true),
+        ("http://[::1]:1", true),
+        ("http://localhost", true),
+        ("https://127.0.0.1", true),
+        ("http://127.0.0.1.example.com", false),
+        ("https://connect.creditsafe.com", false),
+        ("nonsense", false),
+    ] {
+        assert_eq!(is_loopback(url), near, "{url}");
+    }
+}

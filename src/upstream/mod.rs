@@ -1,0 +1,252 @@
+//! What goes over the wire and how answers are read: pure functions over values.
+//!
+//! This room knows protocols and nothing else: no socket, no clock, no ledger. A provider's addresses and services are
+//! data (`config::catalogue`); how a *family* of answers is read is code, one file per dialect, chosen by an enum.
+//! Everything here may hold personal data or a secret, so no `Debug` of this room shows a query, a body or a token.
+
+mod connect;
+mod creditsafe;
+mod json;
+
+use crate::config::catalogue::{Auth, Dialect, Service};
+use crate::domain::outcome::Outcome;
+use secrecy::SecretString;
+use std::fmt;
+use std::time::Duration;
+
+/// A request as the HTTP room sends it. No token in it, and never shown: its query holds the number.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The full address without query.
+    pub url: String,
+    /// Query parameters in order, not yet encoded.
+    pub query: Vec<(String, String)>,
+}
+
+/// What was answered: the whole body, or what was left of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After` as seconds from now, already read from either of its forms.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An answer, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// It settles the lookup.
+    Answer(Answer),
+    /// The token is not taken (expired or invalid): refused unprocessed, not billed.
+    TokenRefused {
+        /// The upstream's code.
+        code: String,
+    },
+    /// 429: refused unprocessed, not billed, and the whole account waits.
+    Throttled,
+    /// 503: refused unprocessed, not billed.
+    Unavailable,
+    /// It may have been carried out and billed, and there is nothing to show for it.
+    Lost {
+        /// Why: a status such as `500`, or `unreadable`.
+        code: String,
+    },
+    /// The configuration is at fault: the service is stopped and the lookup stays pending.
+    Fault(Fault),
+}
+
+/// An answer that settles a lookup.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// One of `hit partial rejected no_hit invalid denied`.
+    pub outcome: Outcome,
+    /// The upstream's code.
+    pub code: Option<String>,
+    /// The upstream's text (and detail). May hold personal data.
+    pub text: Option<String>,
+    /// The upstream's own reference.
+    pub log_id: Option<String>,
+    /// Whether a letter of disclosure went out, where the upstream says so.
+    pub letter: Option<bool>,
+    /// The body as JSON without `requestUrl`. Personal data.
+    pub body: Vec<u8>,
+}
+
+/// Why a service cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The upstream's code, or the status.
+    pub code: String,
+    /// For the operator, without personal data: what it means and what to mend.
+    pub message: String,
+    /// Whether the provider's terms have it billed.
+    pub billed: bool,
+}
+
+/// A login as the HTTP room sends it: a POST of JSON.
+#[derive(Clone)]
+pub struct LoginRequest {
+    /// The full address.
+    pub url: String,
+    /// The JSON text, which holds the password.
+    pub body: SecretString,
+}
+
+/// The answer to a login, read.
+#[derive(Debug)]
+pub enum LoginReading {
+    /// A token.
+    Token {
+        /// The bearer token; nothing but visible ASCII, so that it can stand in a header.
+        token: SecretString,
+        /// How long it holds, where the upstream tells.
+        expires_in: Option<Duration>,
+    },
+    /// These credentials are not taken. Never tried again by itself.
+    Refused {
+        /// For the operator, without the credentials.
+        message: String,
+    },
+    /// 429: too many logins.
+    Throttled,
+    /// The login cannot be reached or fails on its side.
+    Unavailable {
+        /// A status, or why it was not reached.
+        code: String,
+    },
+    /// What answers is no login: the address is wrong.
+    Misconfigured {
+        /// For the operator.
+        message: String,
+    },
+}
+
+/// The request for one lookup: the number first, then the job's parameters in their order, then our reference where
+/// the service takes one.
+///
+/// `number` is in the form in which the service wants it, `base_url` may end in a slash or not.
+pub fn prepare(
+    base_url: &str,
+    service: &Service,
+    number: &str,
+    reference: &str,
+    params: &[(String, String)],
+) -> Request {
+    let mut query = Vec::with_capacity(params.len() + 2);
+    query.push((service.number_param.clone(), number.to_owned()));
+    query.extend_from_slice(params);
+    if let Some(name) = &service.reference_param {
+        query.push((name.clone(), reference.to_owned()));
+    }
+    Request { url: format!("{}{}", base_url.trim_end_matches('/'), service.path), query }
+}
+
+/// Reads the answer to a lookup. Total: any status and any bytes have a reading.
+pub fn read(dialect: Dialect, status: u16, body: &[u8]) -> Reading {
+    match dialect {
+        Dialect::Creditsafe => creditsafe::read(status, body),
+    }
+}
+
+/// The request that asks for a token.
+pub fn login_request(
+    auth: Auth,
+    token_url: &str,
+    username: &SecretString,
+    password: &SecretString,
+) -> LoginRequest {
+    match auth {
+        Auth::Connect => connect::request(token_url, username, password),
+    }
+}
+
+/// Reads the answer to a login. Total: any status and any bytes have a reading.
+pub fn read_login(auth: Auth, status: u16, body: &[u8]) -> LoginReading {
+    match auth {
+        Auth::Connect => connect::read(status, body),
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("outcome", &self.outcome)
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoginRequest").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn service(reference_param: Option<&str>) -> Service {
+        Service {
+            name: "getdata".to_owned(),
+            title: "GetData".to_owned(),
+            path: "/getdata".to_owned(),
+            health: None,
+            number_param: "searchnumber".to_owned(),
+            organisation: None,
+            sole_trader: None,
+            person: None,
+            reference_param: reference_param.map(str::to_owned),
+            block_param: None,
+            params: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_request_has_the_number_first_and_the_reference_last() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let params = [pair("blockname", "Basic"), pair("language", "sv")];
+        let request =
+            prepare("https://x.test/api/", &service(Some("transactionid")), "5560125790", "r1", &params);
+        assert_eq!(request.url, "https://x.test/api/getdata");
+        let names: Vec<_> = request.query.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["searchnumber", "blockname", "language", "transactionid"]);
+        let without = prepare("https://x.test", &service(None), "5560125790", "r1", &params);
+        assert_eq!(without.query.len(), 3);
+    }
+
+    #[test]
+    fn debug_shows_neither_number_nor_body_nor_password() {
+        let request = prepare("https://x.test", &service(None), "5560125790", "r1", &[]);
+        let answer = read(Dialect::Creditsafe, 200, br#"{"report":{"n":"5560125790"}}"#);
+        let response = Response { status: 200, retry_after: None, body: b"5560125790".to_vec() };
+        let login =
+            login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into());
+        let token = read_login(Auth::Connect, 200, br#"{"token":"5560125790"}"#);
+        let shown = format!("{request:?}{answer:?}{response:?}{login:?}{token:?}");
+        assert!(!shown.contains("5560125790"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_and_any_status_have_a_reading(status: u16, body: Vec<u8>) {
+            let _ = read(Dialect::Creditsafe, status, &body);
+            let _ = read_login(Auth::Connect, status, &body);
+        }
+    }
+}
