@@ -4,6 +4,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod job;
+pub mod ledger;
 pub mod problem;
 pub mod shape;
 pub mod time;

@@ -1,0 +1,152 @@
+//! What must hold over restarts and processes for an account: its cool-down, its logins, credentials that were refused.
+
+use super::{Ledger, LedgerError};
+use sqlx::Row;
+
+/// What the ledger remembers of an account in an environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountMemory {
+    /// End of the last cool-down, in milliseconds since 1970.
+    pub cool_down_until: i64,
+    /// How often in a row it had to cool down.
+    pub cool_down_level: u32,
+    /// Keyed digest of credentials that the login refused.
+    pub refused_credentials: Option<String>,
+    /// Times of the logins of the last five minutes.
+    pub logins: Vec<i64>,
+    /// When the account last sent anything.
+    pub last_attempt: Option<i64>,
+}
+
+/// The span in which logins are counted, in milliseconds.
+const LOGIN_WINDOW: i64 = 300_000;
+
+impl Ledger {
+    /// What is remembered of an account.
+    pub async fn account(
+        &self,
+        account: &str,
+        environment: &str,
+        now: i64,
+    ) -> Result<AccountMemory, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let row = sqlx::query(
+            "SELECT cool_down_until, cool_down_level, refused_credentials FROM accounts \
+             WHERE account = ? AND environment = ?",
+        )
+        .bind(account)
+        .bind(environment)
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(failed)?;
+        let logins =
+            sqlx::query_scalar("SELECT at FROM logins WHERE account = ? AND environment = ? AND at > ?")
+                .bind(account)
+                .bind(environment)
+                .bind(now - LOGIN_WINDOW)
+                .fetch_all(&self.readers)
+                .await
+                .map_err(failed)?;
+        // Attempt ids rise with time, so the newest are read first. An account that has not sent anything among the
+        // newest thousand has no distance to keep.
+        let last_attempt = sqlx::query_scalar(
+            "SELECT max(started_at) FROM (SELECT started_at, service FROM attempts ORDER BY id DESC LIMIT 1000) a \
+             JOIN services s ON s.id = a.service WHERE s.account = ? AND s.environment = ?",
+        )
+        .bind(account)
+        .bind(environment)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(failed)?;
+        let mut memory = AccountMemory { logins, last_attempt, ..AccountMemory::default() };
+        if let Some(row) = row {
+            memory.cool_down_until = row.get(0);
+            memory.cool_down_level = row.get(1);
+            memory.refused_credentials = row.get(2);
+        }
+        Ok(memory)
+    }
+
+    /// Writes down a cool-down, so that the next process keeps it too.
+    pub async fn remember_cool_down(
+        &self,
+        account: &str,
+        environment: &str,
+        until: i64,
+        level: u32,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO accounts (account, environment, cool_down_until, cool_down_level) VALUES (?, ?, ?, ?) \
+             ON CONFLICT DO UPDATE SET cool_down_until = max(cool_down_until, excluded.cool_down_until), \
+             cool_down_level = excluded.cool_down_level",
+        );
+        self.write_one(query.bind(account).bind(environment).bind(until).bind(level)).await
+    }
+
+    /// Writes down, or forgets, which credentials the login refused.
+    pub async fn remember_refusal(
+        &self,
+        account: &str,
+        environment: &str,
+        credentials: Option<&str>,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO accounts (account, environment, refused_credentials) VALUES (?, ?, ?) \
+             ON CONFLICT DO UPDATE SET refused_credentials = excluded.refused_credentials",
+        );
+        self.write_one(query.bind(account).bind(environment).bind(credentials)).await
+    }
+
+    /// Writes down a login before it is sent.
+    pub async fn remember_login(
+        &self,
+        account: &str,
+        environment: &str,
+        at: i64,
+        run: Option<i64>,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query("INSERT INTO logins (account, environment, at, run) VALUES (?, ?, ?, ?)");
+        self.write_one(query.bind(account).bind(environment).bind(at).bind(run)).await
+    }
+
+    /// The id of a service in this ledger.
+    pub async fn service_id(
+        &self,
+        account: &str,
+        environment: &str,
+        service: &str,
+    ) -> Result<i64, LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO services (account, environment, service) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET service = excluded.service RETURNING id",
+        );
+        self.fetch_id(query.bind(account).bind(environment).bind(service)).await
+    }
+
+    /// The id of a purpose in this ledger.
+    pub async fn purpose_id(&self, purpose: &str, cost_centre: &str) -> Result<i64, LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO purposes (purpose, cost_centre) VALUES (?1, ?2) \
+             ON CONFLICT DO UPDATE SET purpose = excluded.purpose RETURNING id",
+        );
+        self.fetch_id(query.bind(purpose).bind(cost_centre)).await
+    }
+
+    async fn fetch_id(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<i64, LedgerError> {
+        let mut writer = self.writer.lock().await;
+        let row = query.fetch_one(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        Ok(row.get(0))
+    }
+
+    pub(super) async fn write_one(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<(), LedgerError> {
+        let mut writer = self.writer.lock().await;
+        query.execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        Ok(())
+    }
+}

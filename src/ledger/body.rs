@@ -1,0 +1,44 @@
+//! Answers on their way in and out of the ledger. Every body passes these two functions and no other way.
+
+/// Level 1: a body of 2 KB costs about ten microseconds and takes a third of its room; higher levels gain little on texts
+/// this short.
+const LEVEL: i32 = 1;
+
+/// The largest body that is unpacked; the HTTP room reads no larger one.
+const LARGEST: usize = 64 << 20;
+
+/// A body as the ledger keeps it.
+pub fn pack(body: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(body, LEVEL).unwrap_or_default()
+}
+
+/// A kept body as it was; nothing where the file was damaged.
+pub fn unpack(kept: &[u8]) -> Option<Vec<u8>> {
+    let length = zstd::zstd_safe::get_frame_content_size(kept).ok().flatten()?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= LARGEST)?;
+    zstd::bulk::decompress(kept, length).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(body in proptest::collection::vec(any::<u8>(), 0..4096)) {
+            prop_assert_eq!(unpack(&pack(&body)), Some(body));
+        }
+
+        #[test]
+        fn damage_is_told(noise in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = unpack(&noise);
+        }
+    }
+
+    #[test]
+    fn repeated_text_shrinks() {
+        let body = br#"{"companyName":"Syntetiska Bolaget AB"}"#.repeat(40);
+        assert!(pack(&body).len() < body.len() / 3);
+    }
+}

@@ -1,0 +1,250 @@
+//! What the dispatcher reads: pending lookups in input order, and what the ledger knows of their identities already.
+
+use super::values::ManyRows;
+use super::{Ledger, LedgerError, Place};
+use crate::domain::identity::Identity;
+use crate::domain::number::{Kind, Subject};
+use crate::domain::outcome::{Outcome, State};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use std::collections::HashMap;
+
+/// A lookup that waits to be asked.
+pub struct Pending {
+    /// Which.
+    pub at: Place,
+    /// Requests sent for it so far.
+    pub attempts: u32,
+    /// Attempts spent so far.
+    pub spent: u32,
+    /// About whom.
+    pub subject: Subject,
+    /// The row's copied columns.
+    pub columns: Vec<String>,
+}
+
+/// The newest answer of an identity that may stand in for a new call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The attempt that brought it.
+    pub attempt: i64,
+    /// Its class.
+    pub outcome: Outcome,
+    /// When it came, in milliseconds since 1970.
+    pub fetched_at: i64,
+    /// Whether an earlier row of this run stands on it already.
+    pub used_here: bool,
+}
+
+/// An earlier lookup of this run with the same identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Which.
+    pub at: Place,
+    /// Where it stands.
+    pub state: State,
+    /// Its outcome, where it has one.
+    pub outcome: Option<Outcome>,
+    /// The attempt that decided.
+    pub attempt: Option<i64>,
+}
+
+/// What the ledger knows of an identity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The newest answer that may be used again, whatever its age.
+    pub answer: Option<StoredAnswer>,
+    /// The first lookup of this run that was sent for it.
+    pub holder: Option<Holder>,
+    /// Whether a letter-making call of another run was lost and never settled since.
+    pub letter_unknown: bool,
+}
+
+/// The statements of this room.
+pub(super) struct Lookers {
+    answers: ManyRows,
+    used_here: ManyRows,
+    holders: ManyRows,
+    letters: ManyRows,
+}
+
+impl Lookers {
+    pub(super) fn new() -> Self {
+        Self {
+            answers: ManyRows::new(
+                1,
+                "SELECT v.column1, a.id, a.outcome, max(a.settled_at) FROM {values} AS v \
+                 CROSS JOIN attempts a ON a.identity = v.column1 WHERE a.state = 'answered' \
+                 AND a.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') GROUP BY v.column1",
+            ),
+            used_here: ManyRows::new(
+                1,
+                "SELECT DISTINCT v.column1 FROM {values} AS v CROSS JOIN lookups l ON l.attempt = v.column1 \
+                 WHERE l.source = 'reused' AND l.run = ?",
+            ),
+            holders: ManyRows::new(
+                1,
+                "SELECT v.column1, l.row, l.step, l.state, l.outcome, l.attempt FROM {values} AS v \
+                 CROSS JOIN attempts a ON a.identity = v.column1 \
+                 CROSS JOIN lookups l ON l.run = a.run AND l.row = a.row AND l.step = a.step WHERE a.run = ? \
+                 ORDER BY l.row DESC, l.step DESC",
+            ),
+            letters: ManyRows::new(
+                1,
+                "SELECT DISTINCT v.column1 FROM {values} AS v CROSS JOIN attempts a ON a.identity = v.column1 \
+                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.run <> ? AND NOT EXISTS \
+                 (SELECT 1 FROM attempts b WHERE b.identity = a.identity AND b.id > a.id AND b.state = 'answered')",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Lookers {
+    pub(super) fn texts(&self) -> Vec<String> {
+        [&self.answers, &self.used_here, &self.holders, &self.letters].map(ManyRows::text).into()
+    }
+}
+
+impl Ledger {
+    /// The next pending lookups of a run after a place, in input order.
+    pub async fn pending(&self, run: i64, after: Place, limit: u32) -> Result<Vec<Pending>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT l.row, l.step, l.attempts, l.spent, r.subject, r.kind, r.columns FROM lookups l \
+             CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
+             WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' ORDER BY l.row, l.step LIMIT ?4",
+        )
+        .bind(run)
+        .bind(after.row)
+        .bind(i64::from(after.step))
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        rows.iter().map(|row| self.pending_of(row)).collect()
+    }
+
+    fn pending_of(&self, row: &SqliteRow) -> Result<Pending, LedgerError> {
+        let subject = self.subject(row.get("subject"), row.get("kind"))?;
+        let columns: &str = row.get("columns");
+        Ok(Pending {
+            at: place(row),
+            attempts: row.get("attempts"),
+            spent: row.get("spent"),
+            subject,
+            columns: serde_json::from_str(columns).map_err(|_| self.damaged())?,
+        })
+    }
+
+    /// A subject as it is kept.
+    pub(super) fn subject(&self, digits: &str, kind: &str) -> Result<Subject, LedgerError> {
+        Kind::parse(kind).and_then(|kind| Subject::from_stored(digits, kind)).ok_or_else(|| self.damaged())
+    }
+
+    /// The error for content that no version of ours wrote.
+    pub(super) fn damaged(&self) -> LedgerError {
+        LedgerError::Database {
+            path: self.path().to_owned(),
+            reason: "a row in it does not read as it was written: it was changed by hand".to_owned(),
+        }
+    }
+
+    /// What is known of each identity, for run `run`. Identities may repeat.
+    pub async fn known(
+        &self,
+        run: i64,
+        identities: &[Identity],
+    ) -> Result<HashMap<Identity, Known>, LedgerError> {
+        let mut distinct = identities.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let mut known = HashMap::with_capacity(distinct.len());
+        let mut reader = self.readers.acquire().await.map_err(|e| self.failed(&e))?;
+        for chunk in distinct.chunks(ManyRows::MOST) {
+            self.known_chunk(&mut reader, run, chunk, &mut known).await.map_err(|e| self.failed(&e))?;
+        }
+        Ok(known)
+    }
+
+    async fn known_chunk(
+        &self,
+        reader: &mut SqliteConnection,
+        run: i64,
+        identities: &[Identity],
+        known: &mut HashMap<Identity, Known>,
+    ) -> Result<(), sqlx::Error> {
+        let lookers = &self.lookers;
+        for row in fetch(&lookers.answers, reader, identities, None).await? {
+            if let (Some(identity), Some(outcome)) = (identity(&row), Outcome::parse(row.get(2))) {
+                let answer =
+                    StoredAnswer { attempt: row.get(1), outcome, fetched_at: row.get(3), used_here: false };
+                known.entry(identity).or_default().answer = Some(answer);
+            }
+        }
+        self.mark_used_here(reader, run, known).await?;
+        for row in fetch(&lookers.holders, reader, identities, Some(run)).await? {
+            if let Some(identity) = identity(&row) {
+                // Rows come last first, so the first one of the run is what stays.
+                known.entry(identity).or_default().holder = holder(&row);
+            }
+        }
+        for row in fetch(&lookers.letters, reader, identities, Some(run)).await? {
+            if let Some(identity) = identity(&row) {
+                known.entry(identity).or_default().letter_unknown = true;
+            }
+        }
+        Ok(())
+    }
+
+    async fn mark_used_here(
+        &self,
+        reader: &mut SqliteConnection,
+        run: i64,
+        known: &mut HashMap<Identity, Known>,
+    ) -> Result<(), sqlx::Error> {
+        let mut answers: Vec<&mut StoredAnswer> =
+            known.values_mut().filter_map(|k| k.answer.as_mut()).collect();
+        for chunk in answers.chunks_mut(ManyRows::MOST) {
+            let (mut query, length) = self.lookers.used_here.query(chunk.len());
+            for at in 0..length {
+                query = query.bind(chunk.get(at).map(|answer| answer.attempt));
+            }
+            let rows = query.bind(run).fetch_all(&mut *reader).await?;
+            let used: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+            for answer in chunk.iter_mut() {
+                answer.used_here = used.contains(&answer.attempt);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn fetch(
+    statement: &ManyRows,
+    reader: &mut SqliteConnection,
+    identities: &[Identity],
+    run: Option<i64>,
+) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let (mut query, length) = statement.query(identities.len());
+    for at in 0..length {
+        query = query.bind(identities.get(at).map(|identity| identity.0.to_vec()));
+    }
+    if let Some(run) = run {
+        query = query.bind(run);
+    }
+    query.fetch_all(reader).await
+}
+
+fn identity(row: &SqliteRow) -> Option<Identity> {
+    <[u8; 16]>::try_from(row.get::<&[u8], _>(0)).ok().map(Identity)
+}
+
+fn place(row: &SqliteRow) -> Place {
+    Place { row: row.get("row"), step: row.get::<u16, _>("step") }
+}
+
+fn holder(row: &SqliteRow) -> Option<Holder> {
+    let state = State::parse(row.get("state"))?;
+    let outcome = row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse);
+    Some(Holder { at: place(row), state, outcome, attempt: row.get("attempt") })
+}

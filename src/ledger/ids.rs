@@ -1,0 +1,105 @@
+//! Ids: short words for runs, and attempt ids that are at once the primary key and our reference on the wire.
+
+/// Crockford's alphabet in lower case: no i, l, o or u, so that an id can be read over the telephone.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// 2020-01-01 in milliseconds since 1970; forty bits of milliseconds from there last until 2054.
+const EPOCH: i64 = 1_577_836_800_000;
+
+/// Bits below the milliseconds: twelve drawn by each process, eight counted within a millisecond.
+const COUNTER_BITS: u32 = 8;
+const TAG_BITS: u32 = 12;
+
+/// Draws attempt ids that rise with time and that two processes are very unlikely to share; where they do, the ledger's
+/// primary key refuses the second one before anything is sent, and [`AttemptIds::redraw`] takes another tag.
+#[derive(Debug)]
+pub struct AttemptIds {
+    tag: i64,
+    last: i64,
+}
+
+impl Default for AttemptIds {
+    fn default() -> Self {
+        Self { tag: drawn_tag(), last: 0 }
+    }
+}
+
+impl AttemptIds {
+    /// The next id at `now_ms`, larger than every one before it from this process.
+    pub fn next(&mut self, now_ms: i64) -> i64 {
+        let floor = ((now_ms - EPOCH).max(0) << (TAG_BITS + COUNTER_BITS)) | (self.tag << COUNTER_BITS);
+        let following = self.last + 1;
+        // After 256 ids in one millisecond the count runs into the next millisecond's, still under this tag.
+        let overflowed = following & ((1 << COUNTER_BITS) - 1) == 0;
+        let carried = (((self.last >> (TAG_BITS + COUNTER_BITS)) + 1) << (TAG_BITS + COUNTER_BITS))
+            | (self.tag << COUNTER_BITS);
+        let next = if overflowed { carried } else { following };
+        self.last = floor.max(next);
+        self.last
+    }
+
+    /// Takes another tag, after another process drew the same one.
+    pub fn redraw(&mut self) {
+        self.tag = drawn_tag();
+    }
+}
+
+fn drawn_tag() -> i64 {
+    i64::from(fastrand::u16(..)) & ((1 << TAG_BITS) - 1)
+}
+
+/// The id as it goes over the wire and onto the provider's invoice: 14 characters, the most that Creditsafe takes.
+pub fn transactionid(id: i64) -> String {
+    let mut text = String::with_capacity(14);
+    text.push_str("op");
+    for place in (0..12).rev() {
+        text.push(letter(id >> (5 * place)));
+    }
+    text
+}
+
+/// A new run's id: fifty random bits.
+pub fn run_id() -> String {
+    let bits = fastrand::i64(0..1 << 50);
+    (0..10).rev().map(|place| letter(bits >> (5 * place))).collect()
+}
+
+fn letter(bits: i64) -> char {
+    char::from(ALPHABET[usize::try_from(bits & 31).unwrap_or(0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_rise_and_never_repeat() {
+        let mut ids = AttemptIds::default();
+        let mut last = 0;
+        for at in 0..100_000_i64 {
+            // Five hundred in a millisecond, and a clock that steps back now and then.
+            let now = EPOCH + 40_000_000_000 + at / 500 - if at % 1_000 == 0 { 5 } else { 0 };
+            let id = ids.next(now);
+            assert!(id > last);
+            last = id;
+        }
+    }
+
+    #[test]
+    fn two_tags_never_meet() {
+        let (mut one, mut two) = (AttemptIds { tag: 7, last: 0 }, AttemptIds { tag: 8, last: 0 });
+        let of_one: HashSet<i64> = (0..2_000).map(|at| one.next(EPOCH + 1_000 + at / 300)).collect();
+        assert!((0..2_000).all(|at| !of_one.contains(&two.next(EPOCH + 1_000 + at / 300))));
+    }
+
+    #[test]
+    fn references_have_fourteen_characters_and_tell_ids_apart() {
+        let mut ids = AttemptIds::default();
+        let references: HashSet<String> =
+            (0..1_000).map(|_| transactionid(ids.next(1_800_000_000_000))).collect();
+        assert_eq!(references.len(), 1_000);
+        assert!(references.iter().all(|text| text.len() == 14 && text.is_ascii()));
+        assert_eq!(run_id().len(), 10);
+    }
+}

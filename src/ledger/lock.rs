@@ -1,0 +1,102 @@
+//! One process runs a job at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The right to run one job on one ledger. The system frees it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct JobLock {
+    _file: File,
+}
+
+/// Why the lock is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error("another process is running this job{holder}")]
+    Held {
+        /// Who and since when, where it could be read.
+        holder: String,
+    },
+    /// The lock file cannot be used.
+    #[error("the lock file {} cannot be used: {source}", path.display())]
+    File {
+        /// The file beside the ledger.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}
+
+impl JobLock {
+    /// Takes the lock of `job` on the ledger at `database`, or tells who has it. `since` is what others are told.
+    pub fn take(database: &Path, job: &str, since: &str) -> Result<Self, LockError> {
+        let path = lock_path(database, job);
+        let failed = |source| LockError::File { path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut note = String::new();
+                let _ = file.read_to_string(&mut note);
+                let note = note.trim();
+                let holder = if note.is_empty() { String::new() } else { format!(": {note}") };
+                return Err(LockError::Held { holder });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let note = format!("process {}, since {since}\n", std::process::id());
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
+        // The note is a courtesy; a full disk must not keep the job from being continued.
+        if let Err(error) = written {
+            tracing::debug!(%error, "the lock's note could not be written");
+        }
+        Ok(Self { _file: file })
+    }
+
+    /// Whether some process has it now.
+    pub fn is_held(database: &Path, job: &str) -> bool {
+        let Ok(file) = File::open(lock_path(database, job)) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+}
+
+fn lock_path(database: &Path, job: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(format!(".{job}.lock"));
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_each_job_for_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("orgpull.db");
+        assert!(!JobLock::is_held(&database, "nightly"));
+        let lock = JobLock::take(&database, "nightly", "2026-11-20T02:30:00Z").unwrap();
+        assert!(JobLock::is_held(&database, "nightly"));
+        let refused = JobLock::take(&database, "nightly", "later").unwrap_err().to_string();
+        assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        assert!(refused.contains("since 2026-11-20T02:30:00Z"), "{refused}");
+        assert!(JobLock::take(&database, "weekly", "later").is_ok());
+        drop(lock);
+        assert!(!JobLock::is_held(&database, "nightly"));
+        assert!(JobLock::take(&database, "nightly", "later").is_ok());
+    }
+}

@@ -1,0 +1,93 @@
+//! The ledger: one SQLite file that knows what was asked, what it cost and what was answered.
+//!
+//! All SQL of the program lives in this room, and nothing outside it knows which database it is. There is one writer
+//! connection; whoever drives a run hands it [`Batch`]es, each of which is one transaction: many intents and many answers
+//! share a commit. Reading goes through a small pool of its own and never waits for the writer.
+
+mod accounts;
+mod batch;
+mod body;
+mod feed;
+mod ids;
+mod load;
+mod lock;
+mod open;
+mod records;
+mod runs;
+mod seen;
+mod values;
+
+pub use accounts::AccountMemory;
+pub use batch::{AttemptEnd, AttemptState, Batch, Change, Intent, Place};
+pub use body::{pack, unpack};
+pub use feed::{Holder, Known, Pending, StoredAnswer};
+pub use ids::{AttemptIds, run_id, transactionid};
+pub use load::NewRow;
+pub use lock::{JobLock, LockError};
+pub use open::Ledger;
+pub use records::Records;
+pub use runs::{DecidedBy, NewRun, RunRow, Totals, UnknownLookup};
+pub use seen::Seen;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+/// What went wrong with the ledger. None of these loses what is committed.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// There is no file and none may be made.
+    #[error("there is no ledger at {}: nothing has been run yet, or --database or the configuration names another place", .0.display())]
+    Missing(PathBuf),
+    /// Another program's file.
+    #[error("{} is not a ledger of orgpull: name another file with --database or `database`; nothing was changed in it", .0.display())]
+    NotALedger(PathBuf),
+    /// Written by a newer version.
+    #[error("the ledger {} was written by a newer version of orgpull: use that version; nothing was changed in it", .0.display())]
+    Newer(PathBuf),
+    /// The file cannot be opened or created.
+    #[error("the ledger {} cannot be opened: {reason}", path.display())]
+    Unopened {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The system's or the database's words.
+        reason: String,
+    },
+    /// There is no room on the disk; the transaction was rolled back whole.
+    #[error("the disk of the ledger {} is full: what is committed is safe; make room", .0.display())]
+    Full(PathBuf),
+    /// Two processes drew the same attempt id: the transaction was rolled back and may be tried with other ids.
+    #[error("two processes drew the same attempt id in the same millisecond")]
+    IdTaken,
+    /// Any other failure of the database.
+    #[error("the ledger {} failed: {reason}; what is committed is safe", path.display())]
+    Database {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The database's words, without values.
+        reason: String,
+    },
+}
+
+impl Ledger {
+    /// The error for the reader: full disks and taken ids are told apart from the rest by SQLite's result codes.
+    fn failed(&self, error: &sqlx::Error) -> LedgerError {
+        /// SQLITE_FULL, and SQLITE_IOERR_WRITE, which some file systems give for the same thing.
+        const FULL: [&str; 2] = ["13", "778"];
+        /// SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
+        const TAKEN: [&str; 2] = ["1555", "2579"];
+        let path = self.path().to_owned();
+        if let sqlx::Error::Database(error) = error {
+            let code = error.code().unwrap_or_default().into_owned();
+            if FULL.contains(&code.as_str()) {
+                return LedgerError::Full(path);
+            }
+            if TAKEN.contains(&code.as_str()) {
+                return LedgerError::IdTaken;
+            }
+            return LedgerError::Database { path, reason: error.message().to_owned() };
+        }
+        LedgerError::Database { path, reason: error.to_string() }
+    }
+}

@@ -1,0 +1,207 @@
+//! Opening the ledger: whose file it is, its migrations, its connections.
+
+use super::LedgerError;
+use super::batch::Statements;
+use super::feed::Lookers;
+use crate::domain::identity::DigestKey;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// `application_id` of the first migration.
+const OURS: i64 = 1_869_640_044;
+
+/// How long a statement waits for another process's transaction. Those are short; a minute means that something is wrong.
+const BUSY: Duration = Duration::from_mins(1);
+
+/// The open ledger.
+pub struct Ledger {
+    path: PathBuf,
+    key: DigestKey,
+    pub(super) writer: Mutex<SqliteConnection>,
+    pub(super) readers: SqlitePool,
+    pub(super) statements: Statements,
+    pub(super) lookers: Lookers,
+}
+
+impl Ledger {
+    /// Opens the ledger, makes it where there is none, and brings it up to date.
+    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_with(path, &MIGRATIONS).await
+    }
+
+    /// Opens a ledger that must be there already.
+    pub async fn open_existing(path: &Path) -> Result<Self, LedgerError> {
+        if path.exists() { Self::open(path).await } else { Err(LedgerError::Missing(path.to_owned())) }
+    }
+
+    pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {
+        let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
+        create(path).map_err(|e| unopened(e.to_string()))?;
+        // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
+        let lock = lock_file(path).map_err(|e| unopened(e.to_string()))?;
+        recognise(path).await?;
+        let options = options(path);
+        let mut writer = options.connect().await.map_err(|e| refusal(path, &e))?;
+        migrate(path, &mut writer, migrations).await?;
+        drop(lock);
+        let key: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'")
+            .fetch_one(&mut writer)
+            .await
+            .map_err(|e| refusal(path, &e))?;
+        let key = <[u8; 32]>::try_from(key).map_err(|_| unopened("its digest key is damaged".to_owned()))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(3)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options.read_only(true));
+        Ok(Self {
+            path: path.to_owned(),
+            key: DigestKey::new(key),
+            writer: Mutex::new(writer),
+            readers,
+            statements: Statements::new(),
+            lookers: Lookers::new(),
+        })
+    }
+
+    /// The ledger's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key of its digests.
+    pub const fn key(&self) -> &DigestKey {
+        &self.key
+    }
+
+    /// Closes every connection, so that the last one folds the write-ahead log back into the file.
+    pub async fn close(self) {
+        self.readers.close().await;
+        if let Err(error) = self.writer.into_inner().close().await {
+            tracing::debug!(%error, "closing the ledger");
+        }
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        // The ledger records money: a commit that could be undone by a power cut would be bought twice.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY)
+        // Kibibytes: memory stays flat however large the file grows.
+        .pragma("cache_size", "-6144")
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging()
+}
+
+/// Makes an empty file that only its owner reads, before SQLite would make one that others can; its companions
+/// (`-wal`, `-shm`) take over the mode.
+fn create(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if path.is_dir() {
+        return Err(std::io::Error::other("it is a directory"));
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+/// Held while migrations run; freed by the system when the process ends, however it ends.
+fn lock_file(path: &Path) -> std::io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(PathBuf::from(name))?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Whose file it is, asked without writing: setting a journal mode would already change another program's file.
+async fn recognise(path: &Path) -> Result<(), LedgerError> {
+    let refused = |e: sqlx::Error| refusal(path, &e);
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+    let mut reader = options.disable_statement_logging().connect().await.map_err(refused)?;
+    let id: i64 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut reader).await.map_err(refused)?;
+    let tables = tables(&mut reader).await.map_err(refused)?;
+    reader.close().await.map_err(refused)?;
+    if tables > 0 && id != OURS { Err(LedgerError::NotALedger(path.to_owned())) } else { Ok(()) }
+}
+
+async fn tables(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(connection).await
+}
+
+/// Brings the file up to date, after a copy where there is anything to lose.
+async fn migrate(
+    path: &Path,
+    writer: &mut SqliteConnection,
+    migrations: &Migrator,
+) -> Result<(), LedgerError> {
+    let refused = |e: sqlx::Error| refusal(path, &e);
+    if tables(&mut *writer).await.map_err(refused)? > 0 {
+        let applied: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
+            .fetch_one(&mut *writer)
+            .await
+            .map_err(refused)?;
+        let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+        if applied > newest {
+            return Err(LedgerError::Newer(path.to_owned()));
+        }
+        if applied < newest {
+            back_up(path, writer, applied).await?;
+        }
+    }
+    migrations.run(writer).await.map_err(|error| match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
+            LedgerError::Newer(path.to_owned())
+        }
+        error => LedgerError::Unopened { path: path.to_owned(), reason: error.to_string() },
+    })
+}
+
+/// A copy of the ledger as version `version` left it, beside it, readable by its owner alone.
+async fn back_up(path: &Path, writer: &mut SqliteConnection, version: i64) -> Result<(), LedgerError> {
+    let copy = path.with_extension(format!("v{version}.backup.db"));
+    let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
+    OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&copy)
+        .map_err(|e| unopened(format!("the copy before migrating cannot be made: {e}")))?;
+    sqlx::query("VACUUM INTO ?")
+        .bind(copy.to_string_lossy().into_owned())
+        .execute(writer)
+        .await
+        .map_err(|e| unopened(format!("the copy before migrating failed: {e}")))?;
+    Ok(())
+}
+
+fn refusal(path: &Path, error: &sqlx::Error) -> LedgerError {
+    if let sqlx::Error::Database(database) = error {
+        // SQLITE_NOTADB
+        if database.code().as_deref() == Some("26") {
+            return LedgerError::NotALedger(path.to_owned());
+        }
+        return LedgerError::Unopened { path: path.to_owned(), reason: database.message().to_owned() };
+    }
+    LedgerError::Unopened { path: path.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,102 @@
+//! A run's rows for the outputs: in input order, a page at a time, from one snapshot.
+
+use super::{Ledger, LedgerError, unpack};
+use crate::domain::money::Ore;
+use crate::domain::outcome::{Outcome, Source};
+use crate::domain::record::{BadRow, LookupRecord, Record};
+use crate::time::rfc3339;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, Transaction};
+
+/// Rows a page: enough to make the hop to the connection's thread cheap, few enough to keep memory flat.
+const PAGE: i64 = 256;
+
+/// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
+pub struct Records<'l> {
+    ledger: &'l Ledger,
+    snapshot: Transaction<'static, Sqlite>,
+    run: i64,
+    bodies: bool,
+    after: i64,
+}
+
+impl Ledger {
+    /// The records of a run, with or without the answers' bodies.
+    pub async fn records(&self, run: i64, bodies: bool) -> Result<Records<'_>, LedgerError> {
+        let snapshot = self.readers.begin().await.map_err(|e| self.failed(&e))?;
+        Ok(Records { ledger: self, snapshot, run, bodies, after: 0 })
+    }
+}
+
+impl Records<'_> {
+    /// Starts from the first row again.
+    pub fn rewind(&mut self) {
+        self.after = 0;
+    }
+
+    /// The next rows; nothing at the end.
+    pub async fn page(&mut self) -> Result<Option<Vec<Record>>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \
+             l.attempts, l.cost, coalesce(l.code, a.code) AS code, coalesce(l.text, a.text) AS text, \
+             a.transactionid, a.log_id, CASE a.state WHEN 'answered' THEN a.settled_at END AS fetched_at, b.body \
+             FROM rows r LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
+             LEFT JOIN attempts a ON a.id = l.attempt AND l.outcome IS NOT NULL \
+             LEFT JOIN answers b ON ?4 AND b.attempt = a.id \
+             WHERE r.run = ?1 AND r.row > ?2 AND r.row <= ?3 ORDER BY r.row, l.step",
+        )
+        .bind(self.run)
+        .bind(self.after)
+        .bind(self.after + PAGE)
+        .bind(self.bodies)
+        .fetch_all(&mut *self.snapshot)
+        .await
+        .map_err(|e| self.ledger.failed(&e))?;
+        self.after += PAGE;
+        let mut records: Vec<Record> = Vec::new();
+        let mut last = 0;
+        for row in &rows {
+            let at: i64 = row.get("row");
+            if at != last {
+                records.push(self.record(row)?);
+                last = at;
+            }
+            if let (Some(record), Some(_)) = (records.last_mut(), row.get::<Option<i64>, _>("step")) {
+                record.lookups.push(lookup(row));
+            }
+        }
+        Ok((!records.is_empty()).then_some(records))
+    }
+
+    fn record(&self, row: &SqliteRow) -> Result<Record, LedgerError> {
+        let columns: &str = row.get("columns");
+        let subject = match row.get::<Option<&str>, _>("subject") {
+            Some(digits) => Ok(self.ledger.subject(digits, row.get("kind"))?),
+            None => Err(BadRow {
+                input: row.get::<Option<String>, _>("input").unwrap_or_default(),
+                reason: row.get::<Option<String>, _>("reason").unwrap_or_default(),
+            }),
+        };
+        Ok(Record {
+            line: row.get::<i64, _>("line").unsigned_abs(),
+            subject,
+            columns: serde_json::from_str(columns).map_err(|_| self.ledger.damaged())?,
+            lookups: Vec::new(),
+        })
+    }
+}
+
+fn lookup(row: &SqliteRow) -> LookupRecord {
+    LookupRecord {
+        outcome: row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse),
+        code: row.get("code"),
+        text: row.get("text"),
+        source: row.get::<Option<&str>, _>("source").and_then(Source::parse),
+        attempts: row.get("attempts"),
+        cost: Ore::new(row.get::<i64, _>("cost").unsigned_abs()),
+        fetched_at: row.get::<Option<i64>, _>("fetched_at").map(rfc3339),
+        transactionid: row.get("transactionid"),
+        log_id: row.get("log_id"),
+        body: row.get::<Option<&[u8]>, _>("body").and_then(unpack),
+    }
+}

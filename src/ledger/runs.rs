@@ -1,0 +1,406 @@
+//! Runs: begun, found again, ended, summed up.
+
+use super::{Ledger, LedgerError};
+use crate::domain::money::Ore;
+use crate::domain::outcome::Outcome;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// A run about to begin.
+pub struct NewRun<'a> {
+    /// Its id for people.
+    pub run: &'a str,
+    /// Job name.
+    pub job: &'a str,
+    /// Environment label.
+    pub environment: &'a str,
+    /// The job's file.
+    pub job_path: &'a str,
+    /// The file's text.
+    pub job_text: &'a str,
+    /// Digest of its `[input]`.
+    pub input_digest: &'a str,
+    /// `--limit`.
+    pub limit_rows: Option<i64>,
+    /// Names of the copied columns, as a JSON list.
+    pub columns: &'a str,
+    /// `[id, service]` of each lookup, as a JSON list.
+    pub steps: &'a str,
+    /// First day in Stockholm.
+    pub first_day: &'a str,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+}
+
+/// A run as it stands.
+#[derive(Debug, Clone)]
+pub struct RunRow {
+    /// Its id in this ledger.
+    pub id: i64,
+    /// Its id for people.
+    pub run: String,
+    /// Job name.
+    pub job: String,
+    /// `loading`, `running`, `finished`, `stopped` or `closed`.
+    pub state: String,
+    /// Environment label.
+    pub environment: String,
+    /// The job's file.
+    pub job_path: String,
+    /// The file's text as it was.
+    pub job_text: String,
+    /// Digest of its `[input]`.
+    pub input_digest: String,
+    /// Size of the input file as it was copied.
+    pub input_bytes: Option<i64>,
+    /// Digest of it.
+    pub input_sha256: Option<String>,
+    /// `--limit`.
+    pub limit_rows: Option<i64>,
+    /// Names of the copied columns.
+    pub columns: Vec<String>,
+    /// Id and service of each lookup.
+    pub steps: Vec<(String, String)>,
+    /// First day in Stockholm.
+    pub first_day: String,
+    /// Good and bad rows.
+    pub rows: i64,
+    /// Bad rows.
+    pub bad_rows: i64,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+    /// Milliseconds since 1970.
+    pub finished_at: Option<i64>,
+    /// Exit code of the last invocation.
+    pub exit: Option<u8>,
+    /// Why it ended so.
+    pub reason: Option<String>,
+}
+
+/// Sums over a run's lookups.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Lookups in all.
+    pub lookups: u64,
+    /// Pending or started.
+    pub pending: u64,
+    /// By outcome, in the order of `Outcome::ALL`.
+    pub outcomes: [u64; 9],
+    /// Answered by an attempt of this run.
+    pub bought: u64,
+    /// Answered from the ledger or by an earlier row.
+    pub reused: u64,
+    /// Requests sent.
+    pub calls: u64,
+    /// Those beyond the first of each lookup.
+    pub retries: u64,
+    /// Spent, unknowns included.
+    pub cost: Ore,
+    /// The part that lost answers may have cost.
+    pub cost_unknown: Ore,
+    /// Letters that went out.
+    pub letters: u64,
+    /// Logins sent.
+    pub logins: u64,
+}
+
+/// A lookup whose answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownLookup {
+    /// Physical line in the input.
+    pub line: u64,
+    /// Position in the job.
+    pub step: u16,
+    /// Our reference on the wire.
+    pub transactionid: Option<String>,
+    /// What went wrong.
+    pub code: Option<String>,
+    /// What it may have cost.
+    pub cost: Ore,
+}
+
+/// How many lookups one kind of last attempt decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// `account.service`.
+    pub service: String,
+    /// The answer's class; nothing where there was no answer.
+    pub outcome: Option<Outcome>,
+    /// The upstream's code, or ours for what went wrong.
+    pub code: Option<String>,
+    /// Lookups.
+    pub count: u64,
+}
+
+const COLUMNS: &str = "id, run, job, state, environment, job_path, job_text, input_digest, input_bytes, input_sha256, \
+                       limit_rows, columns, steps, first_day, rows, bad_rows, started_at, finished_at, exit, reason";
+
+impl Ledger {
+    /// Begins a run in state `loading`.
+    pub async fn begin_run(&self, new: NewRun<'_>) -> Result<i64, LedgerError> {
+        let mut writer = self.writer.lock().await;
+        let done = sqlx::query(
+            "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, limit_rows, columns, \
+             steps, first_day, started_at) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(new.run)
+        .bind(new.job)
+        .bind(new.environment)
+        .bind(new.job_path)
+        .bind(new.job_text)
+        .bind(new.input_digest)
+        .bind(new.limit_rows)
+        .bind(new.columns)
+        .bind(new.steps)
+        .bind(new.first_day)
+        .bind(new.started_at)
+        .execute(&mut *writer)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        Ok(done.last_insert_rowid())
+    }
+
+    /// The job's run that can be continued, of the same `--limit`; the newest where several can.
+    pub async fn unfinished(
+        &self,
+        job: &str,
+        limit_rows: Option<i64>,
+    ) -> Result<Option<RunRow>, LedgerError> {
+        let rows = self.select("WHERE job = ?1 AND state IN ('running', 'stopped') AND limit_rows IS ?2 ORDER BY id DESC LIMIT 1", job, limit_rows);
+        Ok(rows.await?.pop())
+    }
+
+    /// Runs of a job whose copy was cut short.
+    pub async fn half_loaded(&self, job: &str) -> Result<Vec<RunRow>, LedgerError> {
+        self.select("WHERE job = ?1 AND state = 'loading' AND ?2 IS NULL", job, None).await
+    }
+
+    /// The newest runs, newest first.
+    pub async fn recent(&self, limit: i64) -> Result<Vec<RunRow>, LedgerError> {
+        self.select("WHERE ?1 = '' ORDER BY id DESC LIMIT ?2", "", Some(limit)).await
+    }
+
+    /// The runs that a word may mean: a whole id, else a job's last run, else every run whose id begins with it.
+    pub async fn find(&self, word: &str) -> Result<Vec<RunRow>, LedgerError> {
+        if word == "latest" {
+            return self.recent(1).await;
+        }
+        for clause in [
+            "WHERE run = ?1 AND ?2 IS NULL",
+            "WHERE job = ?1 AND ?2 IS NULL ORDER BY id DESC LIMIT 1",
+            "WHERE substr(run, 1, length(?1)) = ?1 AND ?2 IS NULL ORDER BY id DESC LIMIT 10",
+        ] {
+            let found = self.select(clause, word, None).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn select(
+        &self,
+        clause: &'static str,
+        word: &str,
+        number: Option<i64>,
+    ) -> Result<Vec<RunRow>, LedgerError> {
+        let sql = format!("SELECT {COLUMNS} FROM runs {clause}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(word.to_owned())
+            .bind(number)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        rows.iter().map(|row| self.run_of(row)).collect()
+    }
+
+    fn run_of(&self, row: &SqliteRow) -> Result<RunRow, LedgerError> {
+        let list = |text: &str| serde_json::from_str(text).map_err(|_| self.damaged());
+        let steps: Vec<(String, String)> =
+            serde_json::from_str(row.get("steps")).map_err(|_| self.damaged())?;
+        Ok(RunRow {
+            id: row.get("id"),
+            run: row.get("run"),
+            job: row.get("job"),
+            state: row.get("state"),
+            environment: row.get("environment"),
+            job_path: row.get("job_path"),
+            job_text: row.get("job_text"),
+            input_digest: row.get("input_digest"),
+            input_bytes: row.get("input_bytes"),
+            input_sha256: row.get("input_sha256"),
+            limit_rows: row.get("limit_rows"),
+            columns: list(row.get("columns"))?,
+            steps,
+            first_day: row.get("first_day"),
+            rows: row.get("rows"),
+            bad_rows: row.get("bad_rows"),
+            started_at: row.get("started_at"),
+            finished_at: row.get("finished_at"),
+            exit: row.get::<Option<u8>, _>("exit"),
+            reason: row.get("reason"),
+        })
+    }
+
+    /// Notes that an invocation is at work on the run.
+    pub async fn resume_run(&self, run: i64) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL WHERE id = ?",
+        );
+        self.write_one(query.bind(run)).await
+    }
+
+    /// Notes how an invocation ended.
+    pub async fn end_run(
+        &self,
+        run: i64,
+        state: &'static str,
+        exit: u8,
+        reason: &str,
+        finished_at: Option<i64>,
+    ) -> Result<(), LedgerError> {
+        let query =
+            sqlx::query("UPDATE runs SET state = ?, exit = ?, reason = ?, finished_at = ? WHERE id = ?");
+        self.write_one(query.bind(state).bind(exit).bind(reason).bind(finished_at).bind(run)).await
+    }
+
+    /// Parks what a dead or aborted process left `started`: it may have been billed, and nobody heard the answer.
+    pub async fn park_started(&self, run: i64, now: i64) -> Result<u64, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut writer = self.writer.lock().await;
+        let mut transaction =
+            sqlx::Connection::begin_with(&mut *writer, "BEGIN IMMEDIATE").await.map_err(failed)?;
+        let parked = sqlx::query(
+            "UPDATE lookups SET state = 'parked', outcome = 'unknown', source = 'bought', spent = spent + 1, \
+             cost = lookups.cost + a.reserved, cost_unknown = lookups.cost_unknown + a.reserved \
+             FROM attempts a WHERE lookups.run = ?1 AND lookups.state = 'started' AND a.id = lookups.attempt",
+        )
+        .bind(run)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        sqlx::query(
+            "UPDATE attempts SET state = 'unknown', code = 'lost', settled_at = ?2, cost = reserved \
+             WHERE state = 'started' AND id IN \
+             (SELECT attempt FROM lookups WHERE run = ?1 AND state = 'parked' AND source = 'bought')",
+        )
+        .bind(run)
+        .bind(now)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        Ok(parked.rows_affected())
+    }
+
+    /// Makes pending again what ended `failed` or `denied`, and with `unknown` also what is parked. Attempts and costs
+    /// stay on the books. Returns how many.
+    pub async fn retry(&self, run: i64, unknown: bool) -> Result<u64, LedgerError> {
+        let mut writer = self.writer.lock().await;
+        let done = sqlx::query(
+            "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL \
+             WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') OR ?2 AND state = 'parked')",
+        )
+        .bind(run)
+        .bind(unknown)
+        .execute(&mut *writer)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        Ok(done.rows_affected())
+    }
+
+    /// Sums over a run.
+    pub async fn totals(&self, run: i64) -> Result<Totals, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT outcome, source, count(*) AS n, sum(attempts) AS calls, sum(max(attempts - 1, 0)) AS retries, \
+             sum(cost) AS cost, sum(cost_unknown) AS cost_unknown, sum(letters) AS letters \
+             FROM lookups WHERE run = ? GROUP BY outcome, source",
+        )
+        .bind(run)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        let logins: i64 = sqlx::query_scalar("SELECT count(*) FROM logins WHERE run = ?")
+            .bind(run)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        let mut totals = Totals { logins: logins.unsigned_abs(), ..Totals::default() };
+        for row in &rows {
+            totals.add(row);
+        }
+        Ok(totals)
+    }
+
+    /// How the lookups that this run sent were decided: service, outcome and code of the last attempt of each, counted.
+    pub async fn decided_by(&self, run: i64) -> Result<Vec<DecidedBy>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT s.account || '.' || s.service, a.outcome, a.code, count(*) FROM lookups l \
+             CROSS JOIN attempts a ON a.id = l.attempt CROSS JOIN services s ON s.id = a.service \
+             WHERE l.run = ? AND l.source = 'bought' GROUP BY 1, 2, 3 ORDER BY 1, 4 DESC, 2, 3",
+        )
+        .bind(run)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        let decided = |row: &SqliteRow| DecidedBy {
+            service: row.get(0),
+            outcome: row.get::<Option<&str>, _>(1).and_then(Outcome::parse),
+            code: row.get(2),
+            count: row.get::<i64, _>(3).unsigned_abs(),
+        };
+        Ok(rows.iter().map(decided).collect())
+    }
+
+    /// The parked lookups of a run, at most `limit` of them.
+    pub async fn unknowns(&self, run: i64, limit: i64) -> Result<Vec<UnknownLookup>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT r.line, l.step, a.transactionid, a.code, l.cost_unknown FROM lookups l \
+             CROSS JOIN rows r ON r.run = l.run AND r.row = l.row LEFT JOIN attempts a ON a.id = l.attempt \
+             WHERE l.run = ? AND l.state = 'parked' ORDER BY l.row, l.step LIMIT ?",
+        )
+        .bind(run)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        let unknown = |row: &SqliteRow| UnknownLookup {
+            line: row.get::<i64, _>("line").unsigned_abs(),
+            step: row.get("step"),
+            transactionid: row.get("transactionid"),
+            code: row.get("code"),
+            cost: Ore::new(row.get::<i64, _>("cost_unknown").unsigned_abs()),
+        };
+        Ok(rows.iter().map(unknown).collect())
+    }
+}
+
+impl Totals {
+    fn add(&mut self, row: &SqliteRow) {
+        let number = |name: &str| row.get::<i64, _>(name).unsigned_abs();
+        let count = number("n");
+        let outcome = row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse);
+        self.lookups += count;
+        match outcome {
+            Some(outcome) => {
+                if let Some(at) = Outcome::ALL.iter().position(|o| *o == outcome) {
+                    self.outcomes[at] += count;
+                }
+            }
+            None => self.pending += count,
+        }
+        match row.get::<Option<&str>, _>("source") {
+            Some("reused") => self.reused += count,
+            Some("bought") if !matches!(outcome, Some(Outcome::Failed | Outcome::Unknown)) => {
+                self.bought += count;
+            }
+            _ => {}
+        }
+        self.calls += number("calls");
+        self.retries += number("retries");
+        self.letters += number("letters");
+        let add = |sum: Ore, name: &str| sum.checked_add(Ore::new(number(name))).unwrap_or(sum);
+        self.cost = add(self.cost, "cost");
+        self.cost_unknown = add(self.cost_unknown, "cost_unknown");
+    }
+}

@@ -1,0 +1,333 @@
+//! The ledger against a real file: what a commit leaves, what a crash leaves, whose files are refused.
+
+use super::*;
+use crate::domain::identity::Identity;
+use crate::domain::money::Ore;
+use crate::domain::number::{Accept, AcceptKind, Subject};
+use crate::domain::outcome::{Outcome, Source, State};
+use jiff::civil::date;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+const PRICE: Ore = Ore::new(320);
+const LATER: i64 = 1_800_000_000_000;
+
+fn subject(text: &str) -> Subject {
+    let accept = Accept { kind: AcceptKind::Any, sole_traders: true, assume_under_100: false };
+    Subject::parse(text, accept, date(2026, 11, 20)).unwrap()
+}
+
+fn at(row: i64) -> Place {
+    Place { row, step: 0 }
+}
+
+/// A ledger with one run of `rows` good rows and one lookup each.
+async fn run_of(folder: &Path, rows: i64) -> (Ledger, i64) {
+    let ledger = Ledger::open(&folder.join("orgpull.db")).await.unwrap();
+    let run = begin(&ledger, "nightly", rows).await;
+    (ledger, run)
+}
+
+async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
+    let new = NewRun {
+        run: &run_id(),
+        job,
+        environment: "sandbox",
+        job_path: "/jobs/nightly.toml",
+        job_text: "",
+        input_digest: "",
+        limit_rows: None,
+        columns: "[]",
+        steps: r#"[["report","creditsafe.getdata"]]"#,
+        first_day: "2026-11-20",
+        started_at: LATER,
+    };
+    let run = ledger.begin_run(new).await.unwrap();
+    let row =
+        |row| NewRow { row, line: row + 1, subject: Ok(subject("556012-5790")), columns: "[]".to_owned() };
+    ledger.load(run, 1, &(1..=rows).map(row).collect::<Vec<_>>()).await.unwrap();
+    ledger.loaded(run, rows, 0, None).await.unwrap();
+    run
+}
+
+fn intent(ledger_ids: (i64, i64), row: i64, id: i64, identity: u8, letter_making: bool) -> Intent {
+    Intent {
+        at: at(row),
+        id,
+        transactionid: transactionid(id),
+        service: ledger_ids.0,
+        purpose: ledger_ids.1,
+        identity: Identity([identity; 16]),
+        letter_making,
+        started_at: LATER,
+        reserved: PRICE,
+    }
+}
+
+async fn ids(ledger: &Ledger) -> (i64, i64) {
+    let service = ledger.service_id("creditsafe", "sandbox", "getdata").await.unwrap();
+    (service, ledger.purpose_id("credit risk", "").await.unwrap())
+}
+
+fn answered(id: i64, outcome: Outcome) -> AttemptEnd {
+    AttemptEnd {
+        id,
+        state: AttemptState::Answered,
+        settled_at: LATER + 5,
+        cost: PRICE,
+        outcome: Some(outcome),
+        code: None,
+        text: None,
+        log_id: Some("4711".to_owned()),
+        letter: Some(true),
+        body: Some(pack(br#"{"report":{"a":1}}"#)),
+    }
+}
+
+fn settled(row: i64, id: i64, outcome: Outcome) -> Change {
+    Change {
+        source: Some(Source::Bought),
+        attempt: Some(id),
+        spent: 1,
+        cost: PRICE,
+        letters: 1,
+        ..Change::to(at(row), State::Settled, Some(outcome))
+    }
+}
+
+async fn start(ledger: &Ledger, run: i64, intents: Vec<Intent>) {
+    ledger.commit(run, &Batch { intents, ..Batch::default() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_and_the_next_intent_share_a_commit_and_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 3).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    let batch = Batch {
+        ends: vec![answered(10, Outcome::Hit)],
+        changes: vec![settled(1, 10, Outcome::Hit)],
+        intents: vec![intent(keys, 2, 11, 2, false)],
+    };
+    ledger.commit(run, &batch).await.unwrap();
+    let totals = ledger.totals(run).await.unwrap();
+    assert_eq!(
+        (totals.lookups, totals.pending, totals.bought, totals.calls, totals.letters),
+        (3, 2, 1, 2, 1)
+    );
+    assert_eq!(totals.cost, PRICE);
+    let page = ledger.records(run, true).await.unwrap().page().await.unwrap().unwrap();
+    let first = &page[0].lookups[0];
+    assert_eq!(first.outcome, Some(Outcome::Hit));
+    assert_eq!(first.body.as_deref(), Some(&br#"{"report":{"a":1}}"#[..]));
+    assert_eq!(first.log_id.as_deref(), Some("4711"));
+    assert_eq!(first.transactionid, Some(transactionid(10)));
+    assert_eq!(page[1].lookups[0].outcome, None, "started is not an outcome");
+}
+
+#[tokio::test]
+async fn large_batches_are_written_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 300).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, (1..=300).map(|row| intent(keys, row, row, 1, false)).collect()).await;
+    let batch = Batch {
+        ends: (1..=300).map(|id| answered(id, Outcome::NoHit)).collect(),
+        changes: (1..=300).map(|row| settled(row, row, Outcome::NoHit)).collect(),
+        intents: Vec::new(),
+    };
+    ledger.commit(run, &batch).await.unwrap();
+    let totals = ledger.totals(run).await.unwrap();
+    assert_eq!((totals.pending, totals.bought), (0, 300));
+}
+
+#[tokio::test]
+async fn a_lookup_that_is_not_where_it_must_be_stops_the_whole_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 2).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    let twice = Batch { intents: vec![intent(keys, 1, 11, 1, false)], ..Batch::default() };
+    assert!(matches!(ledger.commit(run, &twice).await, Err(LedgerError::Database { .. })));
+    let taken = Batch { intents: vec![intent(keys, 2, 10, 1, false)], ..Batch::default() };
+    assert!(matches!(ledger.commit(run, &taken).await, Err(LedgerError::IdTaken)));
+    assert_eq!(ledger.totals(run).await.unwrap().calls, 1, "neither left a trace");
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_started_is_parked_at_its_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 2).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    ledger.close().await;
+    let ledger = Ledger::open_existing(&folder.path().join("orgpull.db")).await.unwrap();
+    assert_eq!(ledger.park_started(run, LATER).await.unwrap(), 1);
+    assert_eq!(ledger.park_started(run, LATER).await.unwrap(), 0, "once");
+    let totals = ledger.totals(run).await.unwrap();
+    assert_eq!((totals.pending, totals.cost, totals.cost_unknown), (1, PRICE, PRICE));
+    assert_eq!(ledger.unknowns(run, 10).await.unwrap()[0].line, 2);
+    assert_eq!(ledger.retry(run, false).await.unwrap(), 0, "an unknown is not asked again by itself");
+    assert_eq!(ledger.retry(run, true).await.unwrap(), 1);
+    assert_eq!(ledger.totals(run).await.unwrap().cost_unknown, PRICE, "it stays on the books");
+}
+
+#[tokio::test]
+async fn identities_are_known_by_their_newest_answer_and_their_first_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 3).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, true), intent(keys, 2, 11, 2, true)]).await;
+    let batch = Batch {
+        ends: vec![answered(10, Outcome::Hit)],
+        changes: vec![settled(1, 10, Outcome::Hit)],
+        intents: Vec::new(),
+    };
+    ledger.commit(run, &batch).await.unwrap();
+    let asked = [Identity([1; 16]), Identity([2; 16]), Identity([3; 16]), Identity([1; 16])];
+    let here = ledger.known(run, &asked).await.unwrap();
+    let one = here[&Identity([1; 16])];
+    assert_eq!(one.holder.map(|holder| (holder.at, holder.outcome)), Some((at(1), Some(Outcome::Hit))));
+    assert_eq!(one.answer.map(|answer| (answer.attempt, answer.fetched_at)), Some((10, LATER + 5)));
+    assert_eq!(here[&Identity([2; 16])].holder.map(|holder| holder.state), Some(State::Started));
+    assert!(!here.contains_key(&Identity([3; 16])));
+    assert!(!here[&Identity([2; 16])].letter_unknown, "its own run knows it by its row");
+
+    let other = begin(&ledger, "weekly", 1).await;
+    let there = ledger.known(other, &asked).await.unwrap();
+    assert_eq!(there[&Identity([1; 16])].holder, None);
+    assert!(there[&Identity([2; 16])].letter_unknown, "a letter may be on its way");
+    assert!(!there[&Identity([1; 16])].letter_unknown);
+}
+
+#[tokio::test]
+async fn a_run_that_sent_nothing_is_discarded_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 5).await;
+    ledger.discard(run).await.unwrap();
+    assert!(ledger.recent(10).await.unwrap().is_empty());
+    assert!(ledger.records(run, false).await.unwrap().page().await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn runs_are_found_by_id_prefix_job_and_latest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, first) = run_of(folder.path(), 1).await;
+    let second = begin(&ledger, "nightly", 1).await;
+    let newest = ledger.find("latest").await.unwrap().remove(0);
+    assert_eq!(newest.id, second);
+    assert_eq!(ledger.find("nightly").await.unwrap()[0].id, second, "a job's last run");
+    assert_eq!(ledger.find(&newest.run[..9]).await.unwrap()[0].id, second);
+    assert_eq!(ledger.find("").await.unwrap().len(), 2, "what begins every id is not unique");
+    assert!(ledger.find("nothing").await.unwrap().is_empty());
+    assert_eq!(ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id), Some(second));
+    ledger.end_run(second, "finished", 0, "all settled", Some(LATER)).await.unwrap();
+    assert_eq!(ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id), Some(first));
+    assert_eq!(ledger.unfinished("nightly", Some(5)).await.unwrap().map(|run| run.id), None);
+}
+
+#[tokio::test]
+async fn what_an_account_must_keep_is_remembered_per_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 1).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    ledger.remember_cool_down("creditsafe", "sandbox", LATER + 60_000, 2).await.unwrap();
+    ledger.remember_refusal("creditsafe", "sandbox", Some("digest")).await.unwrap();
+    ledger.remember_login("creditsafe", "sandbox", LATER - 400_000, Some(run)).await.unwrap();
+    ledger.remember_login("creditsafe", "sandbox", LATER - 1_000, Some(run)).await.unwrap();
+    let memory = ledger.account("creditsafe", "sandbox", LATER).await.unwrap();
+    assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 60_000, 2));
+    assert_eq!(memory.refused_credentials.as_deref(), Some("digest"));
+    assert_eq!(memory.logins, [LATER - 1_000], "five minutes count");
+    assert_eq!(memory.last_attempt, Some(LATER));
+    let elsewhere = ledger.account("creditsafe", "production", LATER).await.unwrap();
+    assert_eq!(elsewhere, AccountMemory::default());
+}
+
+#[tokio::test]
+async fn files_that_are_not_ours_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.db");
+    std::fs::write(
+        &text,
+        "a text file that is long enough to be taken for a database header, or so it hopes",
+    )
+    .unwrap();
+    assert!(matches!(Ledger::open(&text).await, Err(LedgerError::NotALedger(_))));
+    let foreign = folder.path().join("foreign.db");
+    {
+        use sqlx::ConnectOptions;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&foreign).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("CREATE TABLE customers (id INTEGER)").execute(&mut connection).await.unwrap();
+    }
+    let before = std::fs::read(&foreign).unwrap();
+    assert!(matches!(Ledger::open(&foreign).await, Err(LedgerError::NotALedger(_))));
+    assert!(std::fs::read(&foreign).unwrap() == before, "it was written to");
+    assert!(matches!(Ledger::open(folder.path()).await, Err(LedgerError::Unopened { .. })));
+    let missing = folder.path().join("missing.db");
+    assert!(matches!(Ledger::open_existing(&missing).await, Err(LedgerError::Missing(_))));
+    assert!(!missing.exists());
+}
+
+#[tokio::test]
+async fn a_newer_ledger_is_refused_and_an_older_one_is_copied_before_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = run_of(folder.path(), 1).await;
+    let path = ledger.path().to_owned();
+    ledger.close().await;
+    let migrations = folder.path().join("migrations");
+    std::fs::create_dir(&migrations).unwrap();
+    std::fs::copy("migrations/0001_ledger.sql", migrations.join("0001_ledger.sql")).unwrap();
+    std::fs::write(migrations.join("0002_next.sql"), "CREATE TABLE next (id INTEGER PRIMARY KEY) STRICT;")
+        .unwrap();
+    let newer = sqlx::migrate::Migrator::new(migrations.as_path()).await.unwrap();
+    let upgraded = Ledger::open_with(&path, &newer).await.unwrap();
+    assert_eq!(upgraded.recent(10).await.unwrap().len(), 1);
+    upgraded.close().await;
+    let copy = folder.path().join("orgpull.v1.backup.db");
+    assert_eq!(Ledger::open(&copy).await.unwrap().recent(10).await.unwrap().len(), 1);
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(matches!(Ledger::open(&path).await, Err(LedgerError::Newer(_))));
+}
+
+#[tokio::test]
+async fn the_file_is_its_owners_alone_and_sqlite_is_new_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = run_of(folder.path(), 1).await;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+    }
+    let mut writer = ledger.writer.lock().await;
+    let version: String =
+        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&mut *writer).await.unwrap();
+    let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
+    assert!(parts >= vec![3, 51, 3], "{version} has the WAL-reset fault");
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *writer).await.unwrap();
+    assert_eq!(synchronous, 2, "FULL");
+}
+
+/// Every statement that meets many rows must search, not scan: a million rows are normal.
+#[tokio::test]
+async fn statements_over_many_rows_use_their_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = run_of(folder.path(), 1).await;
+    let mut writer = ledger.writer.lock().await;
+    for sql in ledger.statements.texts().into_iter().chain(ledger.lookers.texts()) {
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
+            .fetch_all(&mut *writer)
+            .await
+            .unwrap();
+        for step in plan {
+            let detail: String = sqlx::Row::get(&step, "detail");
+            let scans_table =
+                ["SCAN lookups", "SCAN attempts", "SCAN a", "SCAN l", "SCAN rows", "SCAN answers"]
+                    .iter()
+                    .any(|scan| detail == *scan || detail.starts_with(&format!("{scan} ")));
+            assert!(!scans_table, "{detail}\nin {sql}");
+        }
+    }
+}
