@@ -7,5 +7,6 @@ pub mod job;
 pub mod ledger;
 pub mod problem;
 pub mod shape;
+pub mod simulator;
 pub mod time;
 pub mod upstream;
