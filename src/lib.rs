@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod domain;
+pub mod export;
 pub mod http;
 pub mod job;
 pub mod ledger;

@@ -1,0 +1,55 @@
+//! The bodies of one record's answers, each read at most once however many outputs look into it.
+
+use crate::domain::record::Record;
+use serde_json::Value;
+use std::cell::OnceCell;
+
+/// The answers of one record; each is parsed when the first output asks for it.
+pub(super) struct Bodies<'a> {
+    record: &'a Record,
+    parsed: Vec<OnceCell<Option<Value>>>,
+}
+
+/// What a lookup's answer holds.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'a> {
+    /// There is no answer.
+    Absent,
+    /// There is one, and it is not JSON.
+    Unreadable,
+    /// The answer.
+    Json(&'a Value),
+}
+
+impl<'a> Bodies<'a> {
+    pub(super) fn of(record: &'a Record) -> Self {
+        Self { record, parsed: record.lookups.iter().map(|_| OnceCell::new()).collect() }
+    }
+
+    /// The answer of the lookup at this place.
+    pub(super) fn get(&self, at: usize) -> Body<'_> {
+        let Some(bytes) = self.record.lookups.get(at).and_then(|lookup| lookup.body.as_deref()) else {
+            return Body::Absent;
+        };
+        let parsed = self
+            .parsed
+            .get(at)
+            .and_then(|cell| cell.get_or_init(|| serde_json::from_slice(bytes).ok()).as_ref());
+        parsed.map_or(Body::Unreadable, Body::Json)
+    }
+}
+
+impl<'a> Body<'a> {
+    /// The answer, where it can be read.
+    pub(super) fn json(self) -> Option<&'a Value> {
+        match self {
+            Self::Json(value) => Some(value),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+
+    /// What JSON outputs show whole: the `report` member, else all of it.
+    pub(super) fn report(self) -> Option<&'a Value> {
+        self.json().map(|value| value.get("report").unwrap_or(value))
+    }
+}

@@ -1,0 +1,224 @@
+//! The columns after the fixed ones: those that the job chose, or every leaf found.
+
+use super::LookupHead;
+use super::body::Body;
+use super::files::ExportError;
+use super::leaves::{Leaves, TooMany};
+use crate::domain::redact::scrub;
+use crate::job::{Column, Format, Output, Shape};
+use serde_json::Value;
+
+/// In how many answers a column was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnCount {
+    /// The header. In the name of a leaf that was found, anything like a number of a person is masked.
+    pub name: String,
+    /// Answers with something other than null at the pointer.
+    pub found: u64,
+    /// Answers that were looked into.
+    pub answers: u64,
+}
+
+/// The columns of one output.
+pub(super) struct Columns {
+    kind: Kind,
+    /// Answers looked into, by lookup.
+    answers: Vec<u64>,
+}
+
+enum Kind {
+    /// JSON without chosen columns: the answers stand whole under `report`.
+    None,
+    Chosen(Vec<Chosen>),
+    Found(Found),
+}
+
+struct Chosen {
+    name: String,
+    pointer: String,
+    /// The place of the lookup it comes from; in long outputs nothing where it comes from each.
+    lookup: Option<usize>,
+    found: u64,
+}
+
+/// Leaves, in one tree for all lookups (long) or in one for each (wide).
+struct Found {
+    trees: Vec<Tree>,
+    known: usize,
+    names: Vec<String>,
+    /// The lookup of each name, where trees are the lookups' own.
+    lookups: Vec<Option<usize>>,
+    counts: Vec<u64>,
+}
+
+struct Tree {
+    /// What stands before the pointer.
+    prefix: String,
+    leaves: Leaves,
+}
+
+impl Columns {
+    pub(super) fn begin(output: &Output, heads: &[LookupHead]) -> Result<Self, ExportError> {
+        let kind = match &output.columns {
+            Some(chosen) => {
+                let chosen = chosen.iter().map(|column| Chosen::begin(column, output.shape, heads));
+                Kind::Chosen(chosen.collect::<Result<_, _>>()?)
+            }
+            None if output.format == Format::Csv => Kind::Found(Found::begin(output.shape, heads)),
+            None => Kind::None,
+        };
+        Ok(Self { kind, answers: vec![0; heads.len()] })
+    }
+
+    pub(super) fn need_discovery(&self) -> bool {
+        matches!(self.kind, Kind::Found(_))
+    }
+
+    /// Whether a row cannot be written without looking into its answers.
+    pub(super) fn need_answers(&self) -> bool {
+        match &self.kind {
+            Kind::None => false,
+            Kind::Chosen(chosen) => !chosen.is_empty(),
+            Kind::Found(found) => !found.names.is_empty(),
+        }
+    }
+
+    /// Notes the leaves of the answer to the lookup at this place.
+    pub(super) fn note(&mut self, at: usize, answer: &Value) -> Result<(), TooMany> {
+        match &mut self.kind {
+            Kind::Found(found) => {
+                let tree = found.tree_of(at);
+                let Some(tree) = found.trees.get_mut(tree) else { return Ok(()) };
+                tree.leaves.note(answer, &mut found.known)
+            }
+            Kind::None | Kind::Chosen(_) => Ok(()),
+        }
+    }
+
+    /// All leaves are known: gives each its cell, sorted by name.
+    pub(super) fn settle(&mut self) {
+        if let Kind::Found(found) = &mut self.kind {
+            found.settle();
+        }
+    }
+
+    /// The headers; with `mask`, keys of answers that look like numbers are masked.
+    pub(super) fn names(&self, mask: bool) -> Vec<String> {
+        match &self.kind {
+            Kind::None => Vec::new(),
+            Kind::Chosen(chosen) => chosen.iter().map(|column| column.name.clone()).collect(),
+            Kind::Found(found) if mask => found.names.iter().map(|name| scrub(name)).collect(),
+            Kind::Found(found) => found.names.clone(),
+        }
+    }
+
+    /// The row's cells out of the answers that it shows, and counts them.
+    pub(super) fn cells<'a>(&mut self, answers: &[(usize, Body<'a>)]) -> Vec<Option<&'a Value>> {
+        for (at, body) in answers {
+            if let (Some(_), Some(count)) = (body.json(), self.answers.get_mut(*at)) {
+                *count += 1;
+            }
+        }
+        match &mut self.kind {
+            Kind::None => Vec::new(),
+            Kind::Chosen(chosen) => chosen.iter_mut().map(|column| column.cell(answers)).collect(),
+            Kind::Found(found) => found.cells(answers),
+        }
+    }
+
+    /// What the summary tells.
+    pub(super) fn counts(&self) -> Vec<ColumnCount> {
+        let all: u64 = self.answers.iter().sum();
+        let answers = |lookup: Option<usize>| match lookup {
+            Some(at) => self.answers.get(at).copied().unwrap_or_default(),
+            None => all,
+        };
+        match &self.kind {
+            Kind::None => Vec::new(),
+            Kind::Chosen(chosen) => chosen
+                .iter()
+                .map(|column| ColumnCount {
+                    name: column.name.clone(),
+                    found: column.found,
+                    answers: answers(column.lookup),
+                })
+                .collect(),
+            Kind::Found(found) => (found.names.iter().zip(&found.lookups).zip(&found.counts))
+                .map(|((name, lookup), count)| ColumnCount {
+                    name: scrub(name),
+                    found: *count,
+                    answers: answers(*lookup),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Chosen {
+    fn begin(column: &Column, shape: Shape, heads: &[LookupHead]) -> Result<Self, ExportError> {
+        let place = |id: &String| {
+            let at = heads.iter().position(|head| head.id == *id);
+            at.ok_or_else(|| ExportError::NoLookup { column: column.name.clone(), lookup: id.clone() })
+        };
+        let lookup = match (&column.lookup, shape) {
+            (Some(id), _) => Some(place(id)?),
+            (None, Shape::Wide) if heads.len() > 1 => {
+                return Err(ExportError::WhichLookup(column.name.clone()));
+            }
+            (None, Shape::Wide) => Some(0),
+            (None, Shape::Long) => None,
+        };
+        Ok(Self { name: column.name.clone(), pointer: column.pointer.clone(), lookup, found: 0 })
+    }
+
+    fn cell<'a>(&mut self, answers: &[(usize, Body<'a>)]) -> Option<&'a Value> {
+        let (_, body) = answers.iter().find(|(at, _)| self.lookup.is_none_or(|lookup| lookup == *at))?;
+        let cell = body.json()?.pointer(&self.pointer).filter(|value| !value.is_null());
+        self.found += u64::from(cell.is_some());
+        cell
+    }
+}
+
+impl Found {
+    fn begin(shape: Shape, heads: &[LookupHead]) -> Self {
+        let own = shape == Shape::Wide && heads.len() > 1;
+        let prefixes =
+            if own { heads.iter().map(|head| head.id.clone()).collect() } else { vec![String::new()] };
+        let trees = prefixes.into_iter().map(|prefix| Tree { prefix, leaves: Leaves::default() }).collect();
+        Self { trees, known: 0, names: Vec::new(), lookups: Vec::new(), counts: Vec::new() }
+    }
+
+    /// The tree in which the leaves of this lookup stand.
+    fn tree_of(&self, lookup: usize) -> usize {
+        if self.trees.len() > 1 { lookup } else { 0 }
+    }
+
+    fn settle(&mut self) {
+        let mut named = Vec::with_capacity(self.known);
+        for (at, tree) in self.trees.iter().enumerate() {
+            let lookup = (self.trees.len() > 1).then_some(at);
+            let mut names = Vec::new();
+            tree.leaves.names(&tree.prefix, &mut names);
+            named.extend(names.into_iter().map(|name| (name, lookup)));
+        }
+        named.sort();
+        (self.names, self.lookups) = named.into_iter().unzip();
+        self.counts = vec![0; self.names.len()];
+        for tree in &mut self.trees {
+            tree.leaves.settle(&tree.prefix, &self.names);
+        }
+    }
+
+    fn cells<'a>(&mut self, answers: &[(usize, Body<'a>)]) -> Vec<Option<&'a Value>> {
+        let mut cells = vec![None; self.names.len()];
+        for (at, body) in answers {
+            if let (Some(tree), Some(answer)) = (self.trees.get(self.tree_of(*at)), body.json()) {
+                tree.leaves.lay(answer, &mut cells);
+            }
+        }
+        for (count, cell) in self.counts.iter_mut().zip(&cells) {
+            *count += u64::from(cell.is_some_and(|value| !value.is_null()));
+        }
+        cells
+    }
+}

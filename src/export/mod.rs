@@ -1,0 +1,151 @@
+//! Outputs: what a run found out, as files.
+//!
+//! Every output is a projection of the ledger: records come in one by one, in input order, and the same records make
+//! the same bytes, whatever the day, the locale or the machine. The caller walks over the ledger once
+//! ([`Export::write`]), or twice where a CSV file lists every leaf found ([`Export::discover`] first). Memory stays
+//! flat: nothing is kept of a record but counts and the names of leaves.
+//!
+//! Files appear whole or not at all: each is written beside its place under a hidden name, all are flushed to disk
+//! before the first is renamed, and whatever fails before that leaves no trace. This room knows neither the ledger
+//! nor the upstreams; it shows the number of a subject in full only where the output's `subject` says so.
+
+mod body;
+mod cells;
+mod columns;
+mod csv;
+mod files;
+mod json;
+mod leaves;
+mod rejects;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use columns::ColumnCount;
+pub use files::{ExportError, Naming};
+pub use leaves::MOST_LEAVES;
+pub use rejects::Rejects;
+
+use crate::domain::identity::DigestKey;
+use crate::domain::record::Record;
+use crate::job::Output;
+use body::Bodies;
+use files::{Change, Places};
+use std::path::PathBuf;
+use table::Table;
+
+/// What outputs have to know besides the records themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting<'a> {
+    /// What fills the places in output paths.
+    pub naming: Naming<'a>,
+    /// The job's lookups, in the order of [`Record::lookups`].
+    pub lookups: &'a [LookupHead],
+    /// The names of [`Record::columns`].
+    pub columns: &'a [String],
+    /// Those of `columns` that are shown, in the order in which they are shown.
+    pub carry: &'a [String],
+    /// The ledger's key, for `subject = "digest"`.
+    pub key: &'a DigestKey,
+    /// Files that no output may replace: job file, input, configuration, ledger. Those that do not exist are ignored.
+    pub keep: &'a [PathBuf],
+}
+
+/// How one lookup of the job is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookupHead {
+    /// `id`.
+    pub id: String,
+    /// `provider.service`, such as `creditsafe.getdata`.
+    pub service: String,
+}
+
+/// A file that has been put in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Where, as the job names it.
+    pub path: PathBuf,
+    /// An output of the job, or its rejects.
+    pub kind: WrittenKind,
+    /// Rows, the header not counted.
+    pub rows: u64,
+    /// In how many answers each column was found; empty for rejects, and for JSON without chosen columns.
+    pub columns: Vec<ColumnCount>,
+    /// Answers that could not be read as JSON and were treated as absent. More than 0 is worth telling.
+    pub unreadable: u64,
+}
+
+/// What a written file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrittenKind {
+    /// An `[[output]]` of the job.
+    Output,
+    /// The bad rows, beside the first output.
+    Rejects,
+}
+
+/// All outputs of a job while they are being written. Dropped before [`Export::finish`], it leaves nothing behind.
+pub struct Export {
+    tables: Vec<Table>,
+    rejects: Rejects,
+}
+
+impl Export {
+    /// Resolves the paths, makes folders that are missing, and opens a hidden file of mode 0600 for each output.
+    pub fn begin(outputs: &[Output], setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let places = Places::find(outputs, &setting.naming, setting.keep)?;
+        let rejects = Rejects::at(places.rejects, outputs.first());
+        let tables = outputs
+            .iter()
+            .zip(places.outputs)
+            .map(|(output, target)| Table::begin(output, target, setting))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { tables, rejects })
+    }
+
+    /// Whether some CSV output lists every leaf found, so that all records must pass [`Export::discover`] before the
+    /// first is written. Both passes must see the same state of the ledger: a leaf that turns up only in the second
+    /// has no column.
+    pub fn needs_discovery(&self) -> bool {
+        self.tables.iter().any(Table::needs_discovery)
+    }
+
+    /// Notes the leaves of a record's answers.
+    pub fn discover(&mut self, record: &Record) -> Result<(), ExportError> {
+        let bodies = Bodies::of(record);
+        self.tables.iter_mut().try_for_each(|table| table.discover(record, &bodies))
+    }
+
+    /// Writes a record to every output that shows it, and to the rejects where it is a bad row.
+    pub fn write(&mut self, record: &Record) -> Result<(), ExportError> {
+        if let Err(bad) = &record.subject {
+            self.rejects.push(record.line, &bad.input, &bad.reason)?;
+        }
+        let bodies = Bodies::of(record);
+        self.tables.iter_mut().try_for_each(|table| table.write(record, &bodies))
+    }
+
+    /// Flushes every file to disk, then puts all of them in their places: outputs in the job's order, then the rejects.
+    /// Where the run has no bad row, a rejects file of an earlier run under the same name is removed, since it would
+    /// tell what is no longer so.
+    pub fn finish(self) -> Result<Vec<Written>, ExportError> {
+        let mut changes = Vec::new();
+        let mut written = Vec::new();
+        for table in self.tables {
+            let (file, told) = table.seal()?;
+            changes.push(Change::Put(file));
+            written.push(told);
+        }
+        let (change, told) = self.rejects.seal()?;
+        changes.extend(change);
+        written.extend(told);
+        files::publish(changes)?;
+        Ok(written)
+    }
+}
+
+/// Whether the outputs could be written: folders that can be made and written to, places that are free for a file, no
+/// two outputs in one place, no name twice in one output. Meant to be asked before anything is bought.
+pub fn preflight(outputs: &[Output], setting: &Setting<'_>) -> Result<(), ExportError> {
+    Export::begin(outputs, setting).map(drop)
+}

@@ -1,0 +1,362 @@
+//! One output: which rows it has, and what stands in them, field by field, whatever the format.
+
+use super::body::{Bodies, Body};
+use super::cells::{self, Field};
+use super::columns::Columns;
+use super::csv::CsvSink;
+use super::files::{Draft, ExportError, Sealed, Target};
+use super::json::JsonSink;
+use super::{LookupHead, Setting, Written, WrittenKind};
+use crate::domain::identity::DigestKey;
+use crate::domain::number::Subject;
+use crate::domain::outcome::{Outcome, Source};
+use crate::domain::record::{LookupRecord, Record};
+use crate::domain::redact::scrub;
+use crate::job::{Format, Output, Shape, SubjectForm};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::Range;
+
+/// An output on its way.
+pub(super) struct Table {
+    target: Target,
+    layout: Layout,
+    columns: Columns,
+    stage: Stage,
+    rows: u64,
+    unreadable: u64,
+}
+
+/// What does not change from row to row.
+struct Layout {
+    format: Format,
+    excel: bool,
+    shape: Shape,
+    only: Option<Vec<Outcome>>,
+    form: SubjectForm,
+    heads: Vec<LookupHead>,
+    /// Places of the shown columns in a record's.
+    carry: Vec<usize>,
+    /// Names of everything that stands before the columns.
+    fixed: Vec<String>,
+    key: DigestKey,
+}
+
+/// A header can be written when the columns are known, which is when the first row comes.
+enum Stage {
+    Opened(Draft),
+    Writing(Sink),
+    /// Between the two, and after an error.
+    Broken,
+}
+
+enum Sink {
+    Csv(Box<CsvSink>),
+    Json(JsonSink),
+}
+
+impl Table {
+    pub(super) fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let layout = Layout::of(output, setting)?;
+        let columns = Columns::begin(output, setting.lookups)?;
+        let mut names = BTreeSet::new();
+        for name in layout.names(&columns) {
+            if let Some(name) = names.replace(name) {
+                return Err(ExportError::SameName { path: target.named, name });
+            }
+        }
+        let stage = Stage::Opened(Draft::create(target.clone())?);
+        Ok(Self { target, layout, columns, stage, rows: 0, unreadable: 0 })
+    }
+
+    pub(super) fn needs_discovery(&self) -> bool {
+        self.columns.need_discovery()
+    }
+
+    pub(super) fn discover(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
+        if !self.needs_discovery() {
+            return Ok(());
+        }
+        for at in self.layout.rows(record).flatten() {
+            if let Some(answer) = bodies.get(at).json() {
+                let noted = self.columns.note(at, answer);
+                noted.map_err(|_| ExportError::TooManyLeaves(self.target.named.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
+        let subject = record.subject.as_ref().ok().map(|subject| self.layout.subject(subject));
+        let spans: Vec<_> = self.layout.rows(record).collect();
+        for span in spans {
+            let row = self.row(record, subject.as_deref(), span, bodies);
+            row.map_err(|cause| self.target.failed("write")(cause))?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// The complete file, and what to tell about it.
+    pub(super) fn seal(mut self) -> Result<(Sealed, Written), ExportError> {
+        self.sink().map_err(self.target.failed("write"))?;
+        let draft = match self.stage {
+            Stage::Writing(Sink::Csv(sink)) => sink.into_draft(),
+            Stage::Writing(Sink::Json(sink)) => sink.into_draft(),
+            Stage::Opened(_) | Stage::Broken => Err(broken()),
+        };
+        let sealed = draft.map_err(self.target.failed("write"))?.seal()?;
+        let written = Written {
+            path: self.target.named,
+            kind: WrittenKind::Output,
+            rows: self.rows,
+            columns: self.columns.counts(),
+            unreadable: self.unreadable,
+        };
+        Ok((sealed, written))
+    }
+
+    /// Writes one row: of the lookup in `span` (long), or of the record (wide).
+    fn row(
+        &mut self,
+        record: &Record,
+        subject: Option<&str>,
+        span: Range<usize>,
+        bodies: &Bodies<'_>,
+    ) -> io::Result<()> {
+        self.sink()?;
+        let Stage::Writing(sink) = &mut self.stage else { return Err(broken()) };
+        self.layout.put_fixed(sink, record, subject, span.clone())?;
+        let wants = self.columns.need_answers() || self.layout.has_report();
+        let answers: Vec<_> = span.filter(|_| wants).map(|at| (at, bodies.get(at))).collect();
+        let unread = answers.iter().filter(|(_, body)| matches!(body, Body::Unreadable)).count();
+        self.unreadable += unread as u64;
+        let mask = self.layout.mask();
+        for cell in self.columns.cells(&answers) {
+            match cell {
+                Some(value) => sink.put(Field::Json(&cells::shown(value, mask)))?,
+                None => sink.put(Field::Empty)?,
+            }
+        }
+        if let Sink::Json(json) = sink {
+            self.layout.put_report(json, &answers)?;
+        }
+        sink.end_row()
+    }
+
+    /// Sees to it that the header is written.
+    fn sink(&mut self) -> io::Result<()> {
+        if let Stage::Opened(_) = self.stage
+            && let Stage::Opened(draft) = std::mem::replace(&mut self.stage, Stage::Broken)
+        {
+            self.columns.settle();
+            let names = self.layout.names(&self.columns);
+            self.stage = Stage::Writing(self.layout.sink(draft, &names)?);
+        }
+        Ok(())
+    }
+}
+
+/// Reached only where a caller goes on after an error.
+fn broken() -> io::Error {
+    io::Error::other("an earlier write to it failed")
+}
+
+impl Layout {
+    fn of(output: &Output, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let place = |name: &String| {
+            let at = setting.columns.iter().position(|column| column == name);
+            at.ok_or_else(|| ExportError::NoCarry(name.clone()))
+        };
+        Ok(Self {
+            format: output.format,
+            excel: output.excel,
+            shape: output.shape,
+            only: output.only.clone(),
+            form: output.subject,
+            heads: setting.lookups.to_vec(),
+            carry: setting.carry.iter().map(place).collect::<Result<_, _>>()?,
+            fixed: fixed_names(output.shape, setting),
+            key: setting.key.clone(),
+        })
+    }
+
+    /// All names, in order.
+    fn names(&self, columns: &Columns) -> Vec<String> {
+        let mut names = self.fixed.clone();
+        names.extend(columns.names(self.mask()));
+        if self.has_report() {
+            names.push("report".to_owned());
+        }
+        names
+    }
+
+    fn sink(&self, draft: Draft, names: &[String]) -> io::Result<Sink> {
+        let names = names.iter().map(String::as_str);
+        Ok(match self.format {
+            Format::Csv => Sink::Csv(Box::new(CsvSink::begin(draft, self.excel, names)?)),
+            Format::Json => Sink::Json(JsonSink::begin(draft, true, names)?),
+            Format::JsonLines => Sink::Json(JsonSink::begin(draft, false, names)?),
+        })
+    }
+
+    /// The rows that a record makes here, each as the places of the lookups that it shows: a bad row has none, and is no
+    /// row of a long output.
+    fn rows<'a>(&'a self, record: &'a Record) -> impl Iterator<Item = Range<usize>> + 'a {
+        let all = record.lookups.len();
+        let (rows, width) = match (self.shape, &record.subject) {
+            (Shape::Long, Ok(_)) => (all, 1),
+            (Shape::Long, Err(_)) => (0, 1),
+            (Shape::Wide, Ok(_)) => (1, all),
+            (Shape::Wide, Err(_)) => (1, 0),
+        };
+        let spans = (0..rows).map(move |row| row * width..(row + 1) * width);
+        spans.filter(|span| match &self.only {
+            None => true,
+            Some(only) => {
+                let mut outcomes = record.lookups[span.clone()].iter().filter_map(|lookup| lookup.outcome);
+                outcomes.any(|outcome| only.contains(&outcome))
+            }
+        })
+    }
+
+    fn put_fixed(
+        &self,
+        sink: &mut Sink,
+        record: &Record,
+        subject: Option<&str>,
+        span: Range<usize>,
+    ) -> io::Result<()> {
+        sink.put(Field::Count(record.line))?;
+        sink.put(Field::maybe(subject))?;
+        if self.shape == Shape::Wide {
+            sink.put(Field::maybe(record.subject.as_ref().err().map(|bad| bad.reason.as_str())))?;
+        }
+        for at in &self.carry {
+            match record.columns.get(*at) {
+                Some(value) => sink.put(Field::Text(&self.shown(value)))?,
+                None => sink.put(Field::Empty)?,
+            }
+        }
+        match self.shape {
+            Shape::Long => span.into_iter().try_for_each(|at| self.put_long(sink, at, &record.lookups[at])),
+            Shape::Wide => (0..self.heads.len()).try_for_each(|at| put_wide(sink, record.lookups.get(at))),
+        }
+    }
+
+    fn put_long(&self, sink: &mut Sink, at: usize, lookup: &LookupRecord) -> io::Result<()> {
+        let head = self.heads.get(at);
+        let text = lookup.text.as_deref().map(|text| self.shown(text));
+        sink.put(Field::maybe(head.map(|head| head.id.as_str())))?;
+        sink.put(Field::maybe(head.map(|head| head.service.as_str())))?;
+        sink.put(outcome(lookup))?;
+        sink.put(Field::maybe(lookup.code.as_deref()))?;
+        sink.put(Field::maybe(text.as_deref()))?;
+        sink.put(Field::maybe(lookup.source.map(Source::as_str)))?;
+        sink.put(Field::Count(lookup.attempts.into()))?;
+        sink.put(Field::Money(lookup.cost))?;
+        sink.put(Field::maybe(lookup.fetched_at.as_deref()))?;
+        sink.put(Field::maybe(lookup.transactionid.as_deref()))?;
+        sink.put(Field::maybe(lookup.log_id.as_deref()))
+    }
+
+    fn put_report(&self, json: &mut JsonSink, answers: &[(usize, Body<'_>)]) -> io::Result<()> {
+        let report = |at: usize| {
+            let body = answers.iter().find(|(place, _)| *place == at).map(|(_, body)| *body);
+            body.and_then(Body::report).map(|value| cells::shown(value, self.mask()))
+        };
+        match self.shape {
+            Shape::Long => match answers.first().and_then(|(at, _)| report(*at)) {
+                Some(value) => json.put(Field::Json(&value)),
+                None => json.put(Field::Empty),
+            },
+            Shape::Wide => {
+                let by_id = self.heads.iter().enumerate().map(|(at, head)| (head.id.as_str(), report(at)));
+                json.put_by_id(by_id)
+            }
+        }
+    }
+
+    fn subject(&self, subject: &Subject) -> String {
+        match self.form {
+            SubjectForm::Full => subject.full(),
+            SubjectForm::Masked => subject.masked(),
+            SubjectForm::Digest => self.key.hex("subject", &[&subject.stored()]),
+        }
+    }
+
+    /// A text of the input or the register as this output may show it.
+    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.mask() { Cow::Owned(scrub(text)) } else { Cow::Borrowed(text) }
+    }
+
+    fn mask(&self) -> bool {
+        self.form != SubjectForm::Full
+    }
+
+    fn has_report(&self) -> bool {
+        self.format != Format::Csv
+    }
+}
+
+impl Sink {
+    fn put(&mut self, field: Field<'_>) -> io::Result<()> {
+        match self {
+            Self::Csv(sink) => sink.put(field),
+            Self::Json(sink) => sink.put(field),
+        }
+    }
+
+    fn end_row(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv(sink) => sink.end_row(),
+            Self::Json(sink) => sink.end_row(),
+        }
+    }
+}
+
+/// The names before the columns, as DESIGN.md fixes them. `put_fixed` writes the values in this order.
+fn fixed_names(shape: Shape, setting: &Setting<'_>) -> Vec<String> {
+    let carry = setting.carry.iter().cloned();
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    match shape {
+        Shape::Long => {
+            let after = [
+                "lookup",
+                "service",
+                "outcome",
+                "code",
+                "text",
+                "source",
+                "attempts",
+                "cost",
+                "fetched_at",
+                "transactionid",
+                "log_id",
+            ];
+            owned(&["line", "subject"]).into_iter().chain(carry).chain(owned(&after)).collect()
+        }
+        Shape::Wide => {
+            let each = ["outcome", "code", "source", "cost", "fetched_at"];
+            let after =
+                setting.lookups.iter().flat_map(|head| each.map(|name| format!("{}_{name}", head.id)));
+            owned(&["line", "subject", "row_error"]).into_iter().chain(carry).chain(after).collect()
+        }
+    }
+}
+
+/// The cells of one lookup in a wide row; empty ones in a bad row.
+fn put_wide(sink: &mut Sink, lookup: Option<&LookupRecord>) -> io::Result<()> {
+    let Some(lookup) = lookup else { return (0..5).try_for_each(|_| sink.put(Field::Empty)) };
+    sink.put(outcome(lookup))?;
+    sink.put(Field::maybe(lookup.code.as_deref()))?;
+    sink.put(Field::maybe(lookup.source.map(Source::as_str)))?;
+    sink.put(Field::Money(lookup.cost))?;
+    sink.put(Field::maybe(lookup.fetched_at.as_deref()))
+}
+
+/// What is not settled is `pending`.
+fn outcome(lookup: &LookupRecord) -> Field<'static> {
+    Field::Text(lookup.outcome.map_or("pending", Outcome::as_str))
+}
