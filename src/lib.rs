@@ -7,6 +7,7 @@ pub mod http;
 pub mod job;
 pub mod ledger;
 pub mod problem;
+pub mod run;
 pub mod shape;
 pub mod simulator;
 pub mod time;

@@ -1,0 +1,424 @@
+//! The loop that drives a run: the only one that writes the run's lookups, and the only one that asks the gates.
+//!
+//! One turn of the loop: hear what came back → decide what it means → see who may go → write all of it in one
+//! transaction → send. An answer and the intent of the call that takes its place share a commit, so a busy run pays one
+//! fsync for many lookups, and a request leaves only after its intent is durable.
+
+use super::event::{Event, Level, Notice};
+use super::fetch::{Fetched, Freshness};
+use super::lane::{Lane, LoginCame};
+use super::prepared::Prepared;
+use super::queue::{Leaders, Ready};
+use super::tally::Tally;
+use super::worker::{Done, Sending, exchange};
+use super::{Observer, RunError, StopRequest};
+use crate::domain::outcome::State;
+use crate::http::account::{Permit, StopReason, Token};
+use crate::http::transport::Transport;
+use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, transactionid};
+use crate::time::now_ms;
+use crate::upstream::prepare;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How often the run is told where it stands.
+const PROGRESS: Duration = Duration::from_millis(200);
+
+/// How often a full disk is tried again.
+const DISK_RETRY: Duration = Duration::from_secs(1);
+
+/// What reaches the loop from outside.
+pub(super) enum Message {
+    Done(Done),
+    Fetched(Result<Vec<Fetched>, RunError>),
+    Login { lane: usize, came: LoginCame },
+    Health { lane: usize, healthy: bool },
+}
+
+/// A lookup whose request is on its way.
+pub(super) struct Flight {
+    pub(super) ready: Ready,
+    pub(super) attempt: i64,
+}
+
+/// A lookup that may go.
+struct Departure {
+    lane: usize,
+    ready: Ready,
+    token: Arc<Token>,
+    granted: Instant,
+}
+
+/// Why the loop ended before everything was settled.
+#[derive(Debug, Default)]
+pub(super) struct Halt {
+    /// A signal.
+    pub(super) signalled: bool,
+    /// The login was refused, or fresh tokens are.
+    pub(super) login: Option<String>,
+    /// A service cannot go on as it is configured.
+    pub(super) config: Option<String>,
+    /// What answers at the login address is no login.
+    pub(super) login_address: Option<String>,
+    /// The upstream stayed away.
+    pub(super) unavailable: Option<String>,
+}
+
+impl Halt {
+    /// Whether nothing more is to be sent by any account.
+    pub(super) fn draining(&self) -> bool {
+        self.signalled || self.login.is_some() || self.login_address.is_some() || self.unavailable.is_some()
+    }
+}
+
+pub(super) struct Coordinator<T> {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) run: i64,
+    pub(super) purpose: i64,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) freshness: Freshness,
+    pub(super) observer: Observer,
+    pub(super) leaders: Leaders,
+    pub(super) tally: Tally,
+    pub(super) flights: HashMap<Place, Flight>,
+    pub(super) batch: Batch,
+    /// Steps whose service was stopped.
+    pub(super) stopped: Vec<bool>,
+    pub(super) halt: Halt,
+    pub(super) transport: Arc<T>,
+    ids: AttemptIds,
+    sender: mpsc::UnboundedSender<Message>,
+    receiver: mpsc::UnboundedReceiver<Message>,
+    /// The message that ended the last wait.
+    heard: Option<Message>,
+    tasks: JoinSet<()>,
+    pub(super) after: Place,
+    pub(super) exhausted: bool,
+    pub(super) fetching: bool,
+    told: Instant,
+    disk_full: Option<Instant>,
+}
+
+/// What the loop starts from.
+pub(super) struct Start<T> {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) prepared: Arc<Prepared>,
+    pub(super) run: i64,
+    pub(super) purpose: i64,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) freshness: Freshness,
+    pub(super) observer: Observer,
+    pub(super) tally: Tally,
+    pub(super) transport: Arc<T>,
+}
+
+impl<T: Transport> Coordinator<T> {
+    pub(super) fn new(start: Start<T>) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        Self {
+            stopped: vec![false; start.prepared.job.steps.len()],
+            ledger: start.ledger,
+            prepared: start.prepared,
+            run: start.run,
+            purpose: start.purpose,
+            lanes: start.lanes,
+            freshness: start.freshness,
+            observer: start.observer,
+            tally: start.tally,
+            transport: start.transport,
+            leaders: Leaders::default(),
+            flights: HashMap::new(),
+            batch: Batch::default(),
+            halt: Halt::default(),
+            ids: AttemptIds::default(),
+            sender,
+            receiver,
+            heard: None,
+            tasks: JoinSet::new(),
+            after: Place { row: 0, step: 0 },
+            exhausted: false,
+            fetching: false,
+            told: Instant::now(),
+            disk_full: None,
+        }
+    }
+
+    /// Drives the run until nothing is pending or it must stop.
+    pub(super) async fn drive(
+        mut self,
+        mut stop: watch::Receiver<StopRequest>,
+    ) -> Result<(Halt, Tally), RunError> {
+        loop {
+            self.hear().await?;
+            self.obey(&mut stop);
+            if *stop.borrow() == StopRequest::Abort {
+                self.abort().await?;
+                break;
+            }
+            self.read_ahead();
+            let (sends, next) = self.permits();
+            self.commit(sends).await?;
+            self.tell(Instant::now());
+            if self.is_over() {
+                break;
+            }
+            self.wait(&mut stop, next).await;
+        }
+        self.tasks.abort_all();
+        self.tell(self.told + PROGRESS);
+        Ok((self.halt, self.tally))
+    }
+
+    fn is_over(&self) -> bool {
+        let idle = self.flights.is_empty() && self.batch.is_empty();
+        let nothing_left =
+            self.exhausted && !self.fetching && self.lanes.iter().all(|lane| lane.queue.len() == 0);
+        idle && (nothing_left || self.halt.draining())
+    }
+
+    /// Sleeps until something comes back, a time comes, or a signal does.
+    async fn wait(&mut self, stop: &mut watch::Receiver<StopRequest>, next: Option<Instant>) {
+        if !self.receiver.is_empty() {
+            return;
+        }
+        let next = next.unwrap_or_else(|| Instant::now() + PROGRESS).min(Instant::now() + PROGRESS);
+        tokio::select! {
+            biased;
+            changed = stop.changed() => if changed.is_err() { tokio::time::sleep_until(next).await },
+            message = self.receiver.recv() => self.heard = message,
+            () = tokio::time::sleep_until(next) => {}
+        }
+    }
+
+    /// Handles everything that has come back.
+    async fn hear(&mut self) -> Result<(), RunError> {
+        while self.tasks.try_join_next().is_some() {}
+        // Bounded, so that a fast upstream cannot keep the loop from writing.
+        for _ in 0..1_024 {
+            let Some(message) = self.heard.take().or_else(|| self.receiver.try_recv().ok()) else { break };
+            match message {
+                Message::Done(done) => self.done(done).await?,
+                Message::Fetched(fetched) => self.fetched(fetched?),
+                Message::Login { lane, came } => self.login_came(lane, came).await?,
+                Message::Health { lane, healthy } => {
+                    let verdict = self.lanes[lane].gate.health_done(Instant::now(), healthy);
+                    self.heed(lane, &verdict);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, stop: &mut watch::Receiver<StopRequest>) {
+        if *stop.borrow_and_update() != StopRequest::None && !self.halt.signalled {
+            self.halt.signalled = true;
+            self.notice(
+                Level::Info,
+                "draining",
+                format!(
+                    "stopping: nothing new is sent, and {} in flight are waited for, since they are paid for; a second \
+                     signal leaves them unknown",
+                    self.flights.len()
+                ),
+            );
+        }
+    }
+
+    pub(super) fn change(&mut self, change: Change) {
+        self.batch.changes.push(change);
+    }
+
+    /// Gives a pending lookup an attempt back. It may have changed in this very batch, and one statement must not
+    /// change a lookup twice.
+    pub(super) fn refund(&mut self, at: Place) {
+        match self.batch.changes.iter_mut().find(|change| change.at == at) {
+            Some(change) => change.spent -= 1,
+            None => self.change(Change { spent: -1, ..Change::to(at, State::Pending, None) }),
+        }
+    }
+
+    /// Asks every account's gate who may go, and gives out what is to be sent and when to ask again.
+    fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
+        let (mut sends, mut next) = (Vec::new(), None);
+        if self.disk_full.is_some() {
+            return (sends, self.disk_full);
+        }
+        let mut room = self.room();
+        for at in 0..self.lanes.len() {
+            let now = Instant::now();
+            self.lanes[at].queue.wake(now);
+            earlier(&mut next, self.lanes[at].queue.next_due());
+            while !self.halt.draining() && room > 0 && self.lanes[at].queue.has_ready() {
+                let lane = &mut self.lanes[at];
+                match lane.gate.permit(now, lane.in_flight) {
+                    Permit::Go { token } => {
+                        let Some(ready) = lane.queue.pop() else { break };
+                        lane.in_flight += 1;
+                        room -= 1;
+                        sends.push(Departure { lane: at, ready, token, granted: now });
+                    }
+                    Permit::Wait { until, .. } => {
+                        earlier(&mut next, until);
+                        break;
+                    }
+                    Permit::Login => self.log_in(at),
+                    Permit::Health => self.ask_health(at),
+                    Permit::Stop(reason) => {
+                        self.stop(&reason);
+                        break;
+                    }
+                }
+            }
+        }
+        (sends, next)
+    }
+
+    /// How many more lookups the job lets be under way.
+    fn room(&self) -> usize {
+        let most = self.prepared.job.rules.concurrency.map_or(usize::MAX, |most| most as usize);
+        most.saturating_sub(self.flights.len())
+    }
+
+    fn stop(&mut self, reason: &StopReason) {
+        let why = reason.to_string();
+        let place = match reason {
+            StopReason::LoginRefused { .. } | StopReason::TokenRefused => &mut self.halt.login,
+            StopReason::LoginMisconfigured { .. } => &mut self.halt.login_address,
+            StopReason::LoginThrottled | StopReason::Unavailable => &mut self.halt.unavailable,
+        };
+        place.get_or_insert(why);
+    }
+
+    /// Writes what ended and what begins in one transaction, then sends what begins.
+    async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
+        if self.batch.is_empty() && sends.is_empty()
+            || self.disk_full.is_some_and(|again| again > Instant::now())
+        {
+            return Ok(());
+        }
+        loop {
+            let now = now_ms();
+            self.batch.intents = sends
+                .iter()
+                .map(|send| self.lanes[send.lane].intent(&send.ready, self.purpose, now))
+                .collect();
+            for intent in &mut self.batch.intents {
+                intent.id = self.ids.next(now);
+                intent.transactionid = transactionid(intent.id);
+            }
+            match self.ledger.commit(self.run, &self.batch).await {
+                Ok(()) => break,
+                Err(LedgerError::IdTaken) => self.ids.redraw(),
+                Err(LedgerError::Full(path)) => {
+                    self.batch.intents.clear();
+                    self.hold_for_room(&path, sends);
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let batch = std::mem::take(&mut self.batch);
+        if self.disk_full.take().is_some() {
+            self.notice(
+                Level::Info,
+                "resumed",
+                "the disk has room again: what was received is written".to_owned(),
+            );
+        }
+        for change in &batch.changes {
+            self.tally.change(change);
+        }
+        self.tally.sent(batch.intents.len());
+        for (send, intent) in sends.into_iter().zip(batch.intents) {
+            self.send(send, &intent);
+        }
+        Ok(())
+    }
+
+    /// A full disk: what was received waits in memory, and nothing is sent until it is written.
+    fn hold_for_room(&mut self, path: &std::path::Path, sends: Vec<Departure>) {
+        for Departure { lane, ready, .. } in sends {
+            self.lanes[lane].in_flight -= 1;
+            self.lanes[lane].queue.push(ready);
+        }
+        if self.disk_full.replace(Instant::now() + DISK_RETRY).is_none() {
+            let message = format!(
+                "the disk of {} is full: nothing is sent, and {} answers wait in memory until there is room",
+                path.display(),
+                self.batch.ends.len()
+            );
+            self.notice(Level::Warning, "disk-full", message);
+        }
+    }
+
+    fn send(&mut self, send: Departure, intent: &Intent) {
+        let Departure { lane, ready, token, granted } = send;
+        let at = ready.at;
+        let service = &self.prepared.job.steps[usize::from(at.step)].service;
+        let account = &mut self.lanes[lane];
+        let base = &account.config.base_url;
+        let sending = Sending {
+            account: lane,
+            at,
+            request: prepare(base, service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
+            token,
+            timeout: account.config.timeout,
+            dialect: account.dialect,
+            shut: account.gate.shut(),
+        };
+        account.gate.sent(granted, Instant::now());
+        self.flights.insert(at, Flight { ready, attempt: intent.id });
+        let (transport, sender) = (self.transport.clone(), self.sender.clone());
+        self.tasks.spawn(async move {
+            let _ = sender.send(Message::Done(exchange(transport, sending).await));
+        });
+    }
+
+    /// Second signal: whatever is in flight may have been carried out, and nobody will hear of it.
+    async fn abort(&mut self) -> Result<(), RunError> {
+        self.tasks.abort_all();
+        // What has come back already is heard.
+        self.hear().await?;
+        self.batch.intents.clear();
+        self.ledger.commit(self.run, &self.batch).await?;
+        self.batch = Batch::default();
+        self.flights.clear();
+        self.ledger.park_started(self.run, now_ms()).await?;
+        Ok(())
+    }
+
+    /// Tells where the run stands, a few times a second.
+    fn tell(&mut self, now: Instant) {
+        if now.duration_since(self.told) < PROGRESS {
+            return;
+        }
+        self.told = now;
+        let pause = self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now));
+        let progress = self.tally.progress(now, self.flights.len(), pause);
+        (self.observer)(Event::Progress(progress));
+    }
+
+    pub(super) fn notice(&self, level: Level, kind: &'static str, message: String) {
+        (self.observer)(Event::Notice(Notice { level, kind, message }));
+    }
+
+    /// Starts a task whose message comes back to the loop.
+    pub(super) fn spawn(&mut self, task: impl Future<Output = Message> + Send + 'static) {
+        let sender = self.sender.clone();
+        self.tasks.spawn(async move {
+            let _ = sender.send(task.await);
+        });
+    }
+}
+
+fn earlier(next: &mut Option<Instant>, other: Option<Instant>) {
+    *next = match (*next, other) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
+}

@@ -1,0 +1,257 @@
+//! What a run tells about itself while it goes on and when it ends: values that the command line shows.
+
+use crate::domain::money::Ore;
+use crate::domain::outcome::Outcome;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Something worth telling. None holds a number, a token or a body.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Input is being copied; good and bad rows so far.
+    Loading {
+        /// Rows copied, bad ones included.
+        rows: u64,
+    },
+    /// The run begins, or goes on.
+    Started(Started),
+    /// Where it stands; sent a few times a second at most.
+    Progress(Progress),
+    /// Something an operator wants to know: a pause, its end, a refusal, a warning.
+    Notice(Notice),
+}
+
+/// A run that begins or goes on.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Run id.
+    pub run: String,
+    /// Job name.
+    pub job: String,
+    /// Whether an unfinished run goes on.
+    pub continued: bool,
+    /// Good and bad input rows.
+    pub rows: u64,
+    /// Bad ones among them.
+    pub bad_rows: u64,
+    /// Lookups in all (rows × steps).
+    pub lookups: u64,
+    /// Those still to do.
+    pub pending: u64,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// Lookups in all.
+    pub lookups: u64,
+    /// Lookups that have an outcome.
+    pub done: u64,
+    /// Counts by outcome, in the order of `Outcome::ALL`.
+    pub outcomes: [u64; 9],
+    /// Data requests sent.
+    pub calls: u64,
+    /// Answers reused.
+    pub reused: u64,
+    /// What it cost so far.
+    pub cost: Ore,
+    /// Settled by an answer in the last seconds, per second.
+    pub rate: f64,
+    /// What is left at that rate; nothing while it cannot be told.
+    pub left: Option<Duration>,
+    /// In flight now.
+    pub in_flight: u64,
+    /// Why nothing is being sent, where that is so.
+    pub pause: Option<String>,
+}
+
+/// A line for the operator.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// How loud.
+    pub level: Level,
+    /// A stable word for machines: `cool-down`, `outage`, `resumed`, `draining`, `service-stopped`, `input-changed` …
+    pub kind: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// How loud a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Worth a line.
+    Info,
+    /// Worth a look.
+    Warning,
+}
+
+/// A run as `status --json` and `--summary-json` tell it.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    /// Run id.
+    pub run: String,
+    /// Job name.
+    pub job: String,
+    /// `running`, `finished`, `stopped` or `closed`.
+    pub state: RunState,
+    /// The exit code of the last invocation; nothing while it is running or where it died.
+    pub exit: Option<u8>,
+    /// Why it ended so, for a person.
+    pub reason: String,
+    /// What to type next.
+    pub next: String,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339; nothing while unfinished.
+    pub finished_at: Option<String>,
+    /// Good and bad rows.
+    pub rows: u64,
+    /// Bad rows.
+    pub bad_rows: u64,
+    /// Rows × steps: good rows times lookups.
+    pub lookups: u64,
+    /// Counts by outcome, in the order of `Outcome::ALL`.
+    pub outcomes: [u64; 9],
+    /// Lookups still pending or started.
+    pub pending: u64,
+    /// Answered by an attempt of this run.
+    pub bought: u64,
+    /// Answered from the ledger or by an earlier row.
+    pub reused: u64,
+    /// Attempts sent.
+    pub calls: u64,
+    /// Calls beyond the first of each lookup.
+    pub retries: u64,
+    /// Logins sent.
+    pub logins: u64,
+    /// Money spent, unknowns included.
+    pub cost: Ore,
+    /// Money that lost answers may have cost.
+    pub spent_unknown: Ore,
+    /// Letters of disclosure that the upstream says went out.
+    pub letters: u64,
+    /// Where the environment of the run was.
+    pub environment: String,
+    /// The job's file.
+    pub job_path: PathBuf,
+}
+
+/// The state of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// A process is at it.
+    Running,
+    /// Nothing is pending and the outputs are written.
+    Finished,
+    /// It can be continued.
+    Stopped,
+    /// A newer run took its place.
+    Closed,
+}
+
+impl RunState {
+    /// The word in JSON and the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl Progress {
+    /// The count of one outcome.
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        count_of(&self.outcomes, outcome)
+    }
+}
+
+impl Summary {
+    /// The count of one outcome.
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        count_of(&self.outcomes, outcome)
+    }
+}
+
+fn count_of(outcomes: &[u64; 9], outcome: Outcome) -> u64 {
+    Outcome::ALL.iter().position(|o| *o == outcome).map_or(0, |at| outcomes[at])
+}
+
+/// What a run would do: the plan, with nothing sent.
+#[derive(Debug, Clone)]
+pub struct PlanReport {
+    /// Job name.
+    pub job: String,
+    /// Where it would be sent: `production`, `sandbox`, `simulator` or a base address.
+    pub environment: String,
+    /// Good and bad rows.
+    pub rows: u64,
+    /// Bad rows.
+    pub bad_rows: u64,
+    /// The first few bad rows.
+    pub examples: Vec<BadExample>,
+    /// Each lookup of the job, in order.
+    pub steps: Vec<PlanStep>,
+    /// How long buying takes at the slowest account's pace; zero where there is no limit of ours.
+    pub duration: Duration,
+    /// That pace, as the `rate` key writes it.
+    pub rate: String,
+}
+
+/// A bad row, told without its content.
+#[derive(Debug, Clone)]
+pub struct BadExample {
+    /// The physical line.
+    pub line: u64,
+    /// Why, without the number.
+    pub reason: String,
+}
+
+/// What a run would do for one lookup of the job.
+#[derive(Debug, Clone, Default)]
+pub struct PlanStep {
+    /// `id`.
+    pub id: String,
+    /// `provider.service`.
+    pub service: String,
+    /// Rows that follow an earlier row of the same identity.
+    pub duplicates: u64,
+    /// Rows whose answer is in the ledger and fresh.
+    pub fresh: u64,
+    /// Rows whose number the service does not take.
+    pub skipped: u64,
+    /// Rows whose parameters break the catalogue.
+    pub invalid: u64,
+    /// Rows that would be sent.
+    pub to_buy: u64,
+    /// The cheapest call among them (the price depends on the block, and a block on the row).
+    pub price_low: Ore,
+    /// The dearest.
+    pub price_high: Ore,
+    /// All of them.
+    pub price: Ore,
+    /// How many of them may send a letter of disclosure.
+    pub letters: u64,
+}
+
+impl PlanReport {
+    /// Good rows × lookups of the job.
+    pub fn lookups(&self) -> u64 {
+        self.steps.iter().map(PlanStep::lookups).sum()
+    }
+
+    /// What buying costs; the largest amount where the sum does not fit.
+    pub fn price(&self) -> Ore {
+        let add = |sum: Ore, step: &PlanStep| sum.checked_add(step.price).unwrap_or(Ore::new(u64::MAX));
+        self.steps.iter().fold(Ore::ZERO, add)
+    }
+}
+
+impl PlanStep {
+    /// Good rows: each is exactly one of these.
+    pub const fn lookups(&self) -> u64 {
+        self.duplicates + self.fresh + self.skipped + self.invalid + self.to_buy
+    }
+}

@@ -1,0 +1,121 @@
+//! What is read ahead on its way into the queues: lookups that need a request wait there, the others are settled at once.
+
+use super::coordinator::{Coordinator, Message};
+use super::fetch::{Fetched, Freshness, Verdict, fetch};
+use super::prepared::Ask;
+use super::queue::{Ending, Lead, Ready};
+use crate::domain::identity::Identity;
+use crate::domain::outcome::{Outcome, Source, State};
+use crate::http::transport::Transport;
+use crate::ledger::{Change, Holder, Place};
+use crate::time::now_ms;
+
+/// Lookups read ahead at once. More makes the hop to the database cheaper, fewer leaves less to be overtaken by another
+/// process.
+const READ_AHEAD: u32 = 256;
+
+/// Lookups that may wait in memory: those of a paused account, and followers of lookups under way.
+const MOST_WAITING: usize = 4_096;
+
+impl<T: Transport> Coordinator<T> {
+    /// Asks for the next pending lookups where there is room for them.
+    pub(super) fn read_ahead(&mut self) {
+        let waiting = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>() + self.leaders.waiting();
+        let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
+        if self.fetching || self.exhausted || self.halt.draining() || waiting >= MOST_WAITING || !hungry {
+            return;
+        }
+        self.fetching = true;
+        let (ledger, prepared) = (self.ledger.clone(), self.prepared.clone());
+        let (run, after) = (self.run, self.after);
+        let freshness = Freshness { now: now_ms(), ..self.freshness };
+        self.spawn(async move {
+            Message::Fetched(fetch(&ledger, &prepared, run, after, READ_AHEAD, freshness).await)
+        });
+    }
+
+    /// Sorts what was read ahead into the queues, and settles what needs no request.
+    pub(super) fn fetched(&mut self, fetched: Vec<Fetched>) {
+        self.fetching = false;
+        self.exhausted = fetched.len() < READ_AHEAD as usize;
+        if let Some(last) = fetched.last() {
+            self.after = last.at;
+        }
+        for Fetched { at, spent, verdict } in fetched {
+            if self.stopped[usize::from(at.step)] {
+                continue;
+            }
+            match verdict {
+                Verdict::Ask(ask) => self.enqueue(at, ask, spent),
+                Verdict::Follow(ask, holder) => self.follow(at, ask, holder),
+                Verdict::Reuse(ask, answer) => {
+                    let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
+                    match self.leaders.lead(ask.identity, at) {
+                        Lead::Mine => {
+                            self.reuse(at, ending);
+                            self.pass_on(ask.identity, ending);
+                        }
+                        Lead::Ended(ending) => self.reuse(at, ending),
+                        Lead::Wait => {}
+                    }
+                }
+                Verdict::LetterUnknown => self.change(Change {
+                    code: Some("letter-unknown".to_owned()),
+                    text: Some(
+                        "an earlier call with the same identity was lost and may have sent a letter: `retry --unknown` \
+                         asks again"
+                            .to_owned(),
+                    ),
+                    ..Change::to(at, State::Parked, Some(Outcome::Unknown))
+                }),
+                Verdict::Invalid(reason) => self.local(at, Outcome::Invalid, "local", reason),
+                Verdict::Skip(reason) => self.local(at, Outcome::Skipped, "kind", reason),
+            }
+        }
+        self.leaders.forget_ended();
+    }
+
+    fn enqueue(&mut self, at: Place, ask: Ask, spent: u32) {
+        match self.leaders.lead(ask.identity, at) {
+            Lead::Mine => {
+                let lane = self.prepared.account_of[usize::from(at.step)];
+                self.lanes[lane].queue.push(Ready { at, ask, spent, refusals: 0 });
+            }
+            Lead::Ended(ending) => self.reuse(at, ending),
+            Lead::Wait => {}
+        }
+    }
+
+    fn follow(&mut self, at: Place, ask: Ask, holder: Holder) {
+        match (holder.outcome, holder.attempt) {
+            (Some(outcome), Some(attempt)) => self.reuse(at, Ending { outcome, attempt }),
+            // The earlier row is under way, or waits in a queue: it comes first in the input, so it was read before.
+            _ => self.enqueue(at, ask, 0),
+        }
+    }
+
+    /// Settles a lookup by an answer that it did not buy.
+    pub(super) fn reuse(&mut self, at: Place, ending: Ending) {
+        let state = if ending.outcome == Outcome::Unknown { State::Parked } else { State::Settled };
+        self.change(Change {
+            source: Some(Source::Reused),
+            attempt: Some(ending.attempt),
+            ..Change::to(at, state, Some(ending.outcome))
+        });
+    }
+
+    /// Tells those who waited for an identity how it ended.
+    pub(super) fn pass_on(&mut self, identity: Identity, ending: Ending) {
+        for follower in self.leaders.ended(identity, ending, self.fetching) {
+            self.reuse(follower, ending);
+        }
+    }
+
+    fn local(&mut self, at: Place, outcome: Outcome, code: &str, text: String) {
+        self.change(Change {
+            code: Some(code.to_owned()),
+            text: Some(text),
+            ..Change::to(at, State::Settled, Some(outcome))
+        });
+    }
+}

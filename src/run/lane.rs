@@ -1,0 +1,183 @@
+//! One account in a run: its configuration, its gate, its queue, its login.
+
+use super::RunError;
+use super::queue::{Queue, Ready};
+use crate::config::catalogue::{Auth, Dialect};
+use crate::config::{Account, Settings};
+use crate::domain::identity::DigestKey;
+use crate::http::account::{Account as Gate, AccountRules};
+use crate::http::transport::{HttpTransport, Transport};
+use crate::job::Job;
+use crate::ledger::{AccountMemory, Intent, Ledger};
+use crate::time::now_ms;
+use crate::upstream::{LoginReading, login_request, read_login};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What logs an account in, read once at the start of the run.
+pub(super) struct Credentials {
+    username: SecretString,
+    password: SecretString,
+    /// Under which the ledger remembers that they were refused.
+    pub(super) digest: String,
+}
+
+impl Credentials {
+    pub(super) async fn read(account: &Account, key: &DigestKey) -> Result<Self, RunError> {
+        let secret = |what: &'static str, error: crate::config::secret::SecretError| RunError::Secret {
+            account: account.name.clone(),
+            what,
+            error,
+        };
+        let username = account.username.read().await.map_err(|e| secret("username", e))?;
+        let password = account.password.read().await.map_err(|e| secret("password", e))?;
+        let parts = [account.token_url.as_str(), username.expose_secret(), password.expose_secret()];
+        let digest = key.hex("credentials", &parts);
+        Ok(Self { username, password, digest })
+    }
+}
+
+/// What came of a login: its reading, and the `Retry-After` that came with it. An error is the ledger's: the login could
+/// not be written down, so it was not sent.
+pub(super) type LoginCame = Result<(LoginReading, Option<Duration>), RunError>;
+
+/// One account in a run.
+pub(super) struct Lane {
+    pub(super) config: Account,
+    pub(super) dialect: Dialect,
+    pub(super) auth: Auth,
+    pub(super) credentials: Arc<Credentials>,
+    /// Whether the login refused these very credentials before.
+    pub(super) refused: bool,
+    pub(super) gate: Gate,
+    pub(super) queue: Queue,
+    pub(super) in_flight: u32,
+    /// The free health address of the account's services, where there is one.
+    pub(super) health: Option<String>,
+    /// The service's id in the ledger, for each step of the job (0 for another account's).
+    pub(super) service_ids: Vec<i64>,
+}
+
+impl Lane {
+    pub(super) async fn open(
+        ledger: &Ledger,
+        settings: &Settings,
+        job: &Job,
+        account: &Account,
+    ) -> Result<Self, RunError> {
+        let provider =
+            settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
+        let credentials = Credentials::read(account, ledger.key()).await?;
+        let now_ms = now_ms();
+        let memory = ledger.account(&account.name, &account.environment, now_ms).await?;
+        let mut service_ids = Vec::with_capacity(job.steps.len());
+        let mut health = None;
+        for step in &job.steps {
+            if step.account != account.name {
+                service_ids.push(0);
+                continue;
+            }
+            let id = ledger.service_id(&account.name, &account.environment, &step.service.name).await?;
+            service_ids.push(id);
+            let path = step.service.health.as_deref();
+            health = health.or_else(|| path.map(|path| format!("{}{path}", account.base_url)));
+        }
+        Ok(Self {
+            dialect: provider.dialect,
+            auth: provider.auth,
+            gate: gate(account, job, &memory, now_ms, health.is_some()),
+            refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
+            credentials: Arc::new(credentials),
+            config: account.clone(),
+            queue: Queue::default(),
+            in_flight: 0,
+            health,
+            service_ids,
+        })
+    }
+
+    /// The intent of a call that is about to be sent; its id is still to be drawn.
+    pub(super) fn intent(&self, ready: &Ready, purpose: i64, now: i64) -> Intent {
+        Intent {
+            at: ready.at,
+            id: 0,
+            transactionid: String::new(),
+            service: self.service_ids[usize::from(ready.at.step)],
+            purpose,
+            identity: ready.ask.identity,
+            letter_making: ready.ask.letter_making,
+            started_at: now,
+            reserved: ready.ask.price,
+        }
+    }
+}
+
+/// The account's gate, with what the ledger remembers of it.
+fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_health: bool) -> Gate {
+    let now = Instant::now();
+    let rules = AccountRules {
+        rate: account.rate.min(job.rules.rate),
+        burst: account.burst,
+        concurrency: account.concurrency.min(job.rules.concurrency.unwrap_or(u32::MAX)),
+        refresh_after: account.refresh_after,
+        cool_down: account.cool_down,
+        outage_wait: job.rules.outage_wait,
+        logins: account.logins,
+        has_health,
+    };
+    let interval = rules.rate.interval();
+    let mut gate = Gate::new(rules, now, fastrand::Rng::new());
+    let ms = |ms: i64| Duration::from_millis(ms.max(0).unsigned_abs());
+    gate.restore_cool_down(now, ms(memory.cool_down_until - now_ms), memory.cool_down_level);
+    let ages: Vec<Duration> = memory.logins.iter().map(|at| ms(now_ms - at)).collect();
+    gate.restore_logins(now, &ages);
+    if let (Some(last), Some(interval)) = (memory.last_attempt, interval) {
+        gate.not_before(now + interval.saturating_sub(ms(now_ms - last)));
+    }
+    gate
+}
+
+/// One login: written down, sent, read.
+pub(super) async fn log_in<T: Transport>(
+    ledger: Arc<Ledger>,
+    transport: Arc<T>,
+    account: Account,
+    auth: Auth,
+    credentials: Arc<Credentials>,
+    run: Option<i64>,
+) -> LoginCame {
+    let (name, environment) = (&account.name, &account.environment);
+    ledger.remember_login(name, environment, now_ms(), run).await?;
+    let request = login_request(auth, &account.token_url, &credentials.username, &credentials.password);
+    Ok(match transport.login(&request).await {
+        Ok(response) => (read_login(auth, response.status, &response.body), response.retry_after),
+        Err(error) => (LoginReading::Unavailable { code: error.to_string() }, None),
+    })
+}
+
+/// Tries the login of an account once, also where its credentials were refused before: what the user asks for by name.
+pub async fn try_login(
+    ledger: &Arc<Ledger>,
+    settings: &Settings,
+    account: &Account,
+) -> Result<LoginReading, RunError> {
+    let provider =
+        settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
+    let credentials = Arc::new(Credentials::read(account, ledger.key()).await?);
+    let transport =
+        HttpTransport::new(&[&account.token_url], 1, account.timeout).map_err(RunError::Client)?;
+    let (digest, auth) = (credentials.digest.clone(), provider.auth);
+    let came = log_in(ledger.clone(), Arc::new(transport), account.clone(), auth, credentials, None).await;
+    let (reading, _) = came?;
+    let refused = match &reading {
+        LoginReading::Token { .. } => Some(None),
+        LoginReading::Refused { .. } => Some(Some(digest.as_str())),
+        _ => None,
+    };
+    if let Some(refused) = refused {
+        ledger.remember_refusal(&account.name, &account.environment, refused).await?;
+    }
+    Ok(reading)
+}

@@ -1,0 +1,343 @@
+//! Carrying a job out: begin or continue a run, drive it, write its outputs, say how it ended.
+//!
+//! `run`, `retry` and the continuation after a crash all take the same way: whatever is `pending` in the ledger is
+//! driven, and nothing else is.
+
+mod begin;
+mod coordinator;
+mod copy;
+pub mod event;
+mod fetch;
+mod intake;
+mod lane;
+mod outputs;
+mod plan;
+mod prepared;
+mod queue;
+mod settle;
+mod summary;
+mod tally;
+mod worker;
+
+pub use lane::try_login;
+pub use outputs::{export, run_outputs};
+pub use plan::plan;
+pub use summary::summary;
+
+use crate::config::Settings;
+use crate::config::secret::SecretError;
+use crate::domain::exit::Exit;
+use crate::domain::outcome::Outcome;
+use crate::export::{ExportError, Written};
+use crate::http::transport::{HttpTransport, SendError, Transport};
+use crate::job::Job;
+use crate::job::input::InputError;
+use crate::ledger::{JobLock, Ledger, LedgerError, LockError, RunRow};
+use crate::time::{now_ms, rfc3339};
+use begin::Begun;
+use coordinator::{Coordinator, Halt, Start};
+use event::{Event, Level, Notice, Started};
+use fetch::Freshness;
+use lane::Lane;
+use prepared::Prepared;
+use std::sync::Arc;
+use std::time::Duration;
+use tally::Tally;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Hears what a run has to tell. Called from the run's own task; it must not block.
+pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// What signals ask of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopRequest {
+    /// Nothing.
+    None,
+    /// Send nothing new; what is in flight finishes.
+    Drain,
+    /// End now; what is in flight becomes `unknown`.
+    Abort,
+}
+
+/// What a run works with.
+#[derive(Clone)]
+pub struct Context {
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// Accounts and catalogue.
+    pub settings: Settings,
+    /// Who hears of it.
+    pub observer: Observer,
+    /// What signals ask.
+    pub stop: watch::Receiver<StopRequest>,
+}
+
+/// How `run` was asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// `--new`.
+    pub new: bool,
+    /// `--continue`.
+    pub only_continue: bool,
+    /// `--limit`.
+    pub limit: Option<u64>,
+    /// `--buy-again`.
+    pub buy_again: bool,
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The run, as the ledger has it now.
+    pub run: RunRow,
+    /// How the process should end.
+    pub exit: Exit,
+    /// The files written.
+    pub written: Vec<Written>,
+}
+
+/// Why nothing was run, or why it broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Another process has the job.
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The input cannot be read.
+    #[error(transparent)]
+    InputFile(#[from] InputError),
+    /// The input was read, and is refused.
+    #[error("the input is refused: {why}; nothing was sent")]
+    Input {
+        /// Why.
+        why: String,
+        /// The first bad rows: line and reason.
+        examples: Vec<(u64, String)>,
+        /// Bad rows in all.
+        bad_rows: u64,
+        /// Rows in all.
+        rows: u64,
+    },
+    /// Letters of disclosure would go out.
+    #[error(
+        "lookup `{lookup}` may send a letter of disclosure to {count} of the subjects, and does not say `letters = \
+         true`; nothing was sent"
+    )]
+    Letters {
+        /// The lookup's id.
+        lookup: String,
+        /// How many rows.
+        count: u64,
+    },
+    /// The unfinished run does not fit the job file any more.
+    #[error("{0}; nothing was sent. `--new` closes the unfinished run and starts another")]
+    Changed(String),
+    /// A secret cannot be read.
+    #[error("the {what} of account `{account}` cannot be read: {error}; nothing was sent")]
+    Secret {
+        /// The account.
+        account: String,
+        /// Which secret.
+        what: &'static str,
+        /// Why.
+        error: SecretError,
+    },
+    /// The account is not in the configuration.
+    #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]; nothing was sent")]
+    NoAccount(String),
+    /// The HTTP client cannot be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(SendError),
+    /// Outputs cannot be written; everything bought is in the ledger.
+    #[error("{0}")]
+    Export(#[from] ExportError),
+    /// A signal came before anything was sent.
+    #[error("stopped before anything was sent")]
+    Stopped,
+    /// Our own fault.
+    #[error("a bug in orgpull: {0}; what is committed is safe, and the run can be continued")]
+    Bug(String),
+}
+
+impl RunError {
+    fn bug(error: impl std::fmt::Display) -> Self {
+        Self::Bug(error.to_string())
+    }
+
+    /// How the process should end.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Locked(LockError::Held { .. }) => Exit::Busy,
+            Self::Ledger(_) | Self::Locked(LockError::File { .. }) => Exit::Ledger,
+            Self::Export(_) => Exit::Output,
+            Self::Stopped => Exit::Stopped,
+            Self::Bug(_) => Exit::Bug,
+            Self::InputFile(_)
+            | Self::Input { .. }
+            | Self::Letters { .. }
+            | Self::Changed(_)
+            | Self::Secret { .. }
+            | Self::NoAccount(_)
+            | Self::Client(_) => Exit::Config,
+        }
+    }
+}
+
+/// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
+pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, RunError> {
+    let ledger = &context.ledger;
+    let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
+    let transport = client(&context.settings, &job)?;
+    for cut_short in ledger.half_loaded(&job.name).await? {
+        ledger.discard(cut_short.id).await?;
+    }
+    let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
+    drive(context, begun, options.buy_again, false, transport).await.map(Some)
+}
+
+/// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
+pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, RunError> {
+    let ledger = &context.ledger;
+    let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
+    let transport = client(&context.settings, &job)?;
+    let begun = begin::again(context, job, run, unknown).await?;
+    drive(context, begun, false, unknown, transport).await
+}
+
+fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError> {
+    let accounts = job.steps.iter().filter_map(|step| settings.accounts.get(&step.account));
+    let (mut addresses, mut concurrency, mut timeout) = (Vec::new(), 0_u32, Duration::ZERO);
+    for account in accounts {
+        addresses.extend([account.base_url.as_str(), account.token_url.as_str()]);
+        concurrency = concurrency.max(account.concurrency);
+        timeout = timeout.max(account.timeout);
+    }
+    HttpTransport::new(&addresses, concurrency, timeout).map(Arc::new).map_err(RunError::Client)
+}
+
+/// Drives what is pending, then ends the run: outputs where nothing is left, a reason where something is.
+async fn drive<T: Transport>(
+    context: &Context,
+    begun: Begun,
+    buy_again: bool,
+    unknown_too: bool,
+    transport: Arc<T>,
+) -> Result<Ended, RunError> {
+    let ledger = &context.ledger;
+    let Begun { run, prepared, lanes, continued } = begun;
+    let result =
+        pull(context, &run, prepared.clone(), lanes, continued, buy_again, unknown_too, transport).await;
+    let halt = match result {
+        Ok(halt) => halt,
+        Err(error) => {
+            // What the ledger can still take is worth writing; the error itself matters more than a second one.
+            let exit = error.exit();
+            let _ = ledger.end_run(run.id, "stopped", exit.code(), &error.to_string(), None).await;
+            return Err(error);
+        }
+    };
+    finish(context, run, &prepared.job, &halt).await
+}
+
+#[expect(clippy::too_many_arguments, reason = "the pieces of one call that has one caller")]
+async fn pull<T: Transport>(
+    context: &Context,
+    run: &RunRow,
+    prepared: Arc<Prepared>,
+    lanes: Vec<Lane>,
+    continued: bool,
+    buy_again: bool,
+    unknown_too: bool,
+    transport: Arc<T>,
+) -> Result<Halt, RunError> {
+    let ledger = &context.ledger;
+    let totals = ledger.totals(run.id).await?;
+    (context.observer)(Event::Started(Started {
+        run: run.run.clone(),
+        job: run.job.clone(),
+        continued,
+        rows: run.rows.unsigned_abs(),
+        bad_rows: run.bad_rows.unsigned_abs(),
+        lookups: totals.lookups,
+        pending: totals.pending,
+    }));
+    let purpose = prepared.job.purpose.as_deref().unwrap_or_default();
+    let purpose = ledger.purpose_id(purpose, prepared.job.cost_centre.as_deref().unwrap_or_default()).await?;
+    let coordinator = Coordinator::new(Start {
+        ledger: ledger.clone(),
+        prepared,
+        run: run.id,
+        purpose,
+        lanes,
+        freshness: Freshness { now: now_ms(), buy_again, unknown_too },
+        observer: context.observer.clone(),
+        tally: Tally::new(totals, Instant::now()),
+        transport,
+    });
+    let (halt, tally) = coordinator.drive(context.stop.clone()).await?;
+    tracing::debug!(pending = tally.pending(), "the loop has ended");
+    Ok(halt)
+}
+
+/// Writes the outputs where nothing is pending, and notes how the invocation ended.
+async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Result<Ended, RunError> {
+    let ledger = &context.ledger;
+    let totals = ledger.totals(run.id).await?;
+    let count =
+        |outcome: Outcome| totals.outcomes[Outcome::ALL.iter().position(|o| *o == outcome).unwrap_or(0)];
+    let (state, exit, reason, finished_at, written) = if totals.pending > 0 {
+        let (exit, reason) = stopped(halt, totals.pending);
+        ("stopped", exit, reason, None, Vec::new())
+    } else {
+        match export(ledger, &run, job, &context.settings, &run_outputs(job)).await {
+            Ok(written) => {
+                let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
+                let exit = if failed + unknown > 0 { Exit::Unsettled } else { Exit::Settled };
+                ("finished", exit, finished(failed, unknown), Some(now_ms()), written)
+            }
+            Err(error) => {
+                let exit = error.exit();
+                ledger.end_run(run.id, "stopped", exit.code(), &error.to_string(), None).await?;
+                return Err(error);
+            }
+        }
+    };
+    ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
+    let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
+    Ok(Ended { run, exit, written })
+}
+
+fn finished(failed: u64, unknown: u64) -> String {
+    match (failed, unknown) {
+        (0, 0) => "all settled".to_owned(),
+        (failed, 0) => format!("finished, {failed} failed"),
+        (0, unknown) => format!("finished, {unknown} unknown"),
+        (failed, unknown) => format!("finished, {failed} failed and {unknown} unknown"),
+    }
+}
+
+/// Why a run stopped with something pending; the worst reason wins.
+fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
+    let mut reasons: Vec<(Exit, String)> = Vec::new();
+    if halt.signalled {
+        reasons.push((Exit::Stopped, format!("stopped by a signal, {pending} lookups pending")));
+    }
+    let halts = [
+        (Exit::Login, &halt.login),
+        (Exit::Config, &halt.login_address),
+        (Exit::Config, &halt.config),
+        (Exit::Unavailable, &halt.unavailable),
+    ];
+    reasons.extend(halts.into_iter().filter_map(|(exit, why)| Some((exit, why.clone()?))));
+    let none =
+        || (Exit::Bug, format!("{pending} lookups are pending and nothing says why: a bug in orgpull"));
+    reasons.into_iter().reduce(|a, b| if a.0.worst(b.0) == a.0 { a } else { b }).unwrap_or_else(none)
+}
+
+/// Tells the observer something an operator wants to know.
+fn notice(observer: &Observer, level: Level, kind: &'static str, message: String) {
+    observer(Event::Notice(Notice { level, kind, message }));
+}

@@ -1,0 +1,198 @@
+//! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
+
+use super::begin::{accounts, environment};
+use super::copy::{self, Copied};
+use super::event::{BadExample, PlanReport, PlanStep};
+use super::fetch::{Freshness, Verdict, known, verdict};
+use super::prepared::{Ask, Prepared, Resolved, service_name};
+use super::{Options, RunError};
+use crate::config::Settings;
+use crate::domain::identity::{DigestKey, Identity};
+use crate::domain::pace::Rate;
+use crate::job::Job;
+use crate::ledger::{Ledger, Place, RunRow, Seen};
+use crate::time::{now_ms, stockholm_date};
+use std::time::Duration;
+
+/// Rows judged at once.
+const CHUNK: usize = 512;
+
+/// A run id that no run has.
+const NO_RUN: i64 = -1;
+
+/// Where stored answers are looked for.
+struct Books<'a> {
+    ledger: Option<&'a Ledger>,
+    run: i64,
+    freshness: Freshness,
+    seen: Seen,
+}
+
+/// Plans a job: what is pending in its unfinished run, or what a new one would ask. Without a ledger nothing is fresh.
+pub async fn plan(
+    settings: &Settings,
+    ledger: Option<&Ledger>,
+    job: Job,
+    options: Options,
+) -> Result<PlanReport, RunError> {
+    let limit = options.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    let unfinished = match ledger {
+        Some(ledger) if !options.new && !job.rules.restart => ledger.unfinished(&job.name, limit).await?,
+        _ => None,
+    };
+    let freshness = Freshness { now: now_ms(), buy_again: options.buy_again, unknown_too: false };
+    let run = unfinished.as_ref().map_or(NO_RUN, |run| run.id);
+    let mut books = Books { ledger, run, freshness, seen: Seen::new().await? };
+    let key = ledger.map_or_else(|| DigestKey::new([0; 32]), |ledger| ledger.key().clone());
+    match (unfinished, ledger) {
+        (Some(run), Some(ledger)) => plan_rest(settings, ledger, job, &run, &mut books, key).await,
+        _ => plan_new(settings, job, options.limit, &mut books, key).await,
+    }
+}
+
+async fn plan_new(
+    settings: &Settings,
+    job: Job,
+    limit: Option<u64>,
+    books: &mut Books<'_>,
+    key: DigestKey,
+) -> Result<PlanReport, RunError> {
+    let today = stockholm_date(books.freshness.now);
+    let used = accounts(settings, &job)?;
+    let reader = copy::open(&job, today).await?;
+    let columns = reader.columns().to_vec();
+    let prepared = Prepared::new(job, used.into_iter().cloned().collect(), &columns, today, key);
+    let mut steps = blank(&prepared);
+    let mut copied = Copied::default();
+    let mut chunks = copy::chunks(reader, limit, CHUNK);
+    while let Some(chunk) = chunks.recv().await {
+        let mut rows = Vec::new();
+        for row in chunk?.rows {
+            copied.rows += 1;
+            match row.subject {
+                Ok(subject) => rows.push((subject, row.columns)),
+                Err(reason) => copied.bad(row.line, &reason),
+            }
+        }
+        for (step, sums) in steps.iter_mut().enumerate() {
+            let resolved =
+                rows.iter().map(|(subject, columns)| (None, prepared.resolve(step, subject, columns)));
+            judge(&prepared, step, resolved.collect(), books, sums).await?;
+        }
+    }
+    copied.check(&prepared.job.input)?;
+    Ok(report(&prepared, copied.rows, copied.bad_rows, copied.examples, steps))
+}
+
+async fn plan_rest(
+    settings: &Settings,
+    ledger: &Ledger,
+    job: Job,
+    run: &RunRow,
+    books: &mut Books<'_>,
+    key: DigestKey,
+) -> Result<PlanReport, RunError> {
+    let used = accounts(settings, &job)?;
+    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
+    let prepared = Prepared::new(job, used.into_iter().cloned().collect(), &run.columns, today, key);
+    let mut steps = blank(&prepared);
+    let mut after = Place { row: 0, step: 0 };
+    loop {
+        let pending = ledger.pending(run.id, after, 512).await?;
+        let Some(last) = pending.last() else { break };
+        after = last.at;
+        for (step, sums) in steps.iter_mut().enumerate() {
+            let of_step = pending.iter().filter(|lookup| usize::from(lookup.at.step) == step);
+            let resolved =
+                of_step.map(|l| (Some(l.at), prepared.resolve(step, &l.subject, &l.columns))).collect();
+            judge(&prepared, step, resolved, books, sums).await?;
+        }
+    }
+    Ok(report(&prepared, run.rows.unsigned_abs(), run.bad_rows.unsigned_abs(), Vec::new(), steps))
+}
+
+fn blank(prepared: &Prepared) -> Vec<PlanStep> {
+    let step = |step: &crate::job::Step| PlanStep {
+        id: step.id.clone(),
+        service: service_name(step),
+        ..PlanStep::default()
+    };
+    prepared.job.steps.iter().map(step).collect()
+}
+
+/// Adds some lookups of one step to its sums.
+async fn judge(
+    prepared: &Prepared,
+    step: usize,
+    resolved: Vec<(Option<Place>, Resolved)>,
+    books: &mut Books<'_>,
+    sums: &mut PlanStep,
+) -> Result<(), RunError> {
+    let known = match books.ledger {
+        Some(ledger) => known(ledger, books.run, resolved.iter().map(|(_, resolved)| resolved)).await?,
+        None => std::collections::HashMap::new(),
+    };
+    let reuse = prepared.job.steps[step].reuse;
+    let (mut buy, mut fresh): (Vec<Ask>, Vec<Identity>) = (Vec::new(), Vec::new());
+    for (at, resolved) in resolved {
+        match verdict(resolved, at, &known, reuse, books.freshness) {
+            Verdict::Ask(ask) => buy.push(ask),
+            Verdict::Follow(..) => sums.duplicates += 1,
+            Verdict::Reuse(ask, _) => fresh.push(ask.identity),
+            Verdict::LetterUnknown | Verdict::Skip(_) => sums.skipped += 1,
+            Verdict::Invalid(_) => sums.invalid += 1,
+        }
+    }
+    let first = books.seen.first_times(&fresh).await?;
+    sums.fresh += first as u64;
+    sums.duplicates += (fresh.len() - first) as u64;
+    for ask in buy {
+        if books.seen.first_times(&[ask.identity]).await? == 0 {
+            sums.duplicates += 1;
+            continue;
+        }
+        sums.price_low = if sums.to_buy == 0 { ask.price } else { sums.price_low.min(ask.price) };
+        sums.price_high = sums.price_high.max(ask.price);
+        sums.price = sums.price.checked_add(ask.price).unwrap_or(sums.price);
+        sums.to_buy += 1;
+        sums.letters += u64::from(ask.letter_making);
+    }
+    Ok(())
+}
+
+fn report(
+    prepared: &Prepared,
+    rows: u64,
+    bad_rows: u64,
+    examples: Vec<(u64, String)>,
+    steps: Vec<PlanStep>,
+) -> PlanReport {
+    let (duration, rate) = slowest(prepared, &steps);
+    PlanReport {
+        job: prepared.job.name.clone(),
+        environment: environment(&prepared.accounts.iter().collect::<Vec<_>>()),
+        rows,
+        bad_rows,
+        examples: examples.into_iter().map(|(line, reason)| BadExample { line, reason }).collect(),
+        steps,
+        duration,
+        rate: rate.to_string(),
+    }
+}
+
+/// How long the slowest account takes at its pace; accounts go side by side.
+fn slowest(prepared: &Prepared, steps: &[PlanStep]) -> (Duration, Rate) {
+    let mut slowest = (Duration::ZERO, Rate::Unlimited);
+    for (at, account) in prepared.accounts.iter().enumerate() {
+        let calls: u64 =
+            steps.iter().zip(&prepared.account_of).filter(|(_, of)| **of == at).map(|(s, _)| s.to_buy).sum();
+        let rate = account.rate.min(prepared.job.rules.rate);
+        if let Some(interval) = rate.interval() {
+            let needed = interval.saturating_mul(u32::try_from(calls).unwrap_or(u32::MAX));
+            if needed >= slowest.0 {
+                slowest = (needed, rate);
+            }
+        }
+    }
+    slowest
+}

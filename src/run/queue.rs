@@ -1,0 +1,206 @@
+//! What is ready to be asked, in input order, and who follows whom: the coordinator's memory, bounded however long the run.
+
+use super::prepared::Ask;
+use crate::domain::identity::Identity;
+use crate::domain::outcome::Outcome;
+use crate::ledger::Place;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use tokio::time::Instant;
+
+/// A lookup that may be sent.
+pub(super) struct Ready {
+    pub(super) at: Place,
+    pub(super) ask: Ask,
+    /// Attempts spent of those that the job allows.
+    pub(super) spent: u32,
+    /// How often in a row its token was refused.
+    pub(super) refusals: u32,
+}
+
+/// The lookups of one account that wait: those that may go, by their place in the input, and those that wait for a time.
+#[derive(Default)]
+pub(super) struct Queue {
+    ready: BTreeMap<Place, Ready>,
+    delayed: HashMap<Place, Ready>,
+    due: BinaryHeap<Reverse<(Instant, Place)>>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, ready: Ready) {
+        self.ready.insert(ready.at, ready);
+    }
+
+    /// Not before `due`.
+    pub(super) fn delay(&mut self, ready: Ready, due: Instant) {
+        self.due.push(Reverse((due, ready.at)));
+        self.delayed.insert(ready.at, ready);
+    }
+
+    /// Moves what is due back among what may go.
+    pub(super) fn wake(&mut self, now: Instant) {
+        while self.due.peek().is_some_and(|Reverse((due, _))| *due <= now) {
+            let Some(Reverse((_, at))) = self.due.pop() else { return };
+            if let Some(ready) = self.delayed.remove(&at) {
+                self.ready.insert(at, ready);
+            }
+        }
+    }
+
+    /// When the next delayed lookup may go.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// The first in input order.
+    pub(super) fn pop(&mut self) -> Option<Ready> {
+        self.ready.pop_first().map(|(_, ready)| ready)
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ready.len() + self.delayed.len()
+    }
+
+    pub(super) fn get_mut(&mut self, at: Place) -> Option<&mut Ready> {
+        match self.ready.get_mut(&at) {
+            Some(ready) => Some(ready),
+            None => self.delayed.get_mut(&at),
+        }
+    }
+
+    /// Lets go of the lookups of some steps; they stay pending in the ledger.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
+        self.ready.retain(|at, _| !dropped(at.step));
+        self.delayed.retain(|at, _| !dropped(at.step));
+    }
+}
+
+/// How an earlier lookup ended, for those that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) outcome: Outcome,
+    pub(super) attempt: i64,
+}
+
+struct Leader {
+    at: Place,
+    followers: Vec<Place>,
+    ending: Option<Ending>,
+}
+
+/// Who asks for an identity, and who waits for what comes of it.
+///
+/// The ledger knows every lookup that ended before it was asked; this knows those under way, and those that ended since
+/// the read-ahead under way began, which the read-ahead cannot have seen.
+#[derive(Default)]
+pub(super) struct Leaders {
+    by_identity: HashMap<Identity, Leader>,
+    waiting: usize,
+}
+
+/// What a lookup learns when it asks to lead.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// It is the first: it asks.
+    Mine,
+    /// Another is at it; it will be told.
+    Wait,
+    /// Another has just ended so.
+    Ended(Ending),
+}
+
+impl Leaders {
+    /// Asks to be the one that asks for `identity`.
+    pub(super) fn lead(&mut self, identity: Identity, at: Place) -> Lead {
+        match self.by_identity.get_mut(&identity) {
+            None => {
+                self.by_identity.insert(identity, Leader { at, followers: Vec::new(), ending: None });
+                Lead::Mine
+            }
+            Some(leader) if leader.at == at => Lead::Mine,
+            Some(Leader { ending: Some(ending), .. }) => Lead::Ended(*ending),
+            Some(leader) => {
+                leader.followers.push(at);
+                self.waiting += 1;
+                Lead::Wait
+            }
+        }
+    }
+
+    /// Notes how the leader ended and gives out its followers. While a read-ahead is under way, which cannot have seen
+    /// the ending, it is `kept` until [`Leaders::forget_ended`].
+    pub(super) fn ended(&mut self, identity: Identity, ending: Ending, kept: bool) -> Vec<Place> {
+        let Some(mut leader) = self.by_identity.remove(&identity) else { return Vec::new() };
+        let followers = std::mem::take(&mut leader.followers);
+        self.waiting -= followers.len();
+        if kept {
+            leader.ending = Some(ending);
+            self.by_identity.insert(identity, leader);
+        }
+        followers
+    }
+
+    /// Forgets those that ended: from now on a read-ahead finds them in the ledger.
+    pub(super) fn forget_ended(&mut self) {
+        self.by_identity.retain(|_, leader| leader.ending.is_none());
+    }
+
+    /// Followers that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: Identity = Identity([1; 16]);
+
+    fn place(row: i64) -> Place {
+        Place { row, step: 0 }
+    }
+
+    #[test]
+    fn the_first_leads_and_the_rest_hear_of_it() {
+        let mut leaders = Leaders::default();
+        let ending = Ending { outcome: Outcome::Hit, attempt: 7 };
+        assert_eq!(leaders.lead(ID, place(1)), Lead::Mine);
+        assert_eq!(leaders.lead(ID, place(1)), Lead::Mine, "it may ask twice");
+        assert_eq!(leaders.lead(ID, place(2)), Lead::Wait);
+        assert_eq!(leaders.waiting(), 1);
+        assert_eq!(leaders.ended(ID, ending, true), [place(2)]);
+        assert_eq!(leaders.waiting(), 0);
+        assert_eq!(leaders.lead(ID, place(3)), Lead::Ended(ending), "the read-ahead under way missed it");
+        leaders.forget_ended();
+        assert_eq!(leaders.lead(ID, place(4)), Lead::Mine);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_gives_in_input_order_and_holds_what_is_delayed() {
+        let now = Instant::now();
+        let ask = || Ask {
+            number: String::new(),
+            params: Vec::new(),
+            identity: ID,
+            price: crate::domain::money::Ore::ZERO,
+            letter_making: false,
+        };
+        let ready = |row| Ready { at: place(row), ask: ask(), spent: 0, refusals: 0 };
+        let mut queue = Queue::default();
+        queue.push(ready(3));
+        queue.push(ready(2));
+        queue.delay(ready(1), now + std::time::Duration::from_secs(1));
+        assert_eq!(queue.pop().map(|r| r.at.row), Some(2));
+        queue.wake(now);
+        assert_eq!(queue.len(), 2);
+        queue.wake(now + std::time::Duration::from_secs(1));
+        assert_eq!(queue.pop().map(|r| r.at.row), Some(1));
+        queue.drop_steps(|step| step == 0);
+        assert!(!queue.has_ready());
+    }
+}

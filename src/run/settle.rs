@@ -1,0 +1,320 @@
+//! What came back, and what it means for the lookup, its money and its account. The rules of "was it carried out?".
+
+use super::RunError;
+use super::coordinator::{Coordinator, Flight, Message};
+use super::event::Level;
+use super::lane::{Lane, LoginCame, log_in};
+use super::queue::Ending;
+use super::worker::{Came, Done};
+use crate::domain::money::Ore;
+use crate::domain::outcome::{Outcome, Source, State};
+use crate::http::account::{TroubleKind, Verdict, back_off};
+use crate::http::transport::Transport;
+use crate::job::OnUnknown;
+use crate::ledger::{AttemptEnd, AttemptState, Change, Place};
+use crate::time::now_ms;
+use crate::upstream::{Answer, Fault, LoginReading};
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl<T: Transport> Coordinator<T> {
+    /// Takes what came back for a lookup that was in flight.
+    pub(super) async fn done(&mut self, done: Done) -> Result<(), RunError> {
+        let Some(flight) = self.flights.remove(&done.at) else { return Ok(()) };
+        let lane = done.account;
+        self.lanes[lane].in_flight -= 1;
+        match done.came {
+            Came::Answer(answer) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.answered(&flight, *answer);
+            }
+            Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
+            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after).await?,
+            Came::Unavailable(retry_after) => {
+                self.not_carried_out(lane, flight, TroubleKind::Unavailable, "503", retry_after);
+            }
+            Came::NotConnected(why) => {
+                tracing::debug!(account = %self.lanes[lane].config.name, %why, "not connected");
+                self.not_carried_out(lane, flight, TroubleKind::NotConnected, "not-connected", None);
+            }
+            Came::ServerError(code) => {
+                self.trouble(lane, TroubleKind::ServerError, flight.ready.at);
+                self.lost(lane, flight, code);
+            }
+            Came::TimedOut => {
+                self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
+                self.lost(lane, flight, "timeout".to_owned());
+            }
+            Came::Lost(code) => self.lost(lane, flight, code),
+            Came::Fault(fault) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.fault(lane, &flight, &fault);
+            }
+            Came::Unsent => {
+                self.end(&flight, AttemptState::Unsent, Ore::ZERO, None);
+                let mut change = Change::to(flight.ready.at, State::Pending, None);
+                change.attempts = -1;
+                self.change(change);
+                self.lanes[lane].queue.push(flight.ready);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down how an attempt ended without an answer.
+    fn end(&mut self, flight: &Flight, state: AttemptState, cost: Ore, code: Option<String>) {
+        self.batch.ends.push(AttemptEnd {
+            id: flight.attempt,
+            state,
+            settled_at: now_ms(),
+            cost,
+            outcome: None,
+            code,
+            text: None,
+            log_id: None,
+            letter: None,
+            body: None,
+        });
+    }
+
+    fn answered(&mut self, flight: &Flight, answer: Answer) {
+        let letters = u32::from(answer.letter == Some(true));
+        let (outcome, cost) = (answer.outcome, flight.ready.ask.price);
+        self.batch.ends.push(AttemptEnd {
+            id: flight.attempt,
+            state: AttemptState::Answered,
+            settled_at: now_ms(),
+            cost,
+            outcome: Some(outcome),
+            code: answer.code,
+            text: answer.text,
+            log_id: answer.log_id,
+            letter: answer.letter,
+            body: Some(answer.body),
+        });
+        self.change(Change {
+            source: Some(Source::Bought),
+            attempt: Some(flight.attempt),
+            spent: 1,
+            cost,
+            letters,
+            ..Change::to(flight.ready.at, State::Settled, Some(outcome))
+        });
+        self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt: flight.attempt });
+    }
+
+    /// An expired token: refused unprocessed, free, and repeated once with a new one.
+    fn token_refused(&mut self, lane: usize, mut flight: Flight, generation: u64, code: String) {
+        self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code));
+        self.change(Change::to(flight.ready.at, State::Pending, None));
+        let gate = &mut self.lanes[lane].gate;
+        gate.token_refused(generation, flight.ready.refusals);
+        flight.ready.refusals += 1;
+        self.lanes[lane].queue.push(flight.ready);
+    }
+
+    async fn throttled(
+        &mut self,
+        lane: usize,
+        flight: Flight,
+        wait: Option<Duration>,
+    ) -> Result<(), RunError> {
+        self.end(&flight, AttemptState::Refused, Ore::ZERO, Some("429".to_owned()));
+        self.change(Change::to(flight.ready.at, State::Pending, None));
+        let Self { lanes, ledger, .. } = self;
+        let lane = &mut lanes[lane];
+        lane.queue.push(flight.ready);
+        let now = Instant::now();
+        let cool_down = lane.gate.throttled(now, wait);
+        let left = cool_down.until.duration_since(now);
+        let until = now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
+        let (name, environment) = (&lane.config.name, &lane.config.environment);
+        // A full disk must not lose the answers that wait: the cool-down holds in this process all the same.
+        if let Err(error) = ledger.remember_cool_down(name, environment, until, cool_down.level).await {
+            tracing::warn!(%error, "the cool-down is not written down");
+        }
+        if cool_down.begins {
+            let message = format!(
+                "{name} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
+                left.as_secs().max(1)
+            );
+            self.notice(Level::Warning, "cool-down", message);
+        }
+        Ok(())
+    }
+
+    /// Tells the gate of trouble. Whether the account is in an outage now.
+    fn trouble(&mut self, lane: usize, kind: TroubleKind, at: Place) -> bool {
+        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, lookup_key(at));
+        self.heed(lane, &verdict);
+        verdict.in_outage
+    }
+
+    /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it.
+    pub(super) fn heed(&mut self, lane: usize, verdict: &Verdict) {
+        if verdict.begins {
+            let name = &self.lanes[lane].config.name;
+            let message = format!(
+                "{name} is not answering: the account pauses, asks its health address and goes on when it is back (for \
+                 at most {} s)",
+                self.prepared.job.rules.outage_wait.as_secs()
+            );
+            self.notice(Level::Warning, "outage", message);
+        }
+        for at in verdict.refunds.iter().map(|key| place_of(*key)) {
+            if let Some(ready) = self.lanes[lane].queue.get_mut(at)
+                && ready.spent > 0
+            {
+                ready.spent -= 1;
+                self.refund(at);
+            }
+        }
+    }
+
+    /// Certain that it was not carried out: repeated with back-off, up to the job's attempts.
+    fn not_carried_out(
+        &mut self,
+        lane: usize,
+        mut flight: Flight,
+        kind: TroubleKind,
+        code: &str,
+        retry_after: Option<Duration>,
+    ) {
+        let at = flight.ready.at;
+        self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code.to_owned()));
+        let in_outage = self.trouble(lane, kind, at);
+        if in_outage {
+            self.change(Change::to(at, State::Pending, None));
+            self.lanes[lane].queue.push(flight.ready);
+            return;
+        }
+        flight.ready.spent += 1;
+        if flight.ready.spent >= self.prepared.job.rules.attempts {
+            self.give_up(
+                &flight,
+                Outcome::Failed,
+                Change { spent: 1, ..Change::to(at, State::Settled, None) },
+            );
+            return;
+        }
+        self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
+        self.repeat_later(lane, flight, retry_after);
+    }
+
+    /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
+    fn lost(&mut self, lane: usize, mut flight: Flight, code: String) {
+        let (at, cost) = (flight.ready.at, flight.ready.ask.price);
+        self.end(&flight, AttemptState::Unknown, cost, Some(code));
+        flight.ready.spent += 1;
+        let sums = |state| Change { spent: 1, cost, cost_unknown: cost, ..Change::to(at, state, None) };
+        let step = &self.prepared.job.steps[usize::from(at.step)];
+        let again = step.on_unknown == OnUnknown::Retry && !flight.ready.ask.letter_making;
+        if again && flight.ready.spent < self.prepared.job.rules.attempts {
+            self.change(sums(State::Pending));
+            self.repeat_later(lane, flight, None);
+        } else {
+            self.give_up(&flight, Outcome::Unknown, sums(State::Parked));
+        }
+    }
+
+    /// Ends a lookup without an answer.
+    fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
+        let attempt = flight.attempt;
+        self.change(Change {
+            outcome: Some(outcome),
+            source: Some(Source::Bought),
+            attempt: Some(attempt),
+            ..change
+        });
+        self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt });
+    }
+
+    fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
+        let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
+        self.lanes[lane].queue.delay(flight.ready, Instant::now() + delay);
+    }
+
+    /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
+    fn fault(&mut self, lane: usize, flight: &Flight, fault: &Fault) {
+        let cost = if fault.billed { flight.ready.ask.price } else { Ore::ZERO };
+        self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
+        self.change(Change { cost, ..Change::to(flight.ready.at, State::Pending, None) });
+        let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
+        let (account, service) = (step.account.clone(), step.service.name.clone());
+        let affected: Vec<bool> = self
+            .prepared
+            .job
+            .steps
+            .iter()
+            .map(|s| s.account == account && s.service.name == service)
+            .collect();
+        if !self.stopped[usize::from(flight.ready.at.step)] {
+            let message = format!("{account}.{service} is stopped ({}): {}", fault.code, fault.message);
+            self.notice(Level::Warning, "service-stopped", message.clone());
+            self.halt.config.get_or_insert(message);
+        }
+        for (step, affected) in affected.iter().enumerate() {
+            self.stopped[step] |= affected;
+        }
+        let stopped = self.stopped.clone();
+        self.lanes[lane].queue.drop_steps(|step| stopped[usize::from(step)]);
+    }
+
+    /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
+    pub(super) fn log_in(&mut self, lane: usize) {
+        if self.lanes[lane].refused {
+            let message = "these credentials were refused before and are not tried again: mend them, or let `orgpull \
+                           login` try them once more";
+            let refused = LoginReading::Refused { message: message.to_owned() };
+            self.lanes[lane].gate.login_done(Instant::now(), refused, None);
+            return;
+        }
+        let (ledger, transport) = (self.ledger.clone(), self.transport.clone());
+        let account = self.lanes[lane].config.clone();
+        let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
+        let run = Some(self.run);
+        self.spawn(async move {
+            Message::Login { lane, came: log_in(ledger, transport, account, auth, credentials, run).await }
+        });
+    }
+
+    pub(super) async fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
+        let (reading, retry_after) = came?;
+        let Lane { config, credentials, .. } = &self.lanes[lane];
+        match &reading {
+            LoginReading::Refused { .. } => {
+                let digest = Some(credentials.digest.as_str());
+                self.ledger.remember_refusal(&config.name, &config.environment, digest).await?;
+            }
+            LoginReading::Unavailable { code } => {
+                tracing::debug!(account = %config.name, %code, "the login is not reached");
+            }
+            _ => {}
+        }
+        let verdict = self.lanes[lane].gate.login_done(Instant::now(), reading, retry_after);
+        self.heed(lane, &verdict);
+        Ok(())
+    }
+
+    /// Asks the account's free health address.
+    pub(super) fn ask_health(&mut self, lane: usize) {
+        let transport = self.transport.clone();
+        let Some(url) = self.lanes[lane].health.clone() else { return };
+        self.spawn(async move {
+            let healthy = transport.health(&url).await.is_ok_and(|status| status < 400);
+            Message::Health { lane, healthy }
+        });
+    }
+}
+
+/// A lookup as one number, for the gate, which knows nothing of rows and steps.
+fn lookup_key(at: Place) -> u64 {
+    (at.row.unsigned_abs() << 16) | u64::from(at.step)
+}
+
+fn place_of(key: u64) -> Place {
+    Place {
+        row: i64::try_from(key >> 16).unwrap_or(i64::MAX),
+        step: u16::try_from(key & 0xffff).unwrap_or(u16::MAX),
+    }
+}

@@ -1,0 +1,52 @@
+//! A run summed up from the ledger, for people and for `--summary-json`.
+
+use super::RunError;
+use super::event::{RunState, Summary};
+use crate::ledger::{JobLock, Ledger, RunRow};
+use crate::time::rfc3339;
+use std::path::PathBuf;
+
+/// Sums up a run. `next` is left to whoever shows it.
+pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError> {
+    let totals = ledger.totals(run.id).await?;
+    let at_work = JobLock::is_held(ledger.path(), &run.job);
+    let (state, reason) = state(run, at_work);
+    Ok(Summary {
+        run: run.run.clone(),
+        job: run.job.clone(),
+        state,
+        exit: run.exit,
+        reason,
+        next: String::new(),
+        started_at: rfc3339(run.started_at),
+        finished_at: run.finished_at.map(rfc3339),
+        rows: run.rows.unsigned_abs(),
+        bad_rows: run.bad_rows.unsigned_abs(),
+        lookups: totals.lookups,
+        outcomes: totals.outcomes,
+        pending: totals.pending,
+        bought: totals.bought,
+        reused: totals.reused,
+        calls: totals.calls,
+        retries: totals.retries,
+        logins: totals.logins,
+        cost: totals.cost,
+        spent_unknown: totals.cost_unknown,
+        letters: totals.letters,
+        environment: run.environment.clone(),
+        job_path: PathBuf::from(&run.job_path),
+    })
+}
+
+/// The state as it is now: a run that the ledger calls `running` and that nobody holds was killed.
+fn state(run: &RunRow, at_work: bool) -> (RunState, String) {
+    let reason = run.reason.clone().unwrap_or_default();
+    match run.state.as_str() {
+        "finished" => (RunState::Finished, reason),
+        "closed" => (RunState::Closed, reason),
+        "running" | "loading" if at_work => (RunState::Running, "a process is at it".to_owned()),
+        "running" => (RunState::Stopped, "its process ended without a word".to_owned()),
+        "loading" => (RunState::Stopped, "its input was not copied to the end".to_owned()),
+        _ => (RunState::Stopped, reason),
+    }
+}

@@ -1,0 +1,98 @@
+//! One exchange with an upstream: send, read, pack. It decides nothing; it tells the coordinator what came back.
+
+use crate::config::catalogue::Dialect;
+use crate::http::account::{Shut, Token};
+use crate::http::transport::{SendError, SendErrorKind, Transport};
+use crate::ledger::{Place, pack};
+use crate::upstream::{Answer, Fault, Reading, Request, read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Everything that one exchange needs.
+pub(super) struct Sending {
+    pub(super) account: usize,
+    pub(super) at: Place,
+    pub(super) request: Request,
+    pub(super) token: Arc<Token>,
+    pub(super) timeout: Duration,
+    pub(super) dialect: Dialect,
+    pub(super) shut: Shut,
+}
+
+/// What came back.
+pub(super) struct Done {
+    pub(super) account: usize,
+    pub(super) at: Place,
+    /// The generation of the token that was sent.
+    pub(super) generation: u64,
+    pub(super) came: Came,
+}
+
+/// What came back, as far as it can be told.
+pub(super) enum Came {
+    /// An answer; its body is packed already.
+    Answer(Box<Answer>),
+    /// The token was not taken.
+    TokenRefused(String),
+    /// 429.
+    Throttled(Option<Duration>),
+    /// 503.
+    Unavailable(Option<Duration>),
+    /// 500, 502, 504 and their like.
+    ServerError(String),
+    /// No answer in time.
+    TimedOut,
+    /// Part of an answer, or one that cannot be read.
+    Lost(String),
+    /// The configuration is at fault.
+    Fault(Fault),
+    /// Certain that nothing left.
+    NotConnected(String),
+    /// Held back, because the account had just been told to wait.
+    Unsent,
+}
+
+/// Sends one request and reads what comes back.
+pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) -> Done {
+    let generation = sending.token.generation();
+    let came = if sending.shut.is_closed() { Came::Unsent } else { send(&*transport, &sending).await };
+    Done { account: sending.account, at: sending.at, generation, came }
+}
+
+async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
+    let throttled = AtomicBool::new(false);
+    let on_head = |status: u16| {
+        throttled.fetch_or(status == 429, Ordering::Relaxed);
+        sending.shut.head(status);
+    };
+    match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
+        Ok(response) => {
+            let retry_after = response.retry_after;
+            match read(sending.dialect, response.status, &response.body) {
+                Reading::Answer(mut answer) => {
+                    answer.body = pack(&answer.body);
+                    Came::Answer(Box::new(answer))
+                }
+                Reading::TokenRefused { code } => Came::TokenRefused(code),
+                Reading::Throttled => Came::Throttled(retry_after),
+                Reading::Unavailable => Came::Unavailable(retry_after),
+                Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),
+                Reading::Lost { code } => Came::Lost(code),
+                Reading::Fault(fault) => Came::Fault(fault),
+            }
+        }
+        // Its head closed the account: it is the refusal that counts, not the body that was cut.
+        Err(_) if throttled.load(Ordering::Relaxed) => Came::Throttled(None),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &SendError) -> Came {
+    match error.kind {
+        SendErrorKind::NotConnected => Came::NotConnected(error.to_string()),
+        SendErrorKind::TimedOut => Came::TimedOut,
+        SendErrorKind::Cut | SendErrorKind::Other => Came::Lost("cut".to_owned()),
+        SendErrorKind::TooLarge => Came::Lost("too-large".to_owned()),
+    }
+}
