@@ -1,5 +1,16 @@
 //! orgpull pulls Swedish company and person data in bulk from paid registers, and buys nothing twice.
+//!
+//! The rooms, from the bottom up; imports run downward only (`ARCHITECTURE.md` has the table, a test holds it):
+//!
+//! - [`domain`], [`time`]: words, values and decisions.
+//! - [`problem`], [`shape`], [`config`], [`job`]: the files that people write.
+//! - [`upstream`], [`http`]: what goes over the wire, and when it may.
+//! - [`ledger`], [`export`]: what is kept, and what is written from it.
+//! - [`simulator`]: an imitation of the upstreams that shares nothing with the rooms above it.
+//! - [`run`]: carrying a job out.
+//! - [`cli`]: the commands.
 
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod export;

@@ -1,3 +1,5 @@
-//! The program: a runtime, one call, an exit code.
+//! The program: one call and an exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    orgpull::cli::main(std::env::args_os())
+}

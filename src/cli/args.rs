@@ -1,0 +1,119 @@
+//! The command line, as clap reads it.
+//!
+//! Only what is built is declared here, so that help, completions and man pages never promise more; what the design
+//! names beyond that is recognised by its refusal in [`not_yet()`].
+
+mod commands;
+mod not_yet;
+mod place;
+
+pub use commands::{
+    CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs,
+    RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
+};
+pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
+pub use not_yet::not_yet;
+pub use place::Place;
+
+use crate::domain::exit::Exit;
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Pulls Swedish company and person data in bulk from paid registers.
+///
+/// A job file says which numbers to look up, where, and what to write. Nothing is bought twice and nothing bought is
+/// lost: a run can be killed at any instant and continued. Results go to stdout, progress and logs to stderr.
+#[derive(Parser)]
+#[command(name = "orgpull", version, max_term_width = 100, after_long_help = Exit::table())]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command; taken before and after it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The configuration [default: ./orgpull.toml, ./config/orgpull.toml, the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE", env = "ORGPULL_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+    /// The ledger, instead of the configuration's `database`
+    #[arg(long, global = true, value_name = "FILE", env = "ORGPULL_DATABASE", hide_env_values = true)]
+    pub database: Option<PathBuf>,
+    /// Logs more: -v what is done, -vv how, -vvv everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Prints nothing unless something is wrong
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// How logs are written
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// The commands that are built.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run a job, or continue its unfinished run
+    Run(RunArgs),
+    /// Show what a run would do and cost; nothing is sent
+    Plan(PlanArgs),
+    /// Check job files, catalogue and configuration
+    Check(CheckArgs),
+    /// List the runs
+    Runs(RunsArgs),
+    /// Show one run in full
+    Status(StatusArgs),
+    /// Drive again what ended failed or denied; with --unknown, also what ended unknown
+    Retry(RetryArgs),
+    /// Write outputs again from the ledger; nothing is bought
+    Export(ExportArgs),
+    /// Serve the imitation of the upstreams on its own
+    Simulator(SimulatorArgs),
+    /// Try the login of an account
+    Login(LoginArgs),
+    /// Print the JSON Schema of the job file
+    Schema(SchemaArgs),
+    /// Print a completion script
+    Completions(CompletionsArgs),
+    /// Print the man page
+    Man(ManArgs),
+}
+
+/// Reads the command line. Help and version come as an error too: clap's error knows its text, its stream and its code
+/// (0 or 2), and `print` writes it.
+pub fn parse<I, T>(args: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = Cli::try_parse_from(args).map_err(|error| match not_yet(&error) {
+        Some(message) => clap::Error::raw(error.kind(), format!("{message}\n")),
+        None => error,
+    })?;
+    // clap looks for conflicts within one command only, and `-v run -q` spreads them over two.
+    if cli.global.quiet && cli.global.verbose > 0 {
+        let message = "the argument '--quiet' cannot be used with '--verbose'";
+        return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+    }
+    Ok(cli)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! What the design names and this version does not do: refused with a plain word, never silently accepted.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// Commands to come.
+const COMMANDS: [&str; 5] = ["schedule", "purge", "forget", "access", "resolve"];
+/// Flags to come.
+const FLAGS: [&str; 2] = ["--max-calls", "--max-cost"];
+/// Output formats to come.
+const FORMATS: [&str; 1] = ["parquet"];
+
+/// The refusal, where clap stumbled over something that is planned rather than misspelt.
+pub fn not_yet(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let command = text(ContextKind::InvalidSubcommand)?;
+            COMMANDS.contains(&command).then(|| refusal(&format!("`orgpull {command}`")))
+        }
+        ErrorKind::UnknownArgument => {
+            let flag = text(ContextKind::InvalidArg)?;
+            FLAGS.contains(&flag).then(|| refusal(&format!("`{flag}`")))
+        }
+        ErrorKind::InvalidValue => {
+            let format = text(ContextKind::InvalidValue)?;
+            let flag = text(ContextKind::InvalidArg)?;
+            (flag.starts_with("--format") && FORMATS.contains(&format))
+                .then(|| refusal(&format!("`--format {format}`")))
+        }
+        _ => None,
+    }
+}
+
+/// The refusal of an output whose ending names a format to come.
+pub(super) fn ending_not_yet(ending: &str) -> Option<String> {
+    FORMATS
+        .iter()
+        .find(|format| ending.eq_ignore_ascii_case(format))
+        .map(|format| refusal(&format!("`.{format}`")))
+}
+
+fn refusal(what: &str) -> String {
+    format!("{what} is planned, but not yet built")
+}

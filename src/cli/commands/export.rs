@@ -1,0 +1,90 @@
+//! `export`: outputs again from the ledger; nothing is bought.
+
+use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
+use super::super::console::print_bytes;
+use super::super::{Desk, Failure};
+use super::{job_of, one_run};
+use crate::domain::exit::Exit;
+use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
+use crate::ledger::Ledger;
+use crate::run;
+use std::io::{BufReader, Read};
+
+/// `orgpull export`.
+pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exit, Failure> {
+    let target = args.target().map_err(|error| Failure::Clap(Box::new(error)))?;
+    let settings = desk.settings(args.simulate)?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let found = one_run(&ledger, &args.run).await?;
+    let (job, outputs) = match &target {
+        ExportTo::Own => {
+            let job = job_of(&found, &settings, desk)?;
+            let outputs = job.outputs.clone();
+            (job, outputs)
+        }
+        ExportTo::Job(path) => {
+            let job = file::load(path, &settings)?;
+            let outputs = job.outputs.clone();
+            (job, outputs)
+        }
+        ExportTo::File { output, format, shape } => {
+            let job = job_of(&found, &settings, desk)?;
+            if *output == Place::Stream {
+                return stream(&ledger, &found, &job, &settings, *format, *shape).await;
+            }
+            let Place::File(path) = output else { return Ok(Exit::Settled) };
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            (job, vec![one_output(path, *format, *shape)])
+        }
+    };
+    for written in run::export(&ledger, &found, &job, &settings, &outputs).await? {
+        if !desk.global.quiet {
+            Desk::print(&format!("{} ({} rows)\n", written.path.display(), written.rows))?;
+        }
+    }
+    Ok(Exit::Settled)
+}
+
+/// To standard output: written whole to a file that nobody else can read, then copied, so that a failure shows nothing.
+async fn stream(
+    ledger: &Ledger,
+    found: &crate::ledger::RunRow,
+    job: &Job,
+    settings: &crate::config::Settings,
+    format: FileFormat,
+    shape: FileShape,
+) -> Result<Exit, Failure> {
+    let unwritable =
+        |e: std::io::Error| Failure::Output(format!("a file for the export cannot be used: {e}"));
+    let folder = tempfile::tempdir().map_err(unwritable)?;
+    let path = folder.path().join("export");
+    run::export(ledger, found, job, settings, &[one_output(path.clone(), format, shape)]).await?;
+    let mut file = BufReader::new(std::fs::File::open(&path).map_err(unwritable)?);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let length = file.read(&mut piece).map_err(unwritable)?;
+        if length == 0 {
+            return Ok(Exit::Settled);
+        }
+        print_bytes(&mut std::io::stdout().lock(), &piece[..length])?;
+    }
+}
+
+fn one_output(path: std::path::PathBuf, format: FileFormat, shape: FileShape) -> Output {
+    Output {
+        path,
+        format: match format {
+            FileFormat::Csv => Format::Csv,
+            FileFormat::Json => Format::Json,
+            FileFormat::Jsonl => Format::JsonLines,
+        },
+        shape: match shape {
+            FileShape::Long => Shape::Long,
+            FileShape::Wide => Shape::Wide,
+        },
+        only: None,
+        excel: false,
+        subject: SubjectForm::Full,
+        columns: None,
+    }
+}

@@ -1,0 +1,50 @@
+//! What each command does, in a few lines each: the work is in the other rooms.
+
+pub(super) mod export;
+pub(super) mod other;
+pub(super) mod read;
+pub(super) mod run;
+
+use super::{Desk, Failure};
+use crate::config::Settings;
+use crate::job::Job;
+use crate::job::file;
+use crate::ledger::{Ledger, RunRow};
+use std::path::{Path, PathBuf};
+
+/// The job of a file, with another input where the command line names one.
+fn load_job(path: &Path, settings: &Settings, input: Option<&super::args::Place>) -> Result<Job, Failure> {
+    let mut job = file::load(path, settings)?;
+    match input {
+        Some(super::args::Place::Stream) => job.input.origin = crate::job::Origin::Stdin,
+        Some(super::args::Place::File(path)) => {
+            job.input.origin =
+                crate::job::Origin::Path(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+        }
+        None => {}
+    }
+    Ok(job)
+}
+
+/// The job of a run: its file as it stands, or the ledger's copy where the file is gone.
+fn job_of(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure> {
+    let path = PathBuf::from(&run.job_path);
+    if path.exists() {
+        return Ok(file::load(&path, settings)?);
+    }
+    desk.console.line(&format!("warning: {} is gone: the ledger's copy of it is used", path.display()));
+    let simulate = run.environment == "simulator";
+    Ok(file::parse(&path, &run.job_text, settings, simulate).map_err(crate::problem::FileError::from)?)
+}
+
+/// The one run that a word means.
+async fn one_run(ledger: &Ledger, word: &str) -> Result<RunRow, Failure> {
+    let mut found = ledger.find(word).await?;
+    match found.len() {
+        0 => Err(Failure::Usage(format!("no run is called `{word}`: `orgpull runs` lists them"))),
+        1 => Ok(found.remove(0)),
+        several => {
+            Err(Failure::Usage(format!("`{word}` begins the ids of {several} runs or more: give more of it")))
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `check`, `simulator`, `login`, `schema`, `completions` and `man`.
+
+use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, SimulatorArgs};
+use super::super::{Desk, Failure, docs, signals};
+use crate::config::Account;
+use crate::domain::exit::Exit;
+use crate::job::check::check_paths;
+use crate::ledger::Ledger;
+use crate::run::{self, StopRequest};
+use crate::simulator::{self, Scenario, Simulator};
+use crate::upstream::LoginReading;
+use std::io;
+use std::sync::Arc;
+
+/// `orgpull check`.
+pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failure> {
+    let report = check_paths(&args.paths, &desk.flags(false));
+    for good in &report.good {
+        if !desk.global.quiet {
+            Desk::print(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
+        }
+    }
+    if let Some(error) = &report.configuration {
+        desk.console.line(error.to_string().trim_end());
+    }
+    for bad in &report.bad {
+        desk.console.line(bad.to_string().trim_end());
+    }
+    if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+}
+
+/// `orgpull simulator`.
+pub(in crate::cli) async fn simulator(desk: &Desk, args: &SimulatorArgs) -> Result<Exit, Failure> {
+    let scenario = match &args.scenario {
+        Some(path) => Scenario::load(path)?,
+        None => Scenario::default(),
+    };
+    let options = simulator::Options { listen: args.listen, seed: args.seed.unwrap_or_default(), scenario };
+    let simulator = Simulator::start(options).await?;
+    if !desk.global.quiet {
+        Desk::print(&format!(
+            "the simulator listens at {} (made-up data; base_url and token_url {0}/v1/authenticate)\n",
+            simulator.base_url()
+        ))?;
+    }
+    let mut stop = signals::stop_requests()
+        .map_err(|e| Failure::Output(format!("signals cannot be listened to: {e}")))?;
+    let _ = stop.wait_for(|request| *request != StopRequest::None).await;
+    simulator.shutdown().await?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull login`.
+pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(false)?;
+    let chosen: Vec<&Account> = match &args.provider {
+        Some(name) => {
+            let known = settings.accounts.get(name);
+            vec![
+                known
+                    .ok_or_else(|| Failure::Usage(format!("the configuration has no [providers.{name}]")))?,
+            ]
+        }
+        None => settings.accounts.values().collect(),
+    };
+    if chosen.is_empty() {
+        return Err(Failure::Usage("the configuration has no account: add a [providers.…] table".to_owned()));
+    }
+    let ledger = Arc::new(Ledger::open(&settings.database).await?);
+    let mut worst = Exit::Settled;
+    for account in chosen {
+        let (exit, line) = told(account, run::try_login(&ledger, &settings, account).await?);
+        Desk::print(&format!("{}: {line}\n", account.name))?;
+        worst = worst.worst(exit);
+    }
+    Ok(worst)
+}
+
+/// What a login came to, without the token.
+fn told(account: &Account, reading: LoginReading) -> (Exit, String) {
+    match reading {
+        LoginReading::Token { expires_in: Some(life), .. } => {
+            (Exit::Settled, format!("logged in; the token lives for {} min", life.as_secs() / 60))
+        }
+        LoginReading::Token { expires_in: None, .. } => {
+            let minutes = account.refresh_after.as_secs() / 60;
+            (
+                Exit::Settled,
+                format!("logged in; the token's life is not told, and it is renewed after {minutes} min"),
+            )
+        }
+        LoginReading::Refused { message } => (Exit::Login, message),
+        LoginReading::Throttled => {
+            (Exit::Unavailable, "too many logins (429): wait five minutes before the next".to_owned())
+        }
+        LoginReading::Unavailable { code } => {
+            (Exit::Unavailable, format!("the login is not reached ({code})"))
+        }
+        LoginReading::Misconfigured { message } => (Exit::Config, message),
+    }
+}
+
+/// `orgpull schema`.
+pub(in crate::cli) fn schema() -> Result<Exit, Failure> {
+    Desk::print(&crate::shape::schema::job())?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull completions`.
+pub(in crate::cli) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
+    docs::completions(args.shell, &mut io::stdout().lock())?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull man`.
+pub(in crate::cli) fn man(args: &ManArgs) -> Result<Exit, Failure> {
+    match &args.dir {
+        None => docs::man(&mut io::stdout().lock())?,
+        Some(folder) => docs::man_pages(folder)
+            .map(drop)
+            .map_err(|e| Failure::Output(format!("{} cannot be written: {e}", folder.display())))?,
+    }
+    Ok(Exit::Settled)
+}

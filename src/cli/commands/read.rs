@@ -1,0 +1,88 @@
+//! `plan`, `runs` and `status`: what the ledger and the job file say, without sending anything.
+
+use super::super::args::{PlanArgs, RunsArgs, StatusArgs};
+use super::super::report::{
+    AttemptCount, StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text, status_text,
+    summary_json,
+};
+use super::super::{Desk, Failure};
+use super::run::typed;
+use super::{load_job, one_run};
+use crate::domain::exit::Exit;
+use crate::ledger::{DecidedBy, Ledger, RunRow, UnknownLookup};
+use crate::run::event::Summary;
+use crate::run::{self, Options};
+
+/// Lost answers that `status` lists; the rest is counted.
+const UNKNOWNS: i64 = 50;
+
+/// `orgpull plan`.
+pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let job = load_job(&args.job, &settings, args.rows.input.as_ref())?;
+    let ledger = match Ledger::open_existing(&settings.database).await {
+        Ok(ledger) => Some(ledger),
+        Err(crate::ledger::LedgerError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let options = Options { limit: args.rows.limit, buy_again: args.rows.buy_again, ..Options::default() };
+    let report = run::plan(&settings, ledger.as_ref(), job, options).await?;
+    let text = if args.json { format!("{:#}\n", plan_json(&report)) } else { plan_text(&report) };
+    Desk::print(&text)?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull runs`.
+pub(in crate::cli) async fn runs(desk: &Desk, args: &RunsArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
+    let mut summaries = Vec::new();
+    for run in ledger.recent(limit).await? {
+        summaries.push(summed_up(desk, &ledger, &run).await?);
+    }
+    let text = if args.json { format!("{:#}\n", runs_json(&summaries)) } else { runs_text(&summaries) };
+    Desk::print(&text)?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull status`.
+pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let run = one_run(&ledger, &args.run).await?;
+    let summary = summed_up(desk, &ledger, &run).await?;
+    if args.json {
+        Desk::print(&format!("{:#}\n", summary_json(&summary)))?;
+        return Ok(Exit::Settled);
+    }
+    let unknown: Vec<String> =
+        ledger.unknowns(run.id, UNKNOWNS).await?.iter().map(|lookup| unknown_line(&run, lookup)).collect();
+    let attempts: Vec<AttemptCount> =
+        ledger.decided_by(run.id).await?.into_iter().map(attempt_count).collect();
+    Desk::print(&status_text(&StatusReport { summary: &summary, attempts: &attempts, unknown: &unknown }))?;
+    Ok(Exit::Settled)
+}
+
+fn attempt_count(decided: DecidedBy) -> AttemptCount {
+    let DecidedBy { service, outcome, code, count } = decided;
+    AttemptCount { service, outcome, code: code.unwrap_or_default(), count }
+}
+
+async fn summed_up(desk: &Desk, ledger: &Ledger, run: &RunRow) -> Result<Summary, Failure> {
+    let mut summary = run::summary(ledger, run).await?;
+    summary.next = next_step(&summary, &typed(desk));
+    Ok(summary)
+}
+
+/// A lost answer by its place in the input, never by its number.
+fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
+    let step = run.steps.get(usize::from(lookup.step)).map_or("?", |(id, _)| id.as_str());
+    format!(
+        "line {}, {step}: {} ({}, may have cost {})",
+        lookup.line,
+        lookup.transactionid.as_deref().unwrap_or("not sent by this run"),
+        lookup.code.as_deref().unwrap_or("lost"),
+        money(lookup.cost)
+    )
+}

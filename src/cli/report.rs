@@ -1,0 +1,23 @@
+//! What a person or a program is told: progress while a run goes on, its summary, plans and histories.
+//!
+//! Everything but the [`Reporter`] is a function from values to text or JSON; nothing here reads the ledger.
+
+mod figures;
+mod json;
+mod next;
+mod plan;
+mod reporter;
+mod runs;
+mod summary;
+mod table;
+
+pub use figures::{count, money, per_second, span};
+pub use json::{plan_json, runs_json, summary_json};
+pub use next::{Typed, next_step};
+pub use plan::plan_text;
+pub use reporter::{Reporter, Voice};
+pub use runs::{AttemptCount, StatusReport, runs_text, status_text};
+pub use summary::{Closing, ColumnFound, OutputLine, summary_text};
+
+#[cfg(test)]
+mod samples;

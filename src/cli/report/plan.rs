@@ -1,0 +1,103 @@
+//! A plan, for a person: what a run would do, cost and take.
+
+use super::figures::{count, counted, money, span};
+use super::table::table;
+use crate::run::event::{PlanReport, PlanStep};
+use std::fmt::Write as _;
+
+/// The plan as text. Nothing in it names a subject.
+pub fn plan_text(plan: &PlanReport) -> String {
+    let mut text = format!("{} ({}): nothing is sent by planning\n\n", plan.job, place(plan));
+    let bad = if plan.bad_rows == 0 { String::new() } else { format!(", {} bad", count(plan.bad_rows)) };
+    let _ = writeln!(text, "{}{bad}; {}", counted(plan.rows, "row", "rows"), lookups(plan));
+    for example in &plan.examples {
+        let _ = writeln!(text, "  line {}: {}", example.line, example.reason);
+    }
+    let more = plan.bad_rows.saturating_sub(plan.examples.len() as u64);
+    if more > 0 && !plan.examples.is_empty() {
+        let _ = writeln!(text, "  and {}", counted(more, "more bad row", "more bad rows"));
+    }
+    let _ = writeln!(text, "\n{}\n", steps(plan));
+    text.push_str(&totals(plan));
+    text
+}
+
+fn place(plan: &PlanReport) -> &str {
+    if plan.environment == "simulator" { "SIMULATED" } else { &plan.environment }
+}
+
+fn lookups(plan: &PlanReport) -> String {
+    counted(plan.lookups(), "lookup", "lookups")
+}
+
+fn steps(plan: &PlanReport) -> String {
+    let numbers = ["duplicates", "fresh", "skipped", "invalid", "to buy", "SEK a call", "price", "letters"];
+    let mut table = table(&[&["lookup", "service"], numbers.as_slice()].concat(), 2);
+    for step in &plan.steps {
+        table.add_row(cells(step));
+    }
+    table.trim_fmt()
+}
+
+fn cells(step: &PlanStep) -> Vec<String> {
+    let counts = [step.duplicates, step.fresh, step.skipped, step.invalid, step.to_buy];
+    let mut cells = vec![step.id.clone(), step.service.clone()];
+    cells.extend(counts.map(count));
+    cells.extend([a_call(step), money(step.price), count(step.letters)]);
+    cells
+}
+
+fn a_call(step: &PlanStep) -> String {
+    if step.price_low == step.price_high {
+        step.price_low.to_string()
+    } else {
+        format!("{} to {}", step.price_low, step.price_high)
+    }
+}
+
+fn totals(plan: &PlanReport) -> String {
+    let sum = |of: fn(&PlanStep) -> u64| plan.steps.iter().map(of).sum::<u64>();
+    let to_buy = sum(|step| step.to_buy);
+    let time = if plan.duration.is_zero() && to_buy > 0 {
+        "as fast as answers come (no pace is set)".to_owned()
+    } else {
+        format!("{} at {}", span(plan.duration), plan.rate)
+    };
+    let letters = sum(|step| step.letters);
+    let letters = if letters == 0 { "none".to_owned() } else { format!("up to {}", count(letters)) };
+    format!(
+        "To buy   {}\nPrice    {}\nLetters  {letters}\nTime     {time}\n",
+        count(to_buy),
+        money(plan.price())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_plan_with_everything_in_it() {
+        insta::assert_snapshot!(plan_text(&samples::plan()));
+    }
+
+    #[test]
+    fn a_plan_for_the_simulator() {
+        let mut plan = samples::plan();
+        plan.environment = "simulator".to_owned();
+        plan.steps.truncate(1);
+        plan.bad_rows = 0;
+        plan.examples.clear();
+        plan.rate = "unlimited".to_owned();
+        plan.duration = Duration::ZERO;
+        insta::assert_snapshot!(plan_text(&plan));
+    }
+
+    #[test]
+    fn long_plans_are_told_in_days_and_hours() {
+        let plan = PlanReport { duration: Duration::from_hours(333), ..samples::plan() };
+        assert!(plan_text(&plan).contains("13 d 21 h at 60/min"));
+    }
+}

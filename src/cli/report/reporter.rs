@@ -1,0 +1,304 @@
+//! Telling a run while it goes on.
+//!
+//! On a terminal a bar that is always up to date; elsewhere a line now and then, because a log that grows by the second
+//! for two weeks is read by nobody; as JSON for programs.
+
+use super::figures::{count, counted, money, per_second, percent, span};
+use super::json::{event_json, finished_json};
+use crate::cli::args::ProgressMode;
+use crate::cli::console::Console;
+use crate::domain::outcome::Outcome;
+use crate::run::event::{Event, Level, Notice, Progress, Started, Summary};
+use crate::time;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// When plain lines are due after the start, in seconds; hourly after that.
+const PLAIN_AT: [u64; 7] = [10, 30, 60, 120, 300, 600, 1_800];
+/// From the last of them on.
+const PLAIN_THEN: u64 = 3_600;
+/// JSON progress at most this often, so that a program can follow a long run without drowning.
+const JSON_EVERY: Duration = Duration::from_secs(1);
+/// While the input is read: how far it goes is not known.
+const LOADING: &str = "{wide_msg}";
+/// Two lines: the bar with its figures, and the detail, cut at the terminal's width.
+const RUNNING: &str = "[{bar:30}] {percent:>3} %  {prefix}\n{wide_msg}";
+
+/// How loud the reporter is and in which form.
+#[derive(Debug, Clone, Copy)]
+pub struct Voice {
+    /// `--progress`.
+    pub mode: ProgressMode,
+    /// `-q`: nothing at all.
+    pub quiet: bool,
+    /// `-v`: notices that are worth a line too, where the mode shows warnings only.
+    pub verbose: bool,
+    /// Whether standard error is a terminal.
+    pub terminal: bool,
+}
+
+/// Tells the events of one run on the console. Shared by reference between tasks.
+pub struct Reporter {
+    console: Console,
+    form: Form,
+    chatty: bool,
+    told: Mutex<Told>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Silent,
+    Warnings,
+    Plain,
+    Bar,
+    Json,
+}
+
+/// What was told so far, and when.
+struct Told {
+    job: String,
+    start: Instant,
+    lines: usize,
+    last_json: Option<Instant>,
+    bar: Option<ProgressBar>,
+}
+
+impl Reporter {
+    /// A reporter whose time begins now.
+    pub fn new(console: Console, voice: Voice) -> Self {
+        let told = Told { job: String::new(), start: Instant::now(), lines: 0, last_json: None, bar: None };
+        Self { console, form: voice.form(), chatty: voice.verbose, told: Mutex::new(told) }
+    }
+
+    /// Names the files that a run begins with: the configuration, where there is one, and the ledger.
+    pub fn files(&self, configuration: Option<&Path>, ledger: &Path) {
+        match self.form {
+            Form::Plain | Form::Bar => {
+                let name = configuration.map_or_else(|| "none".into(), Path::to_string_lossy);
+                self.console.line(&format!("configuration {name}, ledger {}", ledger.display()));
+            }
+            Form::Json => {
+                let configuration = configuration.map(Path::to_string_lossy);
+                let ledger = ledger.to_string_lossy();
+                let line = json!({ "event": "files", "at": now(), "configuration": configuration, "ledger": ledger });
+                self.console.line(&line.to_string());
+            }
+            Form::Silent | Form::Warnings => {}
+        }
+    }
+
+    /// Tells an event, now or together with later ones.
+    pub fn event(&self, event: &Event) {
+        match self.form {
+            Form::Silent => {}
+            Form::Warnings => self.notice_only(event),
+            Form::Plain => self.plain(event),
+            Form::Bar => self.bar(event),
+            Form::Json => self.json(event),
+        }
+    }
+
+    /// The run is over: the bar leaves the screen before the summary is printed.
+    pub fn finish(&self, summary: &Summary) {
+        self.clear();
+        if self.form == Form::Json {
+            self.console.line(&finished_json(summary, &now()).to_string());
+        }
+    }
+
+    /// Takes the bar off the screen, for a question or an error.
+    pub fn clear(&self) {
+        self.told().bar = None;
+        self.console.clear();
+    }
+
+    fn notice_only(&self, event: &Event) {
+        if let Event::Notice(notice) = event
+            && (notice.level == Level::Warning || self.chatty)
+        {
+            self.console.line(&notice_line(notice));
+        }
+    }
+
+    fn plain(&self, event: &Event) {
+        let line = {
+            let mut told = self.told();
+            match event {
+                Event::Started(started) => Some(told.begin(started)),
+                Event::Notice(notice) => Some(notice_line(notice)),
+                Event::Loading { rows } => told.due(Instant::now()).then(|| loading_line(*rows)),
+                Event::Progress(progress) => {
+                    told.due(Instant::now()).then(|| format!("{}: {}", told.job, progress_line(progress)))
+                }
+            }
+        };
+        if let Some(line) = line {
+            self.console.line(&line);
+        }
+    }
+
+    fn bar(&self, event: &Event) {
+        match event {
+            Event::Started(started) => {
+                let line = self.told().begin(started);
+                self.clear();
+                self.console.line(&line);
+            }
+            Event::Notice(notice) => self.console.line(&notice_line(notice)),
+            Event::Loading { rows } => self.shown(LOADING).set_message(loading_line(*rows)),
+            Event::Progress(progress) => {
+                let bar = self.shown(RUNNING);
+                bar.set_length(progress.lookups);
+                bar.set_prefix(bar_figures(progress));
+                bar.set_message(bar_detail(progress));
+                bar.set_position(progress.done);
+            }
+        }
+    }
+
+    fn json(&self, event: &Event) {
+        let often = matches!(event, Event::Loading { .. } | Event::Progress(_));
+        if often && !self.told().json_due(Instant::now(), event) {
+            return;
+        }
+        self.console.line(&event_json(event, &now()).to_string());
+    }
+
+    /// The bar, put on the screen where it is not there yet.
+    fn shown(&self, template: &str) -> ProgressBar {
+        let mut told = self.told();
+        if let Some(bar) = &told.bar {
+            return bar.clone();
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
+        bar.set_style(style(template));
+        self.console.show(bar.clone());
+        told.bar = Some(bar.clone());
+        bar
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Voice {
+    fn form(self) -> Form {
+        match self.mode {
+            _ if self.quiet => Form::Silent,
+            ProgressMode::Auto if self.terminal => Form::Bar,
+            ProgressMode::Auto | ProgressMode::Plain => Form::Plain,
+            ProgressMode::Json => Form::Json,
+            ProgressMode::None => Form::Warnings,
+        }
+    }
+}
+
+impl Told {
+    fn begin(&mut self, started: &Started) -> String {
+        self.job.clone_from(&started.job);
+        started_line(started)
+    }
+
+    /// Whether a plain line is due. One line makes up for all that were missed.
+    fn due(&mut self, now: Instant) -> bool {
+        let elapsed = now.duration_since(self.start).as_secs();
+        let mut due = false;
+        while elapsed >= plain_at(self.lines) {
+            self.lines += 1;
+            due = true;
+        }
+        due
+    }
+
+    /// Whether progress is due as JSON: the first, then once in a while, and the last one in any case.
+    fn json_due(&mut self, now: Instant, event: &Event) -> bool {
+        let last = matches!(event, Event::Progress(progress) if progress.done == progress.lookups);
+        let due = last || self.last_json.is_none_or(|told| now.duration_since(told) >= JSON_EVERY);
+        if due {
+            self.last_json = Some(now);
+        }
+        due
+    }
+}
+
+/// Seconds after the start at which the plain line of this index is due.
+fn plain_at(index: usize) -> u64 {
+    let later = || PLAIN_THEN * (index - PLAIN_AT.len() + 1) as u64;
+    PLAIN_AT.get(index).copied().unwrap_or_else(later)
+}
+
+fn now() -> String {
+    time::rfc3339(time::now_ms())
+}
+
+fn started_line(started: &Started) -> String {
+    let bad =
+        if started.bad_rows == 0 { String::new() } else { format!(" ({} bad)", count(started.bad_rows)) };
+    let rows = counted(started.rows, "row", "rows");
+    let lookups = counted(started.lookups, "lookup", "lookups");
+    let start = format!("run {} of {}", started.run, started.job);
+    if started.continued {
+        format!("{start} goes on: {} of {lookups} left, {rows}{bad}", count(started.pending))
+    } else {
+        format!("{start} begins: {lookups}, {rows}{bad}")
+    }
+}
+
+fn notice_line(notice: &Notice) -> String {
+    match notice.level {
+        Level::Info => notice.message.clone(),
+        Level::Warning => format!("warning: {}", notice.message),
+    }
+}
+
+fn loading_line(rows: u64) -> String {
+    format!("reading the input: {}", counted(rows, "row", "rows"))
+}
+
+/// All of it in one line, for logs.
+fn progress_line(progress: &Progress) -> String {
+    let done = percent(progress.done, progress.lookups);
+    let mut line = format!("{} of {} ({done} %)", count(progress.done), count(progress.lookups));
+    let _ = write!(line, ", {}", per_second(progress.rate));
+    if let Some(left) = progress.left {
+        let _ = write!(line, ", {} left", span(left));
+    }
+    format!("{line}; {}", bar_detail(progress))
+}
+
+/// Beside the bar.
+fn bar_figures(progress: &Progress) -> String {
+    let mut text = format!("{} of {}  ", count(progress.done), count(progress.lookups));
+    text.push_str(&per_second(progress.rate));
+    if let Some(left) = progress.left {
+        let _ = write!(text, "  {} left", span(left));
+    }
+    text
+}
+
+/// Below the bar: what came of it, what it cost, and why nothing is being sent where that is so.
+fn bar_detail(progress: &Progress) -> String {
+    let outcomes = Outcome::ALL.iter().filter(|outcome| progress.count(**outcome) > 0);
+    let mut parts: Vec<String> =
+        outcomes.map(|outcome| format!("{outcome} {}", count(progress.count(*outcome)))).collect();
+    parts.push(money(progress.cost));
+    if let Some(pause) = &progress.pause {
+        parts.insert(0, format!("paused: {pause}"));
+    }
+    parts.join(", ")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use super::super::samples;
+use super::*;
+use crate::cli::console::tests::Kept;
+
+fn reporter(mode: ProgressMode) -> (Reporter, Kept) {
+    let voice = Voice { mode, quiet: false, verbose: false, terminal: false };
+    voiced(voice)
+}
+
+fn voiced(voice: Voice) -> (Reporter, Kept) {
+    let kept = Kept::default();
+    (Reporter::new(Console::new(kept.clone()), voice), kept)
+}
+
+fn started(continued: bool) -> Event {
+    Event::Started(Started {
+        run: "k3v9q2".to_owned(),
+        job: "portfolio".to_owned(),
+        continued,
+        rows: 12_003,
+        bad_rows: 3,
+        lookups: 12_000,
+        pending: 7_880,
+    })
+}
+
+fn notice(level: Level) -> Event {
+    let message = "Creditsafe asks for a pause of 60 s".to_owned();
+    Event::Notice(Notice { level, kind: "cool-down", message })
+}
+
+fn every_event() -> Vec<Event> {
+    let paused = Progress {
+        pause: Some("cool-down, 42 s left".to_owned()),
+        left: None,
+        rate: 0.0,
+        ..samples::progress()
+    };
+    vec![
+        Event::Loading { rows: 400_000 },
+        started(false),
+        Event::Progress(samples::progress()),
+        notice(Level::Info),
+        notice(Level::Warning),
+        Event::Progress(paused),
+        started(true),
+    ]
+}
+
+/// Tells every event, each an hour after the one before.
+async fn tell(voice: Voice) -> String {
+    let (reporter, kept) = voiced(voice);
+    reporter.files(Some(Path::new("/etc/orgpull.toml")), Path::new("/var/lib/orgpull.db"));
+    for event in every_event() {
+        tokio::time::advance(Duration::from_hours(1)).await;
+        reporter.event(&event);
+    }
+    reporter.finish(&samples::settled());
+    kept.text()
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_lines() {
+    let text = tell(Voice { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: false }).await;
+    insta::assert_snapshot!(text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_lines() {
+    let text = tell(Voice { mode: ProgressMode::Json, quiet: false, verbose: false, terminal: true }).await;
+    for line in text.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(value["event"].is_string() && value["at"].is_string(), "{line}");
+    }
+    insta::with_settings!({ filters => [(r#""at":"[^"]+""#, r#""at":"…""#)] }, { insta::assert_snapshot!(text) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn quiet_is_quiet_and_none_warns() {
+    for mode in [ProgressMode::Auto, ProgressMode::Plain, ProgressMode::Json, ProgressMode::None] {
+        assert_eq!(tell(Voice { mode, quiet: true, verbose: false, terminal: true }).await, "", "{mode:?}");
+    }
+    let none = Voice { mode: ProgressMode::None, quiet: false, verbose: false, terminal: true };
+    assert_eq!(tell(none).await, "warning: Creditsafe asks for a pause of 60 s\n");
+    assert_eq!(tell(Voice { verbose: true, ..none }).await.lines().count(), 2);
+}
+
+/// With a terminal the same notices stand above the bar; the bar itself is drawn on the real standard error only.
+#[tokio::test(start_paused = true)]
+async fn notices_stand_above_the_bar() {
+    let text = tell(Voice { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: true }).await;
+    let first: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(first, ["configuration", "run", "Creditsafe", "warning:", "run"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_lines_thin_out() {
+    let (reporter, kept) = reporter(ProgressMode::Plain);
+    let mut told_at = Vec::new();
+    for second in 0..4 * 3_600_u64 {
+        let before = kept.text().lines().count();
+        reporter.event(&Event::Progress(samples::progress()));
+        if kept.text().lines().count() > before {
+            told_at.push(second);
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(told_at, [10, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 10_800]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_progress_comes_once_a_second_and_at_the_end() {
+    let (reporter, kept) = reporter(ProgressMode::Json);
+    for _ in 0..20 {
+        reporter.event(&Event::Progress(samples::progress()));
+        tokio::time::advance(Duration::from_millis(250)).await;
+    }
+    assert_eq!(kept.text().lines().count(), 5);
+    reporter.event(&Event::Progress(samples::progress()));
+    reporter.event(&Event::Progress(Progress { done: 12_000, ..samples::progress() }));
+    assert_eq!(kept.text().lines().count(), 7);
+}
+
+#[test]
+fn the_bar_names_figures_outcomes_cost_and_pause() {
+    let mut progress = samples::progress();
+    assert_eq!(bar_figures(&progress), "1 204 of 12 000  1.0/s  2 h 59 min left");
+    assert_eq!(bar_detail(&progress), "hit 1 120, no_hit 80, failed 4, 3 808.00 SEK");
+    progress.pause = Some("outage".to_owned());
+    assert!(bar_detail(&progress).starts_with("paused: outage, hit"));
+    for template in [LOADING, RUNNING] {
+        assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+    }
+}
+
+#[test]
+fn a_reporter_is_shared_between_tasks() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Reporter>();
+}

@@ -1,0 +1,138 @@
+//! Histories, for a person: the runs in a table, and one run in full.
+
+use super::figures::{count, money};
+use super::next::simulated;
+use super::summary::{ending, figures, head, meaning};
+use super::table::table;
+use crate::domain::outcome::Outcome;
+use crate::run::event::Summary;
+use std::fmt::Write as _;
+
+/// One run in full.
+#[derive(Debug, Clone)]
+pub struct StatusReport<'a> {
+    /// The run. Its `next` is the last line.
+    pub summary: &'a Summary,
+    /// What its attempts came to, counted.
+    pub attempts: &'a [AttemptCount],
+    /// Its lost answers, a line each, with the numbers masked.
+    pub unknown: &'a [String],
+}
+
+/// How often an attempt at a service ended in this way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptCount {
+    /// `provider.service`.
+    pub service: String,
+    /// What it came to; an attempt that was refused unprocessed has none.
+    pub outcome: Option<Outcome>,
+    /// The register's code, the HTTP status, or our word; empty where there is none.
+    pub code: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// The runs as a table, in the order given.
+pub fn runs_text(runs: &[Summary]) -> String {
+    if runs.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let header = ["run", "job", "state", "exit", "started", "lookups", "to do", "failed", "unknown", "cost"];
+    let mut table = table(&header, 5);
+    for run in runs {
+        let exit = run.exit.map_or_else(String::new, |exit| exit.to_string());
+        let mut cells = vec![run.run.clone(), run.job.clone(), state(run), exit, run.started_at.clone()];
+        let numbers = [run.lookups, run.pending, run.count(Outcome::Failed), run.count(Outcome::Unknown)];
+        cells.extend(numbers.map(count));
+        cells.push(money(run.cost));
+        table.add_row(cells);
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+/// One run in full; its last line is what to type next.
+pub fn status_text(report: &StatusReport<'_>) -> String {
+    let summary = report.summary;
+    let mut text = head(summary);
+    let _ = writeln!(text, "{}", ending(summary, None));
+    let finished = summary.finished_at.as_ref().map_or_else(String::new, |at| format!(", finished {at}"));
+    let exit = summary.exit.map_or_else(String::new, |exit| format!(", exit {exit}"));
+    let _ = writeln!(text, "started {}{finished}{exit}", summary.started_at);
+    let _ = writeln!(text, "job file {}\n", summary.job_path.display());
+    text.push_str(&figures(summary));
+    if !report.attempts.is_empty() {
+        let _ = writeln!(text, "\nAttempts\n{}", attempts(report.attempts));
+    }
+    if !report.unknown.is_empty() {
+        let _ = writeln!(text, "\nLost answers ({})", meaning(Outcome::Unknown));
+        for line in report.unknown {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    let _ = write!(text, "\nNext: {}\n", summary.next);
+    text
+}
+
+fn state(run: &Summary) -> String {
+    let state = run.state.as_str();
+    if simulated(run) { format!("{state} (simulated)") } else { state.to_owned() }
+}
+
+fn attempts(counts: &[AttemptCount]) -> String {
+    let mut table = table(&["service", "outcome", "code", "attempts"], 3);
+    for row in counts {
+        let outcome = row.outcome.map_or("repeated", Outcome::as_str);
+        table.add_row([row.service.as_str(), outcome, row.code.as_str(), &count(row.count)]);
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+    use crate::run::event::RunState;
+
+    #[test]
+    fn a_table_of_runs() {
+        let simulated = Summary { environment: "simulator".to_owned(), ..samples::settled() };
+        let runs = [samples::summary(), samples::stopped(Some(130)), samples::stopped(None), simulated];
+        insta::assert_snapshot!(runs_text(&runs));
+        assert_eq!(runs_text(&[]), "no runs yet\n");
+    }
+
+    #[test]
+    fn a_run_in_full() {
+        let attempt = |outcome, code: &str, count| AttemptCount {
+            service: "creditsafe.getdata".to_owned(),
+            outcome,
+            code: code.to_owned(),
+            count,
+        };
+        let attempts = [
+            attempt(Some(Outcome::Hit), "", 11_204),
+            attempt(Some(Outcome::Rejected), "S010", 402),
+            attempt(None, "429", 12),
+            attempt(Some(Outcome::Unknown), "time-out", 2),
+        ];
+        let unknown = ["line 17  ******-****  report  time-out".to_owned()];
+        let summary = samples::summary();
+        insta::assert_snapshot!(status_text(&StatusReport {
+            summary: &summary,
+            attempts: &attempts,
+            unknown: &unknown
+        }));
+    }
+
+    #[test]
+    fn a_run_that_goes_on() {
+        let next = "to look again: orgpull status k3v9q2".to_owned();
+        let summary =
+            Summary { state: RunState::Running, reason: String::new(), next, ..samples::stopped(None) };
+        insta::assert_snapshot!(status_text(&StatusReport {
+            summary: &summary,
+            attempts: &[],
+            unknown: &[]
+        }));
+    }
+}

@@ -1,0 +1,270 @@
+//! The closing summary: what a run did, what it cost, and what to type next.
+
+use super::figures::{count, counted, money, span};
+use super::next::simulated;
+use crate::domain::money::Ore;
+use crate::domain::outcome::Outcome;
+use crate::run::event::{RunState, Summary};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Chosen columns are few, but "every leaf found" may be hundreds.
+const MOST_COLUMNS: usize = 12;
+
+/// A run's end, with what only this invocation knows.
+#[derive(Debug, Clone)]
+pub struct Closing<'a> {
+    /// The run. Its `next` is the last line.
+    pub summary: &'a Summary,
+    /// The outputs that were written, in the job's order.
+    pub outputs: &'a [OutputLine],
+    /// How long this invocation took.
+    pub took: Duration,
+}
+
+/// One output that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputLine {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its rows, without the header.
+    pub rows: u64,
+    /// Its columns from answers.
+    pub columns: Vec<ColumnFound>,
+}
+
+/// In how many answers a column was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnFound {
+    /// Its header.
+    pub name: String,
+    /// Answers that had it.
+    pub found: u64,
+    /// Answers that were looked into.
+    pub of: u64,
+}
+
+/// The summary for a person; its last line is what to type next.
+pub fn summary_text(closing: &Closing<'_>) -> String {
+    let summary = closing.summary;
+    let mut text = head(summary);
+    let _ = writeln!(text, "{}", ending(summary, Some(closing.took)));
+    text.push('\n');
+    text.push_str(&figures(summary));
+    for output in closing.outputs {
+        text.push('\n');
+        text.push_str(&output_text(output));
+    }
+    let _ = write!(text, "\nNext: {}\n", summary.next);
+    text
+}
+
+/// Which run it is; that nothing was bought stands in the first line.
+pub(super) fn head(summary: &Summary) -> String {
+    let place = if simulated(summary) {
+        "SIMULATED: no money was spent, no letter was sent"
+    } else {
+        summary.environment.as_str()
+    };
+    format!("{}, run {} ({place})\n", summary.job, summary.run)
+}
+
+/// How it stands, after how long, and why.
+pub(super) fn ending(summary: &Summary, took: Option<Duration>) -> String {
+    let state = match summary.state {
+        RunState::Running => "running",
+        RunState::Finished => "finished",
+        RunState::Stopped => "not finished",
+        RunState::Closed => "closed",
+    };
+    let after = took.map_or_else(String::new, |took| format!(" after {}", span(took)));
+    let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
+    format!("{state}{after}{reason}")
+}
+
+/// Rows, outcomes, calls and money, one under the other.
+pub(super) fn figures(summary: &Summary) -> String {
+    let mut lines = vec![row("rows", count(summary.rows), &bad_rows(summary))];
+    lines.push(row("lookups", count(summary.lookups), &pending(summary)));
+    for outcome in Outcome::ALL {
+        let number = summary.count(outcome);
+        if number > 0 {
+            lines.push(row(&format!("  {outcome}"), count(number), meaning(outcome)));
+        }
+    }
+    lines.push(row("bought", count(summary.bought), &reused(summary)));
+    lines.push(row("calls", count(summary.calls), &calls(summary)));
+    lines.push(row("cost", amount(summary.cost), &unknown_cost(summary)));
+    if summary.letters > 0 {
+        lines.push(row("letters", count(summary.letters), "of disclosure went out"));
+    }
+    let width = lines.iter().map(|(_, number, _)| number.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, number, note) in lines {
+        let line = format!("  {name:<12} {number:>width$}  {note}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+type Row = (String, String, String);
+
+fn row(name: &str, number: String, note: &str) -> Row {
+    (name.to_owned(), number, note.to_owned())
+}
+
+/// Without its unit, so that it lines up with the counts; the note begins with it.
+fn amount(cost: Ore) -> String {
+    money(cost).trim_end_matches(" SEK").to_owned()
+}
+
+fn bad_rows(summary: &Summary) -> String {
+    if summary.bad_rows == 0 {
+        String::new()
+    } else {
+        format!("{} of them bad: not asked", count(summary.bad_rows))
+    }
+}
+
+fn pending(summary: &Summary) -> String {
+    if summary.pending == 0 {
+        String::new()
+    } else {
+        format!("{} of them still to do", count(summary.pending))
+    }
+}
+
+fn reused(summary: &Summary) -> String {
+    if summary.reused == 0 { String::new() } else { format!("{} more were reused", count(summary.reused)) }
+}
+
+fn calls(summary: &Summary) -> String {
+    let mut parts = Vec::new();
+    if summary.retries > 0 {
+        parts.push(format!("{} of them repeats", count(summary.retries)));
+    }
+    if summary.logins > 0 {
+        parts.push(counted(summary.logins, "login", "logins"));
+    }
+    parts.join(", ")
+}
+
+fn unknown_cost(summary: &Summary) -> String {
+    if summary.spent_unknown == Ore::ZERO {
+        return "SEK".to_owned();
+    }
+    format!("SEK, of which {} for lost answers, billed or not", money(summary.spent_unknown))
+}
+
+/// An outcome in a few words.
+pub(super) const fn meaning(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Hit => "a report",
+        Outcome::Partial => "a report with a rejection code",
+        Outcome::Rejected => "the register says why there is none",
+        Outcome::NoHit => "not in the register",
+        Outcome::Invalid => "the input is refused",
+        Outcome::Denied => "the account has no access to it",
+        Outcome::Failed => "not carried out, attempts spent",
+        Outcome::Unknown => "sent, the answer is lost",
+        Outcome::Skipped => "not asked",
+    }
+}
+
+/// Where an output is and what was found for it. Columns never found come first, for they are mistakes in the job.
+fn output_text(output: &OutputLine) -> String {
+    let mut text = format!("  {}  {}\n", output.path.display(), counted(output.rows, "row", "rows"));
+    let missing = |column: &&ColumnFound| column.found == 0 && column.of > 0;
+    let never: Vec<&str> = output.columns.iter().filter(missing).map(|column| column.name.as_str()).collect();
+    if !never.is_empty() {
+        let _ = writeln!(text, "    warning: found in no answer: {}", listed(&never));
+    }
+    let found: Vec<&ColumnFound> = output.columns.iter().filter(|column| !missing(column)).collect();
+    let width = found.iter().take(MOST_COLUMNS).map(|column| column.name.chars().count()).max().unwrap_or(0);
+    for column in found.iter().take(MOST_COLUMNS) {
+        let _ =
+            writeln!(text, "    {:<width$}  {} of {}", column.name, count(column.found), count(column.of));
+    }
+    if found.len() > MOST_COLUMNS {
+        let more = (found.len() - MOST_COLUMNS) as u64;
+        let _ = writeln!(text, "    and {}", counted(more, "more column", "more columns"));
+    }
+    text
+}
+
+fn listed(names: &[&str]) -> String {
+    let shown = names.iter().take(MOST_COLUMNS).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_COLUMNS) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::next::{Typed, next_step};
+    use super::super::samples;
+    use super::*;
+
+    fn column(name: &str, found: u64, of: u64) -> ColumnFound {
+        ColumnFound { name: name.to_owned(), found, of }
+    }
+
+    fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
+        summary_text(&Closing { summary, outputs, took: Duration::from_secs(15_130) })
+    }
+
+    #[test]
+    fn a_run_with_everything_in_it() {
+        let output = OutputLine {
+            path: "out/portfolio-k3v9q2.csv".into(),
+            rows: 12_000,
+            columns: vec![
+                column("company", 11_235, 11_235),
+                column("city", 11_002, 11_235),
+                column("turnovr", 0, 11_235),
+            ],
+        };
+        let plain = OutputLine { path: "out/portfolio.jsonl".into(), rows: 12_000, columns: Vec::new() };
+        insta::assert_snapshot!(text(&samples::summary(), &[output, plain]));
+    }
+
+    #[test]
+    fn a_simulated_run_says_so() {
+        let output = OutputLine { path: "out/quickstart.csv".into(), rows: 200, columns: Vec::new() };
+        let summary = Summary { environment: "simulator".to_owned(), ..samples::settled() };
+        insta::assert_snapshot!(text(&summary, &[output]));
+    }
+
+    #[test]
+    fn every_ending() {
+        let mut all = String::new();
+        for (_, mut summary) in samples::endings() {
+            summary.next = next_step(&summary, &Typed::default());
+            let text = text(&summary, &[]);
+            assert!(text.lines().last().unwrap().starts_with("Next: "), "{text}");
+            all.push_str(&text);
+            all.push_str("-----\n");
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn of_many_columns_twelve_are_shown_and_every_missing_one_is_counted() {
+        let mut columns: Vec<ColumnFound> = (0..20).map(|at| column(&format!("found{at}"), 1, 2)).collect();
+        columns.extend((0..14).map(|at| column(&format!("never{at}"), 0, 2)));
+        let text = output_text(&OutputLine { path: "x.csv".into(), rows: 1, columns });
+        assert!(
+            text.contains("found11") && !text.contains("found12") && text.contains("and 8 more columns"),
+            "{text}"
+        );
+        assert!(text.contains("never11 and 2 more"), "{text}");
+    }
+
+    #[test]
+    fn a_column_with_no_answer_to_look_into_is_no_mistake() {
+        let output = OutputLine { path: "x.csv".into(), rows: 1, columns: vec![column("company", 0, 0)] };
+        assert_eq!(output_text(&output), "  x.csv  1 row\n    company  0 of 0\n");
+    }
+}
