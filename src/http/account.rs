@@ -257,6 +257,11 @@ impl Account {
         self.outages.trouble(now, lookup, kind)
     }
 
+    /// Whether the account is in an outage.
+    pub fn is_out(&self) -> bool {
+        self.outages.is_out()
+    }
+
     /// What the login brought; `retry_after` is what came with a 429. A login that was not reached is
     /// [`LoginReading::Unavailable`].
     pub fn login_done(

@@ -54,8 +54,12 @@ pub(super) async fn again(
     unknown: bool,
 ) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
-    unchanged(ledger, &context.settings, &job, run)?;
+    if run.state == "closed" {
+        return Err(RunError::Changed(format!("run {} is closed: a newer run took its place", run.run)));
+    }
+    same_questions(&context.settings, &job, run)?;
     let (prepared, lanes) = ready(context, job, run).await?;
+    outputs::preflight(run, &prepared.job, &context.settings, ledger)?;
     ledger.park_started(run.id, now_ms()).await?;
     ledger.retry(run.id, unknown).await?;
     letters(ledger, run.id, &prepared).await?;
@@ -71,7 +75,8 @@ async fn close(ledger: &Ledger, run: &RunRow) -> Result<(), RunError> {
 
 async fn go_on(context: &Context, job: Job, run: RunRow) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
-    unchanged(ledger, &context.settings, &job, &run)?;
+    same_questions(&context.settings, &job, &run)?;
+    same_input(ledger, &job, &run)?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
@@ -88,9 +93,9 @@ async fn go_on(context: &Context, job: Job, run: RunRow) -> Result<Begun, RunErr
     Ok(Begun { run, prepared, lanes, continued: true })
 }
 
-/// What a continued run may not differ in: pending lookups follow the job file as it stands, but not about whom it asks,
-/// nor where.
-fn unchanged(ledger: &Ledger, settings: &Settings, job: &Job, run: &RunRow) -> Result<(), RunError> {
+/// What may not differ from when the run began: pending lookups follow the job file as it stands, but where they are asked
+/// and which services are asked stays.
+fn same_questions(settings: &Settings, job: &Job, run: &RunRow) -> Result<(), RunError> {
     let environment = environment(&accounts(settings, job)?);
     if environment != run.environment {
         let was = &run.environment;
@@ -99,15 +104,20 @@ fn unchanged(ledger: &Ledger, settings: &Settings, job: &Job, run: &RunRow) -> R
             run.run
         )));
     }
-    if input_digest(ledger, job) != run.input_digest {
-        return Err(RunError::Changed(format!(
-            "the [input] of job {} has changed since run {} began",
-            job.name, run.run
-        )));
-    }
     if steps(job) != run.steps {
         return Err(RunError::Changed(format!(
             "the lookups of job {} (ids or services) have changed since run {} began",
+            job.name, run.run
+        )));
+    }
+    Ok(())
+}
+
+/// A continued run reads no input, so a job that now names another must not seem to be obeyed.
+fn same_input(ledger: &Ledger, job: &Job, run: &RunRow) -> Result<(), RunError> {
+    if input_digest(ledger, job) != run.input_digest {
+        return Err(RunError::Changed(format!(
+            "the [input] of job {} has changed since run {} began",
             job.name, run.run
         )));
     }

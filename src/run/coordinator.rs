@@ -19,6 +19,7 @@ use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Plac
 use crate::time::now_ms;
 use crate::upstream::prepare;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -66,12 +67,15 @@ pub(super) struct Halt {
     pub(super) login_address: Option<String>,
     /// The upstream stayed away.
     pub(super) unavailable: Option<String>,
+    /// The ledger or we ourselves failed; what is in flight is still heard, since it is paid for.
+    pub(super) broken: Option<RunError>,
 }
 
 impl Halt {
     /// Whether nothing more is to be sent by any account.
     pub(super) fn draining(&self) -> bool {
-        self.signalled || self.login.is_some() || self.login_address.is_some() || self.unavailable.is_some()
+        let refused = self.login.is_some() || self.login_address.is_some();
+        self.signalled || refused || self.unavailable.is_some() || self.broken.is_some()
     }
 }
 
@@ -101,7 +105,8 @@ pub(super) struct Coordinator<T> {
     pub(super) exhausted: bool,
     pub(super) fetching: bool,
     told: Instant,
-    disk_full: Option<Instant>,
+    /// Since when the disk is full, and when to try again.
+    disk_full: Option<(Instant, Instant)>,
 }
 
 /// What the loop starts from.
@@ -154,15 +159,16 @@ impl<T: Transport> Coordinator<T> {
         mut stop: watch::Receiver<StopRequest>,
     ) -> Result<(Halt, Tally), RunError> {
         loop {
-            self.hear().await?;
+            self.hear().await;
             self.obey(&mut stop);
             if *stop.borrow() == StopRequest::Abort {
                 self.abort().await?;
                 break;
             }
-            self.read_ahead();
             let (sends, next) = self.permits();
             self.commit(sends).await?;
+            // After the commit: what ended must be in the ledger before the ledger is asked what has ended.
+            self.read_ahead();
             self.tell(Instant::now());
             if self.is_over() {
                 break;
@@ -171,7 +177,10 @@ impl<T: Transport> Coordinator<T> {
         }
         self.tasks.abort_all();
         self.tell(self.told + PROGRESS);
-        Ok((self.halt, self.tally))
+        match self.halt.broken.take() {
+            Some(error) => Err(error),
+            None => Ok((self.halt, self.tally)),
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -196,22 +205,30 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Handles everything that has come back.
-    async fn hear(&mut self) -> Result<(), RunError> {
+    async fn hear(&mut self) {
         while self.tasks.try_join_next().is_some() {}
         // Bounded, so that a fast upstream cannot keep the loop from writing.
         for _ in 0..1_024 {
             let Some(message) = self.heard.take().or_else(|| self.receiver.try_recv().ok()) else { break };
             match message {
-                Message::Done(done) => self.done(done).await?,
-                Message::Fetched(fetched) => self.fetched(fetched?),
-                Message::Login { lane, came } => self.login_came(lane, came).await?,
+                Message::Done(done) => self.done(done).await,
+                Message::Fetched(Ok(fetched)) => self.fetched(fetched),
+                Message::Fetched(Err(error)) => self.broke(error),
+                Message::Login { lane, came } => {
+                    if let Err(error) = self.login_came(lane, came).await {
+                        self.broke(error);
+                    }
+                }
                 Message::Health { lane, healthy } => {
                     let verdict = self.lanes[lane].gate.health_done(Instant::now(), healthy);
                     self.heed(lane, &verdict);
                 }
             }
         }
-        Ok(())
+    }
+
+    fn broke(&mut self, error: RunError) {
+        self.halt.broken.get_or_insert(error);
     }
 
     fn obey(&mut self, stop: &mut watch::Receiver<StopRequest>) {
@@ -245,8 +262,8 @@ impl<T: Transport> Coordinator<T> {
     /// Asks every account's gate who may go, and gives out what is to be sent and when to ask again.
     fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
         let (mut sends, mut next) = (Vec::new(), None);
-        if self.disk_full.is_some() {
-            return (sends, self.disk_full);
+        if let Some((_, again)) = self.disk_full {
+            return (sends, Some(again));
         }
         let mut room = self.room();
         for at in 0..self.lanes.len() {
@@ -297,7 +314,7 @@ impl<T: Transport> Coordinator<T> {
     /// Writes what ended and what begins in one transaction, then sends what begins.
     async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
         if self.batch.is_empty() && sends.is_empty()
-            || self.disk_full.is_some_and(|again| again > Instant::now())
+            || self.disk_full.is_some_and(|(_, again)| again > Instant::now())
         {
             return Ok(());
         }
@@ -316,8 +333,7 @@ impl<T: Transport> Coordinator<T> {
                 Err(LedgerError::IdTaken) => self.ids.redraw(),
                 Err(LedgerError::Full(path)) => {
                     self.batch.intents.clear();
-                    self.hold_for_room(&path, sends);
-                    return Ok(());
+                    return self.hold_for_room(path, sends);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -340,13 +356,19 @@ impl<T: Transport> Coordinator<T> {
         Ok(())
     }
 
-    /// A full disk: what was received waits in memory, and nothing is sent until it is written.
-    fn hold_for_room(&mut self, path: &std::path::Path, sends: Vec<Departure>) {
+    /// A full disk: what was received waits in memory, and nothing is sent until it is written. It is waited for as long
+    /// as for an upstream.
+    fn hold_for_room(&mut self, path: PathBuf, sends: Vec<Departure>) -> Result<(), RunError> {
         for Departure { lane, ready, .. } in sends {
             self.lanes[lane].in_flight -= 1;
             self.lanes[lane].queue.push(ready);
         }
-        if self.disk_full.replace(Instant::now() + DISK_RETRY).is_none() {
+        let now = Instant::now();
+        let since = self.disk_full.map_or(now, |(since, _)| since);
+        if now.duration_since(since) > self.prepared.job.rules.outage_wait {
+            return Err(LedgerError::Full(path).into());
+        }
+        if self.disk_full.replace((since, now + DISK_RETRY)).is_none() {
             let message = format!(
                 "the disk of {} is full: nothing is sent, and {} answers wait in memory until there is room",
                 path.display(),
@@ -354,6 +376,7 @@ impl<T: Transport> Coordinator<T> {
             );
             self.notice(Level::Warning, "disk-full", message);
         }
+        Ok(())
     }
 
     fn send(&mut self, send: Departure, intent: &Intent) {
@@ -383,7 +406,7 @@ impl<T: Transport> Coordinator<T> {
     async fn abort(&mut self) -> Result<(), RunError> {
         self.tasks.abort_all();
         // What has come back already is heard.
-        self.hear().await?;
+        self.hear().await;
         self.batch.intents.clear();
         self.ledger.commit(self.run, &self.batch).await?;
         self.batch = Batch::default();

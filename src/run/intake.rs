@@ -20,6 +20,10 @@ const MOST_WAITING: usize = 4_096;
 impl<T: Transport> Coordinator<T> {
     /// Asks for the next pending lookups where there is room for them.
     pub(super) fn read_ahead(&mut self) {
+        // What ended and is not written yet (a full disk) would be read as still under way.
+        if !self.batch.is_empty() {
+            return;
+        }
         let waiting = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>() + self.leaders.waiting();
         let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
         if self.fetching || self.exhausted || self.halt.draining() || waiting >= MOST_WAITING || !hungry {
@@ -47,7 +51,7 @@ impl<T: Transport> Coordinator<T> {
             }
             match verdict {
                 Verdict::Ask(ask) => self.enqueue(at, ask, spent),
-                Verdict::Follow(ask, holder) => self.follow(at, ask, holder),
+                Verdict::Follow(ask, holder) => self.follow(at, &ask, holder),
                 Verdict::Reuse(ask, answer) => {
                     let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
                     match self.leaders.lead(ask.identity, at) {
@@ -86,11 +90,18 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    fn follow(&mut self, at: Place, ask: Ask, holder: Holder) {
+    fn follow(&mut self, at: Place, ask: &Ask, holder: Holder) {
         match (holder.outcome, holder.attempt) {
             (Some(outcome), Some(attempt)) => self.reuse(at, Ending { outcome, attempt }),
             // The earlier row is under way, or waits in a queue: it comes first in the input, so it was read before.
-            _ => self.enqueue(at, ask, 0),
+            _ => match self.leaders.join(ask.identity, at) {
+                Some(Lead::Ended(ending)) => self.reuse(at, ending),
+                Some(_) => {}
+                // Rather left pending and looked into than bought twice.
+                None => {
+                    tracing::error!(row = at.row, "an earlier lookup of this identity is lost from sight");
+                }
+            },
         }
     }
 

@@ -38,8 +38,6 @@ use begin::Begun;
 use coordinator::{Coordinator, Halt, Start};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
-use lane::Lane;
-use prepared::Prepared;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
@@ -195,7 +193,8 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
         ledger.discard(cut_short.id).await?;
     }
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
-    drive(context, begun, options.buy_again, false, transport).await.map(Some)
+    let freshness = Freshness { now: now_ms(), buy_again: options.buy_again, unknown_too: false };
+    drive(context, begun, freshness, transport).await.map(Some)
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
@@ -204,7 +203,8 @@ pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> 
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
     let begun = begin::again(context, job, run, unknown).await?;
-    drive(context, begun, false, unknown, transport).await
+    let freshness = Freshness { now: now_ms(), buy_again: false, unknown_too: unknown };
+    drive(context, begun, freshness, transport).await
 }
 
 fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError> {
@@ -222,37 +222,29 @@ fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError
 async fn drive<T: Transport>(
     context: &Context,
     begun: Begun,
-    buy_again: bool,
-    unknown_too: bool,
+    freshness: Freshness,
     transport: Arc<T>,
 ) -> Result<Ended, RunError> {
-    let ledger = &context.ledger;
-    let Begun { run, prepared, lanes, continued } = begun;
-    let result =
-        pull(context, &run, prepared.clone(), lanes, continued, buy_again, unknown_too, transport).await;
-    let halt = match result {
-        Ok(halt) => halt,
+    let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
+    match pull(context, begun, freshness, transport).await {
+        Ok(halt) => finish(context, run, &prepared.job, &halt).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one.
-            let exit = error.exit();
-            let _ = ledger.end_run(run.id, "stopped", exit.code(), &error.to_string(), None).await;
-            return Err(error);
+            let (exit, reason) = (error.exit(), error.to_string());
+            let _ = context.ledger.end_run(run.id, "stopped", exit.code(), &reason, None).await;
+            Err(error)
         }
-    };
-    finish(context, run, &prepared.job, &halt).await
+    }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the pieces of one call that has one caller")]
+/// Asks the upstreams, until nothing is pending or something stops it.
 async fn pull<T: Transport>(
     context: &Context,
-    run: &RunRow,
-    prepared: Arc<Prepared>,
-    lanes: Vec<Lane>,
-    continued: bool,
-    buy_again: bool,
-    unknown_too: bool,
+    begun: Begun,
+    freshness: Freshness,
     transport: Arc<T>,
 ) -> Result<Halt, RunError> {
+    let Begun { run, prepared, lanes, continued } = begun;
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
     (context.observer)(Event::Started(Started {
@@ -272,7 +264,7 @@ async fn pull<T: Transport>(
         run: run.id,
         purpose,
         lanes,
-        freshness: Freshness { now: now_ms(), buy_again, unknown_too },
+        freshness,
         observer: context.observer.clone(),
         tally: Tally::new(totals, Instant::now()),
         transport,

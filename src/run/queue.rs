@@ -116,19 +116,24 @@ pub(super) enum Lead {
 impl Leaders {
     /// Asks to be the one that asks for `identity`.
     pub(super) fn lead(&mut self, identity: Identity, at: Place) -> Lead {
-        match self.by_identity.get_mut(&identity) {
+        self.join(identity, at).unwrap_or_else(|| {
+            self.by_identity.insert(identity, Leader { at, followers: Vec::new(), ending: None });
+            Lead::Mine
+        })
+    }
+
+    /// Joins whoever asks for `identity`; nothing where nobody does.
+    pub(super) fn join(&mut self, identity: Identity, at: Place) -> Option<Lead> {
+        let leader = self.by_identity.get_mut(&identity)?;
+        Some(match leader.ending {
+            _ if leader.at == at => Lead::Mine,
+            Some(ending) => Lead::Ended(ending),
             None => {
-                self.by_identity.insert(identity, Leader { at, followers: Vec::new(), ending: None });
-                Lead::Mine
-            }
-            Some(leader) if leader.at == at => Lead::Mine,
-            Some(Leader { ending: Some(ending), .. }) => Lead::Ended(*ending),
-            Some(leader) => {
                 leader.followers.push(at);
                 self.waiting += 1;
                 Lead::Wait
             }
-        }
+        })
     }
 
     /// Notes how the leader ended and gives out its followers. While a read-ahead is under way, which cannot have seen

@@ -4,7 +4,7 @@ use super::RunError;
 use super::coordinator::{Coordinator, Flight, Message};
 use super::event::Level;
 use super::lane::{Lane, LoginCame, log_in};
-use super::queue::Ending;
+use super::queue::{Ending, Ready};
 use super::worker::{Came, Done};
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
@@ -19,8 +19,8 @@ use tokio::time::Instant;
 
 impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
-    pub(super) async fn done(&mut self, done: Done) -> Result<(), RunError> {
-        let Some(flight) = self.flights.remove(&done.at) else { return Ok(()) };
+    pub(super) async fn done(&mut self, done: Done) {
+        let Some(flight) = self.flights.remove(&done.at) else { return };
         let lane = done.account;
         self.lanes[lane].in_flight -= 1;
         match done.came {
@@ -29,7 +29,7 @@ impl<T: Transport> Coordinator<T> {
                 self.answered(&flight, *answer);
             }
             Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
-            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after).await?,
+            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after).await,
             Came::Unavailable(retry_after) => {
                 self.not_carried_out(lane, flight, TroubleKind::Unavailable, "503", retry_after);
             }
@@ -45,7 +45,13 @@ impl<T: Transport> Coordinator<T> {
                 self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
                 self.lost(lane, flight, "timeout".to_owned());
             }
-            Came::Lost(code) => self.lost(lane, flight, code),
+            Came::Lost(code) => {
+                // A cut answer is no sign of an outage, but a call that was to try whether one is over has not shown it.
+                if self.lanes[lane].gate.is_out() {
+                    self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
+                }
+                self.lost(lane, flight, code);
+            }
             Came::Fault(fault) => {
                 self.lanes[lane].gate.answered(done.generation);
                 self.fault(lane, &flight, &fault);
@@ -55,10 +61,16 @@ impl<T: Transport> Coordinator<T> {
                 let mut change = Change::to(flight.ready.at, State::Pending, None);
                 change.attempts = -1;
                 self.change(change);
-                self.lanes[lane].queue.push(flight.ready);
+                self.requeue(lane, flight.ready);
             }
         }
-        Ok(())
+    }
+
+    /// Puts a lookup back among those that may go, unless its service was stopped meanwhile.
+    fn requeue(&mut self, lane: usize, ready: Ready) {
+        if !self.stopped[usize::from(ready.at.step)] {
+            self.lanes[lane].queue.push(ready);
+        }
     }
 
     /// Writes down how an attempt ended without an answer.
@@ -110,20 +122,15 @@ impl<T: Transport> Coordinator<T> {
         let gate = &mut self.lanes[lane].gate;
         gate.token_refused(generation, flight.ready.refusals);
         flight.ready.refusals += 1;
-        self.lanes[lane].queue.push(flight.ready);
+        self.requeue(lane, flight.ready);
     }
 
-    async fn throttled(
-        &mut self,
-        lane: usize,
-        flight: Flight,
-        wait: Option<Duration>,
-    ) -> Result<(), RunError> {
+    async fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
         self.end(&flight, AttemptState::Refused, Ore::ZERO, Some("429".to_owned()));
         self.change(Change::to(flight.ready.at, State::Pending, None));
+        self.requeue(lane, flight.ready);
         let Self { lanes, ledger, .. } = self;
         let lane = &mut lanes[lane];
-        lane.queue.push(flight.ready);
         let now = Instant::now();
         let cool_down = lane.gate.throttled(now, wait);
         let left = cool_down.until.duration_since(now);
@@ -140,7 +147,6 @@ impl<T: Transport> Coordinator<T> {
             );
             self.notice(Level::Warning, "cool-down", message);
         }
-        Ok(())
     }
 
     /// Tells the gate of trouble. Whether the account is in an outage now.
@@ -185,7 +191,7 @@ impl<T: Transport> Coordinator<T> {
         let in_outage = self.trouble(lane, kind, at);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
-            self.lanes[lane].queue.push(flight.ready);
+            self.requeue(lane, flight.ready);
             return;
         }
         flight.ready.spent += 1;
@@ -231,7 +237,9 @@ impl<T: Transport> Coordinator<T> {
 
     fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
         let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
-        self.lanes[lane].queue.delay(flight.ready, Instant::now() + delay);
+        if !self.stopped[usize::from(flight.ready.at.step)] {
+            self.lanes[lane].queue.delay(flight.ready, Instant::now() + delay);
+        }
     }
 
     /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.

@@ -6,14 +6,20 @@ pub(super) mod read;
 pub(super) mod run;
 
 use super::{Desk, Failure};
-use crate::config::Settings;
+use crate::config::{SIMULATOR, Settings};
+use crate::domain::pace::Rate;
 use crate::job::Job;
 use crate::job::file;
 use crate::ledger::{Ledger, RunRow};
 use std::path::{Path, PathBuf};
 
 /// The job of a file, with another input where the command line names one.
-fn load_job(path: &Path, settings: &Settings, input: Option<&super::args::Place>) -> Result<Job, Failure> {
+fn load_job(
+    path: &Path,
+    settings: &Settings,
+    input: Option<&super::args::Place>,
+    simulate: bool,
+) -> Result<Job, Failure> {
     let mut job = file::load(path, settings)?;
     match input {
         Some(super::args::Place::Stream) => job.input.origin = crate::job::Origin::Stdin,
@@ -23,18 +29,31 @@ fn load_job(path: &Path, settings: &Settings, input: Option<&super::args::Place>
         }
         None => {}
     }
+    if simulate {
+        unpaced(&mut job);
+    }
     Ok(job)
+}
+
+/// The simulator's pace is its scenario's, whatever the job asks of a real account.
+fn unpaced(job: &mut Job) {
+    job.rules.rate = Rate::Unlimited;
 }
 
 /// The job of a run: its file as it stands, or the ledger's copy where the file is gone.
 fn job_of(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure> {
     let path = PathBuf::from(&run.job_path);
-    if path.exists() {
-        return Ok(file::load(&path, settings)?);
+    let simulate = run.environment == SIMULATOR;
+    let mut job = if path.exists() {
+        file::load(&path, settings)?
+    } else {
+        desk.console.line(&format!("warning: {} is gone: the ledger's copy of it is used", path.display()));
+        file::parse(&path, &run.job_text, settings, simulate).map_err(crate::problem::FileError::from)?
+    };
+    if simulate {
+        unpaced(&mut job);
     }
-    desk.console.line(&format!("warning: {} is gone: the ledger's copy of it is used", path.display()));
-    let simulate = run.environment == "simulator";
-    Ok(file::parse(&path, &run.job_text, settings, simulate).map_err(crate::problem::FileError::from)?)
+    Ok(job)
 }
 
 /// The one run that a word means.

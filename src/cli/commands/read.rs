@@ -19,7 +19,7 @@ const UNKNOWNS: i64 = 50;
 /// `orgpull plan`.
 pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Failure> {
     let settings = desk.settings(args.simulate)?;
-    let job = load_job(&args.job, &settings, args.rows.input.as_ref())?;
+    let job = load_job(&args.job, &settings, args.rows.input.as_ref(), args.simulate)?;
     let ledger = match Ledger::open_existing(&settings.database).await {
         Ok(ledger) => Some(ledger),
         Err(crate::ledger::LedgerError::Missing(_)) => None,

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 /// `orgpull run`.
 pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Failure> {
     let mut settings = desk.settings(args.simulation.simulate)?;
-    let job = load_job(&args.job, &settings, args.rows.input.as_ref())?;
+    let job = load_job(&args.job, &settings, args.rows.input.as_ref(), args.simulation.simulate)?;
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let options = Options {
         new: args.new,
@@ -44,12 +44,24 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
             }
             Exit::Settled
         }
-        Err(error) => broke_off(desk, &context, &reporter, &args.reporting, &error, &job_name).await?,
+        Err(error) => {
+            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, args.rows.limit))
+                .await?
+        }
     };
-    if let Some(simulator) = simulator {
-        simulator.shutdown().await?;
-    }
+    end(context, simulator).await?;
     Ok(exit)
+}
+
+/// Folds the ledger's log back into its file, and ends the simulator.
+async fn end(context: Context, simulator: Option<Simulator>) -> Result<(), Failure> {
+    if let Some(ledger) = Arc::into_inner(context.ledger) {
+        ledger.close().await;
+    }
+    match simulator {
+        Some(simulator) => Ok(simulator.shutdown().await?),
+        None => Ok(()),
+    }
 }
 
 /// `orgpull retry`.
@@ -68,11 +80,12 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     let job_name = job.name.clone();
     let exit = match run::retry(&context, job, &run, args.unknown).await {
         Ok(ended) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
-        Err(error) => broke_off(desk, &context, &reporter, &args.reporting, &error, &job_name).await?,
+        Err(error) => {
+            let limit = run.limit_rows.map(i64::unsigned_abs);
+            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, limit)).await?
+        }
     };
-    if let Some(simulator) = simulator {
-        simulator.shutdown().await?;
-    }
+    end(context, simulator).await?;
     Ok(exit)
 }
 
@@ -151,7 +164,7 @@ async fn broke_off(
     reporter: &Reporter,
     asked: &Reporting,
     error: &RunError,
-    job: &str,
+    (job, limit): (&str, Option<u64>),
 ) -> Result<Exit, Failure> {
     reporter.clear();
     desk.console.line(&format!("error: {error}"));
@@ -168,7 +181,8 @@ async fn broke_off(
     if error.exit() == Exit::Busy {
         return Ok(Exit::Busy);
     }
-    if let Ok(Some(run)) = context.ledger.unfinished(job, None).await
+    if let Ok(Some(run)) =
+        context.ledger.unfinished(job, limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))).await
         && let Ok(summary) = summed_up(desk, context, &run, error.exit()).await
     {
         write_summary(&summary, asked.summary_json.as_ref())?;

@@ -14,7 +14,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 pub enum TroubleKind {
     /// The request never left.
     NotConnected,
-    /// No answer in time, or one that was cut.
+    /// No answer in time; in an outage also one that was cut.
     TimedOut,
     /// 5xx other than 503.
     ServerError,
@@ -207,6 +207,10 @@ impl Outages {
         if self.out().is_some_and(|out| out.by_login) {
             self.answered();
         }
+    }
+
+    pub(super) fn is_out(&self) -> bool {
+        self.out().is_some()
     }
 
     fn out(&self) -> Option<&Out> {
