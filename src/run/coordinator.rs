@@ -29,6 +29,9 @@ use tokio::time::Instant;
 /// How often the run is told where it stands.
 const PROGRESS: Duration = Duration::from_millis(200);
 
+/// How often another tag is drawn for attempt ids before it is a fault: even one collision is unlikely.
+const MOST_DRAWS: u32 = 8;
+
 /// How often a full disk is tried again.
 const DISK_RETRY: Duration = Duration::from_secs(1);
 
@@ -318,6 +321,7 @@ impl<T: Transport> Coordinator<T> {
         {
             return Ok(());
         }
+        let mut draws = 0;
         loop {
             let now = now_ms();
             self.batch.intents = sends
@@ -330,7 +334,10 @@ impl<T: Transport> Coordinator<T> {
             }
             match self.ledger.commit(self.run, &self.batch).await {
                 Ok(()) => break,
-                Err(LedgerError::IdTaken) => self.ids.redraw(),
+                Err(LedgerError::IdTaken) if draws < MOST_DRAWS => {
+                    draws += 1;
+                    self.ids.redraw();
+                }
                 Err(LedgerError::Full(path)) => {
                     self.batch.intents.clear();
                     return self.hold_for_room(path, sends);
