@@ -1,6 +1,5 @@
 //! What a provider is: addresses, login, services. Data, read from TOML files that are built into the binary.
 
-use super::provider;
 use jiff::civil::Date;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
@@ -152,13 +151,6 @@ impl fmt::Debug for Pattern {
 }
 
 impl Catalogue {
-    /// The providers that are built into the binary.
-    pub fn built_in() -> Self {
-        let files = [provider::CREDITSAFE].into_iter();
-        let known = files.filter_map(|file| provider::parse(file.path.as_ref(), file.text).ok());
-        Self { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
-    }
-
     /// The service of a reference such as `creditsafe.getdata`, with its provider.
     pub fn service(&self, reference: &str) -> Option<(&Provider, &Arc<Service>)> {
         let (provider, service) = reference.split_once('.')?;

@@ -1,6 +1,8 @@
 //! Reading a provider file of the catalogue.
 
-use super::catalogue::{Addresses, Auth, Dialect, Digits, Param, ParamKind, Pattern, Provider, Service};
+use super::catalogue::{
+    Addresses, Auth, Catalogue, Dialect, Digits, Param, ParamKind, Pattern, Provider, Service,
+};
 use crate::problem::{Problem, Problems};
 use crate::shape::{Document, PROVIDER, View};
 use std::collections::HashSet;
@@ -20,6 +22,15 @@ pub(super) const CREDITSAFE: BuiltIn = BuiltIn {
     path: "config/providers/creditsafe.toml",
     text: include_str!("../../config/providers/creditsafe.toml"),
 };
+
+impl Catalogue {
+    /// The providers that are built into the binary.
+    pub fn built_in() -> Self {
+        let files = [CREDITSAFE].into_iter();
+        let known = files.filter_map(|file| parse(file.path.as_ref(), file.text).ok());
+        Self { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
+    }
+}
 
 /// Reads a provider file, or tells everything that is wrong with it.
 pub fn parse(path: &Path, text: &str) -> Result<Provider, Problems> {

@@ -134,6 +134,8 @@ pub struct Summary {
     pub environment: String,
     /// The job's file.
     pub job_path: PathBuf,
+    /// `--limit`: such a run is continued by the same limit only.
+    pub limit: Option<u64>,
 }
 
 /// The state of a run.

@@ -305,9 +305,9 @@ async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Resul
 fn finished(failed: u64, unknown: u64) -> String {
     match (failed, unknown) {
         (0, 0) => "all settled".to_owned(),
-        (failed, 0) => format!("finished, {failed} failed"),
-        (0, unknown) => format!("finished, {unknown} unknown"),
-        (failed, unknown) => format!("finished, {failed} failed and {unknown} unknown"),
+        (failed, 0) => format!("{failed} failed"),
+        (0, unknown) => format!("{unknown} unknown"),
+        (failed, unknown) => format!("{failed} failed and {unknown} unknown"),
     }
 }
 

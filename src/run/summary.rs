@@ -35,6 +35,7 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
         letters: totals.letters,
         environment: run.environment.clone(),
         job_path: PathBuf::from(&run.job_path),
+        limit: run.limit_rows.map(i64::unsigned_abs),
     })
 }
 

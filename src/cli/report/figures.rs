@@ -31,7 +31,7 @@ pub fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
-        (0, 0, 0) if seconds == 0 && !duration.is_zero() => "under 1 s".to_owned(),
+        (0, 0, 0) if seconds == 0 && !duration.is_zero() => "less than 1 s".to_owned(),
         (0, 0, 0) => format!("{seconds} s"),
         (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
@@ -106,7 +106,7 @@ mod tests {
         for (seconds, text) in table {
             assert_eq!(span(Duration::from_secs(seconds)), text);
         }
-        assert_eq!(span(Duration::from_millis(300)), "under 1 s");
+        assert_eq!(span(Duration::from_millis(300)), "less than 1 s");
         assert_eq!(span(Duration::from_millis(1_900)), "1 s");
     }
 

@@ -84,7 +84,10 @@ fn after_end(summary: &Summary, typed: &Typed, status: &str) -> String {
 
 fn to_go_on(summary: &Summary, typed: &Typed, status: &str) -> String {
     let job = typed.shown(&summary.job_path).to_string_lossy();
-    let run = typed.command(summary, &["run", &job]);
+    let limit = summary.limit.map(|limit| limit.to_string());
+    let mut words = vec!["run", &job];
+    words.extend(limit.iter().flat_map(|limit| ["--limit", limit]));
+    let run = typed.command(summary, &words);
     match summary.exit.and_then(Exit::from_code) {
         Some(Exit::Config) => {
             let check = typed.command(summary, &["check", &job]);
@@ -158,6 +161,13 @@ mod tests {
         );
         summary.job_path = "/srv/jobs/x.toml".into();
         assert!(next_step(&summary, &Typed::default()).ends_with("orgpull run /srv/jobs/x.toml"));
+    }
+
+    /// Without it the line would start a run of all rows.
+    #[test]
+    fn a_run_of_some_rows_is_continued_by_its_limit() {
+        let summary = Summary { limit: Some(10), ..samples::stopped(Some(130)) };
+        assert_eq!(next_step(&summary, &typed()), "to go on: orgpull run jobs/portfolio.toml --limit 10");
     }
 
     #[test]

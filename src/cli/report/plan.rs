@@ -58,7 +58,9 @@ fn a_call(step: &PlanStep) -> String {
 fn totals(plan: &PlanReport) -> String {
     let sum = |of: fn(&PlanStep) -> u64| plan.steps.iter().map(of).sum::<u64>();
     let to_buy = sum(|step| step.to_buy);
-    let time = if plan.duration.is_zero() && to_buy > 0 {
+    let time = if to_buy == 0 {
+        "none".to_owned()
+    } else if plan.duration.is_zero() {
         "as fast as answers come (no pace is set)".to_owned()
     } else {
         format!("{} at {}", span(plan.duration), plan.rate)

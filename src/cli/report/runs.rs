@@ -13,22 +13,22 @@ use std::fmt::Write as _;
 pub struct StatusReport<'a> {
     /// The run. Its `next` is the last line.
     pub summary: &'a Summary,
-    /// What its attempts came to, counted.
+    /// What decided the lookups that it sent, counted.
     pub attempts: &'a [AttemptCount],
     /// Its lost answers, a line each, with the numbers masked.
     pub unknown: &'a [String],
 }
 
-/// How often an attempt at a service ended in this way.
+/// How many lookups of a service were decided in this way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptCount {
     /// `provider.service`.
     pub service: String,
-    /// What it came to; an attempt that was refused unprocessed has none.
+    /// What the answer came to; a lookup that failed or was lost has none.
     pub outcome: Option<Outcome>,
     /// The register's code, the HTTP status, or our word; empty where there is none.
     pub code: String,
-    /// How often.
+    /// Lookups.
     pub count: u64,
 }
 
@@ -61,7 +61,7 @@ pub fn status_text(report: &StatusReport<'_>) -> String {
     let _ = writeln!(text, "job file {}\n", summary.job_path.display());
     text.push_str(&figures(summary));
     if !report.attempts.is_empty() {
-        let _ = writeln!(text, "\nAttempts\n{}", attempts(report.attempts));
+        let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts));
     }
     if !report.unknown.is_empty() {
         let _ = writeln!(text, "\nLost answers ({})", meaning(Outcome::Unknown));
@@ -79,9 +79,9 @@ fn state(run: &Summary) -> String {
 }
 
 fn attempts(counts: &[AttemptCount]) -> String {
-    let mut table = table(&["service", "outcome", "code", "attempts"], 3);
+    let mut table = table(&["service", "outcome", "code", "lookups"], 3);
     for row in counts {
-        let outcome = row.outcome.map_or("repeated", Outcome::as_str);
+        let outcome = row.outcome.map_or("no answer", Outcome::as_str);
         table.add_row([row.service.as_str(), outcome, row.code.as_str(), &count(row.count)]);
     }
     table.trim_fmt()

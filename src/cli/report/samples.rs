@@ -31,6 +31,7 @@ pub(super) fn summary() -> Summary {
         letters: 14,
         environment: "production".to_owned(),
         job_path: "/home/anna/jobs/portfolio.toml".into(),
+        limit: None,
     }
 }
 

@@ -136,7 +136,11 @@ fn pending(summary: &Summary) -> String {
 }
 
 fn reused(summary: &Summary) -> String {
-    if summary.reused == 0 { String::new() } else { format!("{} more were reused", count(summary.reused)) }
+    match summary.reused {
+        0 => String::new(),
+        1 => "1 more was reused".to_owned(),
+        more => format!("{} more were reused", count(more)),
+    }
 }
 
 fn calls(summary: &Summary) -> String {
