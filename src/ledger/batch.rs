@@ -222,9 +222,7 @@ impl Ledger {
             return Ok(());
         }
         let mut writer = self.writer.lock().await;
-        let mut transaction = sqlx::Connection::begin_with(&mut *writer, "BEGIN IMMEDIATE")
-            .await
-            .map_err(|e| self.failed(&e))?;
+        let mut transaction = self.begin(&mut writer).await?;
         let changed = self.write(&mut transaction, run, batch).await.map_err(|e| self.failed(&e))?;
         if !changed {
             return Err(LedgerError::Database {

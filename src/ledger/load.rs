@@ -33,8 +33,7 @@ impl Ledger {
         );
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut writer = self.writer.lock().await;
-        let mut transaction =
-            sqlx::Connection::begin_with(&mut *writer, "BEGIN IMMEDIATE").await.map_err(failed)?;
+        let mut transaction = self.begin(&mut writer).await?;
         let bound: Vec<Bound<'_>> = rows
             .iter()
             .map(|row| Bound { row, stored: row.subject.as_ref().ok().map(Subject::stored) })

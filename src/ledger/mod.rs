@@ -73,8 +73,9 @@ pub enum LedgerError {
 impl Ledger {
     /// The error for the reader: full disks and taken ids are told apart from the rest by SQLite's result codes.
     fn failed(&self, error: &sqlx::Error) -> LedgerError {
-        /// SQLITE_FULL, and SQLITE_IOERR_WRITE, which some file systems give for the same thing.
-        const FULL: [&str; 2] = ["13", "778"];
+        /// SQLITE_FULL; SQLITE_IOERR_WRITE, which some file systems give for the same thing; and SQLITE_IOERR_SHMSIZE,
+        /// where it is the file beside the log that cannot grow.
+        const FULL: [&str; 3] = ["13", "778", "4874"];
         /// SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
         const TAKEN: [&str; 2] = ["1555", "2579"];
         let path = self.path().to_owned();

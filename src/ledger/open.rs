@@ -6,7 +6,7 @@ use super::feed::Lookers;
 use crate::domain::identity::DigestKey;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -80,6 +80,20 @@ impl Ledger {
     /// The key of its digests.
     pub const fn key(&self) -> &DigestKey {
         &self.key
+    }
+
+    /// Begins a transaction of the writer.
+    ///
+    /// SQLite rolls a transaction back by itself when the disk is full. sqlx's own `ROLLBACK` then fails, and its
+    /// connection counts as within the transaction for good: such a connection is replaced.
+    pub(super) async fn begin<'w>(
+        &self,
+        writer: &'w mut SqliteConnection,
+    ) -> Result<Transaction<'w, Sqlite>, LedgerError> {
+        if writer.is_in_transaction() {
+            *writer = options(&self.path).connect().await.map_err(|e| self.failed(&e))?;
+        }
+        writer.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.failed(&e))
     }
 
     /// Closes every connection, so that the last one folds the write-ahead log back into the file.

@@ -268,8 +268,7 @@ impl Ledger {
     pub async fn park_started(&self, run: i64, now: i64) -> Result<u64, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut writer = self.writer.lock().await;
-        let mut transaction =
-            sqlx::Connection::begin_with(&mut *writer, "BEGIN IMMEDIATE").await.map_err(failed)?;
+        let mut transaction = self.begin(&mut writer).await?;
         let parked = sqlx::query(
             "UPDATE lookups SET state = 'parked', outcome = 'unknown', source = 'bought', spent = spent + 1, \
              cost = lookups.cost + a.reserved, cost_unknown = lookups.cost_unknown + a.reserved \

@@ -331,3 +331,25 @@ async fn statements_over_many_rows_use_their_keys() {
         }
     }
 }
+
+#[tokio::test]
+async fn with_room_again_the_same_batch_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 300).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, (1..=300).map(|row| intent(keys, row, row, 1, false)).collect()).await;
+    let batch = Batch {
+        ends: (1..=300).map(|id| answered(id, Outcome::Hit)).collect(),
+        changes: (1..=300).map(|row| settled(row, row, Outcome::Hit)).collect(),
+        intents: Vec::new(),
+    };
+    // A limit of SQLite's own stands in for the disk; it lasts as long as the connection.
+    let limit = "PRAGMA max_page_count = 1";
+    sqlx::query(limit).execute(&mut *ledger.writer.lock().await).await.unwrap();
+    assert!(matches!(ledger.commit(run, &batch).await, Err(LedgerError::Full(_))));
+    assert_eq!(ledger.totals(run).await.unwrap().pending, 300, "rolled back whole");
+    let none = "PRAGMA max_page_count = 1000000";
+    sqlx::query(none).execute(&mut *ledger.writer.lock().await).await.unwrap();
+    ledger.commit(run, &batch).await.unwrap();
+    assert_eq!(ledger.totals(run).await.unwrap().pending, 0);
+}

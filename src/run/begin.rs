@@ -5,7 +5,7 @@ use super::event::Level;
 use super::lane::Lane;
 use super::outputs::{self, setting_of};
 use super::prepared::{Prepared, Resolved};
-use super::{Context, Options, RunError, notice};
+use super::{Context, Options, RunError, notice, unless_stopped};
 use crate::config::{Account, Settings};
 use crate::domain::identity::hex;
 use crate::export::Rejects;
@@ -155,8 +155,8 @@ async fn start(context: &Context, job: Job, limit: Option<u64>) -> Result<Begun,
     let now = now_ms();
     let today = stockholm_date(now);
     let used = accounts(&context.settings, &job)?;
-    let lanes = lanes(ledger, &context.settings, &job, &used).await?;
-    let reader = copy::open(&job, today).await?;
+    let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
+    let reader = unless_stopped(context, copy::open(&job, today)).await?;
     let columns = reader.columns().to_vec();
     let id = run_id();
     let new = NewRun {
@@ -261,7 +261,7 @@ async fn letters(ledger: &Ledger, run: i64, prepared: &Prepared) -> Result<(), R
 async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {
     let ledger = &context.ledger;
     let used = accounts(&context.settings, &job)?;
-    let lanes = lanes(ledger, &context.settings, &job, &used).await?;
+    let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
     let accounts = used.into_iter().cloned().collect();
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
     let prepared = Prepared::new(job, accounts, &run.columns, today, ledger.key().clone());

@@ -428,7 +428,8 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         self.told = now;
-        let pause = self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now));
+        let full = self.disk_full.map(|_| "the disk is full".to_owned());
+        let pause = full.or_else(|| self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)));
         let progress = self.tally.progress(now, self.flights.len(), pause);
         (self.observer)(Event::Progress(progress));
     }

@@ -1,7 +1,7 @@
 //! The input on its way into the ledger: read on a thread of its own, written a few thousand rows a transaction.
 
-use super::RunError;
 use super::event::Event;
+use super::{RunError, unless_stopped};
 use crate::job::input::{Columns, InputError, Reader, Row};
 use crate::job::{Carry, Input, Job, MaxBad};
 use crate::ledger::{Ledger, NewRow};
@@ -91,7 +91,7 @@ pub(super) async fn copy(
     let steps = u16::try_from(job.steps.len()).unwrap_or(u16::MAX);
     let mut copied = Copied::default();
     let mut receiver = chunks(reader, limit, CHUNK);
-    while let Some(chunk) = receiver.recv().await {
+    while let Some(chunk) = unless_stopped(context, async { Ok(receiver.recv().await) }).await? {
         let chunk = chunk?;
         let mut rows = Vec::with_capacity(chunk.rows.len());
         for row in chunk.rows {
@@ -104,9 +104,6 @@ pub(super) async fn copy(
         ledger.load(run, steps, &rows).await?;
         copied.file = chunk.file.or(copied.file);
         (context.observer)(Event::Loading { rows: copied.rows });
-        if *context.stop.borrow() != super::StopRequest::None {
-            return Err(RunError::Stopped);
-        }
     }
     Ok(copied)
 }

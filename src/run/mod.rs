@@ -207,6 +207,20 @@ pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> 
     drive(context, begun, freshness, transport).await
 }
 
+/// Waits for something outside (an input that is piped in, a secret's program) before the first request. A signal ends
+/// the wait: nothing has been sent, so there is nothing to finish.
+async fn unless_stopped<T>(
+    context: &Context,
+    work: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, RunError> {
+    let mut stop = context.stop.clone();
+    tokio::select! {
+        biased;
+        Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => Err(RunError::Stopped),
+        done = work => done,
+    }
+}
+
 fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError> {
     let accounts = job.steps.iter().filter_map(|step| settings.accounts.get(&step.account));
     let (mut addresses, mut concurrency, mut timeout) = (Vec::new(), 0_u32, Duration::ZERO);

@@ -1,7 +1,7 @@
 //! Addresses of upstreams: nothing secret in them, and nothing secret sent to them in the clear.
 
-use reqwest::Url;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use url::Url;
 
 /// Whether an address may be called: `https`, or `http` at a loopback host, without credentials, query and fragment.
 pub fn check_address(text: &str) -> Result<(), String> {
