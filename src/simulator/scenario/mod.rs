@@ -1,6 +1,6 @@
 //! Scenario files: how the imitation behaves badly, and when.
 //!
-//! [`file`] is what the TOML may hold, [`Scenario`] what it means after everything senseless was refused.
+//! [`mod@file`] is what the TOML may hold, [`Scenario`] what it means after everything senseless was refused.
 //!
 //! ```toml
 //! delay = "20ms"              # before every data answer; "10ms..50ms" is drawn for each call
