@@ -22,6 +22,8 @@ CREATE TABLE runs (
     input_bytes   INTEGER,                    -- of the file as it was copied; nothing for inline numbers
     input_sha256  TEXT,
     limit_rows    INTEGER,                    -- of --limit: such a run is one of its own
+    input_given   TEXT,                       -- digest of --input, which stands in for the job's
+    buy_again     INTEGER NOT NULL DEFAULT 0 CHECK (buy_again IN (0, 1)), -- of --buy-again
     columns       TEXT NOT NULL,              -- JSON list: names of the copied input columns
     steps         TEXT NOT NULL,              -- JSON list of [id, service]
     first_day     TEXT NOT NULL,              -- {today}: the run's first day in Stockholm
@@ -117,7 +119,7 @@ CREATE INDEX attempts_identity ON attempts (identity);
 
 CREATE TABLE answers (
     attempt INTEGER PRIMARY KEY REFERENCES attempts (id),
-    body    BLOB NOT NULL                     -- JSON without requestUrl, zstd
+    body    BLOB NOT NULL                     -- JSON, zstd; the address that the upstream echoes is taken out
 ) STRICT;
 
 -- What must hold over restarts and processes for an account in an environment.

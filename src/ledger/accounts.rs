@@ -12,22 +12,19 @@ pub struct AccountMemory {
     pub cool_down_level: u32,
     /// Keyed digest of credentials that the login refused.
     pub refused_credentials: Option<String>,
-    /// Times of the logins of the last five minutes.
+    /// Times of the logins since the time asked for.
     pub logins: Vec<i64>,
     /// When the account last sent anything.
     pub last_attempt: Option<i64>,
 }
 
-/// The span in which logins are counted, in milliseconds.
-const LOGIN_WINDOW: i64 = 300_000;
-
 impl Ledger {
-    /// What is remembered of an account.
+    /// What is remembered of an account, with its logins after `since`.
     pub async fn account(
         &self,
         account: &str,
         environment: &str,
-        now: i64,
+        since: i64,
     ) -> Result<AccountMemory, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let row = sqlx::query(
@@ -43,7 +40,7 @@ impl Ledger {
             sqlx::query_scalar("SELECT at FROM logins WHERE account = ? AND environment = ? AND at > ?")
                 .bind(account)
                 .bind(environment)
-                .bind(now - LOGIN_WINDOW)
+                .bind(since)
                 .fetch_all(&self.readers)
                 .await
                 .map_err(failed)?;

@@ -13,8 +13,6 @@ use std::collections::HashMap;
 pub struct Pending {
     /// Which.
     pub at: Place,
-    /// Requests sent for it so far.
-    pub attempts: u32,
     /// Attempts spent so far.
     pub spent: u32,
     /// About whom.
@@ -110,7 +108,7 @@ impl Ledger {
     /// The next pending lookups of a run after a place, in input order.
     pub async fn pending(&self, run: i64, after: Place, limit: u32) -> Result<Vec<Pending>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT l.row, l.step, l.attempts, l.spent, r.subject, r.kind, r.columns FROM lookups l \
+            "SELECT l.row, l.step, l.spent, r.subject, r.kind, r.columns FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
              WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' ORDER BY l.row, l.step LIMIT ?4",
         )
@@ -129,7 +127,6 @@ impl Ledger {
         let columns: &str = row.get("columns");
         Ok(Pending {
             at: place(row),
-            attempts: row.get("attempts"),
             spent: row.get("spent"),
             subject,
             columns: serde_json::from_str(columns).map_err(|_| self.damaged())?,

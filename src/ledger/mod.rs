@@ -26,7 +26,7 @@ pub use load::NewRow;
 pub use lock::{JobLock, LockError};
 pub use open::Ledger;
 pub use records::Records;
-pub use runs::{DecidedBy, NewRun, RunRow, Totals, UnknownLookup};
+pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;
 
 #[cfg(test)]

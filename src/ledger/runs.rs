@@ -22,6 +22,10 @@ pub struct NewRun<'a> {
     pub input_digest: &'a str,
     /// `--limit`.
     pub limit_rows: Option<i64>,
+    /// Digest of `--input`.
+    pub input_given: Option<&'a str>,
+    /// `--buy-again`.
+    pub buy_again: bool,
     /// Names of the copied columns, as a JSON list.
     pub columns: &'a str,
     /// `[id, service]` of each lookup, as a JSON list.
@@ -30,6 +34,39 @@ pub struct NewRun<'a> {
     pub first_day: &'a str,
     /// Milliseconds since 1970.
     pub started_at: i64,
+}
+
+/// Where a run stands. The ledger enforces the same words with a `CHECK`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Its input is being copied; it has sent nothing.
+    Loading,
+    /// An invocation is at it, or was when it died.
+    Running,
+    /// Nothing is pending and the outputs are written.
+    Finished,
+    /// It can be continued.
+    Stopped,
+    /// A newer run took its place.
+    Closed,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Loading, Self::Running, Self::Finished, Self::Stopped, Self::Closed];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loading => "loading",
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::Closed => "closed",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == word)
+    }
 }
 
 /// A run as it stands.
@@ -41,8 +78,8 @@ pub struct RunRow {
     pub run: String,
     /// Job name.
     pub job: String,
-    /// `loading`, `running`, `finished`, `stopped` or `closed`.
-    pub state: String,
+    /// Where it stands.
+    pub stage: Stage,
     /// Environment label.
     pub environment: String,
     /// The job's file.
@@ -57,6 +94,10 @@ pub struct RunRow {
     pub input_sha256: Option<String>,
     /// `--limit`.
     pub limit_rows: Option<i64>,
+    /// Digest of `--input`, where it was given.
+    pub input_given: Option<String>,
+    /// `--buy-again`.
+    pub buy_again: bool,
     /// Names of the copied columns.
     pub columns: Vec<String>,
     /// Id and service of each lookup.
@@ -133,15 +174,15 @@ pub struct DecidedBy {
 }
 
 const COLUMNS: &str = "id, run, job, state, environment, job_path, job_text, input_digest, input_bytes, input_sha256, \
-                       limit_rows, columns, steps, first_day, rows, bad_rows, started_at, finished_at, exit, reason";
+                       limit_rows, input_given, buy_again, columns, steps, first_day, rows, bad_rows, started_at, finished_at, exit, reason";
 
 impl Ledger {
     /// Begins a run in state `loading`.
     pub async fn begin_run(&self, new: NewRun<'_>) -> Result<i64, LedgerError> {
         let mut writer = self.writer.lock().await;
         let done = sqlx::query(
-            "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, limit_rows, columns, \
-             steps, first_day, started_at) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
+             buy_again, columns, steps, first_day, started_at) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.run)
         .bind(new.job)
@@ -150,6 +191,8 @@ impl Ledger {
         .bind(new.job_text)
         .bind(new.input_digest)
         .bind(new.limit_rows)
+        .bind(new.input_given)
+        .bind(new.buy_again)
         .bind(new.columns)
         .bind(new.steps)
         .bind(new.first_day)
@@ -222,7 +265,7 @@ impl Ledger {
             id: row.get("id"),
             run: row.get("run"),
             job: row.get("job"),
-            state: row.get("state"),
+            stage: Stage::parse(row.get("state")).ok_or_else(|| self.damaged())?,
             environment: row.get("environment"),
             job_path: row.get("job_path"),
             job_text: row.get("job_text"),
@@ -230,6 +273,8 @@ impl Ledger {
             input_bytes: row.get("input_bytes"),
             input_sha256: row.get("input_sha256"),
             limit_rows: row.get("limit_rows"),
+            input_given: row.get("input_given"),
+            buy_again: row.get("buy_again"),
             columns: list(row.get("columns"))?,
             steps,
             first_day: row.get("first_day"),
@@ -242,26 +287,35 @@ impl Ledger {
         })
     }
 
+    /// Whether any run belongs to another environment than this one.
+    pub async fn has_runs_outside(&self, environment: &str) -> Result<bool, LedgerError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM runs WHERE environment <> ?)")
+            .bind(environment)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))
+    }
+
     /// Notes that an invocation is at work on the run.
-    pub async fn resume_run(&self, run: i64) -> Result<(), LedgerError> {
+    pub async fn resume_run(&self, run: i64, buy_again: bool) -> Result<(), LedgerError> {
         let query = sqlx::query(
-            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL WHERE id = ?",
+            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL, buy_again = ? WHERE id = ?",
         );
-        self.write_one(query.bind(run)).await
+        self.write_one(query.bind(buy_again).bind(run)).await
     }
 
     /// Notes how an invocation ended.
     pub async fn end_run(
         &self,
         run: i64,
-        state: &'static str,
+        stage: Stage,
         exit: u8,
         reason: &str,
         finished_at: Option<i64>,
     ) -> Result<(), LedgerError> {
         let query =
             sqlx::query("UPDATE runs SET state = ?, exit = ?, reason = ?, finished_at = ? WHERE id = ?");
-        self.write_one(query.bind(state).bind(exit).bind(reason).bind(finished_at).bind(run)).await
+        self.write_one(query.bind(stage.as_str()).bind(exit).bind(reason).bind(finished_at).bind(run)).await
     }
 
     /// Parks what a dead or aborted process left `started`: it may have been billed, and nobody heard the answer.

@@ -37,6 +37,8 @@ async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
         job_text: "",
         input_digest: "",
         limit_rows: None,
+        input_given: None,
+        buy_again: false,
         columns: "[]",
         steps: r#"[["report","creditsafe.getdata"]]"#,
         first_day: "2026-11-20",
@@ -222,7 +224,7 @@ async fn runs_are_found_by_id_prefix_job_and_latest() {
     assert_eq!(ledger.find("").await.unwrap().len(), 2, "what begins every id is not unique");
     assert!(ledger.find("nothing").await.unwrap().is_empty());
     assert_eq!(ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id), Some(second));
-    ledger.end_run(second, "finished", 0, "all settled", Some(LATER)).await.unwrap();
+    ledger.end_run(second, Stage::Finished, 0, "all settled", Some(LATER)).await.unwrap();
     assert_eq!(ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id), Some(first));
     assert_eq!(ledger.unfinished("nightly", Some(5)).await.unwrap().map(|run| run.id), None);
 }
@@ -237,12 +239,12 @@ async fn what_an_account_must_keep_is_remembered_per_environment() {
     ledger.remember_refusal("creditsafe", "sandbox", Some("digest")).await.unwrap();
     ledger.remember_login("creditsafe", "sandbox", LATER - 400_000, Some(run)).await.unwrap();
     ledger.remember_login("creditsafe", "sandbox", LATER - 1_000, Some(run)).await.unwrap();
-    let memory = ledger.account("creditsafe", "sandbox", LATER).await.unwrap();
+    let memory = ledger.account("creditsafe", "sandbox", LATER - 300_000).await.unwrap();
     assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 60_000, 2));
     assert_eq!(memory.refused_credentials.as_deref(), Some("digest"));
-    assert_eq!(memory.logins, [LATER - 1_000], "five minutes count");
+    assert_eq!(memory.logins, [LATER - 1_000], "since the time asked for");
     assert_eq!(memory.last_attempt, Some(LATER));
-    let elsewhere = ledger.account("creditsafe", "production", LATER).await.unwrap();
+    let elsewhere = ledger.account("creditsafe", "production", LATER - 300_000).await.unwrap();
     assert_eq!(elsewhere, AccountMemory::default());
 }
 

@@ -2,19 +2,21 @@
 
 use super::copy::{self, Copied};
 use super::event::Level;
+use super::fetch::{Freshness, Verdict, known, verdict};
 use super::lane::Lane;
 use super::outputs::{self, setting_of};
 use super::prepared::{Prepared, Resolved};
-use super::{Context, Options, RunError, notice, unless_stopped};
+use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::{Account, Settings};
 use crate::domain::identity::hex;
 use crate::export::Rejects;
-use crate::job::{Carry, Job, Origin};
-use crate::ledger::{Ledger, NewRun, Place, RunRow, run_id};
+use crate::job::input::Reader;
+use crate::job::{Carry, Input, Job, Origin};
+use crate::ledger::{Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A run that can be driven.
@@ -26,16 +28,19 @@ pub(super) struct Begun {
 }
 
 /// Continues the job's unfinished run, or starts another, as the options and the job say.
-pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Result<Option<Begun>, RunError> {
+pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Result<Option<Begun>, Broken> {
     let ledger = &context.ledger;
-    let limit = options.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
-    let unfinished = ledger.unfinished(&job.name, limit).await?;
+    let unfinished = ledger.unfinished(&job.name, options.limit.map(signed)).await?;
     let anew = options.new || job.rules.restart && !options.only_continue;
     match unfinished {
-        Some(run) if !anew => Box::pin(go_on(context, job, run)).await.map(Some),
+        Some(run) if !anew => {
+            let about = run.clone();
+            let gone_on = Box::pin(go_on(context, job, run, &options)).await;
+            gone_on.map(Some).map_err(|error| Broken { error, run: Some(about) })
+        }
         None if options.only_continue => Ok(None),
         old => {
-            let begun = start(context, job, options.limit).await?;
+            let begun = start(context, job, &options).await?;
             if let Some(old) = old {
                 close(ledger, &old).await?;
                 let message = format!("run {} is closed: what it never sent stays unsent", old.run);
@@ -54,29 +59,27 @@ pub(super) async fn again(
     unknown: bool,
 ) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
-    if run.state == "closed" {
-        return Err(RunError::Changed(format!("run {} is closed: a newer run took its place", run.run)));
-    }
     same_questions(&context.settings, &job, run)?;
     let (prepared, lanes) = ready(context, job, run).await?;
     outputs::preflight(run, &prepared.job, &context.settings, ledger)?;
     ledger.park_started(run.id, now_ms()).await?;
     ledger.retry(run.id, unknown).await?;
-    letters(ledger, run.id, &prepared).await?;
-    ledger.resume_run(run.id).await?;
+    letters(ledger, run.id, &prepared, Freshness { now: now_ms(), buy_again: false, unknown_too: unknown })
+        .await?;
+    ledger.resume_run(run.id, run.buy_again).await?;
     Ok(Begun { run: run.clone(), prepared, lanes, continued: true })
 }
 
 async fn close(ledger: &Ledger, run: &RunRow) -> Result<(), RunError> {
     ledger.park_started(run.id, now_ms()).await?;
     let exit = run.exit.unwrap_or(130);
-    Ok(ledger.end_run(run.id, "closed", exit, "a newer run took its place", Some(now_ms())).await?)
+    Ok(ledger.end_run(run.id, Stage::Closed, exit, "a newer run took its place", Some(now_ms())).await?)
 }
 
-async fn go_on(context: &Context, job: Job, run: RunRow) -> Result<Begun, RunError> {
+async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
     same_questions(&context.settings, &job, &run)?;
-    same_input(ledger, &job, &run)?;
+    same_input(ledger, &job, &run, options.input.as_ref())?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
@@ -87,15 +90,16 @@ async fn go_on(context: &Context, job: Job, run: RunRow) -> Result<Begun, RunErr
         );
         notice(&context.observer, Level::Warning, "unknown", message);
     }
-    warn_of_changed_input(context, &prepared.job, &run);
-    letters(ledger, run.id, &prepared).await?;
-    ledger.resume_run(run.id).await?;
+    warn_of_changed_input(context, &prepared.job, &run, options.input.as_ref());
+    run.buy_again |= options.buy_again;
+    letters(ledger, run.id, &prepared, freshness(run.buy_again)).await?;
+    ledger.resume_run(run.id, run.buy_again).await?;
     Ok(Begun { run, prepared, lanes, continued: true })
 }
 
 /// What may not differ from when the run began: pending lookups follow the job file as it stands, but where they are asked
 /// and which services are asked stays.
-fn same_questions(settings: &Settings, job: &Job, run: &RunRow) -> Result<(), RunError> {
+pub(super) fn same_questions(settings: &Settings, job: &Job, run: &RunRow) -> Result<(), RunError> {
     let environment = environment(&accounts(settings, job)?);
     if environment != run.environment {
         let was = &run.environment;
@@ -113,27 +117,32 @@ fn same_questions(settings: &Settings, job: &Job, run: &RunRow) -> Result<(), Ru
     Ok(())
 }
 
-/// A continued run reads no input, so a job that now names another must not seem to be obeyed.
-fn same_input(ledger: &Ledger, job: &Job, run: &RunRow) -> Result<(), RunError> {
-    if input_digest(ledger, job) != run.input_digest {
+/// A continued run reads no input, so a job or a command line that now names another must not seem to be obeyed.
+pub(super) fn same_input(
+    ledger: &Ledger,
+    job: &Job,
+    run: &RunRow,
+    given: Option<&Origin>,
+) -> Result<(), RunError> {
+    if input_digest(ledger, &job.input) != run.input_digest {
         return Err(RunError::Changed(format!(
             "the [input] of job {} has changed since run {} began",
             job.name, run.run
         )));
     }
+    if given.is_some_and(|origin| Some(given_digest(ledger, job, origin)) != run.input_given) {
+        return Err(RunError::Changed(format!("run {} was begun with another --input", run.run)));
+    }
     Ok(())
 }
 
 /// A warning where the input file is no longer the one that was copied. It is not read: the run has its copy.
-fn warn_of_changed_input(context: &Context, job: &Job, run: &RunRow) {
-    let Origin::Path(path) = &job.input.origin else { return };
+fn warn_of_changed_input(context: &Context, job: &Job, run: &RunRow, given: Option<&Origin>) {
+    let named = if run.input_given.is_some() { given } else { Some(&job.input.origin) };
+    let Some(Origin::Path(path)) = named else { return };
     let (Some(bytes), Some(sha256)) = (run.input_bytes, &run.input_sha256) else { return };
-    if run.limit_rows.is_some() {
-        return;
-    }
-    let same = path.metadata().is_ok_and(|meta| meta.len() == bytes.unsigned_abs())
-        && file_digest(path).as_ref() == Some(sha256);
-    if !same {
+    let same_size = path.metadata().is_ok_and(|meta| meta.len() == bytes.unsigned_abs());
+    if !same_size || file_digest(path).as_ref() != Some(sha256) {
         let message = format!(
             "{} is not the file that run {} copied: the run goes on with its copy; `--new` reads the file again",
             path.display(),
@@ -150,12 +159,17 @@ fn file_digest(path: &Path) -> Option<String> {
 }
 
 /// Copies the input into a new run, after everything that can be checked without it.
-async fn start(context: &Context, job: Job, limit: Option<u64>) -> Result<Begun, RunError> {
+async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
     let now = now_ms();
     let today = stockholm_date(now);
     let used = accounts(&context.settings, &job)?;
     let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
+    let input_digest = input_digest(ledger, &job.input);
+    let input_given = options.input.as_ref().map(|origin| given_digest(ledger, &job, origin));
+    if let Some(origin) = &options.input {
+        job.input.origin = origin.clone();
+    }
     let reader = unless_stopped(context, copy::open(&job, today)).await?;
     let columns = reader.columns().to_vec();
     let id = run_id();
@@ -165,8 +179,10 @@ async fn start(context: &Context, job: Job, limit: Option<u64>) -> Result<Begun,
         environment: &environment(&used),
         job_path: &job.path.to_string_lossy(),
         job_text: &job.text,
-        input_digest: &input_digest(ledger, &job),
-        limit_rows: limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX)),
+        input_digest: &input_digest,
+        limit_rows: options.limit.map(signed),
+        input_given: input_given.as_deref(),
+        buy_again: options.buy_again,
         columns: &json(&columns),
         steps: &json(&steps(&job)),
         first_day: &today.to_string(),
@@ -175,7 +191,7 @@ async fn start(context: &Context, job: Job, limit: Option<u64>) -> Result<Begun,
     let run = ledger.begin_run(new).await?;
     let key = ledger.key().clone();
     let prepared = Arc::new(Prepared::new(job, used.into_iter().cloned().collect(), &columns, today, key));
-    match load(context, run, &id, &prepared, reader, limit).await {
+    match load(context, run, &id, &prepared, reader, options).await {
         Ok(run) => Ok(Begun { run, prepared, lanes, continued: false }),
         Err(error) => {
             // It has sent nothing, and the next start reads the input again.
@@ -190,30 +206,32 @@ async fn load(
     run: i64,
     id: &str,
     prepared: &Prepared,
-    reader: crate::job::input::Reader,
-    limit: Option<u64>,
+    reader: Reader,
+    options: &Options,
 ) -> Result<RunRow, RunError> {
     let ledger = &context.ledger;
     let found = async || ledger.find(id).await?.pop().ok_or_else(|| RunError::bug("the run is gone"));
     outputs::preflight(&found().await?, &prepared.job, &context.settings, ledger)?;
-    let copied = copy::copy(ledger, run, &prepared.job, reader, limit, context).await?;
-    if let Err(refused) = copied.check(&prepared.job.input) {
-        reject(context, &found().await?, &prepared.job).await?;
+    let copied = copy::copy(ledger, run, &prepared.job, reader, options.limit, context).await?;
+    if let Err(mut refused) = copied.check(&prepared.job.input, options.limit) {
+        let written = reject(context, &found().await?, &prepared.job).await?;
+        if let RunError::Input { rejects, .. } = &mut refused {
+            *rejects = written;
+        }
         return Err(refused);
     }
-    letters(ledger, run, prepared).await?;
+    letters(ledger, run, prepared, freshness(options.buy_again)).await?;
     loaded(ledger, run, &copied).await?;
     found().await
 }
 
 async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunError> {
-    let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let file = copied.file.as_ref().map(|(bytes, sha256)| (signed(*bytes), sha256.as_str()));
     Ok(ledger.loaded(run, signed(copied.rows), signed(copied.bad_rows), file).await?)
 }
 
 /// Writes the rejects of an input that is refused, so that its owner can see what to mend.
-async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<(), RunError> {
+async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<PathBuf>, RunError> {
     let keep = outputs::keep(job, &context.settings);
     let mut rejects = Rejects::begin(&job.outputs, &setting_of(run), &keep)?;
     let mut records = context.ledger.records(run.id, false).await?;
@@ -224,36 +242,87 @@ async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<(), RunErr
             }
         }
     }
-    rejects.finish()?;
-    Ok(())
+    Ok(rejects.finish()?.map(|written| written.path))
 }
 
-/// Refuses a lookup that may send letters and does not say so, by what each pending number is and what its block is.
-async fn letters(ledger: &Ledger, run: i64, prepared: &Prepared) -> Result<(), RunError> {
-    let silent = |step: &crate::job::Step| !step.letters && step.service.block_param.is_some();
-    if !prepared.job.steps.iter().any(silent) {
+/// Refuses a lookup that would send letters and does not say that it may: by what each number is and what its block is,
+/// and counted as letters would be, each once.
+async fn letters(
+    ledger: &Ledger,
+    run: i64,
+    prepared: &Prepared,
+    freshness: Freshness,
+) -> Result<(), RunError> {
+    let steps = &prepared.job.steps;
+    let silent: Vec<bool> = steps.iter().map(|s| !s.letters && s.service.block_param.is_some()).collect();
+    if !silent.contains(&true) {
         return Ok(());
     }
-    let mut counts = vec![0_u64; prepared.job.steps.len()];
+    let mut count = LetterCount::new(steps.len());
     let mut after = Place { row: 0, step: 0 };
     loop {
         let pending = ledger.pending(run, after, 2_048).await?;
         let Some(last) = pending.last() else { break };
         after = last.at;
+        let mut making = Vec::new();
         for lookup in &pending {
             let step = usize::from(lookup.at.step);
-            if !silent(&prepared.job.steps[step]) || !lookup.subject.kind().gets_letter() {
-                continue;
-            }
-            if let Resolved::Ask(ask) = prepared.resolve(step, &lookup.subject, &lookup.columns) {
-                counts[step] += u64::from(ask.letter_making);
+            // Most numbers get no letter, whatever is asked: they are not even resolved.
+            if silent[step] && lookup.subject.kind().gets_letter() {
+                let resolved = prepared.resolve(step, &lookup.subject, &lookup.columns);
+                if matches!(&resolved, Resolved::Ask(ask) if ask.letter_making) {
+                    making.push((lookup.at, resolved));
+                }
             }
         }
+        count.add(ledger, run, prepared, making, freshness).await?;
     }
-    match counts.iter().position(|count| *count > 0) {
-        None => Ok(()),
-        Some(step) => {
-            Err(RunError::Letters { lookup: prepared.job.steps[step].id.clone(), count: counts[step] })
+    count.verdict(prepared)
+}
+
+/// Letters that would go out, for each lookup of the job.
+struct LetterCount {
+    counts: Vec<u64>,
+    seen: Option<Seen>,
+}
+
+impl LetterCount {
+    fn new(steps: usize) -> Self {
+        Self { counts: vec![0; steps], seen: None }
+    }
+
+    async fn add(
+        &mut self,
+        ledger: &Ledger,
+        run: i64,
+        prepared: &Prepared,
+        making: Vec<(Place, Resolved)>,
+        freshness: Freshness,
+    ) -> Result<(), RunError> {
+        if making.is_empty() {
+            return Ok(());
+        }
+        let known = known(ledger, run, making.iter().map(|(_, resolved)| resolved)).await?;
+        for (at, resolved) in making {
+            let step = usize::from(at.step);
+            let reuse = prepared.job.steps[step].reuse;
+            let Verdict::Ask(ask) = verdict(resolved, Some(at), &known, reuse, freshness) else { continue };
+            let seen = match &mut self.seen {
+                Some(seen) => seen,
+                none => none.insert(Seen::new().await?),
+            };
+            self.counts[step] += seen.first_times(&[ask.identity]).await? as u64;
+        }
+        Ok(())
+    }
+
+    fn verdict(&self, prepared: &Prepared) -> Result<(), RunError> {
+        match self.counts.iter().position(|count| *count > 0) {
+            None => Ok(()),
+            Some(step) => Err(RunError::Letters {
+                lookup: prepared.job.steps[step].id.clone(),
+                count: self.counts[step],
+            }),
         }
     }
 }
@@ -266,12 +335,16 @@ async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepare
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
     let prepared = Prepared::new(job, accounts, &run.columns, today, ledger.key().clone());
     if let Some((lookup, column)) = prepared.missing_column() {
-        return Err(RunError::Changed(format!(
-            "lookup `{lookup}` now needs column `{column}`, which run {} did not copy",
-            run.run
-        )));
+        return Err(missing_column(lookup, column, run));
     }
     Ok((Arc::new(prepared), lanes))
+}
+
+pub(super) fn missing_column(lookup: &str, column: &str, run: &RunRow) -> RunError {
+    RunError::Changed(format!(
+        "lookup `{lookup}` now needs column `{column}`, which run {} did not copy",
+        run.run
+    ))
 }
 
 /// The accounts that a job uses, each once, in the order of its lookups.
@@ -311,13 +384,26 @@ pub(super) fn environment(accounts: &[&Account]) -> String {
 }
 
 /// A digest of what `[input]` says, under which a continued run knows it again.
-fn input_digest(ledger: &Ledger, job: &Job) -> String {
-    let mut said = job.input.clone();
+fn input_digest(ledger: &Ledger, input: &Input) -> String {
+    let mut said = input.clone();
     // The order in which columns are copied is no difference to a person.
     if let Carry::Columns(columns) = &mut said.carry {
         columns.sort_unstable();
     }
     ledger.key().hex("input", &[&format!("{said:?}")])
+}
+
+/// The same for `--input`.
+fn given_digest(ledger: &Ledger, job: &Job, origin: &Origin) -> String {
+    input_digest(ledger, &Input { origin: origin.clone(), ..job.input.clone() })
+}
+
+fn freshness(buy_again: bool) -> Freshness {
+    Freshness { now: now_ms(), buy_again, unknown_too: false }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn steps(job: &Job) -> Vec<(String, String)> {

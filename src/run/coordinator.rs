@@ -4,7 +4,7 @@
 //! transaction → send. An answer and the intent of the call that takes its place share a commit, so a busy run pays one
 //! fsync for many lookups, and a request leaves only after its intent is durable.
 
-use super::event::{Event, Level, Notice};
+use super::event::{Event, Level};
 use super::fetch::{Fetched, Freshness};
 use super::lane::{Lane, LoginCame};
 use super::prepared::Prepared;
@@ -346,6 +346,12 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         let batch = std::mem::take(&mut self.batch);
+        tracing::trace!(
+            ends = batch.ends.len(),
+            changes = batch.changes.len(),
+            intents = batch.intents.len(),
+            "commit"
+        );
         if self.disk_full.take().is_some() {
             self.notice(
                 Level::Info,
@@ -435,7 +441,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     pub(super) fn notice(&self, level: Level, kind: &'static str, message: String) {
-        (self.observer)(Event::Notice(Notice { level, kind, message }));
+        super::notice(&self.observer, level, kind, message);
     }
 
     /// Starts a task whose message comes back to the loop.

@@ -117,7 +117,7 @@ impl Copied {
     }
 
     /// Refuses an input with too few good rows or too many bad ones.
-    pub(super) fn check(&self, input: &Input) -> Result<(), RunError> {
+    pub(super) fn check(&self, input: &Input, limit: Option<u64>) -> Result<(), RunError> {
         let good = self.rows - self.bad_rows;
         let refused = |why: String| {
             Err(RunError::Input {
@@ -125,12 +125,14 @@ impl Copied {
                 examples: self.examples.clone(),
                 bad_rows: self.bad_rows,
                 rows: self.rows,
+                rejects: None,
             })
         };
         if good == 0 {
             return refused("no row holds a valid number".to_owned());
         }
-        if good < input.min_rows {
+        // A run of the first few rows cannot have more than those.
+        if good < limit.map_or(input.min_rows, |limit| input.min_rows.min(limit)) {
             return refused(format!("{good} good rows, and `min_rows` asks for {}", input.min_rows));
         }
         match input.max_bad {

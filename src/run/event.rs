@@ -200,6 +200,8 @@ pub struct PlanReport {
     pub duration: Duration,
     /// That pace, as the `rate` key writes it.
     pub rate: String,
+    /// Why `run` would refuse it: letters would go out, and their lookup does not say that they may.
+    pub refusal: Option<String>,
 }
 
 /// A bad row, told without its content.

@@ -40,7 +40,6 @@ impl<T: Transport> Coordinator<T> {
 
     /// Sorts what was read ahead into the queues, and settles what needs no request.
     pub(super) fn fetched(&mut self, fetched: Vec<Fetched>) {
-        self.fetching = false;
         self.exhausted = fetched.len() < READ_AHEAD as usize;
         if let Some(last) = fetched.last() {
             self.after = last.at;
@@ -76,6 +75,8 @@ impl<T: Transport> Coordinator<T> {
                 Verdict::Skip(reason) => self.local(at, Outcome::Skipped, "kind", reason),
             }
         }
+        // Only now: rows of this page that follow one which ended a moment ago must still find it.
+        self.fetching = false;
         self.leaders.forget_ended();
     }
 

@@ -5,7 +5,7 @@ use super::queue::{Queue, Ready};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::config::{Account, Settings};
 use crate::domain::identity::DigestKey;
-use crate::http::account::{Account as Gate, AccountRules};
+use crate::http::account::{Account as Gate, AccountRules, LOGIN_WINDOW};
 use crate::http::transport::{HttpTransport, Transport};
 use crate::job::Job;
 use crate::ledger::{AccountMemory, Intent, Ledger};
@@ -71,7 +71,8 @@ impl Lane {
             settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
         let credentials = Credentials::read(account, ledger.key()).await?;
         let now_ms = now_ms();
-        let memory = ledger.account(&account.name, &account.environment, now_ms).await?;
+        let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
+        let memory = ledger.account(&account.name, &account.environment, now_ms - window).await?;
         let mut service_ids = Vec::with_capacity(job.steps.len());
         let mut health = None;
         for step in &job.steps {

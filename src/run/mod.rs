@@ -20,7 +20,7 @@ mod tally;
 mod worker;
 
 pub use lane::try_login;
-pub use outputs::{export, run_outputs};
+pub use outputs::export;
 pub use plan::plan;
 pub use summary::summary;
 
@@ -30,14 +30,15 @@ use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
 use crate::http::transport::{HttpTransport, SendError, Transport};
-use crate::job::Job;
 use crate::job::input::InputError;
-use crate::ledger::{JobLock, Ledger, LedgerError, LockError, RunRow};
+use crate::job::{Job, Origin};
+use crate::ledger::{JobLock, Ledger, LedgerError, LockError, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
 use coordinator::{Coordinator, Halt, Start};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tally::Tally;
@@ -72,7 +73,7 @@ pub struct Context {
 }
 
 /// How `run` was asked for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// `--new`.
     pub new: bool,
@@ -82,6 +83,8 @@ pub struct Options {
     pub limit: Option<u64>,
     /// `--buy-again`.
     pub buy_again: bool,
+    /// `--input`: read instead of what the job names.
+    pub input: Option<Origin>,
 }
 
 /// How an invocation ended.
@@ -118,6 +121,8 @@ pub enum RunError {
         bad_rows: u64,
         /// Rows in all.
         rows: u64,
+        /// Where all of them are listed.
+        rejects: Option<PathBuf>,
     },
     /// Letters of disclosure would go out.
     #[error(
@@ -133,6 +138,21 @@ pub enum RunError {
     /// The unfinished run does not fit the job file any more.
     #[error("{0}; nothing was sent. `--new` closes the unfinished run and starts another")]
     Changed(String),
+    /// A newer run took its place.
+    #[error("run {0} is closed: a newer run took its place, and what it never sent stays unsent")]
+    Closed(String),
+    /// The file is another job's now.
+    #[error(
+        "run {run} is job {was}'s, and its file now says `name = \"{is}\"`: put the name back to retry it"
+    )]
+    Renamed {
+        /// The run.
+        run: String,
+        /// Its job.
+        was: String,
+        /// What the file says.
+        is: String,
+    },
     /// A secret cannot be read.
     #[error("the {what} of account `{account}` cannot be read: {error}; nothing was sent")]
     Secret {
@@ -177,6 +197,8 @@ impl RunError {
             | Self::Input { .. }
             | Self::Letters { .. }
             | Self::Changed(_)
+            | Self::Closed(_)
+            | Self::Renamed { .. }
             | Self::Secret { .. }
             | Self::NoAccount(_)
             | Self::Client(_) => Exit::Config,
@@ -184,8 +206,23 @@ impl RunError {
     }
 }
 
+/// A run, or the attempt to begin one, that broke off.
+#[derive(Debug)]
+pub struct Broken {
+    /// Why.
+    pub error: RunError,
+    /// The run that it was about, as it stood before; nothing where none was begun.
+    pub run: Option<RunRow>,
+}
+
+impl<E: Into<RunError>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), run: None }
+    }
+}
+
 /// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
-pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, RunError> {
+pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
     let ledger = &context.ledger;
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
@@ -193,14 +230,25 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
         ledger.discard(cut_short.id).await?;
     }
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
-    let freshness = Freshness { now: now_ms(), buy_again: options.buy_again, unknown_too: false };
+    let freshness = Freshness { now: now_ms(), buy_again: begun.run.buy_again, unknown_too: false };
     drive(context, begun, freshness, transport).await.map(Some)
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
-pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, RunError> {
+pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
+    again(context, job, run, unknown).await.map_err(|broken| Broken { run: Some(run.clone()), ..broken })
+}
+
+async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
     let ledger = &context.ledger;
-    let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
+    if run.stage == Stage::Closed {
+        return Err(RunError::Closed(run.run.clone()).into());
+    }
+    if run.job != job.name {
+        let (run, was, is) = (run.run.clone(), run.job.clone(), job.name);
+        return Err(RunError::Renamed { run, was, is }.into());
+    }
+    let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
     let begun = begin::again(context, job, run, unknown).await?;
     let freshness = Freshness { now: now_ms(), buy_again: false, unknown_too: unknown };
@@ -238,17 +286,18 @@ async fn drive<T: Transport>(
     begun: Begun,
     freshness: Freshness,
     transport: Arc<T>,
-) -> Result<Ended, RunError> {
+) -> Result<Ended, Broken> {
     let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
-    match pull(context, begun, freshness, transport).await {
-        Ok(halt) => finish(context, run, &prepared.job, &halt).await,
+    let ended = match pull(context, begun, freshness, transport).await {
+        Ok(halt) => finish(context, run.clone(), &prepared.job, &halt).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one.
             let (exit, reason) = (error.exit(), error.to_string());
-            let _ = context.ledger.end_run(run.id, "stopped", exit.code(), &reason, None).await;
+            let _ = context.ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
             Err(error)
         }
-    }
+    };
+    ended.map_err(|error| Broken { error, run: Some(run) })
 }
 
 /// Asks the upstreams, until nothing is pending or something stops it.
@@ -296,17 +345,17 @@ async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Resul
         |outcome: Outcome| totals.outcomes[Outcome::ALL.iter().position(|o| *o == outcome).unwrap_or(0)];
     let (state, exit, reason, finished_at, written) = if totals.pending > 0 {
         let (exit, reason) = stopped(halt, totals.pending);
-        ("stopped", exit, reason, None, Vec::new())
+        (Stage::Stopped, exit, reason, None, Vec::new())
     } else {
-        match export(ledger, &run, job, &context.settings, &run_outputs(job)).await {
+        match export(ledger, &run, job, &context.settings, &job.outputs).await {
             Ok(written) => {
                 let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
                 let exit = if failed + unknown > 0 { Exit::Unsettled } else { Exit::Settled };
-                ("finished", exit, finished(failed, unknown), Some(now_ms()), written)
+                (Stage::Finished, exit, finished(failed, unknown), Some(now_ms()), written)
             }
             Err(error) => {
                 let exit = error.exit();
-                ledger.end_run(run.id, "stopped", exit.code(), &error.to_string(), None).await?;
+                ledger.end_run(run.id, Stage::Stopped, exit.code(), &error.to_string(), None).await?;
                 return Err(error);
             }
         }

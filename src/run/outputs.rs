@@ -7,9 +7,28 @@ use crate::job::{Carry, Job, Origin, Output};
 use crate::ledger::{Ledger, RunRow};
 use std::path::PathBuf;
 
-/// The outputs that a job asks for.
-pub fn run_outputs(job: &Job) -> Vec<Output> {
-    job.outputs.clone()
+/// What outputs have to know besides the records, owned.
+struct Facts {
+    heads: Vec<LookupHead>,
+    carry: Vec<String>,
+    keep: Vec<PathBuf>,
+}
+
+impl Facts {
+    fn new(run: &RunRow, job: &Job, settings: &Settings) -> Self {
+        Self { heads: heads(run), carry: carry(run, job), keep: keep(job, settings) }
+    }
+
+    fn setting<'a>(&'a self, run: &'a RunRow, ledger: &'a Ledger) -> Setting<'a> {
+        Setting {
+            naming: setting_of(run),
+            lookups: &self.heads,
+            columns: &run.columns,
+            carry: &self.carry,
+            key: ledger.key(),
+            keep: &self.keep,
+        }
+    }
 }
 
 /// Whether the outputs could be written, asked before anything is bought.
@@ -19,17 +38,8 @@ pub(super) fn preflight(
     settings: &Settings,
     ledger: &Ledger,
 ) -> Result<(), RunError> {
-    let heads = heads(run);
-    let (carry, keep) = (carry(run, job), keep(job, settings));
-    let setting = Setting {
-        naming: setting_of(run),
-        lookups: &heads,
-        columns: &run.columns,
-        carry: &carry,
-        key: ledger.key(),
-        keep: &keep,
-    };
-    Ok(preflight_outputs(&job.outputs, &setting)?)
+    let facts = Facts::new(run, job, settings);
+    Ok(preflight_outputs(&job.outputs, &facts.setting(run, ledger))?)
 }
 
 /// Writes outputs of a run, each whole or not at all.
@@ -40,17 +50,8 @@ pub async fn export(
     settings: &Settings,
     outputs: &[Output],
 ) -> Result<Vec<Written>, RunError> {
-    let heads = heads(run);
-    let (carry, keep) = (carry(run, job), keep(job, settings));
-    let setting = Setting {
-        naming: setting_of(run),
-        lookups: &heads,
-        columns: &run.columns,
-        carry: &carry,
-        key: ledger.key(),
-        keep: &keep,
-    };
-    let mut export = Export::begin(outputs, &setting)?;
+    let facts = Facts::new(run, job, settings);
+    let mut export = Export::begin(outputs, &facts.setting(run, ledger))?;
     let mut records = ledger.records(run.id, true).await?;
     if export.needs_discovery() {
         while let Some(page) = records.page().await? {

@@ -1,6 +1,6 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
-use super::begin::{accounts, environment};
+use super::begin::{accounts, environment, missing_column, same_input, same_questions};
 use super::copy::{self, Copied};
 use super::event::{BadExample, PlanReport, PlanStep};
 use super::fetch::{Freshness, Verdict, known, verdict};
@@ -45,26 +45,34 @@ pub async fn plan(
     let mut books = Books { ledger, run, freshness, seen: Seen::new().await? };
     let key = ledger.map_or_else(|| DigestKey::new([0; 32]), |ledger| ledger.key().clone());
     match (unfinished, ledger) {
-        (Some(run), Some(ledger)) => plan_rest(settings, ledger, job, &run, &mut books, key).await,
-        _ => plan_new(settings, job, options.limit, &mut books, key).await,
+        (Some(run), Some(ledger)) => {
+            same_questions(settings, &job, &run)?;
+            same_input(ledger, &job, &run, options.input.as_ref())?;
+            books.freshness.buy_again |= run.buy_again;
+            plan_rest(settings, ledger, job, &run, &mut books, key).await
+        }
+        _ => plan_new(settings, job, options, &mut books, key).await,
     }
 }
 
 async fn plan_new(
     settings: &Settings,
-    job: Job,
-    limit: Option<u64>,
+    mut job: Job,
+    options: Options,
     books: &mut Books<'_>,
     key: DigestKey,
 ) -> Result<PlanReport, RunError> {
     let today = stockholm_date(books.freshness.now);
+    if let Some(origin) = options.input {
+        job.input.origin = origin;
+    }
     let used = accounts(settings, &job)?;
     let reader = copy::open(&job, today).await?;
     let columns = reader.columns().to_vec();
     let prepared = Prepared::new(job, used.into_iter().cloned().collect(), &columns, today, key);
     let mut steps = blank(&prepared);
     let mut copied = Copied::default();
-    let mut chunks = copy::chunks(reader, limit, CHUNK);
+    let mut chunks = copy::chunks(reader, options.limit, CHUNK);
     while let Some(chunk) = chunks.recv().await {
         let mut rows = Vec::new();
         for row in chunk?.rows {
@@ -80,7 +88,7 @@ async fn plan_new(
             judge(&prepared, step, resolved.collect(), books, sums).await?;
         }
     }
-    copied.check(&prepared.job.input)?;
+    copied.check(&prepared.job.input, options.limit)?;
     Ok(report(&prepared, copied.rows, copied.bad_rows, copied.examples, steps))
 }
 
@@ -95,6 +103,9 @@ async fn plan_rest(
     let used = accounts(settings, &job)?;
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
     let prepared = Prepared::new(job, used.into_iter().cloned().collect(), &run.columns, today, key);
+    if let Some((lookup, column)) = prepared.missing_column() {
+        return Err(missing_column(lookup, column, run));
+    }
     let mut steps = blank(&prepared);
     let mut after = Place { row: 0, step: 0 };
     loop {
@@ -168,6 +179,9 @@ fn report(
     steps: Vec<PlanStep>,
 ) -> PlanReport {
     let (duration, rate) = slowest(prepared, &steps);
+    let silent = steps.iter().zip(&prepared.job.steps).find(|(sums, step)| sums.letters > 0 && !step.letters);
+    let refusal = silent
+        .map(|(sums, _)| RunError::Letters { lookup: sums.id.clone(), count: sums.letters }.to_string());
     PlanReport {
         job: prepared.job.name.clone(),
         environment: environment(&prepared.accounts.iter().collect::<Vec<_>>()),
@@ -177,6 +191,7 @@ fn report(
         steps,
         duration,
         rate: rate.to_string(),
+        refusal,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::transport::Transport;
 use crate::job::OnUnknown;
-use crate::ledger::{AttemptEnd, AttemptState, Change, Place};
+use crate::ledger::{AttemptEnd, AttemptState, Change, Place, transactionid};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Fault, LoginReading};
 use std::time::Duration;
@@ -23,6 +23,12 @@ impl<T: Transport> Coordinator<T> {
         let Some(flight) = self.flights.remove(&done.at) else { return };
         let lane = done.account;
         self.lanes[lane].in_flight -= 1;
+        tracing::debug!(
+            transactionid = %transactionid(flight.attempt),
+            service = %self.prepared.job.steps[usize::from(done.at.step)].service.name,
+            came = %done.came,
+            "attempt"
+        );
         match done.came {
             Came::Answer(answer) => {
                 self.lanes[lane].gate.answered(done.generation);
@@ -288,6 +294,7 @@ impl<T: Transport> Coordinator<T> {
 
     pub(super) async fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
         let (reading, retry_after) = came?;
+        tracing::info!(account = %self.lanes[lane].config.name, came = %login_word(&reading), "login");
         let Lane { config, credentials, .. } = &self.lanes[lane];
         match &reading {
             LoginReading::Refused { .. } => {
@@ -312,6 +319,17 @@ impl<T: Transport> Coordinator<T> {
             let healthy = transport.health(&url).await.is_ok_and(|status| status < 400);
             Message::Health { lane, healthy }
         });
+    }
+}
+
+/// What came of a login, for the log.
+const fn login_word(reading: &LoginReading) -> &'static str {
+    match reading {
+        LoginReading::Token { .. } => "token",
+        LoginReading::Refused { .. } => "refused",
+        LoginReading::Throttled => "429",
+        LoginReading::Unavailable { .. } => "not reached",
+        LoginReading::Misconfigured { .. } => "not a login",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::RunError;
 use super::event::{RunState, Summary};
-use crate::ledger::{JobLock, Ledger, RunRow};
+use crate::ledger::{JobLock, Ledger, RunRow, Stage};
 use crate::time::rfc3339;
 use std::path::PathBuf;
 
@@ -42,12 +42,12 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
 /// The state as it is now: a run that the ledger calls `running` and that nobody holds was killed.
 fn state(run: &RunRow, at_work: bool) -> (RunState, String) {
     let reason = run.reason.clone().unwrap_or_default();
-    match run.state.as_str() {
-        "finished" => (RunState::Finished, reason),
-        "closed" => (RunState::Closed, reason),
-        "running" | "loading" if at_work => (RunState::Running, "a process is at it".to_owned()),
-        "running" => (RunState::Stopped, "its process ended without a word".to_owned()),
-        "loading" => (RunState::Stopped, "its input was not copied to the end".to_owned()),
-        _ => (RunState::Stopped, reason),
+    match run.stage {
+        Stage::Finished => (RunState::Finished, reason),
+        Stage::Closed => (RunState::Closed, reason),
+        Stage::Running | Stage::Loading if at_work => (RunState::Running, "a process is at it".to_owned()),
+        Stage::Running => (RunState::Stopped, "its process ended without a word".to_owned()),
+        Stage::Loading => (RunState::Stopped, "its input was not copied to the end".to_owned()),
+        Stage::Stopped => (RunState::Stopped, reason),
     }
 }

@@ -5,6 +5,7 @@ use crate::http::account::{Shut, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Place, pack};
 use crate::upstream::{Answer, Fault, Reading, Request, read};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -51,6 +52,23 @@ pub(super) enum Came {
     NotConnected(String),
     /// Held back, because the account had just been told to wait.
     Unsent,
+}
+
+/// For the log: a class and a code, never a number or a text of the upstream's.
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => write!(f, "{} {}", answer.outcome, answer.code.as_deref().unwrap_or("")),
+            Self::TokenRefused(code) => write!(f, "token refused {code}"),
+            Self::Throttled(_) => f.write_str("429"),
+            Self::Unavailable(_) => f.write_str("503"),
+            Self::ServerError(code) | Self::Lost(code) => write!(f, "lost {code}"),
+            Self::TimedOut => f.write_str("lost timeout"),
+            Self::Fault(fault) => write!(f, "fault {}", fault.code),
+            Self::NotConnected(_) => f.write_str("not connected"),
+            Self::Unsent => f.write_str("unsent"),
+        }
+    }
 }
 
 /// Sends one request and reads what comes back.

@@ -5,34 +5,29 @@ pub(super) mod other;
 pub(super) mod read;
 pub(super) mod run;
 
+use super::args::Place;
 use super::{Desk, Failure};
 use crate::config::{SIMULATOR, Settings};
 use crate::domain::pace::Rate;
-use crate::job::Job;
-use crate::job::file;
+use crate::job::{Job, Origin, file};
 use crate::ledger::{Ledger, RunRow};
 use std::path::{Path, PathBuf};
 
-/// The job of a file, with another input where the command line names one.
-fn load_job(
-    path: &Path,
-    settings: &Settings,
-    input: Option<&super::args::Place>,
-    simulate: bool,
-) -> Result<Job, Failure> {
+/// The job of a file.
+fn load_job(path: &Path, settings: &Settings, simulate: bool) -> Result<Job, Failure> {
     let mut job = file::load(path, settings)?;
-    match input {
-        Some(super::args::Place::Stream) => job.input.origin = crate::job::Origin::Stdin,
-        Some(super::args::Place::File(path)) => {
-            job.input.origin =
-                crate::job::Origin::Path(std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-        }
-        None => {}
-    }
     if simulate {
         unpaced(&mut job);
     }
     Ok(job)
+}
+
+/// What `--input` names.
+fn origin(place: &Place) -> Origin {
+    match place {
+        Place::Stream => Origin::Stdin,
+        Place::File(path) => Origin::Path(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+    }
 }
 
 /// The simulator's pace is its scenario's, whatever the job asks of a real account.

@@ -7,7 +7,7 @@ use super::super::report::{
 };
 use super::super::{Desk, Failure};
 use super::run::typed;
-use super::{load_job, one_run};
+use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
 use crate::ledger::{DecidedBy, Ledger, RunRow, UnknownLookup};
 use crate::run::event::Summary;
@@ -19,17 +19,28 @@ const UNKNOWNS: i64 = 50;
 /// `orgpull plan`.
 pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Failure> {
     let settings = desk.settings(args.simulate)?;
-    let job = load_job(&args.job, &settings, args.rows.input.as_ref(), args.simulate)?;
+    let job = load_job(&args.job, &settings, args.simulate)?;
     let ledger = match Ledger::open_existing(&settings.database).await {
         Ok(ledger) => Some(ledger),
         Err(crate::ledger::LedgerError::Missing(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let options = Options { limit: args.rows.limit, buy_again: args.rows.buy_again, ..Options::default() };
+    let options = Options {
+        limit: args.rows.limit,
+        buy_again: args.rows.buy_again,
+        input: args.rows.input.as_ref().map(origin),
+        ..Options::default()
+    };
     let report = run::plan(&settings, ledger.as_ref(), job, options).await?;
     let text = if args.json { format!("{:#}\n", plan_json(&report)) } else { plan_text(&report) };
     Desk::print(&text)?;
-    Ok(Exit::Settled)
+    match report.refusal {
+        None => Ok(Exit::Settled),
+        Some(refusal) => {
+            desk.console.line(&format!("error: {refusal}"));
+            Err(Failure::Told(Exit::Config))
+        }
+    }
 }
 
 /// `orgpull runs`.

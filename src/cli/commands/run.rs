@@ -5,16 +5,17 @@ use super::super::report::{
     Closing, ColumnFound, OutputLine, Reporter, Typed, Voice, next_step, summary_json, summary_text,
 };
 use super::super::{Desk, Failure, signals};
-use super::{job_of, load_job, one_run};
-use crate::config::Settings;
+use super::{job_of, load_job, one_run, origin};
+use crate::config::{SIMULATOR, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::export::Written;
 use crate::ledger::{Ledger, RunRow};
-use crate::run::event::Summary;
-use crate::run::{self, Context, Ended, Options, RunError};
+use crate::run::event::{RunState, Summary};
+use crate::run::{self, Broken, Context, Ended, Options, RunError};
 use crate::simulator::{self, Scenario, Simulator};
+use crate::time::{now_ms, rfc3339};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,17 +25,18 @@ use tokio::time::Instant;
 /// `orgpull run`.
 pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Failure> {
     let mut settings = desk.settings(args.simulation.simulate)?;
-    let job = load_job(&args.job, &settings, args.rows.input.as_ref(), args.simulation.simulate)?;
+    let job = load_job(&args.job, &settings, args.simulation.simulate)?;
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let options = Options {
         new: args.new,
         only_continue: args.continue_only,
         limit: args.rows.limit,
         buy_again: args.rows.buy_again,
+        input: args.rows.input.as_ref().map(origin),
     };
     let began = Instant::now();
-    let (context, reporter) = begin(desk, settings, &args.reporting).await?;
-    let job_name = job.name.clone();
+    let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
+    let (job_name, job_path) = (job.name.clone(), job.path.clone());
     let ended = run::execute(&context, job, options).await;
     let exit = match ended {
         Ok(Some(ended)) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
@@ -45,8 +47,7 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
             Exit::Settled
         }
         Err(error) => {
-            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, args.rows.limit))
-                .await?
+            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, &job_path)).await?
         }
     };
     end(context, simulator).await?;
@@ -76,13 +77,12 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     drop(ledger);
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let began = Instant::now();
-    let (context, reporter) = begin(desk, settings, &args.reporting).await?;
-    let job_name = job.name.clone();
+    let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
+    let (job_name, job_path) = (job.name.clone(), job.path.clone());
     let exit = match run::retry(&context, job, &run, args.unknown).await {
         Ok(ended) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
         Err(error) => {
-            let limit = run.limit_rows.map(i64::unsigned_abs);
-            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, limit)).await?
+            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, &job_path)).await?
         }
     };
     end(context, simulator).await?;
@@ -115,7 +115,11 @@ async fn begin(
     desk: &Desk,
     settings: Settings,
     asked: &Reporting,
+    simulate: bool,
 ) -> Result<(Context, Arc<Reporter>), Failure> {
+    if let Some(Place::File(path)) = &asked.summary_json {
+        writable(path)?;
+    }
     let voice = Voice {
         mode: asked.progress,
         quiet: desk.global.quiet,
@@ -127,6 +131,13 @@ async fn begin(
     let stop = signals::stop_requests()
         .map_err(|e| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}"))))?;
     let ledger = Arc::new(Ledger::open(&settings.database).await?);
+    if simulate && ledger.has_runs_outside(SIMULATOR).await? {
+        return Err(Failure::Usage(format!(
+            "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \
+             ORGPULL_DATABASE) out, or name another file",
+            settings.database.display()
+        )));
+    }
     let hears = reporter.clone();
     let observer: run::Observer = Arc::new(move |event| hears.event(&event));
     Ok((Context { ledger, settings, observer, stop }, reporter))
@@ -143,8 +154,8 @@ async fn close(
 ) -> Result<Exit, Failure> {
     let summary = summed_up(desk, context, &ended.run, ended.exit).await?;
     reporter.finish(&summary);
-    write_summary(&summary, asked.summary_json.as_ref())?;
     if desk.global.quiet && ended.exit == Exit::Settled {
+        write_summary(&summary, asked.summary_json.as_ref())?;
         return Ok(ended.exit);
     }
     let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
@@ -154,41 +165,73 @@ async fn close(
     } else {
         Desk::print(&text)?;
     }
+    write_summary(&summary, asked.summary_json.as_ref())?;
     Ok(ended.exit)
 }
 
-/// Says why nothing was run or why it broke off; where a run can be continued, how.
+/// Says why nothing was run or why it broke off, and what to type next.
 async fn broke_off(
     desk: &Desk,
     context: &Context,
     reporter: &Reporter,
     asked: &Reporting,
-    error: &RunError,
-    (job, limit): (&str, Option<u64>),
+    broken: &Broken,
+    job: (&str, &Path),
 ) -> Result<Exit, Failure> {
+    let (error, exit) = (&broken.error, broken.error.exit());
     reporter.clear();
     desk.console.line(&format!("error: {error}"));
-    if let RunError::Input { examples, bad_rows, .. } = error {
+    if let RunError::Input { examples, rejects, .. } = error {
         for (line, reason) in examples {
             desk.console.line(&format!("  line {line}: {reason}"));
         }
-        let more = bad_rows.saturating_sub(examples.len() as u64);
-        if more > 0 {
-            desk.console.line(&format!("  and {more} more, all in the rejects file beside the first output"));
+        if let Some(path) = rejects {
+            desk.console.line(&format!("  all bad rows: {}", path.display()));
         }
     }
-    // Another process's run is not ours to sum up.
-    if error.exit() == Exit::Busy {
-        return Ok(Exit::Busy);
+    let mut summary = match &broken.run {
+        Some(run) => {
+            let run = context.ledger.find(&run.run).await?.pop().unwrap_or_else(|| run.clone());
+            run::summary(&context.ledger, &run).await?
+        }
+        None => none_begun(job),
+    };
+    summary.exit = Some(exit.code());
+    summary.reason = error.to_string();
+    summary.next = next_step(&summary, &typed(desk));
+    desk.console.line(&format!("Next: {}", summary.next));
+    write_summary(&summary, asked.summary_json.as_ref())?;
+    Ok(exit)
+}
+
+/// The summary of an invocation that began no run.
+fn none_begun((job, path): (&str, &Path)) -> Summary {
+    Summary {
+        run: String::new(),
+        job: job.to_owned(),
+        state: RunState::Stopped,
+        exit: None,
+        reason: String::new(),
+        next: String::new(),
+        started_at: rfc3339(now_ms()),
+        finished_at: None,
+        rows: 0,
+        bad_rows: 0,
+        lookups: 0,
+        outcomes: [0; 9],
+        pending: 0,
+        bought: 0,
+        reused: 0,
+        calls: 0,
+        retries: 0,
+        logins: 0,
+        cost: Ore::ZERO,
+        spent_unknown: Ore::ZERO,
+        letters: 0,
+        environment: String::new(),
+        job_path: path.to_owned(),
+        limit: None,
     }
-    if let Ok(Some(run)) =
-        context.ledger.unfinished(job, limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX))).await
-        && let Ok(summary) = summed_up(desk, context, &run, error.exit()).await
-    {
-        write_summary(&summary, asked.summary_json.as_ref())?;
-        desk.console.line(&format!("Next: {}", summary.next));
-    }
-    Ok(error.exit())
 }
 
 async fn summed_up(desk: &Desk, context: &Context, run: &RunRow, exit: Exit) -> Result<Summary, Failure> {
@@ -208,7 +251,11 @@ pub(super) fn typed(desk: &Desk) -> Typed {
 }
 
 fn write_summary(summary: &Summary, place: Option<&Place>) -> Result<(), Failure> {
-    let text = format!("{:#}\n", summary_json(summary));
+    let mut json = summary_json(summary);
+    if summary.run.is_empty() {
+        json["run"] = serde_json::Value::Null;
+    }
+    let text = format!("{json:#}\n");
     match place {
         None => Ok(()),
         Some(Place::Stream) => Desk::print(&text),
@@ -217,10 +264,21 @@ fn write_summary(summary: &Summary, place: Option<&Place>) -> Result<(), Failure
     }
 }
 
+/// Whether `--summary-json` can be written, asked before anything is bought.
+fn writable(path: &Path) -> Result<(), Failure> {
+    let tried =
+        if path.is_dir() { Err(std::io::Error::other("it is a folder")) } else { draft(path).map(drop) };
+    tried.map_err(|e| Failure::Output(format!("{} cannot be written: {e}; nothing was sent", path.display())))
+}
+
+fn draft(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::NamedTempFile::new_in(folder)
+}
+
 /// Whole or not at all, readable by its owner alone.
 fn write_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = draft(path)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -146,5 +146,6 @@ pub(super) fn plan() -> PlanReport {
         ],
         duration: Duration::from_secs(39_378),
         rate: "60/min".to_owned(),
+        refusal: None,
     }
 }
