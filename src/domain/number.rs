@@ -44,7 +44,8 @@ pub struct Accept {
     pub kind: AcceptKind,
     /// Under `organisation`: whether ten digits shaped like a personnummer are taken as a sole trader.
     pub sole_traders: bool,
-    /// Whether a personnummer of ten digits without `-` or `+` is read as under 100 years of age.
+    /// Whether a personnummer of ten digits without `-` or `+` is read as under 100 years of age. Otherwise a person's
+    /// is refused, and a sole trader's is taken without its century.
     pub assume_under_100: bool,
 }
 
@@ -66,6 +67,20 @@ pub struct NumberError(pub String);
 
 /// What stands before the ten digits of a legal person in the twelve-digit form.
 const LEGAL_PREFIX: [u8; 2] = *b"16";
+
+impl Accept {
+    /// What it says, in the words of a job file: the same in every version, for digests that are kept.
+    pub fn identity(&self) -> [String; 3] {
+        let kind = match self.kind {
+            AcceptKind::Organisation => "organisation",
+            AcceptKind::Person => "person",
+            AcceptKind::Any => "any",
+        };
+        let sole_traders = if self.sole_traders { "accept" } else { "reject" };
+        let century = if self.assume_under_100 { "assume-under-100" } else { "refuse" };
+        [format!("kind={kind}"), format!("sole_traders={sole_traders}"), format!("century={century}")]
+    }
+}
 
 const CHECK_DIGIT: &str = "the check digit is wrong: one or more digits are mistyped";
 
@@ -211,11 +226,7 @@ fn century_of(written: &Written, accept: Accept, today: Date) -> Result<Option<[
         (Some(century), sign) => birth.check_century(century, sign == Some(Sign::Plus), today).map(Some),
         (None, Some(Sign::Minus)) => birth.century_under_100(today).map(Some),
         (None, Some(Sign::Plus)) => birth.century_from_100(today).map(Some),
-        (None, None) => {
-            let newest = birth.newest_century(today);
-            let known = accept.kind != AcceptKind::Organisation && accept.assume_under_100;
-            newest.map(|century| known.then_some(century))
-        }
+        (None, None) => birth.newest_century(today).map(|century| accept.assume_under_100.then_some(century)),
     };
     found.map_err(|fault| NumberError(birth_reason(fault).to_owned()))
 }
