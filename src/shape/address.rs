@@ -1,6 +1,6 @@
 //! Addresses of upstreams: nothing secret in them, and nothing secret sent to them in the clear.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use crate::domain::address::is_loopback;
 use url::Url;
 
 /// Whether an address may be called: `https`, or `http` at a loopback host, without credentials, query and fragment.
@@ -10,7 +10,7 @@ pub fn check_address(text: &str) -> Result<(), String> {
     match url.scheme() {
         _ if host.is_empty() => return Err("an address begins with https:// and a host".to_owned()),
         "https" => {}
-        "http" if is_loopback(host) => {}
+        "http" if is_loopback(&url) => {}
         "http" => {
             return Err(
                 "http:// is only for loopback addresses: a password would travel in the clear".to_owned()
@@ -25,14 +25,6 @@ pub fn check_address(text: &str) -> Result<(), String> {
         return Err("an address holds no `?` query and no `#` fragment".to_owned());
     }
     Ok(())
-}
-
-/// Whether a URL's host is this very machine: 127.0.0.0/8, `[::1]`, `localhost`.
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || bare.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-        || bare.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! [`Transport`] over `reqwest`, with everything switched off that would send a request a second time.
 
 use super::{SendError, SendErrorKind, Transport, retry_after};
+use crate::domain::address::is_loopback;
 use crate::time;
 use crate::upstream::{LoginRequest, Request, Response};
 use ::reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -37,15 +38,15 @@ impl HttpTransport {
     /// cannot be read and an address needs it.
     pub fn new(addresses: &[&str], concurrency: u32, timeout: Duration) -> Result<Self, SendError> {
         let near = client(concurrency, timeout).no_proxy();
-        let secured = addresses.iter().any(|address| is_loopback(address) && address.starts_with("https:"));
+        let secured = addresses.iter().any(|address| is_near(address) && address.starts_with("https:"));
         let near = build(if secured { near } else { near.tls_certs_only([]) })?;
-        let away = addresses.iter().any(|address| !is_loopback(address));
+        let away = addresses.iter().any(|address| !is_near(address));
         let far = if away { Some(build(client(concurrency, timeout))?) } else { None };
         Ok(Self { near, far })
     }
 
     fn client(&self, url: &str) -> &Client {
-        self.far.as_ref().filter(|_| !is_loopback(url)).unwrap_or(&self.near)
+        self.far.as_ref().filter(|_| !is_near(url)).unwrap_or(&self.near)
     }
 }
 
@@ -67,12 +68,8 @@ fn build(client: ClientBuilder) -> Result<Client, SendError> {
     client.build().map_err(|error| SendError::caused(SendErrorKind::NotConnected, &error))
 }
 
-fn is_loopback(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let address = host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        address || host == "localhost"
-    })
+fn is_near(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
 impl Transport for HttpTransport {

@@ -201,6 +201,6 @@ fn loopback_is_told_from_elsewhere() {
         ("https://connect.creditsafe.com", false),
         ("nonsense", false),
     ] {
-        assert_eq!(is_loopback(url), near, "{url}");
+        assert_eq!(is_near(url), near, "{url}");
     }
 }
