@@ -9,6 +9,9 @@ use regex_lite::Regex;
 /// Placeholders that an output path may hold.
 const PATH_PLACES: [&str; 4] = ["job", "run", "date", "time"];
 
+/// The word that `status`, `retry` and `export` take for the last run.
+const LAST_RUN: &str = "latest";
+
 /// What a text must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Text {
@@ -88,6 +91,11 @@ impl Text {
 }
 
 fn name(text: &str) -> Result<(), String> {
+    if text == LAST_RUN {
+        return Err(format!(
+            "no job is called `{LAST_RUN}`: on the command line it is the last run of any job"
+        ));
+    }
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     if first && text.len() <= 64 && text.bytes().all(word_byte) {
         return Ok(());
@@ -155,7 +163,7 @@ fn output_path(text: &str) -> Result<(), String> {
 }
 
 /// The names between braces in an output path.
-pub fn placeholders(text: &str) -> Result<Vec<&str>, String> {
+fn placeholders(text: &str) -> Result<Vec<&str>, String> {
     let mut names = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -178,7 +186,11 @@ mod tests {
         let long = "x".repeat(65);
         for (format, good, bad) in [
             (Text::Filled, vec!["a"], vec!["", "  "]),
-            (Text::JobName, vec!["a", "0-b_C", &long[1..]], vec!["", "-a", "_a", "a b", "å", "a/b", &long]),
+            (
+                Text::JobName,
+                vec!["a", "latest-1", "0-b_C", &long[1..]],
+                vec!["", "-a", "_a", "a b", "å", "a/b", &long, "latest"],
+            ),
             (Text::Id, vec!["a", "-", "_9"], vec!["", "a.b", "a b", &long]),
             (Text::Span, vec!["0", "20h", "500ms"], vec!["", "20", "-1h", "1.5h"]),
             (Text::PositiveSpan, vec!["1ms", "90d"], vec!["0", "0s", ""]),

@@ -68,7 +68,7 @@ static INPUT: Table = Table {
         Key::word(
             "century",
             &["refuse", "assume-under-100"],
-            "What becomes of a personnummer of ten digits without - or +, whose century cannot be known.",
+            "A personnummer of ten digits without - or +, whose century cannot be known. refuse: a person's is a bad row, a sole trader's is taken without its century. assume-under-100: both get the century that makes them younger.",
         ),
         Key::new(
             "carry",
@@ -80,13 +80,13 @@ static INPUT: Table = Table {
         ),
         Key::new(
             "min_rows",
-            Kind::Integer { min: 0, max: 1_000_000_000 },
+            Kind::Integer { min: 0, max: 999_999_999 },
             "With fewer good rows nothing is sent (exit 3).",
         )
         .or(Literal::Integer(1)),
         Key::new(
             "max_bad",
-            Kind::Either(&[Kind::Text(Text::PercentOrCount), Kind::Integer { min: 0, max: 1_000_000_000 }]),
+            Kind::Either(&[Kind::Text(Text::PercentOrCount), Kind::Integer { min: 0, max: 999_999_999 }]),
             "With more bad rows nothing is sent (exit 3): a share of all rows, or a count.",
         )
         .or(Literal::Text("50%")),
@@ -110,7 +110,7 @@ static LOOKUP: Table = Table {
             Kind::Map(&Kind::Either(&[
                 Kind::Text(Text::Template),
                 Kind::Bool,
-                Kind::Integer { min: 0, max: 999_999_999_999_999 },
+                Kind::Integer { min: 0, max: 999_999_999 },
                 Kind::Date,
             ])),
             "Parameters of the service. {column} is that column of the input row; {today} and {today-30d} are days.",

@@ -18,7 +18,7 @@ mod walk;
 pub use address::check_address;
 pub use configuration::{ACCOUNT, CONFIGURATION};
 pub use document::Document;
-pub use format::{Text, placeholders};
+pub use format::Text;
 pub use job::JOB;
 pub use provider::PROVIDER;
 pub use view::{Item, View};
@@ -57,7 +57,8 @@ pub enum Kind {
     Text(Text),
     /// `true` or `false`.
     Bool,
-    /// A whole number within these bounds.
+    /// A whole number within these bounds, of at most nine digits: messages name them, and what could be somebody's
+    /// number is masked there.
     Integer {
         /// The least.
         min: u64,

@@ -83,6 +83,7 @@ fn value(kind: &Kind) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shape::Key;
     use std::fs;
     use std::path::Path;
 
@@ -110,19 +111,40 @@ mod tests {
         assert_eq!(*formats, json!(["csv", "json", "jsonl"]));
     }
 
-    /// Without a description an editor has nothing to show.
-    #[test]
-    fn every_key_is_described() {
-        fn look(shape: &Table) {
+    /// Every key of every shape, with the kinds within its own.
+    fn each_key(look: &impl Fn(&Table, &Key)) {
+        fn of(shape: &Table, look: &impl Fn(&Table, &Key)) {
             for key in shape.keys {
-                assert!(key.about.ends_with('.') && key.about.len() > 12, "{} {}", shape.name, key.name);
+                look(shape, key);
                 if let Kind::Table(inner) | Kind::Tables(inner) | Kind::Map(&Kind::Table(inner)) = key.kind {
-                    look(inner);
+                    of(inner, look);
                 }
             }
         }
         for shape in [&super::super::JOB, &super::super::CONFIGURATION, &super::super::PROVIDER, &SECRET] {
-            look(shape);
+            of(shape, look);
         }
+    }
+
+    /// Without a description an editor has nothing to show.
+    #[test]
+    fn every_key_is_described() {
+        each_key(&|shape, key| {
+            assert!(key.about.ends_with('.') && key.about.len() > 12, "{} {}", shape.name, key.name);
+        });
+    }
+
+    /// A bound of ten digits would be masked in the very message that tells it.
+    #[test]
+    fn every_bound_can_be_shown() {
+        fn look(kind: &Kind) {
+            match kind {
+                Kind::Integer { min, max } => assert!(min <= max && *max < 1_000_000_000, "{max}"),
+                Kind::Map(inner) | Kind::List { item: inner, .. } => look(inner),
+                Kind::Either(kinds) => kinds.iter().for_each(look),
+                _ => {}
+            }
+        }
+        each_key(&|_, key| look(&key.kind));
     }
 }
