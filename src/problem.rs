@@ -36,11 +36,12 @@ pub struct Problems {
     pub list: Vec<Problem>,
 }
 
-/// Why a file that a person writes cannot be used.
+/// Why a file that a person writes cannot be used. It is shown as it stands: each begins with its own `error:`, as every
+/// problem of a file does.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It is not there, not a file, or not ours to read.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("error: {} cannot be read: {source}; {}", path.display(), remedy(source))]
     Unreadable {
         /// The file, as the user named it.
         path: PathBuf,
@@ -48,7 +49,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// Something other than a text editor wrote it.
-    #[error("{} is not UTF-8 text (line {line}): save it as UTF-8", path.display())]
+    #[error("error: {} is not UTF-8 text (line {line}): save it as UTF-8", path.display())]
     NotText {
         /// The file, as the user named it.
         path: PathBuf,
@@ -58,6 +59,17 @@ pub enum FileError {
     /// It was read, and this is what is wrong with it.
     #[error(transparent)]
     Problems(#[from] Problems),
+}
+
+fn remedy(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::NotFound => {
+            "name a file that is there (a relative path counts from the working folder)"
+        }
+        io::ErrorKind::IsADirectory => "name a file in it",
+        io::ErrorKind::PermissionDenied => "let this user read it",
+        _ => "mend that, or name another file",
+    }
 }
 
 impl Problem {
@@ -216,9 +228,15 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), b"a = 1\nb = \"\xe5\"\n").unwrap();
         let error = read_text(file.path()).unwrap_err();
-        assert!(error.to_string().contains("line 2"), "{error}");
+        let error = error.to_string();
+        assert!(error.starts_with("error: ") && error.contains("line 2"), "{error}");
         let error = read_text(Path::new("/nowhere/job.toml")).unwrap_err().to_string();
-        assert!(error.starts_with("/nowhere/job.toml cannot be read"), "{error}");
+        assert!(error.starts_with("error: /nowhere/job.toml cannot be read: "), "{error}");
+        assert!(
+            error.ends_with("name a file that is there (a relative path counts from the working folder)")
+        );
+        let error = read_text(Path::new("/")).unwrap_err().to_string();
+        assert!(error.starts_with("error: / cannot be read: ") && error.ends_with("in it"), "{error}");
     }
 
     proptest! {

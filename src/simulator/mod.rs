@@ -71,7 +71,7 @@ pub enum SimulatorError {
     NotLoopback(SocketAddr),
     /// The system does not give the address.
     #[error(
-        "the simulator cannot listen on {address}; another process may have that port (port 0 takes any)"
+        "the simulator cannot listen on {address}: {source}; another process may have that port (port 0 takes any)"
     )]
     Listen {
         /// The address.
@@ -80,7 +80,7 @@ pub enum SimulatorError {
         source: std::io::Error,
     },
     /// Serving ended by itself.
-    #[error("the simulator stopped serving")]
+    #[error("the simulator stopped serving: {source}")]
     Stopped {
         /// The system's reason.
         source: std::io::Error,

@@ -421,7 +421,8 @@ async fn only_loopback_addresses_are_listened_on() {
     assert!(matches!(start("192.0.2.1:0").await, Err(SimulatorError::NotLoopback(_))));
     let first = start("127.0.0.1:0").await.expect("a port");
     let taken = start(&first.address().to_string()).await;
-    assert!(matches!(taken, Err(SimulatorError::Listen { .. })), "{taken:?}");
+    let Err(error @ SimulatorError::Listen { .. }) = taken else { panic!("{taken:?}") };
+    assert!(error.to_string().contains(": Address already in use"), "{error}");
 }
 
 #[tokio::test]

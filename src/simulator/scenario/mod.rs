@@ -56,7 +56,7 @@ pub struct Scenario {
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// The file cannot be read.
-    #[error("cannot read the scenario file {}", path.display())]
+    #[error("cannot read the scenario file {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -225,6 +225,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_with_the_reason() {
+        let error = Scenario::load(Path::new("/nowhere/none.toml")).err().unwrap().to_string();
+        assert!(error.contains("/nowhere/none.toml: No such file"), "{error}");
+    }
 
     proptest! {
         #[test]
