@@ -85,8 +85,7 @@ impl Desk {
 
     /// The configuration; with `simulate` every account is the simulator's, at an address still to be set.
     fn settings(&self, simulate: bool) -> Result<Settings, Failure> {
-        let settings = Settings::load(self.flags(simulate))?;
-        Ok(if simulate { settings.simulated("http://127.0.0.1:1") } else { settings })
+        Ok(Settings::load(self.flags(simulate))?)
     }
 
     /// Results, to standard output.

@@ -158,6 +158,15 @@ impl Settings {
         Self::without_file(Path::new("/"))
     }
 
+    /// What an operator should know about this configuration though nothing is wrong with it, each once. Looks at the
+    /// files that hold secrets, and reads none.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self.accounts.values().flat_map(Account::warnings).collect();
+        warnings.sort_unstable();
+        warnings.dedup();
+        warnings
+    }
+
     /// The settings where there is no file: a ledger in the working folder, and no account.
     fn without_file(folder: &Path) -> Self {
         Self {
@@ -214,6 +223,11 @@ pub fn resolve(folder: &Path, path: &Path) -> PathBuf {
 }
 
 impl Account {
+    /// What an operator should know about the places of this account's secrets.
+    pub fn warnings(&self) -> Vec<String> {
+        [&self.username, &self.password].into_iter().filter_map(Secret::warning).collect()
+    }
+
     /// The price of a call: that of `service:block` before that of `service`, else nothing.
     pub fn price(&self, service: &str, block: Option<&str>) -> Ore {
         let exact = block.and_then(|block| self.prices.get(&format!("{service}:{block}")));
@@ -335,6 +349,22 @@ prices = { getdata = "3.20", "getdata:Credit" = "14.50" }
         assert_eq!(settings.accounts["creditsafe"].price("getdata", None), Ore::ZERO);
         let flags = ConfigFlags { simulate: true, database: Some("mine.db".into()), config: None };
         assert_eq!(world.load(flags).database, world.folder.path().join("work/mine.db"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn secrets_that_others_may_read_are_warned_of_once() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("p");
+        fs::write(&secret, "hunter2").unwrap();
+        fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+        let text = ACCOUNT.replace("{ env = \"U\" }", "{ file = \"p\" }");
+        let settings = parse(&folder.path().join("orgpull.toml"), &text, Catalogue::built_in()).unwrap();
+        assert_eq!(settings.accounts["creditsafe"].warnings().len(), 2);
+        let warnings = settings.warnings();
+        assert!(warnings.len() == 1 && warnings[0].contains(&*secret.to_string_lossy()), "{warnings:?}");
+        assert!(settings.simulated("http://127.0.0.1:1").warnings().is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::catalogue::{
     Addresses, Auth, Catalogue, Dialect, Digits, Param, ParamKind, Pattern, Provider, Service,
 };
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, without_mark};
 use crate::shape::{Document, PROVIDER, View};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -11,34 +11,59 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A provider file that is built into the binary.
-pub(super) struct BuiltIn {
+struct BuiltIn {
     /// Where it is in the repository.
-    pub(super) path: &'static str,
+    path: &'static str,
     /// Its text.
-    pub(super) text: &'static str,
+    text: &'static str,
 }
 
-pub(super) const CREDITSAFE: BuiltIn = BuiltIn {
+static BUILT_IN: [BuiltIn; 1] = [BuiltIn {
     path: "config/providers/creditsafe.toml",
     text: include_str!("../../config/providers/creditsafe.toml"),
-};
+}];
 
 impl Catalogue {
     /// The providers that are built into the binary.
     pub fn built_in() -> Self {
-        let files = [CREDITSAFE].into_iter();
-        let known = files.filter_map(|file| parse(file.path.as_ref(), file.text).ok());
+        let known = BUILT_IN.iter().filter_map(|file| parse(file.path.as_ref(), file.text).ok());
         Self { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
     }
 }
 
-/// Reads a provider file, or tells everything that is wrong with it.
-pub fn parse(path: &Path, text: &str) -> Result<Provider, Problems> {
+/// Everything that keeps a provider file from being used. Only those that are built in are used yet, so any other file
+/// is refused: whoever wrote it would look in vain for what it says.
+pub fn check(path: &Path, text: &str) -> Result<(), Problems> {
     let document = Document::parse(path, text)?;
-    let mut problems = document.check(&PROVIDER);
-    let provider = provider(&document.view(&PROVIDER), &mut problems);
+    let (_, mut problems) = read(&document);
+    if !BUILT_IN.iter().any(|file| same_lines(file.text, without_mark(text))) {
+        let message = "providers of one's own are not yet built: this file would not be used";
+        let known: Vec<_> = BUILT_IN.iter().map(|file| format!("`{}`", file.path)).collect();
+        let help = format!("this version uses what is built into it: {}, unchanged", known.join(", "));
+        let view = document.view(&PROVIDER);
+        let place = if view.has("name") { view.place("name") } else { document.top() };
+        problems.push(Problem::new(place, message).help(help));
+    }
+    document.verdict(problems)
+}
+
+/// Whether two texts are the same but for how their lines end.
+fn same_lines(one: &str, other: &str) -> bool {
+    one.lines().eq(other.lines())
+}
+
+/// A provider file that must be free of problems.
+fn parse(path: &Path, text: &str) -> Result<Provider, Problems> {
+    let document = Document::parse(path, text)?;
+    let (provider, problems) = read(&document);
     document.verdict(problems)?;
     Ok(provider)
+}
+
+fn read(document: &Document<'_>) -> (Provider, Vec<Problem>) {
+    let mut problems = document.check(&PROVIDER);
+    let provider = provider(&document.view(&PROVIDER), &mut problems);
+    (provider, problems)
 }
 
 fn provider(view: &View<'_>, problems: &mut Vec<Problem>) -> Provider {
@@ -160,8 +185,25 @@ mod tests {
 
     #[test]
     fn the_built_in_catalogue_is_free_of_problems() {
-        if let Err(problems) = parse(Path::new(CREDITSAFE.path), CREDITSAFE.text) {
-            panic!("{problems}");
+        for file in &BUILT_IN {
+            check(Path::new(file.path), file.text).unwrap_or_else(|problems| panic!("{problems}"));
+            let windows = format!("\u{feff}{}", file.text.replace('\n', "\r\n"));
+            check(Path::new("copy.toml"), &windows).unwrap_or_else(|problems| panic!("{problems}"));
+        }
+    }
+
+    #[test]
+    fn a_provider_file_that_would_not_be_used_is_refused() {
+        let built_in = BUILT_IN[0].text;
+        for text in [
+            built_in.replace("name = \"creditsafe\"", "name = \"other\""),
+            built_in.replace("/getdata\"", "/getmore\""),
+        ] {
+            assert_ne!(text, built_in);
+            let problems = check(Path::new("other.toml"), &text).unwrap_err();
+            assert_eq!(problems.list.len(), 1, "{problems}");
+            let shown = problems.render();
+            assert!(shown.contains("not yet built") && shown.contains(" name = \""), "{shown}");
         }
     }
 
@@ -230,7 +272,7 @@ title = "A."
 path = "/a"
 number_param = "n"
 "#;
-        let problems = parse(Path::new("other.toml"), text).unwrap_err();
+        let problems = check(Path::new("other.toml"), text).unwrap_err();
         insta::assert_snapshot!("broken_provider", problems.render());
     }
 }

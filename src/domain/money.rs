@@ -57,14 +57,6 @@ impl Ore {
             None => None,
         }
     }
-
-    /// The product with a count, or nothing where it does not fit.
-    pub const fn checked_mul(self, count: u64) -> Option<Self> {
-        match self.0.checked_mul(count) {
-            Some(product) => Some(Self(product)),
-            None => None,
-        }
-    }
 }
 
 /// SEK with two decimals and a point, as in every file that we write.
@@ -96,6 +88,5 @@ mod tests {
         }
         assert_eq!(Ore::parse_sek("99999999999999999999"), Err(MoneyError::TooLarge));
         assert_eq!(Ore::new(u64::MAX).checked_add(Ore::new(1)), None);
-        assert_eq!(Ore::new(u64::MAX).checked_mul(2), None);
     }
 }

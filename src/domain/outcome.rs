@@ -71,12 +71,6 @@ impl Outcome {
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
-
-    /// Whether a stored answer of this class may stand in for a new call. `unknown` and `failed` never may, and
-    /// `denied` is mended at the account, not by time.
-    pub const fn reusable(self) -> bool {
-        matches!(self, Self::Hit | Self::Partial | Self::Rejected | Self::NoHit | Self::Invalid)
-    }
 }
 
 impl fmt::Display for Outcome {

@@ -2,14 +2,15 @@
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use std::fmt;
 
 /// A parsed parameter value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Template {
     pieces: Vec<Piece>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
     Column(String),
@@ -67,14 +68,6 @@ impl Template {
         })
     }
 
-    /// The value itself where no row and no day is needed.
-    pub fn literal(&self) -> Option<&str> {
-        match self.pieces.as_slice() {
-            [Piece::Text(text)] => Some(text),
-            _ => None,
-        }
-    }
-
     /// The value for a row: `column` looks a name up, `today` is the run's first day.
     pub fn fill<'a>(
         &self,
@@ -95,6 +88,14 @@ impl Template {
             }
         }
         Ok(value)
+    }
+}
+
+/// Without what the job says beside its columns: a text for the register may be about somebody.
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns: Vec<&str> = self.columns().collect();
+        f.debug_struct("Template").field("columns", &columns).finish_non_exhaustive()
     }
 }
 
@@ -134,8 +135,13 @@ mod tests {
         assert_eq!(fill("a{{b}}{last}c").unwrap(), "a{b}2025-01-02c");
         assert_eq!(fill("").unwrap(), "");
         assert_eq!(fill("{other}"), Err(FillError::NoColumn("other".to_owned())));
-        assert_eq!(Template::parse("x").unwrap().literal(), Some("x"));
         assert_eq!(Template::parse("{a}{b}").unwrap().columns().collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn debug_shows_columns_and_no_text() {
+        let template = Template::parse("about 800101-0001, {note}").unwrap();
+        assert_eq!(format!("{template:?}"), "Template { columns: [\"note\"], .. }");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Checked {
     pub path: PathBuf,
     /// What it is.
     pub kind: FileKind,
+    /// What its owner should know though nothing is wrong with it.
+    pub warnings: Vec<String>,
 }
 
 /// What a check found, in the order of the files.
@@ -70,7 +72,7 @@ pub fn check_paths(paths: &[PathBuf], flags: &ConfigFlags) -> Report {
     let mut settings = None;
     for path in paths {
         match files(path) {
-            Ok(files) => files.into_iter().for_each(|file| report.check(file, flags, &mut settings)),
+            Ok(files) => files.iter().for_each(|file| report.check(file, flags, &mut settings)),
             Err(error) => report.bad.push(error),
         }
     }
@@ -80,20 +82,20 @@ pub fn check_paths(paths: &[PathBuf], flags: &ConfigFlags) -> Report {
 
 impl Report {
     /// Checks one file. The settings are loaded for the first job, since other files are judged without them.
-    fn check(&mut self, path: PathBuf, flags: &ConfigFlags, settings: &mut Option<Settings>) {
-        let text = match read_text(&path) {
+    fn check(&mut self, path: &Path, flags: &ConfigFlags, settings: &mut Option<Settings>) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => return self.bad.push(error),
         };
-        let is_job = kind(&path, &text).is_ok_and(|kind| kind == FileKind::Job);
+        let is_job = kind(path, &text).is_ok_and(|kind| kind == FileKind::Job);
         if is_job && settings.is_none() && self.configuration.is_none() {
             match Settings::load(flags.clone()) {
                 Ok(loaded) => *settings = Some(loaded),
                 Err(error) => self.configuration = Some(error),
             }
         }
-        match check_text(&path, &text, settings.as_ref()) {
-            Ok(kind) => self.good.push(Checked { path, kind }),
+        match check_text(path, &text, settings.as_ref()) {
+            Ok(checked) => self.good.push(checked),
             Err(problems) => self.bad.push(FileError::Problems(problems)),
         }
     }
@@ -112,22 +114,23 @@ impl Report {
     }
 }
 
-/// Checks one file; a job against these settings, without which only its own keys and values are checked.
-pub fn check_file(path: &Path, settings: Option<&Settings>) -> Result<Checked, FileError> {
-    let text = read_text(path)?;
-    let kind = check_text(path, &text, settings)?;
-    Ok(Checked { path: path.to_owned(), kind })
-}
-
-fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<FileKind, Problems> {
+/// Checks the text of one file; a job against these settings, without which only its own keys and values are checked.
+fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Checked, Problems> {
     let kind = kind(path, text)?;
+    let mut warnings = Vec::new();
     match (kind, settings) {
         (FileKind::Job, Some(settings)) => drop(file::parse(path, text, settings, false)?),
         (FileKind::Job, None) => drop(file::parse(path, text, &Settings::with_catalogue_only(), true)?),
-        (FileKind::Configuration, _) => drop(config::parse(path, text, Catalogue::built_in())?),
-        (FileKind::Provider, _) => drop(provider::parse(path, text)?),
+        (FileKind::Configuration, _) => {
+            // What the file names relatively is found from its folder.
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            let parsed = config::parse(&absolute, text, Catalogue::built_in());
+            let settings = parsed.map_err(|problems| Problems { path: path.to_owned(), ..problems })?;
+            warnings = settings.warnings();
+        }
+        (FileKind::Provider, _) => provider::check(path, text)?,
     }
-    Ok(kind)
+    Ok(Checked { path: path.to_owned(), kind, warnings })
 }
 
 /// What a file is, by the keys at its top.
@@ -253,11 +256,48 @@ password = { env = \"P\" }
     }
 
     #[test]
-    fn one_file_alone() {
+    fn a_file_that_is_not_there_says_so() {
         let world = World::new("");
-        let job = world.write("job.toml", JOB_TEXT);
-        assert_eq!(check_file(&job, None).unwrap().kind, FileKind::Job);
-        let error = check_file(&world.0.path().join("none.toml"), None).unwrap_err().to_string();
-        assert!(error.contains("none.toml cannot be read"), "{error}");
+        let report = world.check(&[world.0.path().join("none.toml")]);
+        let [error] = report.bad.as_slice() else { panic!("{report:?}") };
+        let error = error.to_string();
+        assert!(error.starts_with("error: ") && error.contains("none.toml cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_provider_file_of_ones_own_is_refused() {
+        let world = World::new("");
+        let built_in = include_str!("../../config/providers/creditsafe.toml");
+        let copy = world.write("copy.toml", built_in);
+        let own = world.write("own.toml", &built_in.replace("name = \"creditsafe\"", "name = \"other\""));
+        let report = world.check(&[copy, own]);
+        assert_eq!(report.good.iter().map(|good| good.kind).collect::<Vec<_>>(), [FileKind::Provider]);
+        assert!(report.bad.len() == 1 && report.bad[0].to_string().contains("not yet built"), "{report:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_others_may_read_is_warned_of() {
+        use std::os::unix::fs::PermissionsExt;
+        let world = World::new(&CONFIGURATION_TEXT.replace("{ env = \"P\" }", "{ file = \"p\" }"));
+        let secret = world.write("p", "hunter2");
+        let warned = |mode| {
+            fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
+            let report = world.check(&[world.0.path().join("orgpull.toml")]);
+            assert!(report.is_good());
+            report.good[0].warnings.clone()
+        };
+        assert!(warned(0o600).is_empty());
+        assert!(matches!(warned(0o644).as_slice(), [warning] if warning.contains("chmod 600")));
+    }
+
+    #[test]
+    fn what_is_shipped_is_good_and_gives_no_warning() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let flags = ConfigFlags { config: Some(root.join("config/orgpull.toml")), ..ConfigFlags::default() };
+        let report = check_paths(&["jobs", "config", "config/providers"].map(|part| root.join(part)), &flags);
+        assert!(report.is_good(), "{report:?}");
+        assert_eq!(report.good.len(), 6);
+        assert!(report.good.iter().all(|good| good.warnings.is_empty()), "{report:?}");
     }
 }

@@ -16,11 +16,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// Why a job file cannot be used.
-pub type JobFileError = FileError;
-
 /// Reads and checks a job file.
-pub fn load(path: &Path, settings: &Settings) -> Result<Job, JobFileError> {
+pub fn load(path: &Path, settings: &Settings) -> Result<Job, FileError> {
     let text = read_text(path)?;
     Ok(parse(path, &text, settings, false)?)
 }

@@ -2,19 +2,23 @@
 
 pub mod check;
 pub mod file;
+mod header;
 pub mod input;
+
+pub use header::{Header, clashes};
 
 use crate::config::catalogue::Service;
 use crate::domain::number::Accept;
 use crate::domain::outcome::Outcome;
 use crate::domain::pace::Rate;
 use crate::domain::template::Template;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A checked job file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Job {
     /// `name`: letters, digits, `-` and `_`.
     pub name: String,
@@ -62,7 +66,20 @@ impl Job {
     }
 }
 
-/// `[input]`.
+/// Without its text, which may hold numbers.
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("name", &self.name)
+            .field("path", &self.path)
+            .field("input", &self.input)
+            .field("steps", &self.steps.len())
+            .field("outputs", &self.outputs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[input]`. `Debug` shows no number, since that of its origin shows none.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// Where the numbers are.
@@ -79,8 +96,8 @@ pub struct Input {
     pub max_bad: MaxBad,
 }
 
-/// Where the numbers are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the numbers are. `Debug` only counts those of a job file.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Origin {
     /// A file, absolute.
     Path(PathBuf),
@@ -88,6 +105,45 @@ pub enum Origin {
     Stdin,
     /// In the job file.
     Numbers(Vec<String>),
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Stdin => f.write_str("Stdin"),
+            Self::Numbers(numbers) => write!(f, "Numbers({} of them)", numbers.len()),
+        }
+    }
+}
+
+impl Input {
+    /// Everything that `[input]` says, part by part in a fixed order and wording, whatever the order in which columns
+    /// are copied, since that is no difference to a person. It is what a digest that outlives this version is made of,
+    /// and holds the numbers of a job file: nothing for eyes.
+    pub fn identity(&self) -> Vec<String> {
+        let mut parts = match &self.origin {
+            Origin::Path(path) => vec![format!("path={}", path.display())],
+            Origin::Stdin => vec!["stdin".to_owned()],
+            Origin::Numbers(numbers) => numbers.iter().map(|number| format!("number={number}")).collect(),
+        };
+        parts.extend(self.column.iter().map(|column| format!("column={column}")));
+        parts.extend(self.accept.identity());
+        match &self.carry {
+            Carry::All => parts.push("carry=*".to_owned()),
+            Carry::Columns(columns) => {
+                let mut columns: Vec<_> = columns.iter().map(|column| format!("carry={column}")).collect();
+                columns.sort_unstable();
+                parts.append(&mut columns);
+            }
+        }
+        parts.push(format!("min_rows={}", self.min_rows));
+        parts.push(match self.max_bad {
+            MaxBad::Percent(share) => format!("max_bad={share}%"),
+            MaxBad::Count(count) => format!("max_bad={count}"),
+        });
+        parts
+    }
 }
 
 /// Which input columns are copied to the output.
@@ -168,6 +224,13 @@ pub struct Output {
     pub subject: SubjectForm,
     /// `columns`; nothing is every leaf found.
     pub columns: Option<Vec<Column>>,
+}
+
+impl Output {
+    /// Where the bad rows of a job go whose first output is written here: `out/x.csv` has `out/x.rejects.csv`.
+    pub fn rejects_beside(path: &Path) -> PathBuf {
+        path.with_extension("rejects.csv")
+    }
 }
 
 /// `format` of an output.

@@ -15,10 +15,9 @@ use std::sync::Arc;
 /// `orgpull check`.
 pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failure> {
     let report = check_paths(&args.paths, &desk.flags(false));
-    for good in &report.good {
-        if !desk.global.quiet {
-            Desk::print(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
-        }
+    for good in report.good.iter().filter(|_| !desk.global.quiet) {
+        Desk::print(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
+        good.warnings.iter().for_each(|warning| desk.console.line(&format!("warning: {warning}")));
     }
     if let Some(error) = &report.configuration {
         desk.console.line(error.to_string().trim_end());

@@ -4,30 +4,11 @@ use super::Reader;
 use super::steps::carried;
 use crate::config::resolve;
 use crate::domain::outcome::Outcome;
-use crate::job::{Column, Format, Input, Origin, Output, Shape, SubjectForm};
+use crate::job::{Column, Format, Header, Input, Origin, Output, Shape, SubjectForm};
 use crate::problem::Problem;
 use crate::shape::{View, suggestion};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-
-/// What every row of a long output begins with; a chosen column of the same name could not be told from it.
-const LONG_COLUMNS: [&str; 13] = [
-    "line",
-    "subject",
-    "lookup",
-    "service",
-    "outcome",
-    "code",
-    "text",
-    "source",
-    "attempts",
-    "cost",
-    "fetched_at",
-    "transactionid",
-    "log_id",
-];
-/// What every row of a wide output begins with, besides the columns of each lookup.
-const WIDE_COLUMNS: [&str; 3] = ["line", "subject", "row_error"];
 
 impl Reader<'_> {
     pub(super) fn outputs(&mut self, job: &View<'_>, job_path: &Path, input: &Input) -> Vec<Output> {
@@ -43,15 +24,19 @@ impl Reader<'_> {
             taken.push((path.clone(), "the input"));
         }
         let mut outputs: Vec<Output> = Vec::new();
+        let mut headers = Vec::new();
         for view in &views {
             let path = resolve(self.folder, Path::new(view.text("path").unwrap_or_default()));
             self.path(view, &path, &taken);
             if taken.iter().all(|(_, what)| *what != "the rejects file of the first output") {
-                taken.push((rejects(&path), "the rejects file of the first output"));
+                taken.push((Output::rejects_beside(&path), "the rejects file of the first output"));
             }
             taken.push((path.clone(), "an output already"));
-            let columns = view.has("columns").then(|| self.columns(view, &ids, input));
-            let Some(format) = self.format(view) else { continue };
+            let format = self.format(view);
+            let header = Header::of(shape(view), format.unwrap_or(Format::Csv), ids.iter().copied());
+            let columns = view.has("columns").then(|| self.columns(view, &header, &ids, input));
+            headers.push((view, header));
+            let Some(format) = format else { continue };
             if view.flag("excel") && format != Format::Csv {
                 let problem = Problem::new(view.place("excel"), "`excel` is for csv only");
                 self.problems.push(problem.help("remove it, or write a csv"));
@@ -66,7 +51,22 @@ impl Reader<'_> {
                 columns,
             });
         }
+        self.carry(&job.table("input"), &headers);
         outputs
+    }
+
+    /// A carried column may not be called like one that an output has of its own.
+    fn carry(&mut self, input: &View<'_>, outputs: &[(&View<'_>, Header)]) {
+        for column in input.list("carry") {
+            let Some((output, _)) = outputs.iter().find(|(_, header)| header.has(column.text)) else {
+                continue;
+            };
+            let path = output.text("path").unwrap_or_default();
+            let message =
+                format!("the column `{}` is one that every row of {path} has of its own", column.text);
+            let problem = Problem::new(column.span, message);
+            self.problems.push(problem.help("rename it in the input, or leave it out of `carry`"));
+        }
     }
 
     fn path(&mut self, view: &View<'_>, path: &Path, taken: &[(PathBuf, &str)]) {
@@ -108,9 +108,8 @@ impl Reader<'_> {
         }
     }
 
-    fn columns(&mut self, output: &View<'_>, ids: &[&str], input: &Input) -> Vec<Column> {
+    fn columns(&mut self, output: &View<'_>, header: &Header, ids: &[&str], input: &Input) -> Vec<Column> {
         let wide = shape(output) == Shape::Wide;
-        let fixed: &[&str] = if wide { &WIDE_COLUMNS } else { &LONG_COLUMNS };
         let views = output.tables("columns");
         if views.is_empty() {
             let problem = Problem::new(output.place("columns"), "this list is empty");
@@ -122,7 +121,7 @@ impl Reader<'_> {
             if let Some(name) = view.item("name") {
                 let problem = if !names.insert(name.text) {
                     Some("stands twice")
-                } else if fixed.contains(&name.text) {
+                } else if header.has(name.text) {
                     Some("is one that every row has")
                 } else if carried(input).iter().any(|column| column == name.text) {
                     Some("is carried from the input already")
@@ -159,11 +158,6 @@ impl Reader<'_> {
             _ => {}
         }
     }
-}
-
-/// The file in which bad rows are told, beside the first output.
-fn rejects(path: &Path) -> PathBuf {
-    path.with_extension("rejects.csv")
 }
 
 fn shape(view: &View<'_>) -> Shape {

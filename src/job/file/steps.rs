@@ -125,7 +125,8 @@ impl Reader<'_> {
                 }
                 Ok(_) => {}
                 Err(reason) => {
-                    self.problems.push(Problem::new(value.span(), reason).help(param.description.clone()));
+                    let problem = Problem::new(value.span(), format!("`{}` {reason}", param.name));
+                    self.problems.push(problem.help(param.description.clone()));
                 }
             }
         }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::config::catalogue::Catalogue;
 use crate::domain::outcome::Outcome;
+use crate::domain::template::Template;
 use crate::job::{Column, Format, OnUnknown, Output, Shape, SubjectForm};
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -40,6 +41,11 @@ impl Parts {
         let Self { top, input, lookup, output } = self;
         format!("{top}\n[input]\n{input}\n[[lookup]]\n{lookup}\n[[output]]\n{output}\n")
     }
+}
+
+/// The value that needs no row.
+fn literal(value: &Template) -> String {
+    value.fill(Date::MIN, |_| None).unwrap()
 }
 
 /// Exactly one problem, whose text holds `said`.
@@ -139,7 +145,7 @@ fn everything_can_be_given() {
     assert_eq!(job.input.max_bad, MaxBad::Count(7));
     let names: Vec<_> = job.steps[0].params.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["referencedate", "legacyformat", "language"]);
-    assert_eq!(job.steps[0].params[1].1.literal(), Some("true"));
+    assert_eq!(literal(&job.steps[0].params[1].1), "true");
     assert!(job.steps[0].reuse.is_zero() && job.steps[1].letters && job.rules.restart);
     assert_eq!(job.template_columns(), ["last", "note"]);
     assert_eq!(job.kept_columns(), Carry::Columns(["b", "a", "last", "note"].map(str::to_owned).to_vec()));
@@ -177,6 +183,7 @@ fn problems_at_the_top() {
     for (top, said) in [
         ("", "`name` is missing in the job file"),
         ("name = \"a b\"", "a name is 1 to 64 letters"),
+        ("name = \"latest\"", "no job is called `latest`"),
         ("nam = \"a\"\nname = \"a\"", "did you mean `name`?"),
         ("name = 5", "put it in quotes"),
         ("name = \"a\"\nretention = \"90d\"", "`retention` is not yet built"),
@@ -206,7 +213,7 @@ fn problems_of_the_input() {
         ("path = \"a.csv\"\nkind = \"person\"", "`purpose` is missing"),
         ("path = \"a.csv\"\ncarry = \"customer_id\"", "this must be \"*\""),
         ("path = \"a.csv\"\nmax_bad = \"101%\"", "at most 100%"),
-        ("path = \"a.csv\"\nmax_bad = -1", "this must be from 0"),
+        ("path = \"a.csv\"\nmax_bad = -1", "this must be from 0 to 999999999"),
         ("path = \"a.csv\"\nmax_bad = 0.5", "text in quotes or a whole number"),
         ("path = \"\"", "this is empty"),
     ] {
@@ -237,7 +244,7 @@ fn problems_of_lookups() {
         ),
         (
             "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { relation = \"yes\" }",
-            "`relation` is true or false",
+            "`relation` must be true or false",
         ),
         (
             "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { relation = 1.5 }",
@@ -245,17 +252,17 @@ fn problems_of_lookups() {
         ),
         (
             "id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { language = \"no\" }",
-            "`language` is one of en, sv",
+            "`language` must be one of en, sv",
         ),
         ("id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { language = \"\" }", "`language` is empty"),
         ("id = \"a\"\nservice = \"creditsafe.spar\"\nparams = { language = \"{\" }", "a `{` without its `}`"),
         (
             "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = \"{today+2d}\" }",
-            "is in the future",
+            "`referencedate` must not be in the future",
         ),
         (
             "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = \"2026-02-30\" }",
-            "no day of the calendar",
+            "`referencedate` must be a day of the calendar",
         ),
         ("id = \"a\"\nservice = \"creditsafe.spar\"\nwhen = { lookup = \"b\" }", "`when` is not yet built"),
         ("id = \"a\"\nservice = \"creditsafe.spar\"\nreuse = 0", "put it in quotes"),
@@ -271,14 +278,17 @@ fn problems_of_lookups() {
         "id = \"a\"\nservice = \"creditsafe.getdata\"\nparams = {{ blockname = \"B\", lodfreetext = \"{}\" }}",
         "x".repeat(501)
     );
-    refuses(&Parts { lookup: long.leak(), ..GOOD }, "at most 500 characters, and this has 501");
+    refuses(
+        &Parts { lookup: long.leak(), ..GOOD },
+        "`lodfreetext` takes at most 500 characters, and this has 501",
+    );
 }
 
 #[test]
 fn parameters_may_be_bare_values() {
     let lookup = "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = 2025-01-02, legacyformat = false }";
     let job = takes(&Parts { lookup, ..GOOD });
-    assert_eq!(job.steps[0].params[0].1.literal(), Some("2025-01-02"));
+    assert_eq!(literal(&job.steps[0].params[0].1), "2025-01-02");
 }
 
 #[test]
@@ -332,6 +342,72 @@ fn problems_of_outputs() {
     ] {
         refuses(&Parts { output, ..GOOD }, said);
     }
+}
+
+#[test]
+fn a_column_may_not_be_called_like_one_of_the_outputs_own() {
+    const WIDE: &str = "path = \"o.csv\"\nshape = \"wide\"";
+    const JSON: &str = "path = \"o.jsonl\"";
+    for (carry, output, taken) in [
+        ("outcome", GOOD.output, true),
+        ("log_id", GOOD.output, true),
+        ("row_error", GOOD.output, false),
+        ("r_outcome", GOOD.output, false),
+        ("report", GOOD.output, false),
+        ("row_error", WIDE, true),
+        ("r_outcome", WIDE, true),
+        ("x_outcome", WIDE, false),
+        ("outcome", WIDE, false),
+        ("report", JSON, true),
+    ] {
+        let input = format!("path = \"in.csv\"\ncarry = [\"customer_id\", \"{carry}\"]").leak();
+        let parts = Parts { input, output, ..GOOD };
+        if taken {
+            refuses(&parts, &format!("the column `{carry}` is one that every row of o"));
+            let shown = read(&parts.text()).unwrap_err().render();
+            assert!(shown.contains("a.toml:4:25\n") && shown.contains("leave it out of `carry`"), "{shown}");
+        } else {
+            takes(&parts);
+        }
+        let output = format!("{output}\ncolumns = [{{ name = \"{carry}\", pointer = \"/x\" }}]").leak();
+        let parts = Parts { output, ..GOOD };
+        if taken { refuses(&parts, "is one that every row has") } else { drop(takes(&parts)) }
+    }
+}
+
+#[test]
+fn debug_shows_no_number() {
+    let input = "numbers = [\"556012-5790\", \"5565144408\"]";
+    let job = takes(&Parts { input, ..GOOD });
+    for shown in [format!("{job:?}"), format!("{:?}", job.input), format!("{:#?}", job.input.origin)] {
+        assert!(shown.contains("Numbers(2 of them)"), "{shown}");
+        assert!(!shown.contains("5790") && !shown.contains("4408"), "{shown}");
+    }
+}
+
+/// What a kept digest is made of: a change here makes every unfinished run refuse to go on.
+#[test]
+fn the_identity_of_an_input_is_what_it_says() {
+    let identity = |input: &'static str| takes(&Parts { input, ..GOOD }).input.identity().join(" ");
+    assert_eq!(
+        identity("path = \"in.csv\"\ncolumn = \"nr\"\ncarry = [\"b\", \"a\"]\nmax_bad = \"2.5%\""),
+        "path=/srv/jobs/in.csv column=nr kind=organisation sole_traders=accept century=refuse carry=a carry=b \
+         min_rows=1 max_bad=2.5%"
+    );
+    assert_eq!(
+        identity(
+            "numbers = [\"556012-5790\", \"5565144408\"]\nsole_traders = \"reject\"\n\
+             century = \"assume-under-100\"\nmin_rows = 2\nmax_bad = 0"
+        ),
+        "number=556012-5790 number=5565144408 kind=organisation sole_traders=reject century=assume-under-100 \
+         min_rows=2 max_bad=0"
+    );
+    let all = "kind=organisation sole_traders=accept century=refuse carry=* min_rows=1 max_bad=50%";
+    assert_eq!(identity("path = \"-\"\ncarry = \"*\""), format!("stdin {all}"));
+    assert_eq!(
+        identity("path = \"a.csv\"\ncarry = [\"a\", \"b\"]"),
+        identity("path = \"a.csv\"\ncarry = [\"b\", \"a\"]")
+    );
 }
 
 #[test]
@@ -511,7 +587,7 @@ proptest! {
             prop_assert_eq!(problems.render().matches("--> ").count(), problems.list.len());
         }
         let _ = crate::config::parse(path, &text, Catalogue::built_in());
-        let _ = crate::config::provider::parse(path, &text);
+        let _ = crate::config::provider::check(path, &text);
     }
 
     #[test]

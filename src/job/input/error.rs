@@ -1,5 +1,6 @@
 //! What can be wrong with an input as a whole, in words for the person who has to mend it.
 
+use crate::shape::nearest;
 use std::io;
 
 /// Why an input cannot be read, or read on. Every message names the file and says what to do.
@@ -155,17 +156,10 @@ const LISTED: usize = 30;
 impl InputError {
     /// That a column is not there, with the one that was probably meant.
     pub(super) fn no_such_column(file: &str, column: &str, there: &[String]) -> Self {
-        let asked = column.to_lowercase();
-        let nearest = there
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &asked), name))
-            .filter(|(distance, name)| *distance <= name.chars().count().max(3) / 3)
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, name)| name.clone());
         Self::NoSuchColumn {
             file: file.to_owned(),
             column: column.to_owned(),
-            nearest,
+            nearest: nearest(column, there.iter().map(String::as_str)).map(str::to_owned),
             there: there.to_vec(),
         }
     }

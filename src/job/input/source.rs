@@ -1,6 +1,7 @@
 //! Where the bytes come from: opened once, looked at for what is not text, and counted on their way through.
 
 use super::InputError;
+use crate::domain::identity::hex;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
@@ -95,12 +96,7 @@ fn not_text(file: &str, ending: &str, head: &[u8]) -> Option<InputError> {
 impl Tap {
     /// Of what has passed so far.
     pub(super) fn fingerprint(&self) -> Fingerprint {
-        let digest = self.digest.clone().finalize();
-        let sha256 = digest
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .filter_map(|half| char::from_digit(half.into(), 16));
-        Fingerprint { bytes: self.bytes, sha256: sha256.collect() }
+        Fingerprint { bytes: self.bytes, sha256: hex(&self.digest.clone().finalize()) }
     }
 }
 
