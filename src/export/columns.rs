@@ -17,6 +17,9 @@ pub struct ColumnCount {
     pub found: u64,
     /// Answers that were looked into.
     pub answers: u64,
+    /// Whether the job chose it. Such a column that no answer has is most likely a slip in its pointer; a leaf that was
+    /// discovered and holds null alone is none.
+    pub chosen: bool,
 }
 
 /// The columns of one output.
@@ -141,6 +144,7 @@ impl Columns {
                     name: column.name.clone(),
                     found: column.found,
                     answers: answers(column.lookup),
+                    chosen: true,
                 })
                 .collect(),
             Kind::Found(found) => (found.names.iter().zip(&found.lookups).zip(&found.counts))
@@ -148,6 +152,7 @@ impl Columns {
                     name: scrub(name),
                     found: *count,
                     answers: answers(*lookup),
+                    chosen: false,
                 })
                 .collect(),
         }

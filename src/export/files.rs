@@ -84,6 +84,21 @@ pub enum ExportError {
     TooManyLeaves(PathBuf),
 }
 
+impl ExportError {
+    /// Whether the job's file is to be mended, rather than the place to which outputs go.
+    pub const fn is_jobs_fault(&self) -> bool {
+        match self {
+            Self::SameName { .. } | Self::NoCarry(_) | Self::NoLookup { .. } | Self::WhichLookup(_) => true,
+            Self::Io { .. }
+            | Self::Folder(_)
+            | Self::Special(_)
+            | Self::SamePlace(_)
+            | Self::Kept(_)
+            | Self::TooManyLeaves(_) => false,
+        }
+    }
+}
+
 fn remedy(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -123,7 +138,7 @@ impl Places {
         keep: &[PathBuf],
     ) -> Result<Self, ExportError> {
         let named: Vec<_> = outputs.iter().map(|output| filled(&output.path, naming)).collect();
-        let rejects = named.first().map(|first| first.with_extension("rejects.csv"));
+        let rejects = named.first().map(|first| Output::rejects_beside(first));
         let mut taken: BTreeSet<PathBuf> = BTreeSet::new();
         let kept: BTreeSet<PathBuf> = keep.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
         let mut place = |named: PathBuf| {

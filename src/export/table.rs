@@ -12,7 +12,7 @@ use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{LookupRecord, Record};
 use crate::domain::redact::scrub;
-use crate::job::{Format, Output, Shape, SubjectForm};
+use crate::job::{Format, Header, Output, Shape, SubjectForm};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
@@ -38,8 +38,10 @@ struct Layout {
     heads: Vec<LookupHead>,
     /// Places of the shown columns in a record's.
     carry: Vec<usize>,
-    /// Names of everything that stands before the columns.
+    /// Names of everything that stands before the columns. `put_fixed` writes the values in this order.
     fixed: Vec<String>,
+    /// The name of what stands after them.
+    last: Option<&'static str>,
     key: DigestKey,
 }
 
@@ -169,6 +171,8 @@ impl Layout {
             let at = setting.columns.iter().position(|column| column == name);
             at.ok_or_else(|| ExportError::NoCarry(name.clone()))
         };
+        let header =
+            Header::of(output.shape, output.format, setting.lookups.iter().map(|head| head.id.as_str()));
         Ok(Self {
             format: output.format,
             excel: output.excel,
@@ -177,7 +181,13 @@ impl Layout {
             form: output.subject,
             heads: setting.lookups.to_vec(),
             carry: setting.carry.iter().map(place).collect::<Result<_, _>>()?,
-            fixed: fixed_names(output.shape, setting),
+            fixed: header
+                .before
+                .into_iter()
+                .chain(setting.carry.iter().cloned())
+                .chain(header.after)
+                .collect(),
+            last: header.last,
             key: setting.key.clone(),
         })
     }
@@ -186,9 +196,7 @@ impl Layout {
     fn names(&self, columns: &Columns) -> Vec<String> {
         let mut names = self.fixed.clone();
         names.extend(columns.names(self.mask()));
-        if self.has_report() {
-            names.push("report".to_owned());
-        }
+        names.extend(self.last.map(str::to_owned));
         names
     }
 
@@ -296,7 +304,7 @@ impl Layout {
     }
 
     fn has_report(&self) -> bool {
-        self.format != Format::Csv
+        self.last.is_some()
     }
 }
 
@@ -312,36 +320,6 @@ impl Sink {
         match self {
             Self::Csv(sink) => sink.end_row(),
             Self::Json(sink) => sink.end_row(),
-        }
-    }
-}
-
-/// The names before the columns, as DESIGN.md fixes them. `put_fixed` writes the values in this order.
-fn fixed_names(shape: Shape, setting: &Setting<'_>) -> Vec<String> {
-    let carry = setting.carry.iter().cloned();
-    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    match shape {
-        Shape::Long => {
-            let after = [
-                "lookup",
-                "service",
-                "outcome",
-                "code",
-                "text",
-                "source",
-                "attempts",
-                "cost",
-                "fetched_at",
-                "transactionid",
-                "log_id",
-            ];
-            owned(&["line", "subject"]).into_iter().chain(carry).chain(owned(&after)).collect()
-        }
-        Shape::Wide => {
-            let each = ["outcome", "code", "source", "cost", "fetched_at"];
-            let after =
-                setting.lookups.iter().flat_map(|head| each.map(|name| format!("{}_{name}", head.id)));
-            owned(&["line", "subject", "row_error"]).into_iter().chain(carry).chain(after).collect()
         }
     }
 }

@@ -341,6 +341,9 @@ fn the_summary_counts_answers_by_column() {
     assert_eq!(counts, [("company", 2, 3), ("share", 2, 3), ("list", 2, 3), ("reject", 1, 1)]);
     assert_eq!((written[0].rows, written[0].unreadable, written[0].kind), (6, 1, WrittenKind::Output));
     assert_eq!((written[1].rows, written[1].kind), (1, WrittenKind::Rejects));
+    assert!(written[0].columns.iter().all(|count| count.chosen));
+    let written = world.export(&[world.output("y.csv", Shape::Long)], &records()).unwrap();
+    assert!(!written[0].columns.is_empty() && written[0].columns.iter().all(|count| !count.chosen));
 }
 
 #[test]
@@ -431,27 +434,28 @@ fn preflight_finds_what_cannot_be_written() {
     world.keep = vec![world.path("input.csv"), world.path("not-there.db")];
     let named = |name: &str| world.output(name, Shape::Long);
     let chosen = |shape, columns| Output { columns: Some(columns), ..world.output("x.csv", shape) };
-    let cases: [(&str, Vec<Output>); 10] = [
-        ("is a folder", vec![named("folder.csv")]),
-        ("two files", vec![named("x.csv"), named("sub/../x.csv")]),
-        ("two files", vec![named("{job}.csv"), named("night.csv")]),
-        ("two files", vec![named("x.csv"), named("x.rejects.csv")]),
-        ("the job reads it", vec![named("input.csv")]),
-        ("cannot create the folder", vec![named("input.csv/x.csv")]),
-        ("would be called `outcome`", vec![chosen(Shape::Long, vec![column("outcome", "/a", None)])]),
-        ("none of that id", vec![chosen(Shape::Long, vec![column("a", "/a", Some("other"))])]),
-        ("needs `lookup", vec![chosen(Shape::Wide, vec![column("a", "/a", None)])]),
-        ("not an ordinary file", vec![Output { path: "/dev/null".into(), ..named("x.csv") }]),
+    let cases: [(&str, bool, Vec<Output>); 10] = [
+        ("is a folder", false, vec![named("folder.csv")]),
+        ("two files", false, vec![named("x.csv"), named("sub/../x.csv")]),
+        ("two files", false, vec![named("{job}.csv"), named("night.csv")]),
+        ("two files", false, vec![named("x.csv"), named("x.rejects.csv")]),
+        ("the job reads it", false, vec![named("input.csv")]),
+        ("cannot create the folder", false, vec![named("input.csv/x.csv")]),
+        ("would be called `outcome`", true, vec![chosen(Shape::Long, vec![column("outcome", "/a", None)])]),
+        ("none of that id", true, vec![chosen(Shape::Long, vec![column("a", "/a", Some("other"))])]),
+        ("needs `lookup", true, vec![chosen(Shape::Wide, vec![column("a", "/a", None)])]),
+        ("not an ordinary file", false, vec![Output { path: "/dev/null".into(), ..named("x.csv") }]),
     ];
-    for (message, outputs) in cases {
-        let error = preflight(&outputs, &world.setting()).unwrap_err().to_string();
-        assert!(error.contains(message), "{message}: {error}");
+    for (message, jobs_fault, outputs) in cases {
+        let error = preflight(&outputs, &world.setting()).unwrap_err();
+        assert!(error.to_string().contains(message), "{message}: {error}");
+        assert_eq!(error.is_jobs_fault(), jobs_fault, "{error}");
     }
     assert!(preflight(&[named("new/x.csv"), named("x.csv")], &world.setting()).is_ok());
     assert!(fs::read_dir(world.path("new")).unwrap().next().is_none(), "asking leaves no file");
     world.carry = vec!["unheard".to_owned()];
     let error = preflight(&[world.output("x.csv", Shape::Long)], &world.setting()).unwrap_err();
-    assert!(matches!(error, ExportError::NoCarry(_)));
+    assert!(matches!(error, ExportError::NoCarry(_)) && error.is_jobs_fault());
 }
 
 #[test]

@@ -290,6 +290,7 @@ fn output_line(written: &Written) -> OutputLine {
         name: count.name.clone(),
         found: count.found,
         of: count.answers,
+        chosen: count.chosen,
     };
     OutputLine {
         path: written.path.clone(),

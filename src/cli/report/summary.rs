@@ -43,6 +43,8 @@ pub struct ColumnFound {
     pub found: u64,
     /// Answers that were looked into.
     pub of: u64,
+    /// Whether the job chose it; the others are leaves that were found in some answer, perhaps as null.
+    pub chosen: bool,
 }
 
 /// The summary for a person; its last line is what to type next.
@@ -176,10 +178,11 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Where an output is and what was found for it. Columns never found come first, for they are mistakes in the job.
+/// Where an output is and what was found for it. Chosen columns never found come first, for they are
+/// mistakes in the job.
 fn output_text(output: &OutputLine) -> String {
     let mut text = format!("  {}  {}\n", output.path.display(), counted(output.rows, "row", "rows"));
-    let missing = |column: &&ColumnFound| column.found == 0 && column.of > 0;
+    let missing = |column: &&ColumnFound| column.chosen && column.found == 0 && column.of > 0;
     let never: Vec<&str> = output.columns.iter().filter(missing).map(|column| column.name.as_str()).collect();
     if !never.is_empty() {
         let _ = writeln!(text, "    warning: found in no answer: {}", listed(&never));
@@ -212,7 +215,7 @@ mod tests {
     use super::*;
 
     fn column(name: &str, found: u64, of: u64) -> ColumnFound {
-        ColumnFound { name: name.to_owned(), found, of }
+        ColumnFound { name: name.to_owned(), found, of, chosen: true }
     }
 
     fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
@@ -264,6 +267,13 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("never11 and 2 more"), "{text}");
+    }
+
+    #[test]
+    fn a_discovered_leaf_that_is_null_everywhere_is_no_mistake() {
+        let columns = vec![ColumnFound { chosen: false, ..column("/report/none", 0, 2) }];
+        let text = output_text(&OutputLine { path: "x.csv".into(), rows: 2, columns });
+        assert_eq!(text, "  x.csv  2 rows\n    /report/none  0 of 2\n");
     }
 
     #[test]
