@@ -11,7 +11,7 @@ use crate::config::{Account, Settings};
 use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
-use crate::job::{Carry, Input, Job, Origin};
+use crate::job::{Input, Job, Origin, clashes};
 use crate::ledger::{Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use sha2::{Digest, Sha256};
@@ -172,6 +172,9 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     }
     let reader = unless_stopped(context, copy::open(&job, today)).await?;
     let columns = reader.columns().to_vec();
+    if let Some(clash) = clashes(&job, &columns) {
+        return Err(RunError::Clash(clash));
+    }
     let id = run_id();
     let new = NewRun {
         run: &id,
@@ -385,12 +388,8 @@ pub(super) fn environment(accounts: &[&Account]) -> String {
 
 /// A digest of what `[input]` says, under which a continued run knows it again.
 fn input_digest(ledger: &Ledger, input: &Input) -> String {
-    let mut said = input.clone();
-    // The order in which columns are copied is no difference to a person.
-    if let Carry::Columns(columns) = &mut said.carry {
-        columns.sort_unstable();
-    }
-    ledger.key().hex("input", &[&format!("{said:?}")])
+    let said = input.identity();
+    ledger.key().hex("input", &said.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// The same for `--input`.

@@ -24,8 +24,8 @@ pub use outputs::export;
 pub use plan::plan;
 pub use summary::summary;
 
-use crate::config::Settings;
 use crate::config::secret::SecretError;
+use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
@@ -38,6 +38,7 @@ use begin::Begun;
 use coordinator::{Coordinator, Halt, Start};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,6 +125,9 @@ pub enum RunError {
         /// Where all of them are listed.
         rejects: Option<PathBuf>,
     },
+    /// Two columns of an output would have one name.
+    #[error("{0}; nothing was sent")]
+    Clash(String),
     /// Letters of disclosure would go out.
     #[error(
         "lookup `{lookup}` may send a letter of disclosure to {count} of the subjects, and does not say `letters = \
@@ -190,12 +194,14 @@ impl RunError {
         match self {
             Self::Locked(LockError::Held { .. }) => Exit::Busy,
             Self::Ledger(_) | Self::Locked(LockError::File { .. }) => Exit::Ledger,
+            Self::Export(error) if error.is_jobs_fault() => Exit::Config,
             Self::Export(_) => Exit::Output,
             Self::Stopped => Exit::Stopped,
             Self::Bug(_) => Exit::Bug,
             Self::InputFile(_)
             | Self::Input { .. }
             | Self::Letters { .. }
+            | Self::Clash(_)
             | Self::Changed(_)
             | Self::Closed(_)
             | Self::Renamed { .. }
@@ -226,6 +232,15 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
     let ledger = &context.ledger;
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
+    for warning in job
+        .steps
+        .iter()
+        .filter_map(|step| context.settings.accounts.get(&step.account))
+        .flat_map(Account::warnings)
+        .collect::<BTreeSet<_>>()
+    {
+        notice(&context.observer, Level::Warning, "configuration", warning);
+    }
     for cut_short in ledger.half_loaded(&job.name).await? {
         ledger.discard(cut_short.id).await?;
     }
