@@ -29,6 +29,7 @@ CREATE TABLE runs (
     first_day     TEXT NOT NULL,              -- {today}: the run's first day in Stockholm
     rows          INTEGER NOT NULL DEFAULT 0, -- good and bad
     bad_rows      INTEGER NOT NULL DEFAULT 0,
+    letter_rows   INTEGER NOT NULL DEFAULT 0, -- whose number gets a letter with a credit report
     started_at    INTEGER NOT NULL,
     finished_at   INTEGER,
     exit          INTEGER,                    -- of the last invocation; nothing while one is at it, or where it died
@@ -62,6 +63,7 @@ CREATE TABLE lookups (
     spent        INTEGER NOT NULL DEFAULT 0,  -- those that count against the job's `attempts`
     cost         INTEGER NOT NULL DEFAULT 0,
     cost_unknown INTEGER NOT NULL DEFAULT 0,  -- the part of it that lost answers may have cost
+    lost         INTEGER NOT NULL DEFAULT 0,  -- attempts whose answers were lost
     letters      INTEGER NOT NULL DEFAULT 0,  -- letters of disclosure that the upstream says went out
     attempt      INTEGER,                     -- the last one, or the one whose answer is used
     code         TEXT,                        -- where no attempt has one: `local`
@@ -115,7 +117,7 @@ CREATE TABLE attempts (
     CHECK ((state = 'started') = (cost IS NULL)),
     CHECK ((state = 'answered') = (outcome IS NOT NULL))
 ) STRICT;
-CREATE INDEX attempts_identity ON attempts (identity);
+CREATE INDEX attempts_identity ON attempts (identity, run);
 
 CREATE TABLE answers (
     attempt INTEGER PRIMARY KEY REFERENCES attempts (id),

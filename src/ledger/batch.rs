@@ -108,6 +108,8 @@ pub struct Change {
     pub cost: Ore,
     /// Added to the part of the cost that is unknown.
     pub cost_unknown: Ore,
+    /// Added to the attempts whose answers were lost.
+    pub lost: u32,
     /// Added to the letters.
     pub letters: u32,
     /// Where no attempt has one.
@@ -129,6 +131,7 @@ impl Change {
             spent: 0,
             cost: Ore::ZERO,
             cost_unknown: Ore::ZERO,
+            lost: 0,
             letters: 0,
             code: None,
             text: None,
@@ -178,11 +181,11 @@ impl Statements {
                 "INSERT INTO answers (attempt, body) SELECT column1, column2 FROM {values} WHERE column1 IS NOT NULL",
             ),
             changes: ManyRows::new(
-                14,
+                15,
                 "UPDATE lookups SET state = v.column4, outcome = v.column5, source = v.column6, \
                  attempt = coalesce(v.column7, attempt), attempts = attempts + v.column8, spent = spent + v.column9, \
                  cost = cost + v.column10, cost_unknown = cost_unknown + v.column11, letters = letters + v.column12, \
-                 code = v.column13, text = v.column14 FROM {values} AS v WHERE lookups.run = v.column1 \
+                 code = v.column13, text = v.column14, lost = lost + v.column15 FROM {values} AS v WHERE lookups.run = v.column1 \
                  AND lookups.row = v.column2 AND lookups.step = v.column3 AND lookups.state IN ('pending', 'started')",
             ),
             intents: ManyRows::new(
@@ -277,6 +280,7 @@ impl Ledger {
                     .bind(change.letters)
                     .bind(change.code.as_deref())
                     .bind(change.text.as_deref())
+                    .bind(change.lost)
             })
             .await?;
         statements

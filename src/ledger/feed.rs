@@ -15,6 +15,8 @@ pub struct Pending {
     pub at: Place,
     /// Attempts spent so far.
     pub spent: u32,
+    /// Whether the answer to one of them was lost: then it can no longer end as certainly not carried out.
+    pub lost: bool,
     /// About whom.
     pub subject: Subject,
     /// The row's copied columns.
@@ -71,9 +73,10 @@ impl Lookers {
         Self {
             answers: ManyRows::new(
                 1,
-                "SELECT v.column1, a.id, a.outcome, max(a.settled_at) FROM {values} AS v \
-                 CROSS JOIN attempts a ON a.identity = v.column1 WHERE a.state = 'answered' \
-                 AND a.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') GROUP BY v.column1",
+                // Ids rise with time, so the newest is met first, however long the identity's history is.
+                "SELECT v.column1, a.id, a.outcome, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
+                 (SELECT b.id FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
+                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY b.id DESC LIMIT 1)",
             ),
             used_here: ManyRows::new(
                 1,
@@ -84,14 +87,16 @@ impl Lookers {
                 1,
                 "SELECT v.column1, l.row, l.step, l.state, l.outcome, l.attempt FROM {values} AS v \
                  CROSS JOIN attempts a ON a.identity = v.column1 \
-                 CROSS JOIN lookups l ON l.run = a.run AND l.row = a.row AND l.step = a.step WHERE a.run = ? \
+                 CROSS JOIN lookups l ON l.run = a.run AND l.row = a.row AND l.step = a.step \
+                 AND l.attempt = a.id WHERE a.run = ? \
                  ORDER BY l.row DESC, l.step DESC",
             ),
             letters: ManyRows::new(
                 1,
-                "SELECT DISTINCT v.column1 FROM {values} AS v CROSS JOIN attempts a ON a.identity = v.column1 \
-                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.run <> ? AND NOT EXISTS \
-                 (SELECT 1 FROM attempts b WHERE b.identity = a.identity AND b.id > a.id AND b.state = 'answered')",
+                "SELECT v.column1 FROM {values} AS v CROSS JOIN attempts a ON a.id = \
+                 (SELECT b.id FROM attempts b WHERE b.identity = v.column1 \
+                 AND b.state IN ('started', 'unknown', 'answered') ORDER BY b.id DESC LIMIT 1) \
+                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.run <> ?",
             ),
         }
     }
@@ -107,18 +112,45 @@ impl Lookers {
 impl Ledger {
     /// The next pending lookups of a run after a place, in input order.
     pub async fn pending(&self, run: i64, after: Place, limit: u32) -> Result<Vec<Pending>, LedgerError> {
-        let rows = sqlx::query(
-            "SELECT l.row, l.step, l.spent, r.subject, r.kind, r.columns FROM lookups l \
+        self.pending_by(
+            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
              WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' ORDER BY l.row, l.step LIMIT ?4",
+            (run, after, limit),
         )
-        .bind(run)
-        .bind(after.row)
-        .bind(i64::from(after.step))
-        .bind(limit)
-        .fetch_all(&self.readers)
         .await
-        .map_err(|e| self.failed(&e))?;
+    }
+
+    /// The same of those whose number gets a letter of disclosure with a credit report.
+    pub async fn pending_letters(
+        &self,
+        run: i64,
+        after: Place,
+        limit: u32,
+    ) -> Result<Vec<Pending>, LedgerError> {
+        self.pending_by(
+            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM rows r \
+             CROSS JOIN lookups l ON l.run = r.run AND l.row = r.row \
+             WHERE r.run = ?1 AND r.row >= ?2 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' \
+             AND r.kind <> 'organisation' ORDER BY l.row, l.step LIMIT ?4",
+            (run, after, limit),
+        )
+        .await
+    }
+
+    async fn pending_by(
+        &self,
+        sql: &'static str,
+        (run, after, limit): (i64, Place, u32),
+    ) -> Result<Vec<Pending>, LedgerError> {
+        let rows = sqlx::query(sql)
+            .bind(run)
+            .bind(after.row)
+            .bind(i64::from(after.step))
+            .bind(limit)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
         rows.iter().map(|row| self.pending_of(row)).collect()
     }
 
@@ -128,6 +160,7 @@ impl Ledger {
         Ok(Pending {
             at: place(row),
             spent: row.get("spent"),
+            lost: row.get::<i64, _>("lost") > 0,
             subject,
             columns: serde_json::from_str(columns).map_err(|_| self.damaged())?,
         })

@@ -16,6 +16,17 @@ pub struct NewRow {
     pub columns: String,
 }
 
+/// What a copy came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Good and bad rows.
+    pub rows: i64,
+    /// Bad rows.
+    pub bad_rows: i64,
+    /// Rows whose number gets a letter of disclosure with a credit report.
+    pub letter_rows: i64,
+}
+
 /// A row as its statement binds it.
 struct Bound<'a> {
     row: &'a NewRow,
@@ -68,19 +79,43 @@ impl Ledger {
         transaction.commit().await.map_err(failed)
     }
 
-    /// Ends the copy: from now on the run can be continued.
+    /// Ends the copy: from now on the run can be continued. In the same transaction the job's other open runs of the same
+    /// `--limit` are closed, so that no crash leaves two to choose from.
     pub async fn loaded(
         &self,
         run: i64,
-        rows: i64,
-        bad_rows: i64,
+        counts: Counts,
         file: Option<(i64, &str)>,
+        now: i64,
     ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "UPDATE runs SET state = 'running', rows = ?, bad_rows = ?, input_bytes = ?, input_sha256 = ? WHERE id = ?",
-        );
+        let failed = |e: sqlx::Error| self.failed(&e);
         let (bytes, sha256) = file.unzip();
-        self.write_one(query.bind(rows).bind(bad_rows).bind(bytes).bind(sha256).bind(run)).await
+        let mut writer = self.writer.lock().await;
+        let mut transaction = self.begin(&mut writer).await?;
+        sqlx::query(
+            "UPDATE runs SET state = 'running', rows = ?, bad_rows = ?, letter_rows = ?, input_bytes = ?, \
+             input_sha256 = ? WHERE id = ?",
+        )
+        .bind(counts.rows)
+        .bind(counts.bad_rows)
+        .bind(counts.letter_rows)
+        .bind(bytes)
+        .bind(sha256)
+        .bind(run)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        sqlx::query(
+            "UPDATE runs SET state = 'closed', reason = 'a newer run took its place', finished_at = ?2 \
+             FROM (SELECT job, limit_rows FROM runs WHERE id = ?1) AS new WHERE runs.id <> ?1 \
+             AND runs.job = new.job AND runs.limit_rows IS new.limit_rows AND runs.state IN ('running', 'stopped')",
+        )
+        .bind(run)
+        .bind(now)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        transaction.commit().await.map_err(failed)
     }
 
     /// Takes away a run that has sent nothing: a copy cut short, or a plan that was refused.

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The right to run one job on one ledger. The system frees it when the process ends, however it ends.
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl JobLock {
             .mode(0o600)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut note = String::new();
@@ -72,6 +73,17 @@ impl JobLock {
         let Ok(file) = File::open(lock_path(database, job)) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
+}
+
+/// Tries for a moment: somebody who only asks who runs the job holds it for an instant too.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..10 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
+    file.try_lock()
 }
 
 fn lock_path(database: &Path, job: &str) -> PathBuf {

@@ -22,7 +22,7 @@ pub use batch::{AttemptEnd, AttemptState, Batch, Change, Intent, Place};
 pub use body::{pack, unpack};
 pub use feed::{Holder, Known, Pending, StoredAnswer};
 pub use ids::{AttemptIds, run_id, transactionid};
-pub use load::NewRow;
+pub use load::{Counts, NewRow};
 pub use lock::{JobLock, LockError};
 pub use open::Ledger;
 pub use records::Records;
@@ -57,6 +57,10 @@ pub enum LedgerError {
     /// There is no room on the disk; the transaction was rolled back whole.
     #[error("the disk of the ledger {} is full: what is committed is safe; make room", .0.display())]
     Full(PathBuf),
+    /// Another process has held it for longer than a transaction takes; nothing of ours was written, and it may be tried
+    /// again.
+    #[error("another process holds the ledger {} and does not let go: look for a stopped `orgpull` or `sqlite3`", .0.display())]
+    Busy(PathBuf),
     /// Two processes drew the same attempt id: the transaction was rolled back and may be tried with other ids.
     #[error("two processes drew the same attempt id in the same millisecond")]
     IdTaken,
@@ -76,6 +80,8 @@ impl Ledger {
         /// SQLITE_FULL; SQLITE_IOERR_WRITE, which some file systems give for the same thing; and SQLITE_IOERR_SHMSIZE,
         /// where it is the file beside the log that cannot grow.
         const FULL: [&str; 3] = ["13", "778", "4874"];
+        /// SQLITE_BUSY, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
+        const BUSY: [&str; 3] = ["5", "261", "517"];
         /// SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
         const TAKEN: [&str; 2] = ["1555", "2579"];
         let path = self.path().to_owned();
@@ -83,6 +89,9 @@ impl Ledger {
             let code = error.code().unwrap_or_default().into_owned();
             if FULL.contains(&code.as_str()) {
                 return LedgerError::Full(path);
+            }
+            if BUSY.contains(&code.as_str()) {
+                return LedgerError::Busy(path);
             }
             if TAKEN.contains(&code.as_str()) {
                 return LedgerError::IdTaken;

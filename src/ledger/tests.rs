@@ -48,7 +48,7 @@ async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
     let row =
         |row| NewRow { row, line: row + 1, subject: Ok(subject("556012-5790")), columns: "[]".to_owned() };
     ledger.load(run, 1, &(1..=rows).map(row).collect::<Vec<_>>()).await.unwrap();
-    ledger.loaded(run, rows, 0, None).await.unwrap();
+    ledger.loaded(run, Counts { rows, ..Counts::default() }, None, LATER).await.unwrap();
     run
 }
 
@@ -225,7 +225,12 @@ async fn runs_are_found_by_id_prefix_job_and_latest() {
     assert!(ledger.find("nothing").await.unwrap().is_empty());
     assert_eq!(ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id), Some(second));
     ledger.end_run(second, Stage::Finished, 0, "all settled", Some(LATER)).await.unwrap();
-    assert_eq!(ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id), Some(first));
+    assert_eq!(
+        ledger.unfinished("nightly", None).await.unwrap().map(|run| run.id),
+        None,
+        "the second closed it"
+    );
+    assert!(ledger.recent(10).await.unwrap().iter().any(|run| run.id == first && run.stage == Stage::Closed));
     assert_eq!(ledger.unfinished("nightly", Some(5)).await.unwrap().map(|run| run.id), None);
 }
 

@@ -12,7 +12,7 @@ use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
 use crate::job::{Input, Job, Origin, clashes};
-use crate::ledger::{Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
+use crate::ledger::{Counts, Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -42,7 +42,8 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
         old => {
             let begun = start(context, job, &options).await?;
             if let Some(old) = old {
-                close(ledger, &old).await?;
+                // The new run's transaction has closed it; what its process left in flight is lost.
+                ledger.park_started(old.id, now_ms()).await?;
                 let message = format!("run {} is closed: what it never sent stays unsent", old.run);
                 notice(&context.observer, Level::Info, "run-closed", message);
             }
@@ -52,28 +53,28 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
 }
 
 /// Opens a run again whose `failed` and `denied` lookups are to be driven once more.
-pub(super) async fn again(
-    context: &Context,
-    job: Job,
-    run: &RunRow,
-    unknown: bool,
-) -> Result<Begun, RunError> {
+pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
-    same_questions(&context.settings, &job, run)?;
-    let (prepared, lanes) = ready(context, job, run).await?;
-    outputs::preflight(run, &prepared.job, &context.settings, ledger)?;
-    ledger.park_started(run.id, now_ms()).await?;
+    // Read again under the lock: another process may have ended it since.
+    let run = ledger.find(run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
+    match run.stage {
+        Stage::Closed => return Err(RunError::Closed(run.run)),
+        Stage::Loading => return Err(RunError::HalfCopied(run.run)),
+        Stage::Running | Stage::Finished | Stage::Stopped => {}
+    }
+    same_questions(&context.settings, &job, &run)?;
+    let (prepared, lanes) = ready(context, job, &run).await?;
+    outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
+    // First what was known to be lost when the user answered for it, then what is found lost only now.
     ledger.retry(run.id, unknown).await?;
-    letters(ledger, run.id, &prepared, Freshness { now: now_ms(), buy_again: false, unknown_too: unknown })
-        .await?;
-    ledger.resume_run(run.id, run.buy_again).await?;
-    Ok(Begun { run: run.clone(), prepared, lanes, continued: true })
-}
-
-async fn close(ledger: &Ledger, run: &RunRow) -> Result<(), RunError> {
     ledger.park_started(run.id, now_ms()).await?;
-    let exit = run.exit.unwrap_or(130);
-    Ok(ledger.end_run(run.id, Stage::Closed, exit, "a newer run took its place", Some(now_ms())).await?)
+    if let Err(refused) = letters(ledger, Asked::of(&run, unknown), &prepared).await {
+        // Its lookups are pending now: a finished run that has some would be seen by nobody.
+        let exit = refused.exit().code();
+        ledger.end_run(run.id, Stage::Stopped, exit, &refused.to_string(), None).await?;
+        return Err(refused);
+    }
+    Ok(Begun { run, prepared, lanes, continued: true })
 }
 
 async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) -> Result<Begun, RunError> {
@@ -92,7 +93,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     }
     warn_of_changed_input(context, &prepared.job, &run, options.input.as_ref());
     run.buy_again |= options.buy_again;
-    letters(ledger, run.id, &prepared, freshness(run.buy_again)).await?;
+    letters(ledger, Asked::of(&run, false), &prepared).await?;
     ledger.resume_run(run.id, run.buy_again).await?;
     Ok(Begun { run, prepared, lanes, continued: true })
 }
@@ -223,14 +224,21 @@ async fn load(
         }
         return Err(refused);
     }
-    letters(ledger, run, prepared, freshness(options.buy_again)).await?;
+    let asked =
+        Asked { run, letter_rows: signed(copied.letter_rows), freshness: freshness(options.buy_again) };
+    letters(ledger, asked, prepared).await?;
     loaded(ledger, run, &copied).await?;
     found().await
 }
 
 async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunError> {
     let file = copied.file.as_ref().map(|(bytes, sha256)| (signed(*bytes), sha256.as_str()));
-    Ok(ledger.loaded(run, signed(copied.rows), signed(copied.bad_rows), file).await?)
+    let counts = Counts {
+        rows: signed(copied.rows),
+        bad_rows: signed(copied.bad_rows),
+        letter_rows: signed(copied.letter_rows),
+    };
+    Ok(ledger.loaded(run, counts, file, now_ms()).await?)
 }
 
 /// Writes the rejects of an input that is refused, so that its owner can see what to mend.
@@ -248,37 +256,48 @@ async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<Pat
     Ok(rejects.finish()?.map(|written| written.path))
 }
 
+/// Which run's letters are counted.
+#[derive(Clone, Copy)]
+struct Asked {
+    run: i64,
+    /// Rows whose number gets a letter.
+    letter_rows: i64,
+    freshness: Freshness,
+}
+
+impl Asked {
+    fn of(run: &RunRow, unknown_too: bool) -> Self {
+        let freshness = Freshness { unknown_too, ..freshness(run.buy_again) };
+        Self { run: run.id, letter_rows: run.letter_rows, freshness }
+    }
+}
+
 /// Refuses a lookup that would send letters and does not say that it may: by what each number is and what its block is,
 /// and counted as letters would be, each once.
-async fn letters(
-    ledger: &Ledger,
-    run: i64,
-    prepared: &Prepared,
-    freshness: Freshness,
-) -> Result<(), RunError> {
+async fn letters(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(), RunError> {
     let steps = &prepared.job.steps;
     let silent: Vec<bool> = steps.iter().map(|s| !s.letters && s.service.block_param.is_some()).collect();
-    if !silent.contains(&true) {
+    // Most runs hold no number that gets a letter, whatever is asked: they are not even read.
+    if !silent.contains(&true) || asked.letter_rows == 0 {
         return Ok(());
     }
     let mut count = LetterCount::new(steps.len());
     let mut after = Place { row: 0, step: 0 };
     loop {
-        let pending = ledger.pending(run, after, 2_048).await?;
+        let pending = ledger.pending_letters(asked.run, after, 2_048).await?;
         let Some(last) = pending.last() else { break };
         after = last.at;
         let mut making = Vec::new();
         for lookup in &pending {
             let step = usize::from(lookup.at.step);
-            // Most numbers get no letter, whatever is asked: they are not even resolved.
-            if silent[step] && lookup.subject.kind().gets_letter() {
+            if silent[step] {
                 let resolved = prepared.resolve(step, &lookup.subject, &lookup.columns);
                 if matches!(&resolved, Resolved::Ask(ask) if ask.letter_making) {
                     making.push((lookup.at, resolved));
                 }
             }
         }
-        count.add(ledger, run, prepared, making, freshness).await?;
+        count.add(ledger, asked, prepared, making).await?;
     }
     count.verdict(prepared)
 }
@@ -297,19 +316,20 @@ impl LetterCount {
     async fn add(
         &mut self,
         ledger: &Ledger,
-        run: i64,
+        asked: Asked,
         prepared: &Prepared,
         making: Vec<(Place, Resolved)>,
-        freshness: Freshness,
     ) -> Result<(), RunError> {
         if making.is_empty() {
             return Ok(());
         }
-        let known = known(ledger, run, making.iter().map(|(_, resolved)| resolved)).await?;
+        let known = known(ledger, asked.run, making.iter().map(|(_, resolved)| resolved)).await?;
         for (at, resolved) in making {
             let step = usize::from(at.step);
             let reuse = prepared.job.steps[step].reuse;
-            let Verdict::Ask(ask) = verdict(resolved, Some(at), &known, reuse, freshness) else { continue };
+            let Verdict::Ask(ask) = verdict(resolved, Some(at), &known, reuse, asked.freshness) else {
+                continue;
+            };
             let seen = match &mut self.seen {
                 Some(seen) => seen,
                 none => none.insert(Seen::new().await?),

@@ -19,7 +19,6 @@ use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Plac
 use crate::time::now_ms;
 use crate::upstream::prepare;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -32,8 +31,8 @@ const PROGRESS: Duration = Duration::from_millis(200);
 /// How often another tag is drawn for attempt ids before it is a fault: even one collision is unlikely.
 const MOST_DRAWS: u32 = 8;
 
-/// How often a full disk is tried again.
-const DISK_RETRY: Duration = Duration::from_secs(1);
+/// How often a ledger that takes no writes is tried again.
+const HELD_RETRY: Duration = Duration::from_secs(1);
 
 /// What reaches the loop from outside.
 pub(super) enum Message {
@@ -103,13 +102,15 @@ pub(super) struct Coordinator<T> {
     receiver: mpsc::UnboundedReceiver<Message>,
     /// The message that ended the last wait.
     heard: Option<Message>,
+    /// Whether a task ended without its message, so that what it carried must not be waited for.
+    lost_tasks: bool,
     tasks: JoinSet<()>,
     pub(super) after: Place,
     pub(super) exhausted: bool,
     pub(super) fetching: bool,
     told: Instant,
-    /// Since when the disk is full, and when to try again.
-    disk_full: Option<(Instant, Instant)>,
+    /// Since when the ledger takes no writes, and when to try again.
+    held: Option<(Instant, Instant)>,
 }
 
 /// What the loop starts from.
@@ -147,12 +148,13 @@ impl<T: Transport> Coordinator<T> {
             sender,
             receiver,
             heard: None,
+            lost_tasks: false,
             tasks: JoinSet::new(),
             after: Place { row: 0, step: 0 },
             exhausted: false,
             fetching: false,
             told: Instant::now(),
-            disk_full: None,
+            held: None,
         }
     }
 
@@ -187,7 +189,8 @@ impl<T: Transport> Coordinator<T> {
     }
 
     fn is_over(&self) -> bool {
-        let idle = self.flights.is_empty() && self.batch.is_empty();
+        let unheard = self.lost_tasks && self.tasks.is_empty();
+        let idle = (self.flights.is_empty() || unheard) && self.batch.is_empty();
         let nothing_left =
             self.exhausted && !self.fetching && self.lanes.iter().all(|lane| lane.queue.len() == 0);
         idle && (nothing_left || self.halt.draining())
@@ -209,7 +212,13 @@ impl<T: Transport> Coordinator<T> {
 
     /// Handles everything that has come back.
     async fn hear(&mut self) {
-        while self.tasks.try_join_next().is_some() {}
+        while let Some(joined) = self.tasks.try_join_next() {
+            if joined.is_err_and(|error| error.is_panic()) {
+                // Its message never comes: what it carried is found `started` at the next start.
+                self.lost_tasks = true;
+                self.broke(RunError::bug("a task panicked"));
+            }
+        }
         // Bounded, so that a fast upstream cannot keep the loop from writing.
         for _ in 0..1_024 {
             let Some(message) = self.heard.take().or_else(|| self.receiver.try_recv().ok()) else { break };
@@ -265,10 +274,11 @@ impl<T: Transport> Coordinator<T> {
     /// Asks every account's gate who may go, and gives out what is to be sent and when to ask again.
     fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
         let (mut sends, mut next) = (Vec::new(), None);
-        if let Some((_, again)) = self.disk_full {
+        if let Some((_, again)) = self.held.filter(|_| self.is_held(Instant::now())) {
             return (sends, Some(again));
         }
-        let mut room = self.room();
+        // While it is tried whether the ledger takes writes again, one call is enough to try it with.
+        let mut room = if self.held.is_some() { self.room().min(1) } else { self.room() };
         for at in 0..self.lanes.len() {
             let now = Instant::now();
             self.lanes[at].queue.wake(now);
@@ -304,6 +314,11 @@ impl<T: Transport> Coordinator<T> {
         most.saturating_sub(self.flights.len())
     }
 
+    /// Whether the ledger is not to be tried yet.
+    fn is_held(&self, now: Instant) -> bool {
+        self.held.is_some_and(|(_, again)| again > now)
+    }
+
     fn stop(&mut self, reason: &StopReason) {
         let why = reason.to_string();
         let place = match reason {
@@ -316,9 +331,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Writes what ended and what begins in one transaction, then sends what begins.
     async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
-        if self.batch.is_empty() && sends.is_empty()
-            || self.disk_full.is_some_and(|(_, again)| again > Instant::now())
-        {
+        if self.batch.is_empty() && sends.is_empty() || self.is_held(Instant::now()) {
             return Ok(());
         }
         let mut draws = 0;
@@ -338,11 +351,8 @@ impl<T: Transport> Coordinator<T> {
                     draws += 1;
                     self.ids.redraw();
                 }
-                Err(LedgerError::Full(path)) => {
-                    self.batch.intents.clear();
-                    return self.hold_for_room(path, sends);
-                }
-                Err(error) => return Err(error.into()),
+                Err(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => return self.hold(error, sends),
+                Err(error) => return self.unwritten(error, sends),
             }
         }
         let batch = std::mem::take(&mut self.batch);
@@ -352,11 +362,11 @@ impl<T: Transport> Coordinator<T> {
             intents = batch.intents.len(),
             "commit"
         );
-        if self.disk_full.take().is_some() {
+        if self.held.take().is_some() {
             self.notice(
                 Level::Info,
                 "resumed",
-                "the disk has room again: what was received is written".to_owned(),
+                "the ledger takes writes again: what was received is written".to_owned(),
             );
         }
         for change in &batch.changes {
@@ -369,27 +379,41 @@ impl<T: Transport> Coordinator<T> {
         Ok(())
     }
 
-    /// A full disk: what was received waits in memory, and nothing is sent until it is written. It is waited for as long
-    /// as for an upstream.
-    fn hold_for_room(&mut self, path: PathBuf, sends: Vec<Departure>) -> Result<(), RunError> {
+    /// A full disk, or a process that does not let go of the ledger: what was received waits in memory, and nothing is
+    /// sent until it is written. It is waited for as long as for an upstream.
+    fn hold(&mut self, error: LedgerError, sends: Vec<Departure>) -> Result<(), RunError> {
+        self.take_back(sends);
+        let now = Instant::now();
+        let since = self.held.map_or(now, |(since, _)| since);
+        if now.duration_since(since) > self.prepared.job.rules.outage_wait {
+            return Err(error.into());
+        }
+        if self.held.replace((since, now + HELD_RETRY)).is_none() {
+            let waiting = self.batch.ends.len() + self.flights.len();
+            let message =
+                format!("{error}. Nothing is sent; {waiting} answers wait in memory until it can be written");
+            self.notice(Level::Warning, "ledger-held", message);
+        }
+        Ok(())
+    }
+
+    /// Any other failure ends the run, but not before what is in flight is heard, since it is paid for; then its answers
+    /// are tried once more.
+    fn unwritten(&mut self, error: LedgerError, sends: Vec<Departure>) -> Result<(), RunError> {
+        self.take_back(sends);
+        if self.halt.broken.is_some() && self.flights.is_empty() {
+            return Err(error.into());
+        }
+        self.broke(error.into());
+        Ok(())
+    }
+
+    fn take_back(&mut self, sends: Vec<Departure>) {
+        self.batch.intents.clear();
         for Departure { lane, ready, .. } in sends {
             self.lanes[lane].in_flight -= 1;
             self.lanes[lane].queue.push(ready);
         }
-        let now = Instant::now();
-        let since = self.disk_full.map_or(now, |(since, _)| since);
-        if now.duration_since(since) > self.prepared.job.rules.outage_wait {
-            return Err(LedgerError::Full(path).into());
-        }
-        if self.disk_full.replace((since, now + DISK_RETRY)).is_none() {
-            let message = format!(
-                "the disk of {} is full: nothing is sent, and {} answers wait in memory until there is room",
-                path.display(),
-                self.batch.ends.len()
-            );
-            self.notice(Level::Warning, "disk-full", message);
-        }
-        Ok(())
     }
 
     fn send(&mut self, send: Departure, intent: &Intent) {
@@ -434,7 +458,7 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         self.told = now;
-        let full = self.disk_full.map(|_| "the disk is full".to_owned());
+        let full = self.held.map(|_| "the ledger takes no writes".to_owned());
         let pause = full.or_else(|| self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)));
         let progress = self.tally.progress(now, self.flights.len(), pause);
         (self.observer)(Event::Progress(progress));

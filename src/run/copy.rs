@@ -16,6 +16,8 @@ const CHUNK: usize = 4_096;
 pub(super) struct Copied {
     pub(super) rows: u64,
     pub(super) bad_rows: u64,
+    /// Rows whose number gets a letter of disclosure with a credit report.
+    pub(super) letter_rows: u64,
     /// Size and digest of the file, where it was one.
     pub(super) file: Option<(u64, String)>,
     /// The first bad rows: line and reason.
@@ -96,8 +98,9 @@ pub(super) async fn copy(
         let mut rows = Vec::with_capacity(chunk.rows.len());
         for row in chunk.rows {
             copied.rows += 1;
-            if let Err(reason) = &row.subject {
-                copied.bad(row.line, reason);
+            match &row.subject {
+                Ok(subject) => copied.letter_rows += u64::from(subject.kind().gets_letter()),
+                Err(reason) => copied.bad(row.line, reason),
             }
             rows.push(new_row(copied.rows, row));
         }

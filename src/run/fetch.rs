@@ -11,6 +11,7 @@ use std::time::Duration;
 pub(super) struct Fetched {
     pub(super) at: Place,
     pub(super) spent: u32,
+    pub(super) lost: bool,
     pub(super) verdict: Verdict,
 }
 
@@ -64,7 +65,7 @@ pub(super) async fn fetch(
         .map(|(pending, resolved)| {
             let reuse = prepared.job.steps[usize::from(pending.at.step)].reuse;
             let verdict = verdict(resolved, Some(pending.at), &known, reuse, freshness);
-            Fetched { at: pending.at, spent: pending.spent, verdict }
+            Fetched { at: pending.at, spent: pending.spent, lost: pending.lost, verdict }
         })
         .collect())
 }

@@ -2,7 +2,6 @@
 
 use super::coordinator::{Coordinator, Message};
 use super::fetch::{Fetched, Freshness, Verdict, fetch};
-use super::prepared::Ask;
 use super::queue::{Ending, Lead, Ready};
 use crate::domain::identity::Identity;
 use crate::domain::outcome::{Outcome, Source, State};
@@ -26,6 +25,9 @@ impl<T: Transport> Coordinator<T> {
         }
         let waiting = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>() + self.leaders.waiting();
         let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
+        if self.stopped.iter().all(|stopped| *stopped) {
+            self.exhausted = true;
+        }
         if self.fetching || self.exhausted || self.halt.draining() || waiting >= MOST_WAITING || !hungry {
             return;
         }
@@ -44,13 +46,13 @@ impl<T: Transport> Coordinator<T> {
         if let Some(last) = fetched.last() {
             self.after = last.at;
         }
-        for Fetched { at, spent, verdict } in fetched {
+        for Fetched { at, spent, lost, verdict } in fetched {
             if self.stopped[usize::from(at.step)] {
                 continue;
             }
             match verdict {
-                Verdict::Ask(ask) => self.enqueue(at, ask, spent),
-                Verdict::Follow(ask, holder) => self.follow(at, &ask, holder),
+                Verdict::Ask(ask) => self.enqueue(Ready { at, ask, spent, lost, refusals: 0 }),
+                Verdict::Follow(ask, holder) => self.follow(Ready { at, ask, spent, lost, refusals: 0 }, holder),
                 Verdict::Reuse(ask, answer) => {
                     let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
                     match self.leaders.lead(ask.identity, at) {
@@ -80,29 +82,32 @@ impl<T: Transport> Coordinator<T> {
         self.leaders.forget_ended();
     }
 
-    fn enqueue(&mut self, at: Place, ask: Ask, spent: u32) {
-        match self.leaders.lead(ask.identity, at) {
+    fn enqueue(&mut self, ready: Ready) {
+        match self.leaders.lead(ready.ask.identity, ready.at) {
             Lead::Mine => {
-                let lane = self.prepared.account_of[usize::from(at.step)];
-                self.lanes[lane].queue.push(Ready { at, ask, spent, refusals: 0 });
+                let lane = self.prepared.account_of[usize::from(ready.at.step)];
+                self.lanes[lane].queue.push(ready);
             }
-            Lead::Ended(ending) => self.reuse(at, ending),
+            Lead::Ended(ending) => self.reuse(ready.at, ending),
             Lead::Wait => {}
         }
     }
 
-    fn follow(&mut self, at: Place, ask: &Ask, holder: Holder) {
-        match (holder.outcome, holder.attempt) {
-            (Some(outcome), Some(attempt)) => self.reuse(at, Ending { outcome, attempt }),
-            // The earlier row is under way, or waits in a queue: it comes first in the input, so it was read before.
-            _ => match self.leaders.join(ask.identity, at) {
-                Some(Lead::Ended(ending)) => self.reuse(at, ending),
-                Some(_) => {}
-                // Rather left pending and looked into than bought twice.
-                None => {
-                    tracing::error!(row = at.row, "an earlier lookup of this identity is lost from sight");
-                }
-            },
+    fn follow(&mut self, ready: Ready, holder: Holder) {
+        if let (Some(outcome), Some(attempt)) = (holder.outcome, holder.attempt) {
+            self.reuse(ready.at, Ending { outcome, attempt });
+            return;
+        }
+        // The earlier row is under way, or waits in a queue: it comes first in the input, so it was read before.
+        match self.leaders.join(ready.ask.identity, ready.at) {
+            Some(Lead::Ended(ending)) => self.reuse(ready.at, ending),
+            Some(_) => {}
+            // It asks another question by now: the job file was mended since.
+            None if holder.state == State::Pending => self.enqueue(ready),
+            // Rather left pending and looked into than bought twice.
+            None => {
+                tracing::error!(row = ready.at.row, "an earlier lookup of this identity is lost from sight");
+            }
         }
     }
 

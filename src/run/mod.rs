@@ -145,6 +145,9 @@ pub enum RunError {
     /// A newer run took its place.
     #[error("run {0} is closed: a newer run took its place, and what it never sent stays unsent")]
     Closed(String),
+    /// It has no lookups yet.
+    #[error("the input of run {0} was not copied to the end, and it has sent nothing: run the job")]
+    HalfCopied(String),
     /// The file is another job's now.
     #[error(
         "run {run} is job {was}'s, and its file now says `name = \"{is}\"`: put the name back to retry it"
@@ -204,6 +207,7 @@ impl RunError {
             | Self::Clash(_)
             | Self::Changed(_)
             | Self::Closed(_)
+            | Self::HalfCopied(_)
             | Self::Renamed { .. }
             | Self::Secret { .. }
             | Self::NoAccount(_)
@@ -256,16 +260,13 @@ pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> 
 
 async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
     let ledger = &context.ledger;
-    if run.stage == Stage::Closed {
-        return Err(RunError::Closed(run.run.clone()).into());
-    }
     if run.job != job.name {
         let (run, was, is) = (run.run.clone(), run.job.clone(), job.name);
         return Err(RunError::Renamed { run, was, is }.into());
     }
     let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
-    let begun = begin::again(context, job, run, unknown).await?;
+    let begun = begin::again(context, job, &run.run, unknown).await?;
     let freshness = Freshness { now: now_ms(), buy_again: false, unknown_too: unknown };
     drive(context, begun, freshness, transport).await
 }

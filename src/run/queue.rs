@@ -14,6 +14,8 @@ pub(super) struct Ready {
     pub(super) ask: Ask,
     /// Attempts spent of those that the job allows.
     pub(super) spent: u32,
+    /// Whether an answer to one of its attempts was lost.
+    pub(super) lost: bool,
     /// How often in a row its token was refused.
     pub(super) refusals: u32,
 }
@@ -154,6 +156,13 @@ impl Leaders {
         self.by_identity.retain(|_, leader| leader.ending.is_none());
     }
 
+    /// Forgets everybody of some steps: they stay pending in the ledger.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
+        self.by_identity.retain(|_, leader| !dropped(leader.at.step));
+        self.by_identity.values_mut().for_each(|leader| leader.followers.retain(|at| !dropped(at.step)));
+        self.waiting = self.by_identity.values().map(|leader| leader.followers.len()).sum();
+    }
+
     /// Followers that wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
@@ -195,7 +204,7 @@ mod tests {
             price: crate::domain::money::Ore::ZERO,
             letter_making: false,
         };
-        let ready = |row| Ready { at: place(row), ask: ask(), spent: 0, refusals: 0 };
+        let ready = |row| Ready { at: place(row), ask: ask(), spent: 0, lost: false, refusals: 0 };
         let mut queue = Queue::default();
         queue.push(ready(3));
         queue.push(ready(2));

@@ -202,11 +202,13 @@ impl<T: Transport> Coordinator<T> {
         }
         flight.ready.spent += 1;
         if flight.ready.spent >= self.prepared.job.rules.attempts {
-            self.give_up(
-                &flight,
-                Outcome::Failed,
-                Change { spent: 1, ..Change::to(at, State::Settled, None) },
-            );
+            // An earlier attempt may have been carried out, whatever became of this one.
+            let (outcome, state) = if flight.ready.lost {
+                (Outcome::Unknown, State::Parked)
+            } else {
+                (Outcome::Failed, State::Settled)
+            };
+            self.give_up(&flight, outcome, Change { spent: 1, ..Change::to(at, state, None) });
             return;
         }
         self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
@@ -218,7 +220,9 @@ impl<T: Transport> Coordinator<T> {
         let (at, cost) = (flight.ready.at, flight.ready.ask.price);
         self.end(&flight, AttemptState::Unknown, cost, Some(code));
         flight.ready.spent += 1;
-        let sums = |state| Change { spent: 1, cost, cost_unknown: cost, ..Change::to(at, state, None) };
+        let sums =
+            |state| Change { spent: 1, cost, cost_unknown: cost, lost: 1, ..Change::to(at, state, None) };
+        flight.ready.lost = true;
         let step = &self.prepared.job.steps[usize::from(at.step)];
         let again = step.on_unknown == OnUnknown::Retry && !flight.ready.ask.letter_making;
         if again && flight.ready.spent < self.prepared.job.rules.attempts {
@@ -272,6 +276,7 @@ impl<T: Transport> Coordinator<T> {
         }
         let stopped = self.stopped.clone();
         self.lanes[lane].queue.drop_steps(|step| stopped[usize::from(step)]);
+        self.leaders.drop_steps(|step| stopped[usize::from(step)]);
     }
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.

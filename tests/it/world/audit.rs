@@ -1,0 +1,112 @@
+//! The ledger read by an outsider, and held against the upstream's bill.
+
+use super::{PRICES, Ran, World, sek};
+use orgpull::ledger::unpack;
+use orgpull::simulator::Entry;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Row};
+use std::collections::BTreeMap;
+
+/// A request as the ledger has it.
+pub(crate) struct Attempt {
+    pub(crate) run: String,
+    /// The address it went to, in these tests.
+    pub(crate) environment: String,
+    pub(crate) number: String,
+    pub(crate) service: String,
+    pub(crate) transactionid: String,
+    pub(crate) state: String,
+    pub(crate) code: Option<String>,
+    pub(crate) cost: Option<i64>,
+    pub(crate) letter: Option<bool>,
+    pub(crate) log_id: Option<String>,
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+impl World {
+    /// The requests in the ledger, in the order in which they were sent.
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        let database = self.path("orgpull.db");
+        if !database.exists() {
+            return Vec::new();
+        }
+        let read = async {
+            let mut ledger = SqliteConnectOptions::new().filename(database).connect().await?;
+            sqlx::query(
+                "SELECT u.run, s.environment, r.subject, s.service, a.transactionid, a.state, a.code, a.cost, \
+                 a.letter, a.log_id, b.body FROM attempts a JOIN runs u ON u.id = a.run \
+                 JOIN rows r ON r.run = a.run AND r.row = a.row JOIN services s ON s.id = a.service \
+                 LEFT JOIN answers b ON b.attempt = a.id ORDER BY a.id",
+            )
+            .fetch_all(&mut ledger)
+            .await
+        };
+        let rows = self.runtime.block_on(read).unwrap();
+        let attempt = |row: &sqlx::sqlite::SqliteRow| Attempt {
+            run: row.get(0),
+            environment: row.get(1),
+            number: row.get(2),
+            service: row.get(3),
+            transactionid: row.get(4),
+            state: row.get(5),
+            code: row.get(6),
+            cost: row.get(7),
+            letter: row.get(8),
+            log_id: row.get(9),
+            body: row.get::<Option<&[u8]>, _>(10).and_then(unpack),
+        };
+        rows.iter().map(attempt).collect()
+    }
+
+    /// Compares the ledger with the upstream's bill, one to one, and the summary with both.
+    pub(super) fn audit(&self, ran: &Ran) {
+        let (attempts, bill) = (self.attempts(), self.bill());
+        // What never reached this upstream cannot be on its bill.
+        let (unsent, here) = (["unsent", "not-connected"], self.simulator.base_url());
+        let sent = |attempt: &&Attempt| {
+            let words = [attempt.state.as_str(), attempt.code.as_deref().unwrap_or_default()];
+            attempt.environment == here && !words.iter().any(|word| unsent.contains(word))
+        };
+        let mut left: BTreeMap<_, _> =
+            attempts.iter().filter(sent).map(|attempt| (attempt.transactionid.as_str(), attempt)).collect();
+        assert_eq!(left.len(), attempts.iter().filter(sent).count(), "a transactionid stands twice");
+        for entry in &bill {
+            let reference = entry.transactionid.as_deref().unwrap_or_default();
+            let attempt = left.remove(reference).unwrap_or_else(|| panic!("not in the ledger: {entry:?}"));
+            assert!(reference.len() <= 14, "{reference} is too long");
+            agree(entry, attempt);
+        }
+        assert!(left.is_empty(), "{} attempts are not on the bill", left.len());
+        for attempt in &attempts {
+            let body = attempt.body.as_deref().unwrap_or_default();
+            assert_eq!(!body.is_empty(), attempt.state == "answered", "what was bought is kept");
+            assert!(!String::from_utf8_lossy(body).contains("requestUrl"), "requestUrl is in the ledger");
+        }
+        if let Some(run) = ran.summary["run"].as_str() {
+            let own: Vec<_> = attempts.iter().filter(|attempt| attempt.run == run).collect();
+            let cost = own.iter().filter_map(|attempt| attempt.cost).sum();
+            assert_eq!(ran.text("cost"), sek(cost), "the summary's cost");
+            let calls = own.iter().filter(|attempt| attempt.state != "unsent").count();
+            assert_eq!(ran.number("calls"), calls as u64, "the summary's calls");
+            assert_eq!(ran.number("exit"), u64::try_from(ran.exit).unwrap(), "the summary's exit");
+        }
+    }
+}
+
+/// An entry of the bill and the ledger's attempt of the same transactionid.
+fn agree(entry: &Entry, attempt: &Attempt) {
+    let ten = |number: &str| number[number.len() - 10..].to_owned();
+    assert_eq!(ten(&entry.number), ten(&attempt.number), "{entry:?}");
+    assert_eq!(entry.service, attempt.service, "{entry:?}");
+    let Some(cost) = attempt.cost else { return };
+    let block = entry.block.as_deref().unwrap_or_default();
+    let price = |name: &str| PRICES.iter().find(|(known, _)| *known == name).map(|(_, price)| *price);
+    let price = price(&format!("{}:{block}", entry.service)).or(price(entry.service)).unwrap();
+    assert_eq!(cost, if entry.billed { price } else { 0 }, "{entry:?}");
+    if let Some(letter) = attempt.letter {
+        assert_eq!(letter, entry.letter, "{entry:?}");
+    }
+    if let Some(log_id) = &attempt.log_id {
+        assert_eq!(*log_id, entry.log_id.to_string(), "{entry:?}");
+    }
+}
