@@ -52,6 +52,11 @@ impl Outcome {
         Self::Skipped,
     ];
 
+    /// Its place in [`Self::ALL`], and in everything that counts by outcome.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The word used in files, the ledger and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -119,5 +124,17 @@ impl State {
         [Self::Pending, Self::Started, Self::Settled, Self::Parked]
             .into_iter()
             .find(|state| state.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_knows_its_place() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome.index(), place, "{outcome}");
+        }
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 /// Something worth telling. None holds a number, a token or a body.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Input is being copied; good and bad rows so far.
+    /// Input is being copied.
     Loading {
-        /// Rows copied, bad ones included.
+        /// Rows copied so far, bad ones included.
         rows: u64,
     },
     /// The run begins, or goes on.
@@ -55,7 +55,7 @@ pub struct Progress {
     pub reused: u64,
     /// What it cost so far.
     pub cost: Ore,
-    /// Settled by an answer in the last seconds, per second.
+    /// Lookups that came to an outcome in the last seconds, bought or not, per second.
     pub rate: f64,
     /// What is left at that rate; nothing while it cannot be told.
     pub left: Option<Duration>,
@@ -130,7 +130,7 @@ pub struct Summary {
     pub spent_unknown: Ore,
     /// Letters of disclosure that the upstream says went out.
     pub letters: u64,
-    /// Where the environment of the run was.
+    /// The environment that the run belongs to: `production`, `sandbox`, `simulator` or a base address.
     pub environment: String,
     /// The job's file.
     pub job_path: PathBuf,
@@ -166,19 +166,15 @@ impl RunState {
 impl Progress {
     /// The count of one outcome.
     pub fn count(&self, outcome: Outcome) -> u64 {
-        count_of(&self.outcomes, outcome)
+        self.outcomes[outcome.index()]
     }
 }
 
 impl Summary {
     /// The count of one outcome.
     pub fn count(&self, outcome: Outcome) -> u64 {
-        count_of(&self.outcomes, outcome)
+        self.outcomes[outcome.index()]
     }
-}
-
-fn count_of(outcomes: &[u64; 9], outcome: Outcome) -> u64 {
-    Outcome::ALL.iter().position(|o| *o == outcome).map_or(0, |at| outcomes[at])
 }
 
 /// What a run would do: the plan, with nothing sent.
