@@ -19,7 +19,7 @@ use crate::domain::exit::Exit;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Pulls Swedish company and person data in bulk from paid registers.
 ///
@@ -46,10 +46,11 @@ pub struct Global {
     /// The ledger, instead of the configuration's `database`
     #[arg(long, global = true, value_name = "FILE", env = "ORGPULL_DATABASE", hide_env_values = true)]
     pub database: Option<PathBuf>,
-    /// Logs more: -v what is done, -vv how, -vvv everything
+    /// Logs more: -v logins, pauses, and where a run begins and ends; -vv also each attempt by its transactionid, with
+    /// outcome and code; -vvv also commits
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Prints nothing unless something is wrong
+    /// Prints nothing unless something is wrong; data that is asked for, as with --json, is printed all the same
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// How logs are written
@@ -94,6 +95,34 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the man page
     Man(ManArgs),
+}
+
+impl Command {
+    /// How it reports, where it is one that drives a run.
+    pub fn reporting(&self) -> Option<&Reporting> {
+        match self {
+            Self::Run(args) => Some(&args.reporting),
+            Self::Retry(args) => Some(&args.reporting),
+            _ => None,
+        }
+    }
+
+    /// The job file that is to be run.
+    pub fn job(&self) -> Option<&Path> {
+        match self {
+            Self::Run(args) => Some(&args.job),
+            _ => None,
+        }
+    }
+
+    /// Whether it drives a run against the simulator.
+    pub fn simulates(&self) -> bool {
+        match self {
+            Self::Run(args) => args.simulation.simulate,
+            Self::Retry(args) => args.simulation.simulate,
+            _ => false,
+        }
+    }
 }
 
 /// Reads the command line. Help and version come as an error too: clap's error knows its text, its stream and its code

@@ -14,12 +14,15 @@ use crate::export::ExportError;
 use crate::ledger::LedgerError;
 use crate::problem::FileError;
 use crate::run::RunError;
+use crate::run::event::{Event, Level, Notice};
 use crate::simulator::{ScenarioError, SimulatorError};
-use args::{Cli, Command, Global, parse};
+use args::{Cli, Command, Global, LogFormat, ProgressMode, parse};
 use console::{Console, print};
+use report::{Refused, Reporter, Typed, Voice, next_after_refusal};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Why a command did not do what it was asked for.
@@ -76,9 +79,40 @@ impl From<io::Error> for Failure {
 struct Desk {
     global: Global,
     console: Console,
+    voice: Voice,
+    asked: Asked,
+}
+
+/// What was typed, as far as it is needed to say what to type next.
+struct Asked {
+    /// Behind the program's name.
+    words: Vec<String>,
+    /// Whether a run was to be driven: only such commands say what to type next.
+    drives: bool,
+    /// `run`'s job file.
+    job: Option<PathBuf>,
+    /// `--simulate`.
+    simulate: bool,
 }
 
 impl Desk {
+    fn new(cli: &Cli, words: &[OsString], console: Console) -> Self {
+        let Cli { global, command } = cli;
+        let voice = Voice {
+            mode: command.reporting().map(|reporting| reporting.progress).unwrap_or_default(),
+            quiet: global.quiet,
+            verbose: global.verbose > 0,
+            terminal: io::stderr().is_terminal(),
+        };
+        let asked = Asked {
+            words: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            drives: command.reporting().is_some(),
+            job: command.job().map(Path::to_owned),
+            simulate: command.simulates(),
+        };
+        Self { global: global.clone(), console, voice, asked }
+    }
+
     fn flags(&self, simulate: bool) -> ConfigFlags {
         ConfigFlags { config: self.global.config.clone(), database: self.global.database.clone(), simulate }
     }
@@ -88,7 +122,43 @@ impl Desk {
         Ok(Settings::load(self.flags(simulate))?)
     }
 
-    /// Results, to standard output.
+    /// A reporter on the console, in the form that was asked for.
+    fn reporter(&self) -> Reporter {
+        Reporter::new(self.console.clone(), self.voice)
+    }
+
+    /// Something that does not look right and keeps nothing from going on.
+    fn warn(&self, kind: &'static str, message: String) {
+        self.reporter().event(&Event::Notice(Notice { level: Level::Warning, kind, message }));
+    }
+
+    /// What the next command has to repeat.
+    fn typed(&self) -> Typed {
+        Typed {
+            folder: std::env::current_dir().unwrap_or_default(),
+            config: self.global.config.clone(),
+            database: self.global.database.clone(),
+        }
+    }
+
+    /// What to type next after an ending without a run of its own: the job's name and file where they are known.
+    fn next_after_refusal(&self, exit: Exit, job: Option<&str>, job_path: Option<&Path>) -> String {
+        let Asked { words, simulate, .. } = &self.asked;
+        let job_path = job_path.or(self.asked.job.as_deref());
+        let refused = Refused { job, job_path, simulated: *simulate, words };
+        next_after_refusal(exit, &refused, &self.typed())
+    }
+
+    /// Results for a person, to standard output. `-q` keeps them back: whoever calls this has nothing wrong to tell.
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        self.say_to(&mut io::stdout().lock(), text)
+    }
+
+    fn say_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
+        if self.global.quiet { Ok(()) } else { Ok(print(out, text)?) }
+    }
+
+    /// Data that was asked for, to standard output, `-q` or not.
     fn print(text: &str) -> Result<(), Failure> {
         Ok(print(&mut io::stdout().lock(), text)?)
     }
@@ -98,75 +168,87 @@ impl Desk {
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let console = Console::stderr();
     telemetry::hook_panics(console.clone());
-    let cli = match parse(arguments) {
+    let arguments: Vec<OsString> = arguments.collect();
+    let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    if let Err(error) = begin_logging(&cli, &console) {
-        console.line(&format!("error: {error}"));
+    let desk = Desk::new(&cli, arguments.get(1..).unwrap_or_default(), console);
+    if let Err(error) = begin_logging(&desk) {
+        desk.reporter().failed(&error.to_string(), Exit::Usage, None);
         return Exit::Usage.into();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            console.line(&format!("error: the runtime cannot be started: {error}"));
+            desk.reporter().failed(&format!("the runtime cannot be started: {error}"), Exit::Bug, None);
             return Exit::Bug.into();
         }
     };
-    let desk = Desk { global: cli.global, console: console.clone() };
     // A panic's place is told by the hook; what is committed is safe, and the code says that it was a bug.
-    let done = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(dispatch(desk, cli.command))));
+    let done = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(dispatch(&desk, cli.command))));
     runtime.shutdown_background();
     match done {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(failure)) => {
-            tell(&console, &failure);
+            tell(&desk, &failure);
             failure.exit().into()
         }
         Err(_) => Exit::Bug.into(),
     }
 }
 
-fn begin_logging(cli: &Cli, console: &Console) -> Result<(), telemetry::TelemetryError> {
+fn begin_logging(desk: &Desk) -> Result<(), telemetry::TelemetryError> {
     let variable = std::env::var(telemetry::VARIABLE).ok();
     let logging = telemetry::Logging {
-        verbose: cli.global.verbose,
-        quiet: cli.global.quiet,
-        format: cli.global.log_format,
+        verbose: desk.global.verbose,
+        quiet: desk.global.quiet,
+        // Logs stand on the same stream as progress, and a program that reads it takes nothing but JSON.
+        format: if desk.voice.mode == ProgressMode::Json { LogFormat::Json } else { desk.global.log_format },
         variable: variable.as_deref(),
     };
-    telemetry::init(logging, console)
+    telemetry::init(logging, &desk.console)
 }
 
-async fn dispatch(desk: Desk, command: Command) -> Result<Exit, Failure> {
+async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Run(args) => commands::run::run(&desk, args).await,
-        Command::Retry(args) => commands::run::retry(&desk, args).await,
-        Command::Plan(args) => commands::read::plan(&desk, args).await,
-        Command::Runs(args) => commands::read::runs(&desk, &args).await,
-        Command::Status(args) => commands::read::status(&desk, &args).await,
-        Command::Export(args) => commands::export::export(&desk, &args).await,
-        Command::Check(args) => commands::other::check(&desk, &args),
-        Command::Simulator(args) => commands::other::simulator(&desk, &args).await,
-        Command::Login(args) => commands::other::login(&desk, &args).await,
+        Command::Run(args) => commands::run::run(desk, args).await,
+        Command::Retry(args) => commands::run::retry(desk, args).await,
+        Command::Plan(args) => commands::read::plan(desk, args).await,
+        Command::Runs(args) => commands::read::runs(desk, &args).await,
+        Command::Status(args) => commands::read::status(desk, &args).await,
+        Command::Export(args) => commands::export::export(desk, &args).await,
+        Command::Check(args) => commands::other::check(desk, &args),
+        Command::Simulator(args) => commands::other::simulator(desk, &args).await,
+        Command::Login(args) => commands::other::login(desk, &args).await,
         Command::Schema(_) => commands::other::schema(),
         Command::Completions(args) => commands::other::completions(&args),
         Command::Man(args) => commands::other::man(&args),
     }
 }
 
-fn tell(console: &Console, failure: &Failure) {
+fn tell(desk: &Desk, failure: &Failure) {
     match failure {
         Failure::Told(_) => {}
         Failure::Clap(error) => {
             let _ = error.print();
         }
-        // A file's problems begin with their own words.
-        Failure::File(error) => console.line(error.to_string().trim_end()),
-        Failure::Config(error @ ConfigError::File(_)) => console.line(error.to_string().trim_end()),
-        failure => console.line(&format!("error: {failure}")),
+        failure => {
+            let exit = failure.exit();
+            let next = before_a_run(desk, failure).then(|| desk.next_after_refusal(exit, None, None));
+            desk.reporter().failed(&failure.to_string(), exit, next.as_deref());
+        }
     }
 }
+
+/// Whether a run was asked for and this kept it from beginning, so that the command can be given again as it was.
+fn before_a_run(desk: &Desk, failure: &Failure) -> bool {
+    use Failure::{Config, File, Ledger, Scenario};
+    desk.asked.drives && matches!(failure, Config(_) | File(_) | Ledger(_) | Scenario(_))
+}
+
+#[cfg(test)]
+mod tests;

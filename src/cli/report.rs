@@ -13,10 +13,10 @@ mod table;
 
 pub use figures::{count, money, per_second, span};
 pub use json::{plan_json, runs_json, summary_json};
-pub use next::{Typed, next_step};
+pub use next::{Refused, Typed, next_after_refusal, next_step};
 pub use plan::plan_text;
-pub use reporter::{Reporter, Voice};
-pub use runs::{AttemptCount, StatusReport, runs_text, status_text};
+pub use reporter::{Reporter, Voice, error_line, with_examples};
+pub use runs::{StatusReport, runs_text, status_text};
 pub use summary::{Closing, ColumnFound, OutputLine, summary_text};
 
 #[cfg(test)]

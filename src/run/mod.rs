@@ -357,8 +357,7 @@ async fn pull<T: Transport>(
 async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Result<Ended, RunError> {
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
-    let count =
-        |outcome: Outcome| totals.outcomes[Outcome::ALL.iter().position(|o| *o == outcome).unwrap_or(0)];
+    let count = |outcome: Outcome| totals.outcomes[outcome.index()];
     let (state, exit, reason, finished_at, written) = if totals.pending > 0 {
         let (exit, reason) = stopped(halt, totals.pending);
         (Stage::Stopped, exit, reason, None, Vec::new())

@@ -1,7 +1,7 @@
 //! The counts of a run while it goes on, and how fast it goes.
 
 use super::event::Progress;
-use crate::domain::outcome::{Outcome, Source};
+use crate::domain::outcome::Source;
 use crate::ledger::{Change, Totals};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -26,9 +26,7 @@ impl Tally {
     pub(super) fn change(&mut self, change: &Change) {
         let totals = &mut self.totals;
         if let Some(outcome) = change.outcome {
-            if let Some(at) = Outcome::ALL.iter().position(|o| *o == outcome) {
-                totals.outcomes[at] += 1;
-            }
+            totals.outcomes[outcome.index()] += 1;
             totals.pending = totals.pending.saturating_sub(1);
             totals.reused += u64::from(change.source == Some(Source::Reused));
         }

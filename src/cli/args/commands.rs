@@ -82,9 +82,9 @@ pub enum ProgressMode {
     Auto,
     /// A line now and then.
     Plain,
-    /// An object a line.
+    /// An object a line, logs and errors too.
     Json,
-    /// Warnings only.
+    /// The names of the files, and warnings.
     None,
 }
 

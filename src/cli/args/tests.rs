@@ -1,5 +1,4 @@
 use super::*;
-use std::path::Path;
 
 fn read(line: &str) -> Result<Cli, clap::Error> {
     parse(line.split_whitespace())

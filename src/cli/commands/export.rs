@@ -3,12 +3,13 @@
 use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
 use super::super::console::print_bytes;
 use super::super::{Desk, Failure};
-use super::{job_of, one_run};
+use super::scratch::Scratch;
+use super::{job_to_export, one_run};
 use crate::domain::exit::Exit;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
 use crate::ledger::Ledger;
 use crate::run;
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 /// `orgpull export`.
 pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exit, Failure> {
@@ -18,7 +19,7 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
     let found = one_run(&ledger, &args.run).await?;
     let (job, outputs) = match &target {
         ExportTo::Own => {
-            let job = job_of(&found, &settings, desk)?;
+            let job = job_to_export(&found, &settings, desk)?;
             let outputs = job.outputs.clone();
             (job, outputs)
         }
@@ -28,7 +29,7 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
             (job, outputs)
         }
         ExportTo::File { output, format, shape } => {
-            let job = job_of(&found, &settings, desk)?;
+            let job = job_to_export(&found, &settings, desk)?;
             if *output == Place::Stream {
                 return stream(&ledger, &found, &job, &settings, *format, *shape).await;
             }
@@ -38,14 +39,13 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
         }
     };
     for written in run::export(&ledger, &found, &job, &settings, &outputs).await? {
-        if !desk.global.quiet {
-            Desk::print(&format!("{} ({} rows)\n", written.path.display(), written.rows))?;
-        }
+        desk.say(&format!("{} ({} rows)\n", written.path.display(), written.rows))?;
     }
     Ok(Exit::Settled)
 }
 
 /// To standard output: written whole to a file that nobody else can read, then copied, so that a failure shows nothing.
+/// It stands beside the ledger: that folder holds personal data already, and the system's temporary one must not.
 async fn stream(
     ledger: &Ledger,
     found: &crate::ledger::RunRow,
@@ -56,10 +56,9 @@ async fn stream(
 ) -> Result<Exit, Failure> {
     let unwritable =
         |e: std::io::Error| Failure::Output(format!("a file for the export cannot be used: {e}"));
-    let folder = tempfile::tempdir().map_err(unwritable)?;
-    let path = folder.path().join("export");
-    run::export(ledger, found, job, settings, &[one_output(path.clone(), format, shape)]).await?;
-    let mut file = BufReader::new(std::fs::File::open(&path).map_err(unwritable)?);
+    let scratch = Scratch::beside(ledger.path()).map_err(unwritable)?;
+    run::export(ledger, found, job, settings, &[one_output(scratch.path(), format, shape)]).await?;
+    let mut file = scratch.into_file().map_err(unwritable)?;
     let mut piece = vec![0; 1 << 16];
     loop {
         let length = file.read(&mut piece).map_err(unwritable)?;

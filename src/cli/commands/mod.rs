@@ -4,6 +4,7 @@ pub(super) mod export;
 pub(super) mod other;
 pub(super) mod read;
 pub(super) mod run;
+mod scratch;
 
 use super::args::Place;
 use super::{Desk, Failure};
@@ -11,7 +12,8 @@ use crate::config::{SIMULATOR, Settings};
 use crate::domain::pace::Rate;
 use crate::job::{Job, Origin, file};
 use crate::ledger::{Ledger, RunRow};
-use std::path::{Path, PathBuf};
+use crate::problem::FileError;
+use std::path::Path;
 
 /// The job of a file.
 fn load_job(path: &Path, settings: &Settings, simulate: bool) -> Result<Job, Failure> {
@@ -37,14 +39,37 @@ fn unpaced(job: &mut Job) {
 
 /// The job of a run: its file as it stands, or the ledger's copy where the file is gone.
 fn job_of(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure> {
-    let path = PathBuf::from(&run.job_path);
-    let simulate = run.environment == SIMULATOR;
-    let mut job = if path.exists() {
-        file::load(&path, settings)?
-    } else {
-        desk.console.line(&format!("warning: {} is gone: the ledger's copy of it is used", path.display()));
-        file::parse(&path, &run.job_text, settings, simulate).map_err(crate::problem::FileError::from)?
+    let path = Path::new(&run.job_path);
+    if !path.exists() {
+        let job = ledgers_copy(run, settings)?;
+        desk.warn("job-file", format!("{} is gone: the ledger's copy of it is used", path.display()));
+        return Ok(job);
+    }
+    let mut job = file::load(path, settings)?;
+    if run.environment == SIMULATOR {
+        unpaced(&mut job);
+    }
+    Ok(job)
+}
+
+/// The same for an export, which asks nothing: a file that is being mended keeps no answer back.
+fn job_to_export(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure> {
+    let refused = match job_of(run, settings, desk) {
+        Err(refused) if Path::new(&run.job_path).exists() => refused,
+        done => return done,
     };
+    // What is wrong with the file as it stands says more than what is wrong with an older one.
+    let Ok(job) = ledgers_copy(run, settings) else { return Err(refused) };
+    let why = "cannot be used (`orgpull check` says why): the ledger's copy of it is used";
+    desk.warn("job-file", format!("{} {why}", run.job_path));
+    Ok(job)
+}
+
+/// The job as its file was when the run began.
+fn ledgers_copy(run: &RunRow, settings: &Settings) -> Result<Job, Failure> {
+    let simulate = run.environment == SIMULATOR;
+    let parsed = file::parse(Path::new(&run.job_path), &run.job_text, settings, simulate);
+    let mut job = parsed.map_err(FileError::from)?;
     if simulate {
         unpaced(&mut job);
     }
@@ -62,3 +87,6 @@ async fn one_run(ledger: &Ledger, word: &str) -> Result<RunRow, Failure> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! `check`, `simulator`, `login`, `schema`, `completions` and `man`.
 
 use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, SimulatorArgs};
+use super::super::report::error_line;
 use super::super::{Desk, Failure, docs, signals};
 use crate::config::Account;
 use crate::domain::exit::Exit;
@@ -15,15 +16,15 @@ use std::sync::Arc;
 /// `orgpull check`.
 pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failure> {
     let report = check_paths(&args.paths, &desk.flags(false));
-    for good in report.good.iter().filter(|_| !desk.global.quiet) {
-        Desk::print(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
-        good.warnings.iter().for_each(|warning| desk.console.line(&format!("warning: {warning}")));
+    for good in &report.good {
+        desk.say(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
+        good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
     }
     if let Some(error) = &report.configuration {
-        desk.console.line(error.to_string().trim_end());
+        desk.console.line(&error_line(&error.to_string()));
     }
     for bad in &report.bad {
-        desk.console.line(bad.to_string().trim_end());
+        desk.console.line(&error_line(&bad.to_string()));
     }
     if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }
@@ -36,12 +37,10 @@ pub(in crate::cli) async fn simulator(desk: &Desk, args: &SimulatorArgs) -> Resu
     };
     let options = simulator::Options { listen: args.listen, seed: args.seed.unwrap_or_default(), scenario };
     let simulator = Simulator::start(options).await?;
-    if !desk.global.quiet {
-        Desk::print(&format!(
-            "the simulator listens at {} (made-up data; base_url and token_url {0}/v1/authenticate)\n",
-            simulator.base_url()
-        ))?;
-    }
+    desk.say(&format!(
+        "the simulator listens at {} (made-up data; base_url and token_url {0}/v1/authenticate)\n",
+        simulator.base_url()
+    ))?;
     let mut stop = signals::stop_requests()
         .map_err(|e| Failure::Output(format!("signals cannot be listened to: {e}")))?;
     let _ = stop.wait_for(|request| *request != StopRequest::None).await;
@@ -69,7 +68,12 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
     let mut worst = Exit::Settled;
     for account in chosen {
         let (exit, line) = told(account, run::try_login(&ledger, &settings, account).await?);
-        Desk::print(&format!("{}: {line}\n", account.name))?;
+        let line = format!("{}: {line}\n", account.name);
+        if exit == Exit::Settled {
+            desk.say(&line)?;
+        } else {
+            Desk::print(&line)?;
+        }
         worst = worst.worst(exit);
     }
     Ok(worst)

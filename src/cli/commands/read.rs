@@ -2,18 +2,16 @@
 
 use super::super::args::{PlanArgs, RunsArgs, StatusArgs};
 use super::super::report::{
-    AttemptCount, StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text, status_text,
-    summary_json,
+    StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text, status_text, summary_json,
 };
 use super::super::{Desk, Failure};
-use super::run::typed;
 use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
-use crate::ledger::{DecidedBy, Ledger, RunRow, UnknownLookup};
+use crate::ledger::{Ledger, RunRow, UnknownLookup};
 use crate::run::event::Summary;
 use crate::run::{self, Options};
 
-/// Lost answers that `status` lists; the rest is counted.
+/// Lost answers that `status` lists one by one; the rest it counts.
 const UNKNOWNS: i64 = 50;
 
 /// `orgpull plan`.
@@ -32,8 +30,11 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
         ..Options::default()
     };
     let report = run::plan(&settings, ledger.as_ref(), job, options).await?;
-    let text = if args.json { format!("{:#}\n", plan_json(&report)) } else { plan_text(&report) };
-    Desk::print(&text)?;
+    if args.json {
+        Desk::print(&format!("{:#}\n", plan_json(&report)))?;
+    } else {
+        desk.say(&plan_text(&report))?;
+    }
     match report.refusal {
         None => Ok(Exit::Settled),
         Some(refusal) => {
@@ -50,10 +51,13 @@ pub(in crate::cli) async fn runs(desk: &Desk, args: &RunsArgs) -> Result<Exit, F
     let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
     let mut summaries = Vec::new();
     for run in ledger.recent(limit).await? {
-        summaries.push(summed_up(desk, &ledger, &run).await?);
+        summaries.push(summed_up(desk, &ledger, &run, None).await?);
     }
-    let text = if args.json { format!("{:#}\n", runs_json(&summaries)) } else { runs_text(&summaries) };
-    Desk::print(&text)?;
+    if args.json {
+        Desk::print(&format!("{:#}\n", runs_json(&summaries)))?;
+    } else {
+        desk.say(&runs_text(&summaries))?;
+    }
     Ok(Exit::Settled)
 }
 
@@ -62,27 +66,30 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
     let settings = desk.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
-    let summary = summed_up(desk, &ledger, &run).await?;
+    let summary = summed_up(desk, &ledger, &run, None).await?;
     if args.json {
         Desk::print(&format!("{:#}\n", summary_json(&summary)))?;
         return Ok(Exit::Settled);
     }
     let unknown: Vec<String> =
         ledger.unknowns(run.id, UNKNOWNS).await?.iter().map(|lookup| unknown_line(&run, lookup)).collect();
-    let attempts: Vec<AttemptCount> =
-        ledger.decided_by(run.id).await?.into_iter().map(attempt_count).collect();
-    Desk::print(&status_text(&StatusReport { summary: &summary, attempts: &attempts, unknown: &unknown }))?;
+    let attempts = ledger.decided_by(run.id).await?;
+    desk.say(&status_text(&StatusReport { summary: &summary, attempts: &attempts, unknown: &unknown }))?;
     Ok(Exit::Settled)
 }
 
-fn attempt_count(decided: DecidedBy) -> AttemptCount {
-    let DecidedBy { service, outcome, code, count } = decided;
-    AttemptCount { service, outcome, code: code.unwrap_or_default(), count }
-}
-
-async fn summed_up(desk: &Desk, ledger: &Ledger, run: &RunRow) -> Result<Summary, Failure> {
+/// A run summed up, with what to type next. `exit` is that of this invocation, which the ledger may not know.
+pub(super) async fn summed_up(
+    desk: &Desk,
+    ledger: &Ledger,
+    run: &RunRow,
+    exit: Option<Exit>,
+) -> Result<Summary, Failure> {
     let mut summary = run::summary(ledger, run).await?;
-    summary.next = next_step(&summary, &typed(desk));
+    if let Some(exit) = exit {
+        summary.exit = Some(exit.code());
+    }
+    summary.next = next_step(&summary, &desk.typed());
     Ok(summary)
 }
 

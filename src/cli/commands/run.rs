@@ -2,15 +2,16 @@
 
 use super::super::args::{Place, Reporting, RetryArgs, RunArgs, Simulation};
 use super::super::report::{
-    Closing, ColumnFound, OutputLine, Reporter, Typed, Voice, next_step, summary_json, summary_text,
+    Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples,
 };
 use super::super::{Desk, Failure, signals};
+use super::read::summed_up;
 use super::{job_of, load_job, one_run, origin};
 use crate::config::{SIMULATOR, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
-use crate::export::Written;
+use crate::export::{ColumnCount, Written};
 use crate::ledger::{Ledger, RunRow};
 use crate::run::event::{RunState, Summary};
 use crate::run::{self, Broken, Context, Ended, Options, RunError};
@@ -41,9 +42,10 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
     let exit = match ended {
         Ok(Some(ended)) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
         Ok(None) => {
-            if !desk.global.quiet {
-                Desk::print(&format!("nothing of {job_name} is unfinished\n"))?;
-            }
+            desk.say(&format!(
+                "nothing of {job_name} is unfinished
+"
+            ))?;
             Exit::Settled
         }
         Err(error) => {
@@ -120,13 +122,7 @@ async fn begin(
     if let Some(Place::File(path)) = &asked.summary_json {
         writable(path)?;
     }
-    let voice = Voice {
-        mode: asked.progress,
-        quiet: desk.global.quiet,
-        verbose: desk.global.verbose > 0,
-        terminal: std::io::stderr().is_terminal(),
-    };
-    let reporter = Arc::new(Reporter::new(desk.console.clone(), voice));
+    let reporter = Arc::new(desk.reporter());
     reporter.files(settings.path.as_deref(), &settings.database);
     let stop = signals::stop_requests()
         .map_err(|e| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}"))))?;
@@ -152,7 +148,7 @@ async fn close(
     ended: Ended,
     began: Instant,
 ) -> Result<Exit, Failure> {
-    let summary = summed_up(desk, context, &ended.run, ended.exit).await?;
+    let summary = summed_up(desk, &context.ledger, &ended.run, Some(ended.exit)).await?;
     reporter.finish(&summary);
     if desk.global.quiet && ended.exit == Exit::Settled {
         write_summary(&summary, asked.summary_json.as_ref())?;
@@ -161,7 +157,9 @@ async fn close(
     let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
     let text = summary_text(&Closing { summary: &summary, outputs: &outputs, took: began.elapsed() });
     if asked.summary_json == Some(Place::Stream) {
-        desk.console.line(text.trim_end());
+        if !reporter.is_json() {
+            desk.console.line(text.trim_end());
+        }
     } else {
         Desk::print(&text)?;
     }
@@ -179,27 +177,26 @@ async fn broke_off(
     job: (&str, &Path),
 ) -> Result<Exit, Failure> {
     let (error, exit) = (&broken.error, broken.error.exit());
-    reporter.clear();
-    desk.console.line(&format!("error: {error}"));
-    if let RunError::Input { examples, rejects, .. } = error {
-        for (line, reason) in examples {
-            desk.console.line(&format!("  line {line}: {reason}"));
-        }
-        if let Some(path) = rejects {
-            desk.console.line(&format!("  all bad rows: {}", path.display()));
-        }
-    }
     let mut summary = match &broken.run {
         Some(run) => {
             let run = context.ledger.find(&run.run).await?.pop().unwrap_or_else(|| run.clone());
-            run::summary(&context.ledger, &run).await?
+            summed_up(desk, &context.ledger, &run, Some(exit)).await?
         }
-        None => none_begun(job),
+        None => Summary {
+            next: desk.next_after_refusal(exit, Some(job.0), Some(job.1)),
+            exit: Some(exit.code()),
+            ..none_begun(job)
+        },
     };
-    summary.exit = Some(exit.code());
     summary.reason = error.to_string();
-    summary.next = next_step(&summary, &typed(desk));
-    desk.console.line(&format!("Next: {}", summary.next));
+    let mut told = error.to_string();
+    if let RunError::Input { examples, bad_rows, rejects, .. } = error {
+        told = with_examples(&told, examples, *bad_rows);
+        if let Some(path) = rejects {
+            told = format!("{told}\n  all bad rows: {}", path.display());
+        }
+    }
+    reporter.failed(&told, exit, Some(&summary.next));
     write_summary(&summary, asked.summary_json.as_ref())?;
     Ok(exit)
 }
@@ -231,22 +228,6 @@ fn none_begun((job, path): (&str, &Path)) -> Summary {
         environment: String::new(),
         job_path: path.to_owned(),
         limit: None,
-    }
-}
-
-async fn summed_up(desk: &Desk, context: &Context, run: &RunRow, exit: Exit) -> Result<Summary, Failure> {
-    let mut summary = run::summary(&context.ledger, run).await?;
-    summary.exit = Some(exit.code());
-    summary.next = next_step(&summary, &typed(desk));
-    Ok(summary)
-}
-
-/// What the user typed that the next command has to repeat.
-pub(super) fn typed(desk: &Desk) -> Typed {
-    Typed {
-        folder: std::env::current_dir().unwrap_or_default(),
-        config: desk.global.config.clone(),
-        database: desk.global.database.clone(),
     }
 }
 
@@ -286,24 +267,25 @@ fn write_file(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn output_line(written: &Written) -> OutputLine {
-    let column = |count: &crate::export::ColumnCount| ColumnFound {
+    let column = |count: &ColumnCount| ColumnFound {
         name: count.name.clone(),
+        chosen: count.chosen,
         found: count.found,
         of: count.answers,
-        chosen: count.chosen,
     };
     OutputLine {
         path: written.path.clone(),
+        kind: written.kind,
         rows: written.rows,
         columns: written.columns.iter().map(column).collect(),
+        unreadable: written.unreadable,
     }
 }
 
 /// Says what asking again may cost, and asks.
 async fn agreed(ledger: &Ledger, run: &RunRow, yes: bool) -> Result<bool, Failure> {
     let totals = ledger.totals(run.id).await?;
-    let unknown =
-        Outcome::ALL.iter().position(|o| *o == Outcome::Unknown).map_or(0, |at| totals.outcomes[at]);
+    let unknown = totals.outcomes[Outcome::Unknown.index()];
     if unknown == 0 || yes {
         return Ok(true);
     }

@@ -1,6 +1,7 @@
 //! What programs read: stable keys in a stable order, money as decimal strings, times as RFC 3339.
 
 use super::figures::span;
+use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::run::event::{Event, Level, PlanReport, PlanStep, Summary};
 use serde_json::{Map, Value, json};
@@ -126,6 +127,11 @@ pub(super) fn finished_json(summary: &Summary, at: &str) -> Value {
         line.extend(summary);
     }
     line
+}
+
+/// A failure as the last event.
+pub(super) fn error_json(message: &str, exit: Exit, next: Option<&str>, at: &str) -> Value {
+    json!({ "event": "error", "at": at, "message": message, "exit": exit.code(), "next": next })
 }
 
 fn outcomes(counts: &[u64; 9]) -> Value {

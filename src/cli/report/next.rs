@@ -1,6 +1,7 @@
 //! The last line of every run: what to type next.
 
 use super::figures::count;
+use crate::config::SIMULATOR;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::run::event::{RunState, Summary};
@@ -19,7 +20,7 @@ pub struct Typed {
 
 impl Typed {
     /// A command line of ours that a shell takes as it stands.
-    fn command(&self, summary: &Summary, words: &[&str]) -> String {
+    fn command(&self, simulated: bool, words: &[&str]) -> String {
         let mut line = vec!["orgpull".to_owned()];
         for (flag, file) in [("--config", &self.config), ("--database", &self.database)] {
             if let Some(file) = file {
@@ -27,7 +28,7 @@ impl Typed {
             }
         }
         line.extend(words.iter().map(|word| quoted(word)));
-        if simulated(summary) && words.first().is_some_and(|command| takes_simulate(command)) {
+        if simulated && words.first().is_some_and(|command| takes_simulate(command)) {
             line.push("--simulate".to_owned());
         }
         line.join(" ")
@@ -38,19 +39,32 @@ impl Typed {
     }
 }
 
+/// A command that ended before there was a run of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// The job's name, once its file has been read.
+    pub job: Option<&'a str>,
+    /// The job's file, where it is known.
+    pub job_path: Option<&'a Path>,
+    /// Whether the command was one for the simulator.
+    pub simulated: bool,
+    /// The words that were typed after the program's name.
+    pub words: &'a [String],
+}
+
 /// Whether the run is one against the simulator.
 pub(super) fn simulated(summary: &Summary) -> bool {
-    summary.environment == "simulator"
+    summary.environment == SIMULATOR
 }
 
 /// What to type next after a run that stands as this summary says: why, a colon, the command. The summary's own `next`
 /// is not looked at.
 pub fn next_step(summary: &Summary, typed: &Typed) -> String {
-    let status = typed.command(summary, &["status", &summary.run]);
+    let status = typed.command(simulated(summary), &["status", &summary.run]);
     match summary.state {
         RunState::Running => format!("to look again: {status}"),
         RunState::Closed => {
-            let newer = typed.command(summary, &["status", &summary.job]);
+            let newer = typed.command(simulated(summary), &["status", &summary.job]);
             format!("a newer run took its place; to see that one: {newer}")
         }
         RunState::Finished => after_end(summary, typed, &status),
@@ -60,8 +74,8 @@ pub fn next_step(summary: &Summary, typed: &Typed) -> String {
 
 fn after_end(summary: &Summary, typed: &Typed, status: &str) -> String {
     let of = |outcome| summary.count(outcome);
-    let retry = typed.command(summary, &["retry", &summary.run]);
-    let retry_unknown = typed.command(summary, &["retry", &summary.run, "--unknown"]);
+    let retry = typed.command(simulated(summary), &["retry", &summary.run]);
+    let retry_unknown = typed.command(simulated(summary), &["retry", &summary.run, "--unknown"]);
     match (of(Outcome::Failed), of(Outcome::Unknown), of(Outcome::Denied)) {
         (0, 0, 0) => format!("to see the run in full: {status}"),
         (0, 0, denied) => {
@@ -87,29 +101,75 @@ fn to_go_on(summary: &Summary, typed: &Typed, status: &str) -> String {
     let limit = summary.limit.map(|limit| limit.to_string());
     let mut words = vec!["run", &job];
     words.extend(limit.iter().flat_map(|limit| ["--limit", limit]));
-    let run = typed.command(summary, &words);
-    match summary.exit.and_then(Exit::from_code) {
-        Some(Exit::Config) => {
-            let check = typed.command(summary, &["check", &job]);
-            format!("mend what is at fault ({check} finds what it can), then go on: {run}")
-        }
-        Some(Exit::Login) if simulated(summary) => {
-            format!("take the refusal out of the scenario, then go on: {run}")
-        }
-        Some(Exit::Login) => {
-            let login = typed.command(summary, &["login"]);
-            format!("mend the user name and password ({login} tries them), then go on: {run}")
-        }
-        Some(Exit::Ledger) => format!("mend the ledger's disk or its rights, then go on: {run}"),
-        Some(Exit::Output) => {
-            format!("make room or mend the output's path, then (nothing is bought again): {run}")
-        }
-        Some(Exit::Budget) => format!("raise the budget, then go on: {run}"),
-        Some(Exit::Busy) => format!("another process is at it; to look at it: {status}"),
-        Some(Exit::Unavailable) => format!("when the upstream answers again: {run}"),
-        Some(Exit::Bug) => format!("please report this; to go on: {run}"),
-        _ => format!("to go on: {run}"),
+    let run = typed.command(simulated(summary), &words);
+    let exit = summary.exit.and_then(Exit::from_code).unwrap_or(Exit::Stopped);
+    let command = |words: &[&str]| typed.command(simulated(summary), words);
+    match exit {
+        Exit::Output => format!("{OUTPUT}, then (nothing is bought again): {run}"),
+        Exit::Busy => format!("another process is at it; to look at it: {status}"),
+        Exit::Unavailable => format!("when the upstream answers again: {run}"),
+        Exit::Bug => format!("please report this; to go on: {run}"),
+        exit => match remedy(exit, simulated(summary), Some(&job), command) {
+            Some(remedy) => format!("{remedy}, then go on: {run}"),
+            None => format!("to go on: {run}"),
+        },
     }
+}
+
+/// What to type next after a command that ended so before there was a run that could be summed up: why, a colon, the
+/// command.
+pub fn next_after_refusal(exit: Exit, refused: &Refused<'_>, typed: &Typed) -> String {
+    let again = again(refused.words);
+    let command = |words: &[&str]| typed.command(refused.simulated, words);
+    match exit {
+        Exit::Output => format!("{OUTPUT}, then: {again}"),
+        Exit::Busy => {
+            let look = refused.job.map_or_else(|| command(&["runs"]), |job| command(&["status", job]));
+            format!("wait until the other process has ended; to look at its run: {look}")
+        }
+        Exit::Unavailable => format!("when the upstream answers again: {again}"),
+        Exit::Bug => format!("please report this; to try again: {again}"),
+        exit => {
+            let job = refused.job_path.map(|path| typed.shown(path).to_string_lossy());
+            match remedy(exit, refused.simulated, job.as_deref(), command) {
+                Some(remedy) => format!("{remedy}, then: {again}"),
+                None => format!("to try again: {again}"),
+            }
+        }
+    }
+}
+
+const OUTPUT: &str = "make room or mend the output's path";
+
+/// What has to be done first, by hand, where that is so.
+fn remedy(
+    exit: Exit,
+    simulated: bool,
+    job: Option<&str>,
+    command: impl Fn(&[&str]) -> String,
+) -> Option<String> {
+    Some(match exit {
+        Exit::Config => match job {
+            Some(job) => {
+                format!("mend what is at fault ({} finds what it can)", command(&["check", job]))
+            }
+            None => "mend what is at fault".to_owned(),
+        },
+        Exit::Login if simulated => "take the refusal out of the scenario".to_owned(),
+        // Fits a refused login and a refused token alike; which of them it was is told by the reason.
+        Exit::Login => {
+            format!("mend what the reason says of the account ({} tries its login)", command(&["login"]))
+        }
+        Exit::Ledger => "mend the ledger's disk or its rights".to_owned(),
+        Exit::Budget => "raise the budget".to_owned(),
+        _ => return None,
+    })
+}
+
+/// The same words again, as a shell takes them.
+fn again(words: &[String]) -> String {
+    let words = words.iter().map(|word| quoted(word));
+    std::iter::once("orgpull".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 fn takes_simulate(command: &str) -> bool {
@@ -140,7 +200,7 @@ mod tests {
     fn every_state_and_exit() {
         let mut lines = Vec::new();
         for (name, summary) in samples::endings() {
-            let simulated = Summary { environment: "simulator".to_owned(), ..summary.clone() };
+            let simulated = Summary { environment: SIMULATOR.to_owned(), ..summary.clone() };
             lines.push(format!("{name}\n  {}", next_step(&summary, &typed())));
             lines.push(format!("  {}", next_step(&simulated, &typed())));
         }
@@ -168,6 +228,58 @@ mod tests {
     fn a_run_of_some_rows_is_continued_by_its_limit() {
         let summary = Summary { limit: Some(10), ..samples::stopped(Some(130)) };
         assert_eq!(next_step(&summary, &typed()), "to go on: orgpull run jobs/portfolio.toml --limit 10");
+    }
+
+    fn refused(exit: Exit, simulated: bool, known: bool) -> String {
+        let words: Vec<String> = ["run", "jobs/my portfolio.toml", "--limit", "10"].map(Into::into).into();
+        let refused = Refused {
+            job: known.then_some("portfolio"),
+            job_path: known.then_some(Path::new("/home/anna/jobs/my portfolio.toml")),
+            simulated,
+            words: &words,
+        };
+        next_after_refusal(exit, &refused, &typed())
+    }
+
+    #[test]
+    fn every_refusal_leads_on() {
+        const AGAIN: &str = "orgpull run 'jobs/my portfolio.toml' --limit 10";
+        let table = [
+            (
+                Exit::Config,
+                "mend what is at fault (orgpull check 'jobs/my portfolio.toml' finds what it can), then: {}",
+            ),
+            (
+                Exit::Login,
+                "mend what the reason says of the account (orgpull login tries its login), then: {}",
+            ),
+            (Exit::Ledger, "mend the ledger's disk or its rights, then: {}"),
+            (Exit::Output, "make room or mend the output's path, then: {}"),
+            (Exit::Budget, "raise the budget, then: {}"),
+            (
+                Exit::Busy,
+                "wait until the other process has ended; to look at its run: orgpull status portfolio",
+            ),
+            (Exit::Unavailable, "when the upstream answers again: {}"),
+            (Exit::Stopped, "to try again: {}"),
+            (Exit::Bug, "please report this; to try again: {}"),
+        ];
+        for (exit, next) in table {
+            assert_eq!(refused(exit, false, true), next.replace("{}", AGAIN), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_no_more_than_is_known() {
+        assert!(refused(Exit::Config, false, false).starts_with("mend what is at fault, then: orgpull run "));
+        assert!(refused(Exit::Busy, false, false).ends_with("orgpull runs"));
+    }
+
+    /// Another ledger holds the simulator's runs, and its login is a scenario's.
+    #[test]
+    fn a_refusal_in_the_simulator_stays_there() {
+        assert!(refused(Exit::Busy, true, true).ends_with("orgpull status portfolio --simulate"));
+        assert!(refused(Exit::Login, true, true).starts_with("take the refusal out of the scenario"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::figures::{count, counted, money, span};
 use super::table::table;
+use crate::config::SIMULATOR;
 use crate::run::event::{PlanReport, PlanStep};
 use std::fmt::Write as _;
 
@@ -23,7 +24,7 @@ pub fn plan_text(plan: &PlanReport) -> String {
 }
 
 fn place(plan: &PlanReport) -> &str {
-    if plan.environment == "simulator" { "SIMULATED" } else { &plan.environment }
+    if plan.environment == SIMULATOR { "SIMULATED" } else { &plan.environment }
 }
 
 fn lookups(plan: &PlanReport) -> String {
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_plan_for_the_simulator() {
         let mut plan = samples::plan();
-        plan.environment = "simulator".to_owned();
+        plan.environment = SIMULATOR.to_owned();
         plan.steps.truncate(1);
         plan.bad_rows = 0;
         plan.examples.clear();

@@ -4,9 +4,10 @@
 //! for two weeks is read by nobody; as JSON for programs.
 
 use super::figures::{count, counted, money, per_second, percent, span};
-use super::json::{event_json, finished_json};
+use super::json::{error_json, event_json, finished_json};
 use crate::cli::args::ProgressMode;
 use crate::cli::console::Console;
+use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::run::event::{Event, Level, Notice, Progress, Started, Summary};
 use crate::time;
@@ -34,7 +35,7 @@ const RUNNING: &str = "[{bar:30}] {percent:>3} %  {prefix}\n{wide_msg}";
 pub struct Voice {
     /// `--progress`.
     pub mode: ProgressMode,
-    /// `-q`: nothing at all.
+    /// `-q`: nothing but a failure.
     pub quiet: bool,
     /// `-v`: notices that are worth a line too, where the mode shows warnings only.
     pub verbose: bool,
@@ -46,6 +47,7 @@ pub struct Voice {
 pub struct Reporter {
     console: Console,
     form: Form,
+    json: bool,
     chatty: bool,
     told: Mutex<Told>,
 }
@@ -72,13 +74,14 @@ impl Reporter {
     /// A reporter whose time begins now.
     pub fn new(console: Console, voice: Voice) -> Self {
         let told = Told { job: String::new(), start: Instant::now(), lines: 0, last_json: None, bar: None };
-        Self { console, form: voice.form(), chatty: voice.verbose, told: Mutex::new(told) }
+        let json = voice.mode == ProgressMode::Json;
+        Self { console, form: voice.form(), json, chatty: voice.verbose, told: Mutex::new(told) }
     }
 
     /// Names the files that a run begins with: the configuration, where there is one, and the ledger.
     pub fn files(&self, configuration: Option<&Path>, ledger: &Path) {
         match self.form {
-            Form::Plain | Form::Bar => {
+            Form::Warnings | Form::Plain | Form::Bar => {
                 let name = configuration.map_or_else(|| "none".into(), Path::to_string_lossy);
                 self.console.line(&format!("configuration {name}, ledger {}", ledger.display()));
             }
@@ -88,7 +91,7 @@ impl Reporter {
                 let line = json!({ "event": "files", "at": now(), "configuration": configuration, "ledger": ledger });
                 self.console.line(&line.to_string());
             }
-            Form::Silent | Form::Warnings => {}
+            Form::Silent => {}
         }
     }
 
@@ -111,7 +114,26 @@ impl Reporter {
         }
     }
 
-    /// Takes the bar off the screen, for a question or an error.
+    /// Whether standard error is for a program, which takes nothing there but an object a line.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// The command has failed: why, and what to type next. No mode keeps this back.
+    pub fn failed(&self, error: &str, exit: Exit, next: Option<&str>) {
+        self.clear();
+        if self.json {
+            let message = without_error(error);
+            self.console.line(&error_json(message, exit, next, &now()).to_string());
+            return;
+        }
+        self.console.line(&error_line(error));
+        if let Some(next) = next {
+            self.console.line(&format!("Next: {next}"));
+        }
+    }
+
+    /// Takes the bar off the screen, for a question.
     pub fn clear(&self) {
         self.told().bar = None;
         self.console.clear();
@@ -235,6 +257,29 @@ fn plain_at(index: usize) -> u64 {
 
 fn now() -> String {
     time::rfc3339(time::now_ms())
+}
+
+/// A failure for a person. A file's problems bring the word with them; whatever is told has it once.
+pub fn error_line(error: &str) -> String {
+    format!("error: {}", without_error(error))
+}
+
+fn without_error(error: &str) -> &str {
+    let error = error.trim_end();
+    error.strip_prefix("error: ").unwrap_or(error)
+}
+
+/// A failure with the first bad rows (line and reason) below it, and how many more there are.
+pub fn with_examples(error: &str, examples: &[(u64, String)], bad_rows: u64) -> String {
+    let mut text = error.to_owned();
+    for (line, reason) in examples {
+        let _ = write!(text, "\n  line {line}: {reason}");
+    }
+    let more = bad_rows.saturating_sub(examples.len() as u64);
+    if more > 0 {
+        let _ = write!(text, "\n  and {} more", count(more));
+    }
+    text
 }
 
 fn started_line(started: &Started) -> String {

@@ -5,6 +5,7 @@ use super::next::simulated;
 use super::summary::{ending, figures, head, meaning};
 use super::table::table;
 use crate::domain::outcome::Outcome;
+use crate::ledger::DecidedBy;
 use crate::run::event::Summary;
 use std::fmt::Write as _;
 
@@ -14,22 +15,9 @@ pub struct StatusReport<'a> {
     /// The run. Its `next` is the last line.
     pub summary: &'a Summary,
     /// What decided the lookups that it sent, counted.
-    pub attempts: &'a [AttemptCount],
-    /// Its lost answers, a line each, with the numbers masked.
+    pub attempts: &'a [DecidedBy],
+    /// The first of its lost answers, a line each, told by their place in the input; the rest is counted.
     pub unknown: &'a [String],
-}
-
-/// How many lookups of a service were decided in this way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptCount {
-    /// `provider.service`.
-    pub service: String,
-    /// What the answer came to; a lookup that failed or was lost has none.
-    pub outcome: Option<Outcome>,
-    /// The register's code, the HTTP status, or our word; empty where there is none.
-    pub code: String,
-    /// Lookups.
-    pub count: u64,
 }
 
 /// The runs as a table, in the order given.
@@ -68,6 +56,10 @@ pub fn status_text(report: &StatusReport<'_>) -> String {
         for line in report.unknown {
             let _ = writeln!(text, "  {line}");
         }
+        let more = summary.count(Outcome::Unknown).saturating_sub(report.unknown.len() as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {} more", count(more));
+        }
     }
     let _ = write!(text, "\nNext: {}\n", summary.next);
     text
@@ -78,11 +70,12 @@ fn state(run: &Summary) -> String {
     if simulated(run) { format!("{state} (simulated)") } else { state.to_owned() }
 }
 
-fn attempts(counts: &[AttemptCount]) -> String {
+fn attempts(counts: &[DecidedBy]) -> String {
     let mut table = table(&["service", "outcome", "code", "lookups"], 3);
     for row in counts {
         let outcome = row.outcome.map_or("no answer", Outcome::as_str);
-        table.add_row([row.service.as_str(), outcome, row.code.as_str(), &count(row.count)]);
+        let code = row.code.as_deref().unwrap_or_default();
+        table.add_row([row.service.as_str(), outcome, code, &count(row.count)]);
     }
     table.trim_fmt()
 }
@@ -91,11 +84,12 @@ fn attempts(counts: &[AttemptCount]) -> String {
 mod tests {
     use super::super::samples;
     use super::*;
+    use crate::config::SIMULATOR;
     use crate::run::event::RunState;
 
     #[test]
     fn a_table_of_runs() {
-        let simulated = Summary { environment: "simulator".to_owned(), ..samples::settled() };
+        let simulated = Summary { environment: SIMULATOR.to_owned(), ..samples::settled() };
         let runs = [samples::summary(), samples::stopped(Some(130)), samples::stopped(None), simulated];
         insta::assert_snapshot!(runs_text(&runs));
         assert_eq!(runs_text(&[]), "no runs yet\n");
@@ -103,20 +97,21 @@ mod tests {
 
     #[test]
     fn a_run_in_full() {
-        let attempt = |outcome, code: &str, count| AttemptCount {
+        let attempt = |outcome, code: Option<&str>, count| DecidedBy {
             service: "creditsafe.getdata".to_owned(),
             outcome,
-            code: code.to_owned(),
+            code: code.map(Into::into),
             count,
         };
         let attempts = [
-            attempt(Some(Outcome::Hit), "", 11_204),
-            attempt(Some(Outcome::Rejected), "S010", 402),
-            attempt(None, "429", 12),
-            attempt(Some(Outcome::Unknown), "time-out", 2),
+            attempt(Some(Outcome::Hit), None, 11_204),
+            attempt(Some(Outcome::Rejected), Some("S010"), 402),
+            attempt(None, Some("429"), 12),
+            attempt(Some(Outcome::Unknown), Some("time-out"), 2),
         ];
-        let unknown = ["line 17  ******-****  report  time-out".to_owned()];
-        let summary = samples::summary();
+        let unknown = ["line 17, report: 2Q7KD0A1B3C4D5 (time-out, may have cost 3.20 SEK)".to_owned()];
+        let mut summary = samples::summary();
+        summary.outcomes[Outcome::Unknown.index()] = 1_201;
         insta::assert_snapshot!(status_text(&StatusReport {
             summary: &summary,
             attempts: &attempts,

@@ -4,6 +4,7 @@ use super::figures::{count, counted, money, span};
 use super::next::simulated;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
+use crate::export::WrittenKind;
 use crate::run::event::{RunState, Summary};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -23,15 +24,19 @@ pub struct Closing<'a> {
     pub took: Duration,
 }
 
-/// One output that was written.
+/// One file that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputLine {
     /// Where it is.
     pub path: PathBuf,
+    /// An output of the job, or its rejects.
+    pub kind: WrittenKind,
     /// Its rows, without the header.
     pub rows: u64,
     /// Its columns from answers.
     pub columns: Vec<ColumnFound>,
+    /// Answers that could not be read and count as absent.
+    pub unreadable: u64,
 }
 
 /// In how many answers a column was found.
@@ -39,12 +44,12 @@ pub struct OutputLine {
 pub struct ColumnFound {
     /// Its header.
     pub name: String,
+    /// Whether the job names it, rather than that it was found.
+    pub chosen: bool,
     /// Answers that had it.
     pub found: u64,
     /// Answers that were looked into.
     pub of: u64,
-    /// Whether the job chose it; the others are leaves that were found in some answer, perhaps as null.
-    pub chosen: bool,
 }
 
 /// The summary for a person; its last line is what to type next.
@@ -97,9 +102,9 @@ pub(super) fn figures(summary: &Summary) -> String {
     }
     lines.push(row("bought", count(summary.bought), &reused(summary)));
     lines.push(row("calls", count(summary.calls), &calls(summary)));
-    lines.push(row("cost", amount(summary.cost), &unknown_cost(summary)));
+    lines.push(row("cost", amount(summary.cost), &cost(summary)));
     if summary.letters > 0 {
-        lines.push(row("letters", count(summary.letters), "of disclosure went out"));
+        lines.push(row("letters", count(summary.letters), letters(summary)));
     }
     let width = lines.iter().map(|(_, number, _)| number.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -156,11 +161,16 @@ fn calls(summary: &Summary) -> String {
     parts.join(", ")
 }
 
-fn unknown_cost(summary: &Summary) -> String {
+fn cost(summary: &Summary) -> String {
+    let would = if simulated(summary) && summary.cost > Ore::ZERO { " would have been spent" } else { "" };
     if summary.spent_unknown == Ore::ZERO {
-        return "SEK".to_owned();
+        return format!("SEK{would}");
     }
-    format!("SEK, of which {} for lost answers, billed or not", money(summary.spent_unknown))
+    format!("SEK{would}, of which {} for lost answers, billed or not", money(summary.spent_unknown))
+}
+
+fn letters(summary: &Summary) -> &'static str {
+    if simulated(summary) { "of disclosure would have gone out" } else { "of disclosure went out" }
 }
 
 /// An outcome in a few words.
@@ -178,10 +188,20 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Where an output is and what was found for it. Chosen columns never found come first, for they are
-/// mistakes in the job.
+/// Where an output is and what was found for it. Chosen columns never found come first, for they are mistakes in the
+/// job; one that was not chosen stands there because some answer has it, if only as null.
 fn output_text(output: &OutputLine) -> String {
-    let mut text = format!("  {}  {}\n", output.path.display(), counted(output.rows, "row", "rows"));
+    let path = output.path.display();
+    let mut text = match output.kind {
+        WrittenKind::Output => format!("  {path}  {}\n", counted(output.rows, "row", "rows")),
+        WrittenKind::Rejects => {
+            format!("  rejects  {path}  {}\n", counted(output.rows, "bad row", "bad rows"))
+        }
+    };
+    if output.unreadable > 0 {
+        let answers = counted(output.unreadable, "answer", "answers");
+        let _ = writeln!(text, "    warning: left out as unreadable: {answers}");
+    }
     let missing = |column: &&ColumnFound| column.chosen && column.found == 0 && column.of > 0;
     let never: Vec<&str> = output.columns.iter().filter(missing).map(|column| column.name.as_str()).collect();
     if !never.is_empty() {
@@ -213,9 +233,14 @@ mod tests {
     use super::super::next::{Typed, next_step};
     use super::super::samples;
     use super::*;
+    use crate::config::SIMULATOR;
 
     fn column(name: &str, found: u64, of: u64) -> ColumnFound {
-        ColumnFound { name: name.to_owned(), found, of, chosen: true }
+        ColumnFound { name: name.to_owned(), chosen: true, found, of }
+    }
+
+    fn output(path: &str, rows: u64, columns: Vec<ColumnFound>) -> OutputLine {
+        OutputLine { path: path.into(), kind: WrittenKind::Output, rows, columns, unreadable: 0 }
     }
 
     fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
@@ -224,23 +249,31 @@ mod tests {
 
     #[test]
     fn a_run_with_everything_in_it() {
-        let output = OutputLine {
-            path: "out/portfolio-k3v9q2.csv".into(),
-            rows: 12_000,
-            columns: vec![
-                column("company", 11_235, 11_235),
-                column("city", 11_002, 11_235),
-                column("turnovr", 0, 11_235),
-            ],
+        let columns = vec![
+            column("company", 11_235, 11_235),
+            column("city", 11_002, 11_235),
+            column("turnovr", 0, 11_235),
+        ];
+        let full = OutputLine { unreadable: 2, ..output("out/portfolio-k3v9q2.csv", 12_000, columns) };
+        let plain = output("out/portfolio.jsonl", 12_000, Vec::new());
+        let rejects = OutputLine {
+            kind: WrittenKind::Rejects,
+            ..output("out/portfolio-k3v9q2.rejects.csv", 3, Vec::new())
         };
-        let plain = OutputLine { path: "out/portfolio.jsonl".into(), rows: 12_000, columns: Vec::new() };
-        insta::assert_snapshot!(text(&samples::summary(), &[output, plain]));
+        insta::assert_snapshot!(text(&samples::summary(), &[full, plain, rejects]));
     }
 
     #[test]
     fn a_simulated_run_says_so() {
-        let output = OutputLine { path: "out/quickstart.csv".into(), rows: 200, columns: Vec::new() };
-        let summary = Summary { environment: "simulator".to_owned(), ..samples::settled() };
+        let output = output("out/quickstart.csv", 200, Vec::new());
+        let (cost, spent_unknown) = (Ore::new(64_000), Ore::new(640));
+        let summary = Summary {
+            environment: SIMULATOR.to_owned(),
+            letters: 1,
+            cost,
+            spent_unknown,
+            ..samples::settled()
+        };
         insta::assert_snapshot!(text(&summary, &[output]));
     }
 
@@ -261,7 +294,7 @@ mod tests {
     fn of_many_columns_twelve_are_shown_and_every_missing_one_is_counted() {
         let mut columns: Vec<ColumnFound> = (0..20).map(|at| column(&format!("found{at}"), 1, 2)).collect();
         columns.extend((0..14).map(|at| column(&format!("never{at}"), 0, 2)));
-        let text = output_text(&OutputLine { path: "x.csv".into(), rows: 1, columns });
+        let text = output_text(&output("x.csv", 1, columns));
         assert!(
             text.contains("found11") && !text.contains("found12") && text.contains("and 8 more columns"),
             "{text}"
@@ -272,13 +305,23 @@ mod tests {
     #[test]
     fn a_discovered_leaf_that_is_null_everywhere_is_no_mistake() {
         let columns = vec![ColumnFound { chosen: false, ..column("/report/none", 0, 2) }];
-        let text = output_text(&OutputLine { path: "x.csv".into(), rows: 2, columns });
+        let text = output_text(&output("x.csv", 2, columns));
         assert_eq!(text, "  x.csv  2 rows\n    /report/none  0 of 2\n");
     }
 
     #[test]
     fn a_column_with_no_answer_to_look_into_is_no_mistake() {
-        let output = OutputLine { path: "x.csv".into(), rows: 1, columns: vec![column("company", 0, 0)] };
+        let output = output("x.csv", 1, vec![column("company", 0, 0)]);
         assert_eq!(output_text(&output), "  x.csv  1 row\n    company  0 of 0\n");
+    }
+
+    #[test]
+    fn a_column_that_was_not_chosen_is_no_mistake() {
+        let found = ColumnFound { chosen: false, ..column("/report/name", 0, 2) };
+        let text = output_text(&output("x.csv", 1, vec![found, column("turnovr", 0, 2)]));
+        assert_eq!(
+            text,
+            "  x.csv  1 row\n    warning: found in no answer: turnovr\n    /report/name  0 of 2\n"
+        );
     }
 }

@@ -76,13 +76,15 @@ async fn json_lines() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quiet_is_quiet_and_none_warns() {
+async fn quiet_is_quiet_and_none_names_the_files_and_warns() {
     for mode in [ProgressMode::Auto, ProgressMode::Plain, ProgressMode::Json, ProgressMode::None] {
         assert_eq!(tell(Voice { mode, quiet: true, verbose: false, terminal: true }).await, "", "{mode:?}");
     }
     let none = Voice { mode: ProgressMode::None, quiet: false, verbose: false, terminal: true };
-    assert_eq!(tell(none).await, "warning: Creditsafe asks for a pause of 60 s\n");
-    assert_eq!(tell(Voice { verbose: true, ..none }).await.lines().count(), 2);
+    let files = "configuration /etc/orgpull.toml, ledger /var/lib/orgpull.db";
+    let warning = "warning: Creditsafe asks for a pause of 60 s";
+    assert_eq!(tell(none).await.lines().collect::<Vec<_>>(), [files, warning]);
+    assert_eq!(tell(Voice { verbose: true, ..none }).await.lines().count(), 3);
 }
 
 /// With a terminal the same notices stand above the bar; the bar itself is drawn on the real standard error only.
@@ -91,6 +93,64 @@ async fn notices_stand_above_the_bar() {
     let text = tell(Voice { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: true }).await;
     let first: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(first, ["configuration", "run", "Creditsafe", "warning:", "run"]);
+}
+
+fn failure(mode: ProgressMode, quiet: bool, error: &str, next: Option<&str>) -> String {
+    let (reporter, kept) = voiced(Voice { mode, quiet, verbose: false, terminal: false });
+    reporter.failed(error, Exit::Config, next);
+    kept.text()
+}
+
+#[test]
+fn a_failure_is_told_in_every_mode() {
+    let told = "error: the input is refused\nNext: orgpull check x.toml\n";
+    for (mode, quiet) in [
+        (ProgressMode::Auto, false),
+        (ProgressMode::Plain, false),
+        (ProgressMode::None, false),
+        (ProgressMode::Auto, true),
+        (ProgressMode::None, true),
+    ] {
+        let next = Some("orgpull check x.toml");
+        assert_eq!(failure(mode, quiet, "the input is refused", next), told, "{mode:?} {quiet}");
+    }
+    assert_eq!(failure(ProgressMode::Plain, false, "refused", None), "error: refused\n");
+}
+
+/// A program that reads standard error finds an object on every line, in `-q` as well.
+#[test]
+fn a_failure_among_json_lines_is_one() {
+    for quiet in [false, true] {
+        let text = failure(ProgressMode::Json, quiet, "error: two\nlines\n", Some("orgpull check x.toml"));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(value.as_object_mut().unwrap().remove("at").is_some_and(|at| at.is_string()));
+        let next = "orgpull check x.toml";
+        assert_eq!(value, json!({ "event": "error", "message": "two\nlines", "exit": 3, "next": next }));
+    }
+    assert!(failure(ProgressMode::Json, false, "x", None).contains(r#""next":null"#));
+    let json =
+        |mode| Reporter::new(Console::stderr(), Voice { mode, quiet: true, verbose: false, terminal: true });
+    assert!(json(ProgressMode::Json).is_json() && !json(ProgressMode::Plain).is_json());
+}
+
+#[test]
+fn a_failure_is_called_one_once() {
+    for (error, line) in [("x is gone", "error: x is gone"), ("error: no\n --> a:1\n", "error: no\n --> a:1")]
+    {
+        assert_eq!(error_line(error), line);
+    }
+}
+
+#[test]
+fn the_first_bad_rows_stand_below_the_refusal() {
+    let examples = [(17, "the check digit is wrong".to_owned()), (20, "empty".to_owned())];
+    assert_eq!(
+        with_examples("refused", &examples, 1_002),
+        "refused\n  line 17: the check digit is wrong\n  line 20: empty\n  and 1 000 more, all in the rejects file beside \
+         the first output"
+    );
+    assert_eq!(with_examples("refused", &examples[1..], 1), "refused\n  line 20: empty");
 }
 
 #[tokio::test(start_paused = true)]
