@@ -11,6 +11,8 @@ use serde_json::Value;
 
 /// How much of an upstream's text a fault repeats, in characters.
 const QUOTED: usize = 200;
+/// Their bodies have at least one of these.
+const MEMBERS: [&str; 3] = ["metaData", "report", "error"];
 
 pub(super) fn read(status: u16, body: &[u8]) -> Reading {
     match status {
@@ -22,10 +24,16 @@ pub(super) fn read(status: u16, body: &[u8]) -> Reading {
     }
     let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array());
     match (status, parsed) {
-        (200..=299, None) => Reading::Lost { code: "unreadable".to_owned() },
+        (200..=299, Some(value)) if is_theirs(&value) => Body::new(value).read(status),
+        (200..=299, _) => Reading::Lost { code: "unreadable".to_owned() },
         (_, None) => Reading::Fault(foreign(status)),
         (_, Some(value)) => Body::new(value).read(status),
     }
+}
+
+/// Whether a body has a member that theirs have. Others write JSON too: a proxy's `{"message": …}` is no hit.
+fn is_theirs(value: &Value) -> bool {
+    MEMBERS.iter().any(|name| value.get(name).is_some())
 }
 
 /// A JSON body with the parts that decide.
@@ -59,6 +67,9 @@ impl Body {
             (200..=299, _) if self.error => self.answer(Outcome::Rejected),
             (200..=299, _) => self.answer(Outcome::Hit),
             (401, _) => Reading::Fault(token_not_taken(code)),
+            (400 | 409 | 422, None) if self.complains() => {
+                Self { code: Some(status.to_string()), ..self }.answer(Outcome::Invalid)
+            }
             (404, _) | (_, None) => Reading::Fault(unexpected(status, code)),
             (400 | 403, Some(code)) if is_rejection(code) => {
                 let outcome = if self.report { Outcome::Partial } else { Outcome::Rejected };
@@ -67,6 +78,11 @@ impl Body {
             (403, Some(_)) => self.answer(Outcome::Denied),
             (_, Some(_)) => self.answer(Outcome::Invalid),
         }
+    }
+
+    /// Whether there is an error in their form, or one in words, with or without a code.
+    fn complains(&self) -> bool {
+        self.value.get("error").is_some_and(|error| error.is_object() || error.is_string() && is_said(error))
     }
 
     /// What says the same under every status: the token, the account and the block.
@@ -289,6 +305,9 @@ mod tests {
             (200, "7", "lost unreadable"),
             (200, "null", "lost unreadable"),
             (200, r#"{"report":{"a":"#, "lost unreadable"),
+            (200, coded, "lost unreadable"),
+            (200, "{}", "lost unreadable"),
+            (202, r#"[{"report":{}}]"#, "lost unreadable"),
             (408, coded, "lost 408"),
             (500, html, "lost 500"),
             (502, "", "lost 502"),
@@ -305,14 +324,31 @@ mod tests {
     }
 
     #[test]
+    fn an_input_refused_without_a_code_settles_its_lookup() {
+        let (object, text) = (r#"{"error":{"text":"bad","detail":"date"}}"#, r#"{"error":"bad words"}"#);
+        for status in [400, 409, 422] {
+            assert_eq!(class(status, object), format!("invalid {status}"));
+            assert_eq!(class(status, text), format!("invalid {status}"));
+            assert_eq!(class(status, r#"{"error":{}}"#), format!("invalid {status}"));
+            for other in ["{}", r#"{"message":"no"}"#, r#"{"error":null}"#, r#"{"error":" "}"#, "[]", "bad"] {
+                assert_eq!(class(status, other), format!("fault {status} billed"), "{other}");
+            }
+        }
+        assert_eq!(class(403, object), "fault 403 billed");
+        assert_eq!(class(415, text), "fault 415 billed");
+        assert_eq!(answer(400, object).text.as_deref(), Some("bad: date"));
+        assert_eq!(answer(422, text).text.as_deref(), Some("bad words"));
+    }
+
+    #[test]
     fn reports_in_every_shape() {
         let table = [
             (r#"{"metaData":{},"report":{"a":1}}"#, "hit"),
             (r#"{"report":[{"a":1}]}"#, "hit"),
             (r#"{"report":null}"#, "hit"),
             (r#"{"metaData":null}"#, "hit"),
-            (r#"[{"a":1}]"#, "hit"),
-            ("{}", "hit"),
+            (r#"{"metaData":{"apiLogId":1}}"#, "hit"),
+            (r#"{"metaData":{},"message":"ok"}"#, "hit"),
             (r#"{"report":{},"error":null}"#, "hit"),
             (r#"{"report":{},"error":{"code":null,"text":null,"detail":""}}"#, "hit"),
             (r#"{"report":{"a":1},"error":{"code":"S2"}}"#, "partial S2"),
