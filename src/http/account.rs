@@ -3,7 +3,8 @@
 //! A state machine over values of time. It neither waits nor sends: the run asks [`Account::permit`] what to do now, does
 //! it, and tells what came of it. So everything is decided in one place and in order, and tested in simulated time.
 //! Nothing here knows lookups (but for their ids in a streak of failures), the ledger, or the wall clock: what must
-//! outlive the process (the end and level of a cool-down, times of logins, the last call) goes in and out as spans.
+//! outlive the process (the end and level of a cool-down, times of logins and the wait after a 429 to one, the last call)
+//! goes in and out as spans.
 
 mod back_off;
 mod cool_down;
@@ -14,10 +15,10 @@ mod shut;
 mod token;
 
 pub use back_off::back_off;
-pub use cool_down::CoolDown;
+pub use cool_down::{CoolDown, CoolDownEnd};
 pub use outage::{TroubleKind, Verdict};
 pub use shut::Shut;
-pub use token::{LOGIN_WINDOW, Token};
+pub use token::{LOGIN_WINDOW, Token, may_log_in};
 
 use crate::domain::pace::Rate;
 use crate::upstream::LoginReading;
@@ -149,15 +150,20 @@ impl Account {
         }
     }
 
-    /// Takes up a cool-down of an earlier process: how much of it is left, or nothing of it and the level that still slows
-    /// the pace.
-    pub fn restore_cool_down(&mut self, now: Instant, left: Duration, level: u32) {
-        self.cool_downs.restore(now, left, level);
+    /// Takes up the last cool-down of an earlier process: when it ends, and its level. One that ended has the pace climb
+    /// back from where it would be by now, and ten times [`AccountRules::cool_down`] after its end it is forgotten.
+    pub fn restore_cool_down(&mut self, now: Instant, end: CoolDownEnd, level: u32) {
+        self.cool_downs.restore(now, end, level);
     }
 
     /// Counts logins of other processes by their ages; those older than [`LOGIN_WINDOW`] do not count.
     pub fn restore_logins(&mut self, now: Instant, ages: &[Duration]) {
         self.tokens.restore(now, ages);
+    }
+
+    /// Takes up what is left of an earlier process's wait after a 429 to its login.
+    pub fn restore_login_hold(&mut self, now: Instant, left: Duration) {
+        self.tokens.restore_hold(now, left);
     }
 
     /// No call before `at`: the last one of an earlier process and the pace's distance to it.
@@ -257,6 +263,12 @@ impl Account {
         self.outages.trouble(now, lookup, kind)
     }
 
+    /// Whether the health address is still to say if this is an outage. A doubt ends by [`Account::health_done`], by any
+    /// answer, and by a login that is not reached.
+    pub fn is_in_doubt(&self) -> bool {
+        self.outages.is_in_doubt()
+    }
+
     /// Whether the account is in an outage.
     pub fn is_out(&self) -> bool {
         self.outages.is_out()
@@ -281,7 +293,8 @@ impl Account {
         Verdict::default()
     }
 
-    /// Whether the health address says that the service is healthy.
+    /// Whether the health address says that the service is healthy. The verdict tells whether the account is in an outage
+    /// now; where it was in doubt before, that decides what becomes of the lookup whose trouble it was.
     pub fn health_done(&mut self, now: Instant, healthy: bool) -> Verdict {
         self.outages.health_done(now, healthy)
     }
@@ -294,6 +307,12 @@ impl Account {
     /// The end of the cool-down under way, to be kept over restarts.
     pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
         self.cool_downs.until(now)
+    }
+
+    /// The end of the wait after the last 429 to a login, ahead or past, to be kept over restarts; nothing after a login
+    /// that succeeded.
+    pub fn login_held_until(&self) -> Option<Instant> {
+        self.tokens.held_until()
     }
 
     /// How many cool-downs there were in a row, to be kept over restarts.

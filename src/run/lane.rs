@@ -5,7 +5,7 @@ use super::queue::{Queue, Ready};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::config::{Account, Settings};
 use crate::domain::identity::DigestKey;
-use crate::http::account::{Account as Gate, AccountRules, LOGIN_WINDOW};
+use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW};
 use crate::http::transport::{HttpTransport, Transport};
 use crate::job::Job;
 use crate::ledger::{AccountMemory, Intent, Ledger};
@@ -131,7 +131,11 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
     let interval = rules.rate.interval();
     let mut gate = Gate::new(rules, now, fastrand::Rng::new());
     let ms = |ms: i64| Duration::from_millis(ms.max(0).unsigned_abs());
-    gate.restore_cool_down(now, ms(memory.cool_down_until - now_ms), memory.cool_down_level);
+    let cool_down = match memory.cool_down_until - now_ms {
+        left if left > 0 => CoolDownEnd::Left(ms(left)),
+        past => CoolDownEnd::Ago(ms(-past)),
+    };
+    gate.restore_cool_down(now, cool_down, memory.cool_down_level);
     let ages: Vec<Duration> = memory.logins.iter().map(|at| ms(now_ms - at)).collect();
     gate.restore_logins(now, &ages);
     if let (Some(last), Some(interval)) = (memory.last_attempt, interval) {

@@ -31,6 +31,15 @@ pub struct CoolDown {
     pub begins: bool,
 }
 
+/// When a cool-down of an earlier process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CoolDownEnd {
+    /// So long from now.
+    Left(Duration),
+    /// So long ago.
+    Ago(Duration),
+}
+
 /// The account's waits after 429, one after the other.
 #[derive(Debug)]
 pub(super) struct CoolDowns {
@@ -82,8 +91,13 @@ impl CoolDowns {
 
     /// How many times in a row, as of `now`.
     pub(super) fn level(&self, now: Instant) -> u32 {
-        let forgotten = self.until.is_none_or(|until| now >= until + self.base * FORGOTTEN_AFTER);
+        let forgotten = self.until.is_none_or(|until| now >= until + self.remembered());
         if forgotten { 0 } else { self.level }
+    }
+
+    /// How long after its end a wait still counts.
+    fn remembered(&self) -> Duration {
+        self.base * FORGOTTEN_AFTER
     }
 
     /// The end of the wait that is under way.
@@ -91,12 +105,18 @@ impl CoolDowns {
         self.until.filter(|until| now < *until)
     }
 
-    /// Takes up a wait of an earlier process: `left` of it is ahead, or none where it is over and the level still counts.
-    pub(super) fn restore(&mut self, now: Instant, left: Duration, level: u32) {
-        if level > 0 || !left.is_zero() {
-            (self.level, self.until) = (level.max(1), Some(now + left));
-            (self.left, self.since) = (Some(Duration::from_secs(1)), now + left);
-        }
+    /// Takes up a wait of an earlier process, and the climb after it where that has begun.
+    pub(super) fn restore(&mut self, now: Instant, end: CoolDownEnd, level: u32) {
+        let until = match end {
+            CoolDownEnd::Left(left) if level > 0 || !left.is_zero() => now + left,
+            // A clock that started with the machine may not reach so far back; then it counts as over just now.
+            CoolDownEnd::Ago(ago) if level > 0 && ago < self.remembered() => {
+                now.checked_sub(ago).unwrap_or(now)
+            }
+            CoolDownEnd::Left(_) | CoolDownEnd::Ago(_) => return,
+        };
+        (self.level, self.until) = (level.max(1), Some(until));
+        (self.left, self.since) = (Some(Duration::from_secs(1)), until.max(now));
     }
 
     pub(super) fn granted(&mut self) {
@@ -191,7 +211,7 @@ mod tests {
         assert_eq!(cool.speed(until + 20 * SECOND), Speed { interval: Some(SECOND), burst: 3 });
         for (level, slowest) in [(2, 4), (3, 8), (4, 16), (9, 16)] {
             let (mut cool, now) = paced();
-            cool.restore(now, Duration::ZERO, level);
+            cool.restore(now, CoolDownEnd::Ago(Duration::ZERO), level);
             assert_eq!(cool.speed(now).interval, Some(slowest * SECOND), "{level}");
         }
     }
@@ -214,11 +234,32 @@ mod tests {
     #[test]
     fn a_wait_of_an_earlier_process_goes_on() {
         let (mut cool, now) = paced();
-        cool.restore(now, 30 * SECOND, 2);
+        cool.restore(now, CoolDownEnd::Left(30 * SECOND), 2);
         assert_eq!(cool.until(now), Some(now + 30 * SECOND));
         assert_eq!(cool.level(now + MINUTE), 2);
         let (mut cool, now) = paced();
-        cool.restore(now, Duration::ZERO, 0);
+        cool.restore(now, CoolDownEnd::Left(Duration::ZERO), 0);
         assert_eq!((cool.until(now), cool.level(now), cool.speed(now).burst), (None, 0, 3));
+    }
+
+    #[test]
+    fn a_wait_that_ended_in_an_earlier_process_is_climbed_back_from_and_forgotten() {
+        let ended = |ago: Duration, interval: Option<Duration>| {
+            let now = Instant::now();
+            let mut cool = CoolDowns::new(MINUTE, Speed { interval, burst: 1 }, now);
+            cool.restore(now, CoolDownEnd::Ago(ago), 2);
+            (cool.level(now), cool.speed(now).interval)
+        };
+        let paced = |seconds: u32| ended(seconds * SECOND, Some(SECOND));
+        assert_eq!(paced(0), (2, Some(4 * SECOND)));
+        assert_eq!(paced(10), (2, Some(2 * SECOND)));
+        assert_eq!(paced(30), (2, Some(SECOND)));
+        assert_eq!(paced(599), (2, Some(SECOND)));
+        assert_eq!(paced(600), (0, Some(SECOND)));
+        assert_eq!(ended(9 * SECOND, None), (2, Some(SECOND)));
+        assert_eq!(ended(20 * SECOND, None), (2, Some(SECOND / 4)));
+        assert_eq!(ended(MINUTE, None), (2, None));
+        assert_eq!(ended(Duration::from_hours(90 * 24), None), (0, None));
+        assert_eq!(ended(Duration::MAX, None), (0, None));
     }
 }

@@ -36,8 +36,11 @@ pub struct Verdict {
     pub in_outage: bool,
     /// Whether it begins with this.
     pub begins: bool,
+    /// Whether it is in doubt: the streak was all one lookup's, and the health address is to say whose it is. The attempt
+    /// is spent; it is among the refunds if an outage begins, so the lookup is not given up while the doubt lasts.
+    pub in_doubt: bool,
     /// Lookups that failed on the way into the outage without being carried out, each once per attempt to give back; the
-    /// one just reported is not among them.
+    /// one just reported to an account that was not in doubt is not among them.
     pub refunds: Vec<u64>,
 }
 
@@ -138,7 +141,7 @@ impl Outages {
             }
             State::Doubt { streak, .. } => {
                 streak.push(trouble);
-                Verdict::default()
+                Verdict { in_doubt: true, ..Verdict::default() }
             }
             State::Out(out) => {
                 if out.phase == Phase::Trying {
@@ -157,7 +160,7 @@ impl Outages {
         }
         if own {
             self.state = State::Doubt { streak, asked: false };
-            return Verdict::default();
+            return Verdict { in_doubt: true, ..Verdict::default() };
         }
         streak.pop();
         self.begin(now, false, &streak)
@@ -168,7 +171,7 @@ impl Outages {
         out.rest(now);
         self.state = State::Out(out);
         let refunds = streak.iter().filter(|t| t.kind.is_unprocessed()).map(|t| t.lookup).collect();
-        Verdict { in_outage: true, begins: true, refunds }
+        Verdict { in_outage: true, begins: true, in_doubt: false, refunds }
     }
 
     pub(super) fn health_done(&mut self, now: Instant, healthy: bool) -> Verdict {
@@ -211,6 +214,10 @@ impl Outages {
 
     pub(super) fn is_out(&self) -> bool {
         self.out().is_some()
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        matches!(self.state, State::Doubt { .. })
     }
 
     fn out(&self) -> Option<&Out> {
@@ -273,7 +280,7 @@ mod tests {
     #[test]
     fn five_in_a_row_and_what_was_not_carried_out_is_given_back() {
         let (mut outages, now, verdict) = out(true, HOURS);
-        assert_eq!(verdict, Verdict { in_outage: true, begins: true, refunds: vec![1, 1] });
+        assert_eq!(verdict, Verdict { in_outage: true, begins: true, in_doubt: false, refunds: vec![1, 1] });
         assert_eq!(outages.trouble(now, 9, TimedOut), Verdict { in_outage: true, ..Verdict::default() });
         assert_eq!(
             outages.gate(now, 3),
@@ -349,7 +356,11 @@ mod tests {
         let now = Instant::now();
         let doubt = |has_health| {
             let mut outages = Outages::new(HOURS, has_health);
-            (0..5).for_each(|_| assert!(!outages.trouble(now, 7, Unavailable).in_outage));
+            for nth in 1..=5 {
+                let verdict = outages.trouble(now, 7, Unavailable);
+                assert_eq!((verdict.in_outage, verdict.in_doubt), (false, has_health && nth == 5));
+            }
+            assert_eq!(outages.is_in_doubt(), has_health);
             outages
         };
         let mut outages = doubt(true);
@@ -358,8 +369,14 @@ mod tests {
         assert_eq!(outages.gate(now, 0), Gate::Open);
         let mut outages = doubt(true);
         outages.gate(now, 0);
+        let later = Verdict { in_doubt: true, ..Verdict::default() };
+        assert_eq!(outages.trouble(now, 8, NotConnected), later, "another one's, before the answer");
         let verdict = outages.health_done(now, false);
-        assert_eq!((verdict.in_outage, verdict.refunds), (true, vec![7; 5]));
+        assert_eq!((verdict.in_outage, verdict.in_doubt, verdict.begins), (true, false, true));
+        assert_eq!(verdict.refunds, [7, 7, 7, 7, 7, 8]);
+        let mut outages = doubt(true);
+        outages.answered();
+        assert!(!outages.is_in_doubt(), "an answer ends it before the health address was asked");
         assert_eq!(doubt(false).gate(now, 0), Gate::Open);
         let mut outages = Outages::new(HOURS, true);
         let verdicts: Vec<_> = (0..5).map(|_| outages.trouble(now, 7, NotConnected).in_outage).collect();

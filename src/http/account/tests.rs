@@ -151,13 +151,55 @@ async fn a_throttled_login_is_waited_for_once() {
     assert_eq!((report.stop, report.logins.len()), (Some(StopReason::LoginThrottled), 2));
 }
 
+/// Tokens that hold an hour; a login takes a second. `gone` is when nothing but the login is reached, `t1` is withdrawn
+/// at its beginning.
+fn hourly(gone: std::ops::Range<Duration>) -> impl Fn(&Asked<'_>) -> Say {
+    let born = std::sync::Mutex::new(Vec::new());
+    move |asked: &Asked<'_>| {
+        let mut born = born.lock().unwrap();
+        if asked.what == What::Login {
+            born.push(asked.at);
+            return Say(200, SECOND, "", None);
+        }
+        if asked.what == What::Call && asked.token == "t1" && asked.at >= gone.start {
+            return Say(403, 20 * MS, EXPIRED, None);
+        }
+        if gone.contains(&asked.at) {
+            return Say(0, 20 * MS, "", None);
+        }
+        let nth: usize = asked.token.trim_start_matches('t').parse().unwrap_or(1);
+        let expired = asked.what == What::Call && asked.at >= born[nth - 1] + 60 * MINUTE;
+        if expired { Say(403, 20 * MS, EXPIRED, None) } else { hit() }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_call_an_hour_never_meets_an_expired_token() {
+    let never = Duration::MAX..Duration::MAX;
+    for rate in ["1/h", "1/day", "17/day"] {
+        let report = run(100, rules(rate, 4), hourly(never.clone())).await;
+        assert_eq!((report.settled, report.calls.len(), report.stop), (100, 100, None), "{rate}");
+        assert_eq!(report.logins.len(), 100, "{rate}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_long_outage_the_login_comes_first() {
+    let report = run(2_000, rules("unlimited", 1), hourly(10 * SECOND..65 * MINUTE)).await;
+    assert_eq!((report.settled, &report.stop, report.logins.len()), (2_000, &None, 3));
+    let back = report.calls.iter().position(|at| *at >= 65 * MINUTE).unwrap();
+    assert!(at(&report, back) >= report.logins[2] + SECOND, "nothing is sent with the old one");
+}
+
 #[test]
 fn what_outlives_the_process_is_taken_up() {
     let now = Instant::now();
     let mut account = Account::new(rules("1/s", 4), now, fastrand::Rng::with_seed(1));
     account.restore_logins(now, &[MINUTE; 10]);
-    account.restore_cool_down(now, 30 * SECOND, 2);
+    account.restore_cool_down(now, CoolDownEnd::Left(30 * SECOND), 2);
     account.not_before(now + 10 * MINUTE);
+    account.restore_login_hold(now, 2 * MINUTE);
+    assert_eq!(account.login_held_until(), Some(now + 2 * MINUTE));
     let waits = |permit: Permit, expected: Why, end: Instant| {
         assert!(
             matches!(permit, Permit::Wait { until: Some(until), why } if why == expected && until == end)

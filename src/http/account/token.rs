@@ -1,7 +1,8 @@
 //! The token and its logins: one token, one login at a time, so many logins in five minutes and no more.
 //!
 //! A token has a generation. Only the failure of the current one asks for another, so ten calls refused together cost
-//! one login. An old token goes on being used while its successor is fetched: at Creditsafe several hold at once.
+//! one login. A token that is due for renewal goes on being used while its successor is fetched (at Creditsafe several
+//! hold at once), but not past its life: what comes back from an outage, or sends one call an hour, waits for the login.
 
 use super::StopReason;
 use crate::upstream::LoginReading;
@@ -16,6 +17,13 @@ use tokio::time::Instant;
 pub const LOGIN_WINDOW: Duration = Duration::from_mins(5);
 /// How long before its end a token is renewed, where the upstream tells its life.
 const MARGIN: Duration = Duration::from_mins(1);
+/// A life that is told longer is taken for this.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+/// How long past its renewal a token is used whose life is not told: with the default it ends a minute before
+/// Creditsafe's hour.
+const GRACE: Duration = Duration::from_mins(4);
+/// Up to this age a token is fresh: refused when older, it may have expired or been withdrawn.
+const FRESH: Duration = Duration::from_mins(5);
 /// The wait before a renewal that failed is tried again, while the old token still serves.
 const RENEWAL_WAIT: Duration = Duration::from_mins(1);
 /// Refusals in a row after which a lookup is held to be refused for good, even by tokens that serve others.
@@ -74,8 +82,10 @@ pub(super) struct Tokens {
     generation: u64,
     /// When the login under way began.
     login: Option<Instant>,
-    /// No login before.
+    /// No login before, by the upstream's word.
     hold: Option<Instant>,
+    /// No login before, because the last renewal failed.
+    renewal: Option<Instant>,
     /// 429s to logins in a row.
     throttled: u32,
     /// When each login of the last five minutes stops counting.
@@ -85,9 +95,12 @@ pub(super) struct Tokens {
 #[derive(Debug)]
 struct Held {
     token: Arc<Token>,
+    fresh_until: Instant,
     renew: Instant,
-    /// Whether a call was answered with it: then a refusal is its expiry.
-    proved: bool,
+    /// It is not used from then on.
+    ends: Instant,
+    /// Whether a refusal is its expiry: a call was answered with it, or it was used when it was no longer fresh.
+    may_expire: bool,
 }
 
 impl Tokens {
@@ -99,6 +112,7 @@ impl Tokens {
             generation: 0,
             login: None,
             hold: None,
+            renewal: None,
             throttled: 0,
             counted: VecDeque::new(),
         }
@@ -111,19 +125,34 @@ impl Tokens {
         self.counted.make_contiguous().sort();
     }
 
-    pub(super) fn step(&mut self, now: Instant) -> Step {
-        let serving = self.current.as_ref().map(|held| (Arc::clone(&held.token), now >= held.renew));
-        match serving {
-            Some((token, false)) => Step::Use(token),
-            Some((token, true)) => {
-                if self.begin(now).is_ok() {
-                    Step::Login
-                } else {
-                    Step::Use(token)
-                }
-            }
-            None => self.begin(now).map_or_else(Step::Wait, |()| Step::Login),
+    /// Takes up what is left of an earlier process's wait after a 429 to its login. The next 429 is the second.
+    pub(super) fn restore_hold(&mut self, now: Instant, left: Duration) {
+        if !left.is_zero() {
+            (self.hold, self.throttled) = (Some(now + left), 1);
         }
+    }
+
+    /// The end of the wait after the last 429 to a login, ahead or past.
+    pub(super) fn held_until(&self) -> Option<Instant> {
+        self.hold
+    }
+
+    pub(super) fn step(&mut self, now: Instant) -> Step {
+        let due = self.serving(now).is_none_or(|held| now >= held.renew);
+        let login = if due { self.begin(now) } else { Err(None) };
+        match (login, self.current.as_mut().filter(|held| now < held.ends)) {
+            (Ok(()), _) => Step::Login,
+            (Err(_), Some(held)) => {
+                held.may_expire |= now >= held.fresh_until;
+                Step::Use(Arc::clone(&held.token))
+            }
+            (Err(until), None) => Step::Wait(until),
+        }
+    }
+
+    /// The token, where there is one that can still be used.
+    fn serving(&self, now: Instant) -> Option<&Held> {
+        self.current.as_ref().filter(|held| now < held.ends)
     }
 
     /// Begins a login, or says until when it may not: nothing for as long as one is under way.
@@ -143,9 +172,8 @@ impl Tokens {
     /// Until when no login may be sent, by an upstream's word or by the cap.
     fn waiting(&self, now: Instant) -> Option<Instant> {
         // More than the cap may count where an earlier process had a higher one.
-        let over = self.counted.len().checked_sub(self.most as usize);
-        let capped = over.and_then(|at| self.counted.get(at)).filter(|end| **end > now);
-        capped.copied().max(self.hold.filter(|until| now < *until))
+        let capped = self.counted.iter().rev().nth(self.most as usize - 1).copied();
+        capped.max(self.hold).max(self.renewal).filter(|until| now < *until)
     }
 
     pub(super) fn login_done(
@@ -162,8 +190,8 @@ impl Tokens {
                 LoggedIn::Stop(StopReason::LoginMisconfigured { message })
             }
             LoginReading::Throttled => self.too_many(now, told),
-            LoginReading::Unavailable { .. } if self.current.is_some() => {
-                self.hold = Some(now + RENEWAL_WAIT);
+            LoginReading::Unavailable { .. } if self.serving(now).is_some() => {
+                self.renewal = Some(now + RENEWAL_WAIT);
                 LoggedIn::Served
             }
             LoginReading::Unavailable { .. } => LoggedIn::Unreachable,
@@ -172,10 +200,19 @@ impl Tokens {
 
     fn take_up(&mut self, began: Instant, value: SecretString, expires_in: Option<Duration>) -> LoggedIn {
         self.generation += 1;
-        (self.throttled, self.hold) = (0, None);
-        let life = expires_in.map(|life| life.saturating_sub(MARGIN).max(life / 2));
-        let token = Arc::new(Token { generation: self.generation, value });
-        self.current = Some(Held { token, renew: began + life.unwrap_or(self.refresh_after), proved: false });
+        (self.throttled, self.hold, self.renewal) = (0, None, None);
+        let told = expires_in.filter(|life| !life.is_zero()).map(|life| life.min(LONGEST_LIFE));
+        let (renew, ends) = match told {
+            Some(life) => (life.saturating_sub(MARGIN).max(life / 2), life),
+            None => (self.refresh_after, self.refresh_after + GRACE),
+        };
+        self.current = Some(Held {
+            token: Arc::new(Token { generation: self.generation, value }),
+            fresh_until: began + FRESH,
+            renew: began + renew,
+            ends: began + ends,
+            may_expire: false,
+        });
         LoggedIn::Served
     }
 
@@ -183,7 +220,7 @@ impl Tokens {
     fn too_many(&mut self, now: Instant, told: Option<Duration>) -> LoggedIn {
         self.throttled += 1;
         self.hold = Some(now + told.unwrap_or(LOGIN_WINDOW).max(Duration::from_secs(1)));
-        match (&self.current, self.throttled) {
+        match (self.serving(now), self.throttled) {
             (Some(_), _) => LoggedIn::Served,
             (None, 1) => LoggedIn::Waiting,
             (None, _) => LoggedIn::Stop(StopReason::LoginThrottled),
@@ -192,7 +229,7 @@ impl Tokens {
 
     pub(super) fn answered(&mut self, generation: u64) {
         if let Some(held) = &mut self.current {
-            held.proved |= held.token.generation == generation;
+            held.may_expire |= held.token.generation == generation;
         }
     }
 
@@ -200,13 +237,28 @@ impl Tokens {
     /// another token would not help.
     pub(super) fn refused(&mut self, generation: u64, repeats: u32) -> bool {
         let current = self.current.take_if(|held| held.token.generation == generation);
-        let useless = current.is_some_and(|held| !held.proved) && repeats > 0;
+        let useless = current.is_some_and(|held| !held.may_expire) && repeats > 0;
         useless || repeats >= REFUSALS
     }
 
     /// Until when a call waits for a login that may not be sent yet.
     pub(super) fn pause(&self, now: Instant) -> Option<Instant> {
-        if self.current.is_some() || self.login.is_some() { None } else { self.waiting(now) }
+        if self.serving(now).is_some() || self.login.is_some() { None } else { self.waiting(now) }
+    }
+}
+
+/// Whether a login may be sent after those of these ages, at `most` in [`LOGIN_WINDOW`].
+///
+/// # Errors
+///
+/// How long to wait, where it may not.
+pub fn may_log_in(ages: &[Duration], most: u32) -> Result<(), Duration> {
+    let mut ages = ages.to_vec();
+    ages.sort_unstable();
+    let oldest = ages.get(most.max(1) as usize - 1);
+    match oldest.and_then(|age| LOGIN_WINDOW.checked_sub(*age)) {
+        Some(wait) if !wait.is_zero() => Err(wait),
+        _ => Ok(()),
     }
 }
 
@@ -271,6 +323,39 @@ mod tests {
     }
 
     #[test]
+    fn a_token_past_its_life_is_not_used() {
+        let (mut tokens, now) = with_token();
+        assert!(matches!(tokens.step(now + 58 * MINUTE), Step::Login));
+        assert_eq!(generation(&tokens.step(now + 58 * MINUTE)), 1);
+        assert!(matches!(tokens.step(now + 59 * MINUTE), Step::Wait(None)));
+        let gone = LoginReading::Unavailable { code: "502".to_owned() };
+        assert_eq!(tokens.login_done(now + 59 * MINUTE, gone, None), LoggedIn::Unreachable);
+        assert!(matches!(tokens.step(now + 60 * MINUTE), Step::Login));
+        assert_eq!(tokens.login_done(now + 60 * MINUTE, LoginReading::Throttled, None), LoggedIn::Waiting);
+        assert_eq!(tokens.pause(now + 60 * MINUTE), Some(now + 65 * MINUTE));
+        for (told, lasts) in [(100, 100), (0, 59 * 60), (u64::MAX, 24 * 3_600)] {
+            let (mut tokens, now) = (Tokens::new(55 * MINUTE, 10), Instant::now());
+            tokens.step(now);
+            let expires_in = Some(Duration::from_secs(told));
+            tokens.login_done(now, LoginReading::Token { token: "a".into(), expires_in }, None);
+            assert!(matches!(tokens.step(now + Duration::from_secs(lasts - 1)), Step::Login));
+            assert_eq!(generation(&tokens.step(now + Duration::from_secs(lasts - 1))), 1, "{told}");
+            assert!(matches!(tokens.step(now + Duration::from_secs(lasts)), Step::Wait(None)), "{told}");
+        }
+    }
+
+    #[test]
+    fn an_old_tokens_refusal_is_its_expiry_though_it_served_nobody() {
+        for (age, useless) in [(0, true), (4, true), (5, false), (54, false), (58, false)] {
+            let (mut tokens, now) = with_token();
+            let now = now + age * MINUTE;
+            tokens.step(now);
+            tokens.step(now);
+            assert_eq!(tokens.refused(1, 1), useless, "{age}");
+        }
+    }
+
+    #[test]
     fn only_the_current_one_is_dropped_and_an_unproved_successor_ends_it() {
         let (mut tokens, now) = with_token();
         tokens.answered(1);
@@ -308,6 +393,49 @@ mod tests {
         let mut tokens = Tokens::new(55 * MINUTE, 1);
         tokens.restore(now, &[MINUTE, 2 * MINUTE]);
         assert!(matches!(tokens.step(now), Step::Wait(Some(until)) if until == now + 4 * MINUTE));
+    }
+
+    #[test]
+    fn whether_a_login_may_be_sent_by_the_ages_of_the_last() {
+        let table: [(&[u32], u32, Option<u32>); 7] = [
+            (&[], 1, None),
+            (&[1], 2, None),
+            (&[1, 4], 2, Some(1)),
+            (&[4, 1], 2, Some(1)),
+            (&[1, 2, 4], 2, Some(3)),
+            (&[1, 5], 2, None),
+            (&[9, 1], 0, Some(4)),
+        ];
+        for (ages, most, wait) in table {
+            let ages: Vec<_> = ages.iter().map(|age| *age * MINUTE).collect();
+            assert_eq!(may_log_in(&ages, most).err(), wait.map(|wait| wait * MINUTE), "{ages:?} {most}");
+            let (mut tokens, now) = (Tokens::new(55 * MINUTE, most), Instant::now());
+            tokens.restore(now, &ages);
+            assert_eq!(tokens.pause(now), wait.map(|wait| now + wait * MINUTE), "{ages:?} {most}");
+        }
+    }
+
+    #[test]
+    fn the_wait_after_a_429_holds_over_restarts() {
+        let (mut tokens, now) = (Tokens::new(55 * MINUTE, 10), Instant::now());
+        tokens.restore_hold(now, Duration::ZERO);
+        assert_eq!(tokens.held_until(), None);
+        tokens.step(now);
+        tokens.login_done(now, LoginReading::Throttled, None);
+        let until = tokens.held_until().unwrap();
+        assert_eq!(until, now + 5 * MINUTE);
+        let mut tokens = Tokens::new(55 * MINUTE, 10);
+        tokens.restore_hold(now + MINUTE, until - (now + MINUTE));
+        assert_eq!(tokens.held_until(), Some(until));
+        assert!(matches!(tokens.step(now + MINUTE), Step::Wait(Some(at)) if at == until));
+        assert!(matches!(tokens.step(until), Step::Login));
+        let mut again = Tokens::new(55 * MINUTE, 10);
+        again.restore_hold(now, MINUTE);
+        again.step(now + MINUTE);
+        let second = again.login_done(now + MINUTE, LoginReading::Throttled, None);
+        assert_eq!(second, LoggedIn::Stop(StopReason::LoginThrottled));
+        tokens.login_done(until, fetched("a"), None);
+        assert_eq!(tokens.held_until(), None);
     }
 
     #[test]
