@@ -130,6 +130,7 @@ CREATE TABLE accounts (
     environment         TEXT NOT NULL,
     cool_down_until     INTEGER NOT NULL DEFAULT 0,
     cool_down_level     INTEGER NOT NULL DEFAULT 0,
+    login_held_until    INTEGER NOT NULL DEFAULT 0, -- after 429 to a login
     refused_credentials TEXT,                 -- keyed digest of those that the login refused
     PRIMARY KEY (account, environment)
 ) STRICT, WITHOUT ROWID;

@@ -146,6 +146,17 @@ impl Input {
     }
 }
 
+impl Origin {
+    /// How messages call it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Stdin => "standard input".to_owned(),
+            Self::Numbers(_) => "`numbers` of the job".to_owned(),
+        }
+    }
+}
+
 /// Which input columns are copied to the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Carry {

@@ -10,6 +10,8 @@ pub struct AccountMemory {
     pub cool_down_until: i64,
     /// How often in a row it had to cool down.
     pub cool_down_level: u32,
+    /// No login before, in milliseconds since 1970.
+    pub login_held_until: i64,
     /// Keyed digest of credentials that the login refused.
     pub refused_credentials: Option<String>,
     /// Times of the logins since the time asked for.
@@ -28,7 +30,7 @@ impl Ledger {
     ) -> Result<AccountMemory, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let row = sqlx::query(
-            "SELECT cool_down_until, cool_down_level, refused_credentials FROM accounts \
+            "SELECT cool_down_until, cool_down_level, refused_credentials, login_held_until FROM accounts \
              WHERE account = ? AND environment = ?",
         )
         .bind(account)
@@ -60,6 +62,7 @@ impl Ledger {
             memory.cool_down_until = row.get(0);
             memory.cool_down_level = row.get(1);
             memory.refused_credentials = row.get(2);
+            memory.login_held_until = row.get(3);
         }
         Ok(memory)
     }
@@ -78,6 +81,20 @@ impl Ledger {
              cool_down_level = excluded.cool_down_level",
         );
         self.write_one(query.bind(account).bind(environment).bind(until).bind(level)).await
+    }
+
+    /// Writes down until when no login may be sent.
+    pub async fn remember_login_hold(
+        &self,
+        account: &str,
+        environment: &str,
+        until: i64,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO accounts (account, environment, login_held_until) VALUES (?, ?, ?) \
+             ON CONFLICT DO UPDATE SET login_held_until = excluded.login_held_until",
+        );
+        self.write_one(query.bind(account).bind(environment).bind(until)).await
     }
 
     /// Writes down, or forgets, which credentials the login refused.

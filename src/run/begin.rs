@@ -85,9 +85,9 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
     if parked > 0 {
+        let which = if parked == 1 { "1 lookup was".to_owned() } else { format!("{parked} lookups were") };
         let message = format!(
-            "{parked} lookups were in flight when the last process ended: their answers are lost, and they may have \
-             been billed"
+            "{which} in flight when the last process ended: what was answered is lost, and may have been billed"
         );
         notice(&context.observer, Level::Warning, "unknown", message);
     }

@@ -165,6 +165,7 @@ impl<T: Transport> Coordinator<T> {
     ) -> Result<(Halt, Tally), RunError> {
         loop {
             self.hear().await;
+            self.resolve_doubts();
             self.obey(&mut stop);
             if *stop.borrow() == StopRequest::Abort {
                 self.abort().await?;
@@ -191,8 +192,7 @@ impl<T: Transport> Coordinator<T> {
     fn is_over(&self) -> bool {
         let unheard = self.lost_tasks && self.tasks.is_empty();
         let idle = (self.flights.is_empty() || unheard) && self.batch.is_empty();
-        let nothing_left =
-            self.exhausted && !self.fetching && self.lanes.iter().all(|lane| lane.queue.len() == 0);
+        let nothing_left = self.exhausted && !self.fetching && self.lanes.iter().all(Lane::is_idle);
         idle && (nothing_left || self.halt.draining())
     }
 

@@ -124,6 +124,7 @@ impl Copied {
         let good = self.rows - self.bad_rows;
         let refused = |why: String| {
             Err(RunError::Input {
+                file: input.origin.name(),
                 why,
                 examples: self.examples.clone(),
                 bad_rows: self.bad_rows,
@@ -136,15 +137,21 @@ impl Copied {
         }
         // A run of the first few rows cannot have more than those.
         if good < limit.map_or(input.min_rows, |limit| input.min_rows.min(limit)) {
-            return refused(format!("{good} good rows, and `min_rows` asks for {}", input.min_rows));
+            return refused(format!(
+                "{good} good rows, and `min_rows` asks for {}: complete it, or lower `min_rows`",
+                input.min_rows
+            ));
         }
         match input.max_bad {
             #[expect(clippy::cast_precision_loss, reason = "a share of rows needs no 53 bits")]
-            MaxBad::Percent(most) if self.bad_rows as f64 * 100.0 > most * self.rows as f64 => refused(
-                format!("{} of {} rows are bad, and `max_bad` bears {most} %", self.bad_rows, self.rows),
-            ),
+            MaxBad::Percent(most) if self.bad_rows as f64 * 100.0 > most * self.rows as f64 => {
+                refused(format!(
+                    "{} of {} rows are bad, and `max_bad` bears {most} %: mend them, or raise `max_bad`",
+                    self.bad_rows, self.rows
+                ))
+            }
             MaxBad::Count(most) if self.bad_rows > most => refused(format!(
-                "{} of {} rows are bad, and `max_bad` bears {most}",
+                "{} of {} rows are bad, and `max_bad` bears {most}: mend them, or raise `max_bad`",
                 self.bad_rows, self.rows
             )),
             _ => Ok(()),

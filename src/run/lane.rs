@@ -1,11 +1,12 @@
 //! One account in a run: its configuration, its gate, its queue, its login.
 
 use super::RunError;
+use super::coordinator::Flight;
 use super::queue::{Queue, Ready};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::config::{Account, Settings};
 use crate::domain::identity::DigestKey;
-use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW};
+use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, may_log_in};
 use crate::http::transport::{HttpTransport, Transport};
 use crate::job::Job;
 use crate::ledger::{AccountMemory, Intent, Ledger};
@@ -53,6 +54,8 @@ pub(super) struct Lane {
     pub(super) refused: bool,
     pub(super) gate: Gate,
     pub(super) queue: Queue,
+    /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
+    pub(super) doubted: Vec<Flight>,
     pub(super) in_flight: u32,
     /// The free health address of the account's services, where there is one.
     pub(super) health: Option<String>,
@@ -93,10 +96,16 @@ impl Lane {
             credentials: Arc::new(credentials),
             config: account.clone(),
             queue: Queue::default(),
+            doubted: Vec::new(),
             in_flight: 0,
             health,
             service_ids,
         })
+    }
+
+    /// Whether nothing of the account waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.len() == 0 && self.doubted.is_empty()
     }
 
     /// The intent of a call that is about to be sent; its id is still to be drawn.
@@ -136,6 +145,7 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
         past => CoolDownEnd::Ago(ms(-past)),
     };
     gate.restore_cool_down(now, cool_down, memory.cool_down_level);
+    gate.restore_login_hold(now, ms(memory.login_held_until - now_ms));
     let ages: Vec<Duration> = memory.logins.iter().map(|at| ms(now_ms - at)).collect();
     gate.restore_logins(now, &ages);
     if let (Some(last), Some(interval)) = (memory.last_attempt, interval) {
@@ -173,6 +183,16 @@ pub async fn try_login(
     let credentials = Arc::new(Credentials::read(account, ledger.key()).await?);
     let transport =
         HttpTransport::new(&[&account.token_url], 1, account.timeout).map_err(RunError::Client)?;
+    let now = now_ms();
+    let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
+    let memory = ledger.account(&account.name, &account.environment, now - window).await?;
+    let span = |ms: i64| Duration::from_millis(ms.max(0).unsigned_abs());
+    let ages: Vec<Duration> = memory.logins.iter().map(|at| span(now - at)).collect();
+    let wait =
+        may_log_in(&ages, account.logins).err().unwrap_or_default().max(span(memory.login_held_until - now));
+    if !wait.is_zero() {
+        return Err(RunError::LoginCap { account: account.name.clone(), seconds: wait.as_secs() + 1 });
+    }
     let (digest, auth) = (credentials.digest.clone(), provider.auth);
     let came = log_in(ledger.clone(), Arc::new(transport), account.clone(), auth, credentials, None).await;
     let (reading, _) = came?;

@@ -112,8 +112,10 @@ pub enum RunError {
     #[error(transparent)]
     InputFile(#[from] InputError),
     /// The input was read, and is refused.
-    #[error("the input is refused: {why}; nothing was sent")]
+    #[error("{file}: {why}; nothing was sent")]
     Input {
+        /// The file, or what stands for it.
+        file: String,
         /// Why.
         why: String,
         /// The first bad rows: line and reason.
@@ -173,6 +175,16 @@ pub enum RunError {
     /// The account is not in the configuration.
     #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]; nothing was sent")]
     NoAccount(String),
+    /// Too many logins, over all processes, or the login has asked to wait.
+    #[error(
+        "account `{account}` may not log in again for {seconds} s: its logins of five minutes are used up, or it was told to wait"
+    )]
+    LoginCap {
+        /// The account.
+        account: String,
+        /// Seconds to wait.
+        seconds: u64,
+    },
     /// The HTTP client cannot be made.
     #[error("the HTTP client cannot be made: {0}")]
     Client(SendError),
@@ -200,6 +212,7 @@ impl RunError {
             Self::Export(error) if error.is_jobs_fault() => Exit::Config,
             Self::Export(_) => Exit::Output,
             Self::Stopped => Exit::Stopped,
+            Self::LoginCap { .. } => Exit::Unavailable,
             Self::Bug(_) => Exit::Bug,
             Self::InputFile(_)
             | Self::Input { .. }

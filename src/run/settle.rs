@@ -11,7 +11,7 @@ use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::transport::Transport;
 use crate::job::OnUnknown;
-use crate::ledger::{AttemptEnd, AttemptState, Change, Place, transactionid};
+use crate::ledger::{AttemptEnd, AttemptState, Change, LedgerError, Place, transactionid};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Fault, LoginReading};
 use std::time::Duration;
@@ -174,7 +174,9 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "outage", message);
         }
         for at in verdict.refunds.iter().map(|key| place_of(*key)) {
-            if let Some(ready) = self.lanes[lane].queue.get_mut(at)
+            let Lane { queue, doubted, .. } = &mut self.lanes[lane];
+            let held = doubted.iter_mut().map(|flight| &mut flight.ready).find(|ready| ready.at == at);
+            if let Some(ready) = held.or_else(|| queue.get_mut(at))
                 && ready.spent > 0
             {
                 ready.spent -= 1;
@@ -202,13 +204,13 @@ impl<T: Transport> Coordinator<T> {
         }
         flight.ready.spent += 1;
         if flight.ready.spent >= self.prepared.job.rules.attempts {
-            // An earlier attempt may have been carried out, whatever became of this one.
-            let (outcome, state) = if flight.ready.lost {
-                (Outcome::Unknown, State::Parked)
-            } else {
-                (Outcome::Failed, State::Settled)
-            };
-            self.give_up(&flight, outcome, Change { spent: 1, ..Change::to(at, state, None) });
+            if self.lanes[lane].gate.is_in_doubt() {
+                // The health address decides whether it is the upstream that fails, or this lookup.
+                self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
+                self.lanes[lane].doubted.push(flight);
+                return;
+            }
+            self.spend_out(&flight, 1);
             return;
         }
         self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
@@ -233,6 +235,17 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
+    /// Ends a lookup whose attempts are spent. An earlier one may have been carried out, whatever became of the last.
+    fn spend_out(&mut self, flight: &Flight, spent: i32) {
+        let at = flight.ready.at;
+        let (outcome, state) = if flight.ready.lost {
+            (Outcome::Unknown, State::Parked)
+        } else {
+            (Outcome::Failed, State::Settled)
+        };
+        self.give_up(flight, outcome, Change { spent, ..Change::to(at, state, None) });
+    }
+
     /// Ends a lookup without an answer.
     fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
         let attempt = flight.attempt;
@@ -243,6 +256,23 @@ impl<T: Transport> Coordinator<T> {
             ..change
         });
         self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt });
+    }
+
+    /// Ends or keeps the lookups that were held back while an outage was in doubt.
+    pub(super) fn resolve_doubts(&mut self) {
+        for lane in 0..self.lanes.len() {
+            if self.lanes[lane].doubted.is_empty() || self.lanes[lane].gate.is_in_doubt() {
+                continue;
+            }
+            let out = self.lanes[lane].gate.is_out();
+            for flight in std::mem::take(&mut self.lanes[lane].doubted) {
+                if out || self.halt.draining() {
+                    self.requeue(lane, flight.ready);
+                } else {
+                    self.spend_out(&flight, 0);
+                }
+            }
+        }
     }
 
     fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
@@ -298,7 +328,13 @@ impl<T: Transport> Coordinator<T> {
     }
 
     pub(super) async fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
-        let (reading, retry_after) = came?;
+        let (reading, retry_after) = match came {
+            // It could not be written down, so it was not sent: it is waited for as for an upstream that is away.
+            Err(RunError::Ledger(LedgerError::Full(_) | LedgerError::Busy(_))) => {
+                (LoginReading::Unavailable { code: "the ledger takes no writes".to_owned() }, None)
+            }
+            came => came?,
+        };
         tracing::info!(account = %self.lanes[lane].config.name, came = %login_word(&reading), "login");
         let Lane { config, credentials, .. } = &self.lanes[lane];
         match &reading {
@@ -311,8 +347,14 @@ impl<T: Transport> Coordinator<T> {
             }
             _ => {}
         }
-        let verdict = self.lanes[lane].gate.login_done(Instant::now(), reading, retry_after);
+        let now = Instant::now();
+        let verdict = self.lanes[lane].gate.login_done(now, reading, retry_after);
         self.heed(lane, &verdict);
+        let Lane { config, gate, .. } = &self.lanes[lane];
+        if let Some(left) = gate.login_held_until().map(|until| until.saturating_duration_since(now)) {
+            let until = now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
+            self.ledger.remember_login_hold(&config.name, &config.environment, until).await?;
+        }
         Ok(())
     }
 
