@@ -3,8 +3,14 @@
 //! ledger name the same calls.
 #![cfg(test)]
 
+mod bad_input;
+mod books;
+mod canary;
+mod crash;
+mod disk;
 mod letters;
 mod login;
+mod machine;
 mod outage;
 mod outputs;
 mod pace;
@@ -12,4 +18,6 @@ mod plan;
 mod reuse;
 mod runs;
 mod scenarios;
+mod signals;
+mod words;
 mod world;

@@ -1,0 +1,220 @@
+//! INT and TERM: the first drains, the second ends at once, and none waits for a pause to pass.
+
+use crate::books::Books;
+use crate::machine::{Ended, LONG, PROMPT, Process, both, busy, output, release, until, until_held};
+use crate::world::{World, companies};
+use std::fs;
+
+const RUN: [&str; 4] = ["run", "job.toml", "--progress", "plain"];
+
+/// Eight of twenty questions are asked, and their answers are withheld.
+fn eight_in_flight() -> (World, Process) {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(10));
+    let process = Process::start(&world, &RUN);
+    until_held(&world, 8);
+    (world, process)
+}
+
+/// Runs the job to its end and compares the books.
+fn settles_the_rest(world: &World, exit: i32, unknown: usize) {
+    Process::start(world, &RUN).ends().exits(exit);
+    let books = Books::of(world);
+    books.nothing_twice().agree().agree_with(&world.rows(&output("job")));
+    assert_eq!((books.count("unknown"), world.stats().arrivals), (unknown, 20));
+}
+
+#[test]
+fn the_first_lets_finish_what_is_in_flight() {
+    for signal in ["INT", "TERM"] {
+        let (world, process) = eight_in_flight();
+        process.signal(signal);
+        process.says("nothing new is sent, and 8 in flight are waited for");
+        release(&world);
+        let ended = process.ends().exits(130);
+        assert!(ended.stdout.trim_end().ends_with("orgpull run job.toml"), "{}", ended.stdout);
+        assert!(!world.path(&output("job")).exists());
+        let books = Books::of(&world);
+        books.nothing_twice().agree();
+        assert_eq!((books.count("pending"), books.count("unknown"), world.stats().arrivals), (12, 0, 8));
+        settles_the_rest(&world, 0, 0);
+    }
+}
+
+#[test]
+fn a_drain_that_leaves_nothing_is_a_finished_run() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(4));
+    let process = Process::start(&world, &RUN);
+    until_held(&world, 8);
+    process.signal("INT");
+    process.says("nothing new is sent");
+    release(&world);
+    process.ends().exits(0);
+    assert_eq!(world.rows(&output("job")).len(), 8);
+}
+
+#[test]
+fn a_drain_with_a_lost_answer_is_a_finished_run_with_an_unknown() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 7\n[[fault]]\ndo = 'stall'").account("timeout = '2s'");
+    both(&world, "job", &companies(4));
+    let process = Process::start(&world, &RUN);
+    until(&world, |stats| stats.held == 7 && stats.arrivals == 8);
+    process.signal("INT");
+    process.says("nothing new is sent");
+    release(&world);
+    process.ends().exits(4);
+    assert_eq!(Books::of(&world).agree().count("unknown"), 1);
+}
+
+#[test]
+fn the_second_ends_at_once_and_what_is_in_flight_is_unknown() {
+    for (first, second) in [("INT", "INT"), ("TERM", "TERM"), ("TERM", "INT")] {
+        let (world, process) = eight_in_flight();
+        process.signal(first);
+        process.says("a second signal leaves them unknown");
+        process.signal(second);
+        process.ends_within(PROMPT).exits(130);
+        let books = Books::of(&world);
+        books.nothing_twice().agree();
+        assert_eq!((books.count("unknown"), books.count("started"), books.count("pending")), (8, 0, 12));
+        settles_the_rest(&world, 4, 8);
+    }
+}
+
+/// What a run sits in when the signal comes, and how it is known to sit there.
+struct Pause {
+    name: &'static str,
+    scenario: &'static str,
+    /// Keys of the account.
+    account: &'static str,
+    rows: usize,
+    /// What it says, where the upstream sees nothing of it.
+    says: Option<&'static str>,
+    sits: fn(&orgpull::simulator::Stats) -> bool,
+}
+
+const PAUSES: [Pause; 7] = [
+    Pause {
+        name: "cool-down",
+        scenario: "[[fault]]\ndo = 'status'\nstatus = 429\nretry_after = '300s'",
+        account: "",
+        rows: 10,
+        says: Some("429 (too many requests)"),
+        sits: |stats| stats.arrivals > 0,
+    },
+    Pause {
+        name: "outage",
+        scenario: "[[fault]]\ndo = 'status'\nstatus = 503\n[[fault]]\nservice = 'health'\ndo = 'status'\nstatus = 503",
+        account: "",
+        rows: 10,
+        says: Some("is not answering"),
+        sits: |stats| stats.health > 1,
+    },
+    Pause {
+        name: "outage that asks its health address",
+        scenario: "[[fault]]\ndo = 'status'\nstatus = 503\n[[fault]]\nservice = 'health'\ndo = 'stall'",
+        account: "timeout = '300s'",
+        rows: 10,
+        says: None,
+        sits: |stats| stats.health > 0,
+    },
+    Pause {
+        name: "login",
+        scenario: "login = { delay = '300s' }",
+        account: "timeout = '300s'",
+        rows: 10,
+        says: None,
+        sits: |stats| stats.logins > 0,
+    },
+    Pause {
+        name: "login out of reach",
+        scenario: "login = { status = 503 }",
+        account: "",
+        rows: 10,
+        says: Some("is not answering"),
+        sits: |stats| stats.logins > 0,
+    },
+    Pause {
+        name: "back-off",
+        scenario: "[[fault]]\ndo = 'status'\nstatus = 503\nretry_after = '300s'\ntimes = 2",
+        account: "",
+        rows: 1,
+        says: None,
+        sits: |stats| stats.arrivals == 2 && stats.in_flight == 0,
+    },
+    Pause {
+        name: "pace",
+        scenario: "",
+        account: "rate = '1/h'",
+        rows: 1,
+        says: None,
+        sits: |stats| stats.arrivals == 1 && stats.in_flight == 0,
+    },
+];
+
+#[test]
+fn no_pause_is_sat_out() {
+    for pause in &PAUSES {
+        for signal in ["INT", "TERM"] {
+            println!("{signal} in the {}", pause.name);
+            let world = busy(pause.scenario).account(pause.account);
+            both(&world, "job", &companies(pause.rows));
+            let process = Process::start(&world, &RUN);
+            until(&world, pause.sits);
+            if let Some(text) = pause.says {
+                process.says(text);
+            }
+            process.signal(signal);
+            let ended = process.ends_within(PROMPT).exits(130);
+            assert!(ended.stdout.contains("Next: to go on: orgpull run job.toml"), "{}", ended.stdout);
+            let books = Books::of(&world);
+            books.nothing_twice().agree();
+            assert_eq!(books.count("unknown") + books.count("started"), 0, "{}", pause.name);
+        }
+    }
+}
+
+/// Nothing has been sent, so there is nothing to wait for: not for an input that never ends, nor for a secret.
+#[test]
+fn a_signal_before_anything_is_sent_ends_the_process() {
+    let stopped = |ended: Ended| {
+        let ended = ended.exits(130);
+        assert!(
+            ended.stderr.contains("nothing was sent") || ended.stderr.contains("before anything"),
+            "{}",
+            ended.stderr
+        );
+    };
+    let world = busy("");
+    both(&world, "job", &companies(10));
+    for fed in ["orgnr\n", &format!("orgnr\n{}", "556012-5790\n".repeat(9_000)), ""] {
+        for signal in ["INT", "TERM"] {
+            let lock = world.path("orgpull.db.job.lock");
+            let _ = fs::remove_file(&lock);
+            let run = ["run", "job.toml", "--input", "-", "--progress", "json"];
+            let mut process = Process::fed(&world, &run);
+            let open = process.feed(fed);
+            if fed.len() > 10_000 {
+                process.says("\"loading\"");
+            } else {
+                // It listens for signals before it takes the job's lock, and then waits for the input.
+                assert!(process.alive_until(|| lock.exists()));
+            }
+            process.signal(signal);
+            stopped(process.ends_within(PROMPT));
+            drop(open);
+        }
+    }
+    let world = world.account("password = { command = ['sh', '-c', 'touch asked; sleep 25'] }");
+    let mut process = Process::start(&world, &RUN);
+    assert!(process.alive_until(|| world.path("asked").exists()));
+    process.signal("INT");
+    stopped(process.ends_within(PROMPT));
+    assert_eq!(world.stats().arrivals + world.stats().logins, 0);
+
+    // And the job can be run as if nothing had been.
+    let world = world.account("password = { file = 'password' }");
+    Process::start(&world, &RUN).ends_within(LONG).exits(0);
+    assert_eq!(world.rows(&output("job")).len(), 20);
+}
