@@ -107,20 +107,6 @@ impl Exit {
         }
     }
 
-    /// Whether a run that ended so can be continued.
-    pub const fn can_continue(self) -> bool {
-        matches!(
-            self,
-            Self::Config
-                | Self::Login
-                | Self::Ledger
-                | Self::Output
-                | Self::Budget
-                | Self::Unavailable
-                | Self::Stopped
-        )
-    }
-
     /// The one to tell where both apply.
     #[must_use]
     pub fn worst(self, other: Self) -> Self {
@@ -169,13 +155,6 @@ mod tests {
             }
         }
         assert_eq!(Exit::Bug.worst(Exit::Ledger), Exit::Bug);
-    }
-
-    #[test]
-    fn what_can_be_continued() {
-        let codes: Vec<u8> =
-            Exit::ALL.into_iter().filter(|exit| exit.can_continue()).map(Exit::code).collect();
-        assert_eq!(codes, [3, 5, 6, 7, 8, 10, 130]);
     }
 
     fn exits() -> impl Strategy<Value = Exit> {

@@ -304,25 +304,10 @@ impl Account {
         self.shut.clone()
     }
 
-    /// The end of the cool-down under way, to be kept over restarts.
-    pub fn cooling_until(&self, now: Instant) -> Option<Instant> {
-        self.cool_downs.until(now)
-    }
-
     /// The end of the wait after the last 429 to a login, ahead or past, to be kept over restarts; nothing after a login
     /// that succeeded.
     pub fn login_held_until(&self) -> Option<Instant> {
         self.tokens.held_until()
-    }
-
-    /// How many cool-downs there were in a row, to be kept over restarts.
-    pub fn cool_down_level(&self, now: Instant) -> u32 {
-        self.cool_downs.level(now)
-    }
-
-    /// From one call to the next at the pace of `now`; nothing where there is no limit.
-    pub fn interval(&self, now: Instant) -> Option<Duration> {
-        self.cool_downs.speed(now).interval
     }
 }
 

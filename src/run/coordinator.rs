@@ -292,7 +292,8 @@ impl<T: Transport> Coordinator<T> {
                         room -= 1;
                         sends.push(Departure { lane: at, ready, token, granted: now });
                     }
-                    Permit::Wait { until, .. } => {
+                    Permit::Wait { until, why } => {
+                        tracing::trace!(account = %lane.config.name, ?why, "wait");
                         earlier(&mut next, until);
                         break;
                     }

@@ -122,10 +122,10 @@ async fn begin(
     if let Some(Place::File(path)) = &asked.summary_json {
         writable(path)?;
     }
-    let reporter = Arc::new(desk.reporter());
-    reporter.files(settings.path.as_deref(), &settings.database);
     let stop = signals::stop_requests()
         .map_err(|e| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}"))))?;
+    let reporter = Arc::new(desk.reporter());
+    reporter.files(settings.path.as_deref(), &settings.database);
     let ledger = Arc::new(Ledger::open(&settings.database).await?);
     if simulate && ledger.has_runs_outside(SIMULATOR).await? {
         return Err(Failure::Usage(format!(

@@ -215,7 +215,7 @@ impl Run {
                 let told = answer.as_ref().ok().and_then(|answer| answer.retry_after);
                 let reading = match answer {
                     Ok(answer) => upstream::read_login(Auth::Connect, answer.status, &answer.body),
-                    Err(error) => LoginReading::Unavailable { code: error.kind.as_str().to_owned() },
+                    Err(error) => LoginReading::Unavailable { code: error.to_string() },
                 };
                 self.account.login_done(now, reading, told)
             }

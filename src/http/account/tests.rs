@@ -207,7 +207,7 @@ fn what_outlives_the_process_is_taken_up() {
     };
     waits(account.permit(now, 0), Why::CoolDown, now + 30 * SECOND);
     assert_eq!(account.pause(now).unwrap(), "the upstream asks us to slow down (429): going on in 30 s");
-    assert_eq!((account.cooling_until(now), account.cool_down_level(now)), (Some(now + 30 * SECOND), 2));
+    assert_eq!((account.cool_downs.until(now), account.cool_downs.level(now)), (Some(now + 30 * SECOND), 2));
     waits(account.permit(now + MINUTE, 0), Why::Login, now + 4 * MINUTE);
     assert_eq!(account.pause(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
     assert!(matches!(account.permit(now + 4 * MINUTE, 0), Permit::Login));

@@ -19,19 +19,6 @@ pub enum SendErrorKind {
     Other,
 }
 
-impl SendErrorKind {
-    /// The word kept in the ledger as the code of a lost answer.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotConnected => "not-connected",
-            Self::TimedOut => "timed-out",
-            Self::Cut => "cut",
-            Self::TooLarge => "too-large",
-            Self::Other => "transport",
-        }
-    }
-}
-
 /// A request without an answer. Holds neither address nor number nor token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SendError {
