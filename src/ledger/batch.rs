@@ -1,10 +1,11 @@
 //! The group commit: what ended and what is about to be sent, in one transaction with one fsync.
 
-use super::values::ManyRows;
+use super::values::{ManyRows, Query, list};
 use super::{Ledger, LedgerError};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
+use sqlx::SqliteConnection;
 
 /// Which lookup of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,55 +159,85 @@ impl Batch {
     }
 }
 
+/// The statements of a commit: what ended, its bodies, the lookups that change, the intents, their lookups.
+const STATEMENTS: [(usize, &str); 5] = [
+    (
+        9,
+        "UPDATE attempts SET state = v.column2, settled_at = v.column3, cost = v.column4, outcome = v.column5, \
+         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9 \
+         FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
+    ),
+    (
+        2,
+        "INSERT INTO answers (attempt, body) SELECT column1, column2 FROM {values} WHERE column2 IS NOT NULL",
+    ),
+    (
+        15,
+        "UPDATE lookups SET state = v.column4, outcome = v.column5, source = v.column6, \
+         attempt = coalesce(v.column7, attempt), attempts = attempts + v.column8, spent = spent + v.column9, \
+         cost = cost + v.column10, cost_unknown = cost_unknown + v.column11, letters = letters + v.column12, \
+         code = v.column13, text = v.column14, lost = lost + v.column15 FROM {values} AS v WHERE lookups.run = v.column1 \
+         AND lookups.row = v.column2 AND lookups.step = v.column3 AND lookups.state IN ('pending', 'started')",
+    ),
+    (
+        11,
+        "INSERT INTO attempts (id, transactionid, run, row, step, service, purpose, identity, letter_making, \
+         started_at, reserved) SELECT * FROM {values} WHERE column1 IS NOT NULL",
+    ),
+    (
+        4,
+        "UPDATE lookups SET state = 'started', attempt = v.column4, attempts = attempts + 1 \
+         FROM {values} AS v WHERE lookups.run = v.column1 AND lookups.row = v.column2 \
+         AND lookups.step = v.column3 AND lookups.state = 'pending'",
+    ),
+];
+
 /// The statements of a commit, compiled once.
-pub(super) struct Statements {
-    ends: ManyRows,
-    bodies: ManyRows,
-    changes: ManyRows,
-    intents: ManyRows,
-    starts: ManyRows,
+pub(super) fn statements() -> ManyRows {
+    ManyRows::together(&STATEMENTS)
 }
 
-impl Statements {
-    pub(super) fn new() -> Self {
-        Self {
-            ends: ManyRows::new(
-                9,
-                "UPDATE attempts SET state = v.column2, settled_at = v.column3, cost = v.column4, outcome = v.column5, \
-                 code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9 \
-                 FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
-            ),
-            bodies: ManyRows::new(
-                2,
-                "INSERT INTO answers (attempt, body) SELECT column1, column2 FROM {values} WHERE column1 IS NOT NULL",
-            ),
-            changes: ManyRows::new(
-                15,
-                "UPDATE lookups SET state = v.column4, outcome = v.column5, source = v.column6, \
-                 attempt = coalesce(v.column7, attempt), attempts = attempts + v.column8, spent = spent + v.column9, \
-                 cost = cost + v.column10, cost_unknown = cost_unknown + v.column11, letters = letters + v.column12, \
-                 code = v.column13, text = v.column14, lost = lost + v.column15 FROM {values} AS v WHERE lookups.run = v.column1 \
-                 AND lookups.row = v.column2 AND lookups.step = v.column3 AND lookups.state IN ('pending', 'started')",
-            ),
-            intents: ManyRows::new(
-                11,
-                "INSERT INTO attempts (id, transactionid, run, row, step, service, purpose, identity, letter_making, \
-                 started_at, reserved) SELECT * FROM {values} WHERE column1 IS NOT NULL",
-            ),
-            starts: ManyRows::new(
-                4,
-                "UPDATE lookups SET state = 'started', attempt = v.column4, attempts = attempts + 1 \
-                 FROM {values} AS v WHERE lookups.run = v.column1 AND lookups.row = v.column2 \
-                 AND lookups.step = v.column3 AND lookups.state = 'pending'",
-            ),
-        }
+/// Each of them in one of its lengths.
+#[cfg(test)]
+pub(super) fn texts() -> Vec<String> {
+    STATEMENTS.map(|(width, text)| ManyRows::new(width, text).text()).into()
+}
+
+/// A part of a batch that fits one execution.
+#[derive(Clone, Copy)]
+struct Piece<'b> {
+    ends: &'b [AttemptEnd],
+    changes: &'b [Change],
+    intents: &'b [Intent],
+}
+
+impl Batch {
+    /// The batch in pieces, what ended before what begins. Nearly always it is one.
+    fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
+        let ended = self.ends.len().max(self.changes.len()).div_ceil(ManyRows::MOST).max(1);
+        let begun = self.intents.len().div_ceil(ManyRows::MOST).max(1);
+        (0..ended + begun - 1).map(move |at| Piece {
+            ends: chunk(&self.ends, Some(at)),
+            changes: chunk(&self.changes, Some(at)),
+            intents: chunk(&self.intents, (at + 1).checked_sub(ended)),
+        })
     }
 }
 
-#[cfg(test)]
-impl Statements {
-    pub(super) fn texts(&self) -> Vec<String> {
-        [&self.ends, &self.bodies, &self.changes, &self.intents, &self.starts].map(ManyRows::text).into()
+fn chunk<T>(items: &[T], at: Option<usize>) -> &[T] {
+    at.and_then(|at| items.chunks(ManyRows::MOST).nth(at)).unwrap_or_default()
+}
+
+impl Piece<'_> {
+    /// Rows of its longest list.
+    fn length(&self) -> usize {
+        self.ends.len().max(self.changes.len()).max(self.intents.len())
+    }
+
+    /// Rows that it writes where every lookup and attempt is in the state that it must be in.
+    fn rows(&self) -> usize {
+        let bodies = self.ends.iter().filter(|end| end.body.is_some()).count();
+        self.ends.len() + bodies + self.changes.len() + 2 * self.intents.len()
     }
 }
 
@@ -226,86 +257,86 @@ impl Ledger {
         }
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
-        let changed = self.write(&mut transaction, run, batch).await.map_err(|e| self.failed(&e))?;
-        if !changed {
-            return Err(LedgerError::Database {
-                path: self.path().to_owned(),
-                reason: "a lookup was changed by another hand while it was under way".to_owned(),
-            });
+        for piece in batch.pieces() {
+            let written = self.write(&mut transaction, run, piece).await.map_err(|e| self.failed(&e))?;
+            if written != piece.rows() {
+                return Err(LedgerError::Database {
+                    path: self.path().to_owned(),
+                    reason: "a lookup was changed by another hand while it was under way".to_owned(),
+                });
+            }
         }
         transaction.commit().await.map_err(|e| self.failed(&e))
     }
 
-    /// Whether every lookup and attempt was found in the state that it must be in.
+    /// Writes a piece of a batch and counts the rows it touched.
     async fn write(
         &self,
-        connection: &mut sqlx::SqliteConnection,
+        connection: &mut SqliteConnection,
         run: i64,
-        batch: &Batch,
-    ) -> Result<bool, sqlx::Error> {
-        let statements = &self.statements;
-        let ended = statements
-            .ends
-            .run(connection, &batch.ends, |query, end| {
-                query
-                    .bind(end.id)
-                    .bind(end.state.as_str())
-                    .bind(end.settled_at)
-                    .bind(ore(end.cost))
-                    .bind(end.outcome.map(Outcome::as_str))
-                    .bind(end.code.as_deref())
-                    .bind(end.text.as_deref())
-                    .bind(end.log_id.as_deref())
-                    .bind(end.letter)
-            })
-            .await?;
-        let bodies: Vec<(i64, &[u8])> =
-            batch.ends.iter().filter_map(|end| Some((end.id, end.body.as_deref()?))).collect();
-        statements.bodies.run(connection, &bodies, |query, (id, body)| query.bind(*id).bind(*body)).await?;
-        let changed = statements
-            .changes
-            .run(connection, &batch.changes, |query, change| {
-                query
-                    .bind(run)
-                    .bind(change.at.row)
-                    .bind(i64::from(change.at.step))
-                    .bind(change.state.as_str())
-                    .bind(change.outcome.map(Outcome::as_str))
-                    .bind(change.source.map(Source::as_str))
-                    .bind(change.attempt)
-                    .bind(change.attempts)
-                    .bind(change.spent)
-                    .bind(ore(change.cost))
-                    .bind(ore(change.cost_unknown))
-                    .bind(change.letters)
-                    .bind(change.code.as_deref())
-                    .bind(change.text.as_deref())
-                    .bind(change.lost)
-            })
-            .await?;
-        statements
-            .intents
-            .run(connection, &batch.intents, |query, intent| {
-                query
-                    .bind(intent.id)
-                    .bind(intent.transactionid.as_str())
-                    .bind(run)
-                    .bind(intent.at.row)
-                    .bind(i64::from(intent.at.step))
-                    .bind(intent.service)
-                    .bind(intent.purpose)
-                    .bind(&intent.identity.0[..])
-                    .bind(intent.letter_making)
-                    .bind(intent.started_at)
-                    .bind(ore(intent.reserved))
-            })
-            .await?;
-        let started = statements
-            .starts
-            .run(connection, &batch.intents, |query, intent| {
-                query.bind(run).bind(intent.at.row).bind(i64::from(intent.at.step)).bind(intent.id)
-            })
-            .await?;
-        Ok(ended == batch.ends.len() && changed == batch.changes.len() && started == batch.intents.len())
+        piece: Piece<'_>,
+    ) -> Result<usize, sqlx::Error> {
+        let (query, length) = self.statements.query(piece.length());
+        let [ends, bodies, changes, intents, starts] = STATEMENTS.map(|(width, _)| width);
+        let query = list(query, ends, length, piece.ends, bind_end);
+        let query = list(query, bodies, length, piece.ends, |query, end| {
+            query.bind(end.id).bind(end.body.as_deref())
+        });
+        let query =
+            list(query, changes, length, piece.changes, |query, change| bind_change(query, run, change));
+        let query =
+            list(query, intents, length, piece.intents, |query, intent| bind_intent(query, run, intent));
+        let query = list(query, starts, length, piece.intents, |query, Intent { at, id, .. }| {
+            query.bind(run).bind(at.row).bind(i64::from(at.step)).bind(id)
+        });
+        let written = query.execute(connection).await?.rows_affected();
+        Ok(usize::try_from(written).unwrap_or(usize::MAX))
     }
+}
+
+fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
+    query
+        .bind(end.id)
+        .bind(end.state.as_str())
+        .bind(end.settled_at)
+        .bind(ore(end.cost))
+        .bind(end.outcome.map(Outcome::as_str))
+        .bind(end.code.as_deref())
+        .bind(end.text.as_deref())
+        .bind(end.log_id.as_deref())
+        .bind(end.letter)
+}
+
+fn bind_change<'q>(query: Query<'q>, run: i64, change: &'q Change) -> Query<'q> {
+    query
+        .bind(run)
+        .bind(change.at.row)
+        .bind(i64::from(change.at.step))
+        .bind(change.state.as_str())
+        .bind(change.outcome.map(Outcome::as_str))
+        .bind(change.source.map(Source::as_str))
+        .bind(change.attempt)
+        .bind(change.attempts)
+        .bind(change.spent)
+        .bind(ore(change.cost))
+        .bind(ore(change.cost_unknown))
+        .bind(change.letters)
+        .bind(change.code.as_deref())
+        .bind(change.text.as_deref())
+        .bind(change.lost)
+}
+
+fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> {
+    query
+        .bind(intent.id)
+        .bind(intent.transactionid.as_str())
+        .bind(run)
+        .bind(intent.at.row)
+        .bind(i64::from(intent.at.step))
+        .bind(intent.service)
+        .bind(intent.purpose)
+        .bind(&intent.identity.0[..])
+        .bind(intent.letter_making)
+        .bind(intent.started_at)
+        .bind(ore(intent.reserved))
 }

@@ -1,5 +1,8 @@
 //! Answers on their way in and out of the ledger. Every body passes these two functions and no other way.
 
+use std::cell::RefCell;
+use zstd::bulk::{Compressor, Decompressor};
+
 /// Level 1: a body of 2 KB costs about ten microseconds and takes a third of its room; higher levels gain little on texts
 /// this short.
 const LEVEL: i32 = 1;
@@ -7,16 +10,22 @@ const LEVEL: i32 = 1;
 /// The largest body that is unpacked; the HTTP room reads no larger one.
 const LARGEST: usize = 64 << 20;
 
+thread_local! {
+    // Making them costs more than a body of 2 KB does.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = RefCell::new(Decompressor::new().ok());
+}
+
 /// A body as the ledger keeps it.
 pub fn pack(body: &[u8]) -> Vec<u8> {
-    zstd::bulk::compress(body, LEVEL).unwrap_or_default()
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(body).ok()).unwrap_or_default()
 }
 
 /// A kept body as it was; nothing where the file was damaged.
 pub fn unpack(kept: &[u8]) -> Option<Vec<u8>> {
     let length = zstd::zstd_safe::get_frame_content_size(kept).ok().flatten()?;
     let length = usize::try_from(length).ok().filter(|length| *length <= LARGEST)?;
-    zstd::bulk::decompress(kept, length).ok()
+    DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.as_mut()?.decompress(kept, length).ok())
 }
 
 #[cfg(test)]

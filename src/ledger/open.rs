@@ -1,8 +1,9 @@
 //! Opening the ledger: whose file it is, its migrations, its connections.
 
 use super::LedgerError;
-use super::batch::Statements;
+use super::batch::statements;
 use super::feed::Lookers;
+use super::values::ManyRows;
 use crate::domain::identity::DigestKey;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -27,7 +28,7 @@ pub struct Ledger {
     key: DigestKey,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
-    pub(super) statements: Statements,
+    pub(super) statements: ManyRows,
     pub(super) lookers: Lookers,
 }
 
@@ -51,6 +52,7 @@ impl Ledger {
         let options = options(path);
         let mut writer = options.connect().await.map_err(|e| refusal(path, &e))?;
         migrate(path, &mut writer, migrations).await?;
+        ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
         drop(lock);
         let key: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'")
             .fetch_one(&mut writer)
@@ -67,7 +69,7 @@ impl Ledger {
             key: DigestKey::new(key),
             writer: Mutex::new(writer),
             readers,
-            statements: Statements::new(),
+            statements: statements(),
             lookers: Lookers::new(),
         })
     }
@@ -92,6 +94,7 @@ impl Ledger {
     ) -> Result<Transaction<'w, Sqlite>, LedgerError> {
         if writer.is_in_transaction() {
             *writer = options(&self.path).connect().await.map_err(|e| self.failed(&e))?;
+            ready(writer).await.map_err(|e| self.failed(&e))?;
         }
         writer.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.failed(&e))
     }
@@ -119,6 +122,13 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging()
+}
+
+/// Sets a writer up for its commits, after the migrations. A statement of many rows keeps the pages as they were before it:
+/// by default in a file of its own, which would cost each commit a file and leave what was bought in the folder for such
+/// files.
+async fn ready(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA temp_store = memory").execute(writer).await.map(drop)
 }
 
 /// Makes an empty file that only its owner reads, before SQLite would make one that others can; its companions

@@ -1,29 +1,35 @@
-//! Statements of many rows. Each statement through sqlx costs a hop to the connection's thread, so a batch is written by
-//! a few statements over `VALUES` lists. The lists come in a few fixed lengths, filled up with rows of NULL, so that
-//! each statement is compiled once and stays in the connection's cache.
+//! Statements of many rows. Each execution through sqlx costs a hop to the connection's thread, so a batch is written by
+//! a few statements over `VALUES` lists, all in one text. The lists come in a few fixed lengths, filled up with rows of
+//! NULL, so that each text is compiled once and stays in the connection's cache.
 
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{AssertSqlSafe, Sqlite, SqliteConnection};
 use std::sync::Arc;
 
 /// The lengths of the lists.
-const LENGTHS: [usize; 4] = [1, 8, 32, 128];
+const LENGTHS: [usize; 6] = [1, 4, 16, 32, 64, 128];
 
-/// One statement in its few lengths.
+/// A text of one statement or of several, in its few lengths.
 pub(super) struct ManyRows {
     width: usize,
     texts: [Arc<str>; LENGTHS.len()],
 }
 
-type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 impl ManyRows {
     /// A statement whose `{values}` stands for a `VALUES` list of `width` columns, whose numbers begin at `?1`.
     pub(super) fn new(width: usize, text: &str) -> Self {
-        let row = format!("({})", vec!["?"; width].join(","));
+        Self::together(&[(width, text)])
+    }
+
+    /// Several statements, each with a list of its own; all lists of an execution have the same length.
+    pub(super) fn together(statements: &[(usize, &str)]) -> Self {
+        let width = statements.iter().map(|(width, _)| width).sum();
         let texts = LENGTHS.map(|length| {
-            let values = vec![row.as_str(); length].join(",");
-            Arc::from(text.replace("{values}", &format!("(VALUES {values})")))
+            let each: Vec<String> =
+                statements.iter().map(|(width, text)| with_values(text, *width, length)).collect();
+            Arc::from(each.join("; "))
         });
         Self { width, texts }
     }
@@ -38,9 +44,7 @@ impl ManyRows {
         let mut affected = 0;
         for chunk in items.chunks(LENGTHS[LENGTHS.len() - 1]) {
             let (query, length) = self.query(chunk.len());
-            let query = chunk.iter().fold(query, &bind);
-            let query = (chunk.len() * self.width..length * self.width)
-                .fold(query, |query, _| query.bind(None::<i64>));
+            let query = list(query, self.width, length, chunk, &bind);
             affected += query.execute(&mut *connection).await?.rows_affected();
         }
         Ok(usize::try_from(affected).unwrap_or(usize::MAX))
@@ -58,6 +62,24 @@ impl ManyRows {
         self.texts[2].to_string()
     }
 
-    /// The most rows of one statement.
+    /// The most rows of one list.
     pub(super) const MOST: usize = LENGTHS[LENGTHS.len() - 1];
+}
+
+/// A statement whose `{values}` stands for a list of `length` rows.
+fn with_values(text: &str, width: usize, length: usize) -> String {
+    let row = format!("({})", vec!["?"; width].join(","));
+    text.replace("{values}", &format!("(VALUES {})", vec![row; length].join(",")))
+}
+
+/// Binds a list of `length` rows: those of `items`, `width` values each, and rows of NULL.
+pub(super) fn list<'q, T>(
+    query: Query<'q>,
+    width: usize,
+    length: usize,
+    items: &'q [T],
+    bind: impl Fn(Query<'q>, &'q T) -> Query<'q>,
+) -> Query<'q> {
+    let query = items.iter().fold(query, bind);
+    (items.len() * width..length * width).fold(query, |query, _| query.bind(None::<i64>))
 }
