@@ -46,6 +46,8 @@ impl Ledger {
     pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
         create(path).map_err(|e| unopened(e.to_string()))?;
+        // One file has one name: locks stand beside it, and a link must not lead to others.
+        let path = &path.canonicalize().map_err(|e| unopened(e.to_string()))?;
         // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
         let lock = lock_file(path).map_err(|e| unopened(e.to_string()))?;
         recognise(path).await?;

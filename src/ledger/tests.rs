@@ -317,6 +317,18 @@ async fn the_file_is_its_owners_alone_and_sqlite_is_new_enough() {
     assert_eq!(synchronous, 2, "FULL");
 }
 
+#[tokio::test]
+async fn a_link_to_a_ledger_is_that_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = run_of(folder.path(), 1).await;
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(ledger.path(), &link).unwrap();
+    let through = Ledger::open(&link).await.unwrap();
+    assert_eq!(through.path(), ledger.path(), "one file, one set of locks");
+    let _lock = JobLock::take(ledger.path(), "nightly", "now").unwrap();
+    assert!(matches!(JobLock::take(through.path(), "nightly", "now"), Err(LockError::Held { .. })));
+}
+
 /// Every statement that meets many rows must search, not scan: a million rows are normal.
 #[tokio::test]
 async fn statements_over_many_rows_use_their_keys() {

@@ -387,6 +387,10 @@ impl<T: Transport> Coordinator<T> {
         let now = Instant::now();
         let since = self.held.map_or(now, |(since, _)| since);
         if now.duration_since(since) > self.prepared.job.rules.outage_wait {
+            let unwritten = self.batch.ends.len() + self.flights.len();
+            let message =
+                format!("{unwritten} answers could not be written and are lost: their lookups end unknown");
+            self.notice(Level::Warning, "unknown", message);
             return Err(error.into());
         }
         if self.held.replace((since, now + HELD_RETRY)).is_none() {

@@ -52,10 +52,8 @@ impl<T: Transport> Coordinator<T> {
                 self.lost(lane, flight, "timeout".to_owned());
             }
             Came::Lost(code) => {
-                // A cut answer is no sign of an outage, but a call that was to try whether one is over has not shown it.
-                if self.lanes[lane].gate.is_out() {
-                    self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
-                }
+                // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
+                self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
                 self.lost(lane, flight, code);
             }
             Came::Fault(fault) => {

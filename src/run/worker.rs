@@ -5,6 +5,7 @@ use crate::http::account::{Shut, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Place, pack};
 use crate::upstream::{Answer, Fault, Reading, Request, read};
+use secrecy::ExposeSecret;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,6 +90,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
             let retry_after = response.retry_after;
             match read(sending.dialect, response.status, &response.body) {
                 Reading::Answer(mut answer) => {
+                    without_token(&mut answer, sending.token.value().expose_secret());
                     answer.body = pack(&answer.body);
                     Came::Answer(Box::new(answer))
                 }
@@ -106,11 +108,43 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
     }
 }
 
+/// Takes the token out of an answer that echoes it: it is on no disk, not even in what an upstream says.
+fn without_token(answer: &mut Answer, token: &str) {
+    let texts = [&mut answer.text, &mut answer.log_id];
+    for text in texts.into_iter().flatten().filter(|text| text.contains(token)) {
+        *text = text.replace(token, "***");
+    }
+    if answer.body.windows(token.len()).any(|window| window == token.as_bytes()) {
+        answer.body = String::from_utf8_lossy(&answer.body).replace(token, "***").into_bytes();
+    }
+}
+
 fn failed(error: &SendError) -> Came {
     match error.kind {
         SendErrorKind::NotConnected => Came::NotConnected(error.to_string()),
         SendErrorKind::TimedOut => Came::TimedOut,
         SendErrorKind::Cut | SendErrorKind::Other => Came::Lost("cut".to_owned()),
         SendErrorKind::TooLarge => Came::Lost("too-large".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::Outcome;
+
+    #[test]
+    fn a_token_that_an_answer_echoes_goes_nowhere() {
+        let mut answer = Answer {
+            outcome: Outcome::Invalid,
+            code: None,
+            text: Some("bad header: Bearer abc.def".to_owned()),
+            log_id: None,
+            letter: None,
+            body: br#"{"error":{"text":"Bearer abc.def"}}"#.to_vec(),
+        };
+        without_token(&mut answer, "abc.def");
+        assert_eq!(answer.text.as_deref(), Some("bad header: Bearer ***"));
+        assert_eq!(answer.body, br#"{"error":{"text":"Bearer ***"}}"#);
     }
 }

@@ -36,6 +36,14 @@ fn is_theirs(value: &Value) -> bool {
     MEMBERS.iter().any(|name| value.get(name).is_some())
 }
 
+/// A code as it may be shown: it goes to summaries and logs, so it is short, and holds no number or token that an upstream
+/// might echo in it.
+fn shown(code: &str) -> String {
+    /// Theirs have at most four characters.
+    const LONGEST: usize = 40;
+    redact::scrub(code).chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+}
+
 /// A JSON body with the parts that decide.
 struct Body {
     value: Value,
@@ -47,7 +55,7 @@ struct Body {
 impl Body {
     fn new(value: Value) -> Self {
         let error = value.get("error").filter(|error| is_said(error));
-        let code = error.and_then(|error| json::scalar(error.get("code")));
+        let code = error.and_then(|error| json::scalar(error.get("code"))).map(|code| shown(&code));
         let report = value.get("report").is_some_and(|report| !report.is_null());
         Self { code, error: error.is_some(), report, value }
     }
@@ -422,5 +430,12 @@ mod tests {
             let said = class(status, &error(&code));
             prop_assert!(!said.starts_with("hit") && !said.starts_with("partial"), "{}", said);
         }
+    }
+
+    #[test]
+    fn a_code_that_echoes_a_number_is_masked_and_kept_short() {
+        assert_eq!(shown("S200"), "S200");
+        assert_eq!(shown("19800101-0001"), "*".repeat(13));
+        assert_eq!(shown(&"x".repeat(100)).len(), 40);
     }
 }

@@ -10,6 +10,7 @@ use super::args::Place;
 use super::{Desk, Failure};
 use crate::config::{SIMULATOR, Settings};
 use crate::domain::pace::Rate;
+use crate::domain::redact::scrub;
 use crate::job::{Job, Origin, file};
 use crate::ledger::{Ledger, RunRow};
 use crate::problem::FileError;
@@ -80,7 +81,8 @@ fn ledgers_copy(run: &RunRow, settings: &Settings) -> Result<Job, Failure> {
 async fn one_run(ledger: &Ledger, word: &str) -> Result<RunRow, Failure> {
     let mut found = ledger.find(word).await?;
     match found.len() {
-        0 => Err(Failure::Usage(format!("no run is called `{word}`: `orgpull runs` lists them"))),
+        // What was typed may be a number by mistake.
+        0 => Err(Failure::Usage(format!("no run is called `{}`: `orgpull runs` lists them", scrub(word)))),
         1 => Ok(found.remove(0)),
         several => {
             Err(Failure::Usage(format!("`{word}` begins the ids of {several} runs or more: give more of it")))

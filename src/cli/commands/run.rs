@@ -49,7 +49,8 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
             Exit::Settled
         }
         Err(error) => {
-            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, &job_path)).await?
+            broke_off(desk, &context, &reporter, &args.reporting, &error, ((&job_name, &job_path), began))
+                .await?
         }
     };
     end(context, simulator).await?;
@@ -84,7 +85,8 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     let exit = match run::retry(&context, job, &run, args.unknown).await {
         Ok(ended) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
         Err(error) => {
-            broke_off(desk, &context, &reporter, &args.reporting, &error, (&job_name, &job_path)).await?
+            broke_off(desk, &context, &reporter, &args.reporting, &error, ((&job_name, &job_path), began))
+                .await?
         }
     };
     end(context, simulator).await?;
@@ -174,7 +176,7 @@ async fn broke_off(
     reporter: &Reporter,
     asked: &Reporting,
     broken: &Broken,
-    job: (&str, &Path),
+    (job, began): ((&str, &Path), Instant),
 ) -> Result<Exit, Failure> {
     let (error, exit) = (&broken.error, broken.error.exit());
     let mut summary = match &broken.run {
@@ -195,6 +197,10 @@ async fn broke_off(
         if let Some(path) = rejects {
             told = format!("{told}\n  all bad rows: {}", path.display());
         }
+    }
+    // What it has cost so far is worth knowing, also where it broke off.
+    if summary.calls > 0 && !reporter.is_json() && asked.summary_json != Some(Place::Stream) {
+        Desk::print(&summary_text(&Closing { summary: &summary, outputs: &[], took: began.elapsed() }))?;
     }
     reporter.failed(&told, exit, Some(&summary.next));
     write_summary(&summary, asked.summary_json.as_ref())?;

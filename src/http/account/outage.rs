@@ -14,7 +14,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 pub enum TroubleKind {
     /// The request never left.
     NotConnected,
-    /// No answer in time; in an outage also one that was cut.
+    /// No answer in time, or one that was cut or cannot be read.
     TimedOut,
     /// 5xx other than 503.
     ServerError,

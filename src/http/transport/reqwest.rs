@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 /// More than any answer: 5,000 combinations of signatories are some megabytes. Counted after decompression.
-const LARGEST: usize = 64 * 1024 * 1024;
+const LARGEST: usize = 16 * 1024 * 1024;
 /// Room for a body that is not told in advance.
 const USUAL: usize = 8 * 1024;
 /// For the login and the health address, which have no configured time-out.

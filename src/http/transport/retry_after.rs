@@ -14,7 +14,13 @@ pub(super) fn parse(value: &str, now_ms: i64) -> Option<Duration> {
         let seconds = value.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(LONGEST));
     }
-    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
+    let parser = DateTimeParser::new().relaxed_weekday(true);
+    let date = match parser.parse_timestamp(value) {
+        Ok(date) => date,
+        // A date beyond the calendar of the library is a long wait too.
+        Err(_) if value.contains(" 9999 ") => return Some(LONGEST),
+        Err(_) => return None,
+    };
     let wait = u64::try_from(date.as_millisecond().saturating_sub(now_ms)).ok().filter(|ms| *ms > 0)?;
     Some(Duration::from_millis(wait).min(LONGEST))
 }
