@@ -30,7 +30,7 @@ impl Folder {
         let config = format!(
             "database = \"ledger.db\"\n[providers.creditsafe]\nbase_url = \"{base}\"\n\
              token_url = \"{base}/v1/authenticate\"\nusername = {{ env = \"BENCH_USERNAME\" }}\n\
-             password = {{ env = \"BENCH_PASSWORD\" }}\nno_letters = [\"getdata:CompanyBasic\"]\n{account}\n"
+             password = {{ env = \"BENCH_PASSWORD\" }}\nno_letters = [\"getdata:CompanyBasic\"]\nlogins = 1000\n{account}\n"
         );
         let job = "name = \"bench\"\n[input]\npath = \"numbers.csv\"\ncolumn = \"orgnr\"\nkind = \"organisation\"\n\
                    [[lookup]]\nid = \"report\"\nservice = \"creditsafe.getdata\"\n\
