@@ -4,7 +4,7 @@ use crate::world::World;
 use orgpull::ledger::unpack;
 use orgpull::simulator::Entry;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Connection, Row};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A request as the ledger has it.
@@ -201,7 +201,12 @@ fn price(service: &str) -> i64 {
 /// Asks the ledger's file directly, past our own code.
 pub(crate) fn query(world: &World, sql: &'static str) -> Vec<SqliteRow> {
     let ledger = SqliteConnectOptions::new().filename(world.path("orgpull.db")).read_only(true);
-    let read = async { sqlx::query(sql).fetch_all(&mut ledger.connect().await?).await };
+    let read = async {
+        let mut ledger = ledger.connect().await?;
+        let rows = sqlx::query(sql).fetch_all(&mut ledger).await?;
+        // Dropped, it would be closed at some later instant, and the ledger's side files with it.
+        ledger.close().await.map(|()| rows)
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(read).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }

@@ -4,7 +4,7 @@ use super::{PRICES, Ran, World, sek};
 use orgpull::ledger::unpack;
 use orgpull::simulator::Entry;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Connection, Row};
 use std::collections::BTreeMap;
 
 /// A request as the ledger has it.
@@ -32,14 +32,17 @@ impl World {
         }
         let read = async {
             let mut ledger = SqliteConnectOptions::new().filename(database).connect().await?;
-            sqlx::query(
+            let rows = sqlx::query(
                 "SELECT u.run, s.environment, r.subject, s.service, a.transactionid, a.state, a.code, a.cost, \
                  a.letter, a.log_id, b.body FROM attempts a JOIN runs u ON u.id = a.run \
                  JOIN rows r ON r.run = a.run AND r.row = a.row JOIN services s ON s.id = a.service \
                  LEFT JOIN answers b ON b.attempt = a.id ORDER BY a.id",
             )
             .fetch_all(&mut ledger)
-            .await
+            .await?;
+            // Dropped, it would be closed by a thread of its own at some later instant: the ledger's side files come
+            // and go with it.
+            ledger.close().await.map(|()| rows)
         };
         let rows = self.runtime.block_on(read).unwrap();
         let attempt = |row: &sqlx::sqlite::SqliteRow| Attempt {
