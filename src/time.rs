@@ -21,6 +21,12 @@ pub fn stockholm_date(ms: i64) -> Date {
     stockholm(ms).date()
 }
 
+/// When a day begins in Stockholm, in milliseconds since 1970; nothing for a day beyond what a clock can show.
+pub fn stockholm_midnight(day: Date) -> Option<i64> {
+    let zone = TimeZone::get("Europe/Stockholm").unwrap_or(TimeZone::UTC);
+    day.to_zoned(zone).ok().map(|midnight| midnight.timestamp().as_millisecond())
+}
+
 /// RFC 3339 in UTC with whole seconds, as files and JSON show times.
 pub fn rfc3339(ms: i64) -> String {
     let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -3,10 +3,12 @@
 //! Only what is built is declared here, so that help, completions and man pages never promise more; what the design
 //! names beyond that is recognised by its refusal in [`not_yet()`].
 
+mod books;
 mod commands;
 mod not_yet;
 mod place;
 
+pub use books::{SpendArgs, SpendBy};
 pub use commands::{
     CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs,
     RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
@@ -85,6 +87,8 @@ pub enum Command {
     Retry(RetryArgs),
     /// Write outputs again from the ledger; nothing is bought
     Export(ExportArgs),
+    /// Add up what was spent
+    Spend(SpendArgs),
     /// Serve the imitation of the upstreams on its own
     Simulator(SimulatorArgs),
     /// Try the login of an account

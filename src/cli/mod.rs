@@ -221,6 +221,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
         Command::Runs(args) => commands::read::runs(desk, &args).await,
         Command::Status(args) => commands::read::status(desk, &args).await,
         Command::Export(args) => commands::export::export(desk, &args).await,
+        Command::Spend(args) => commands::spend::spend(desk, &args).await,
         Command::Check(args) => commands::other::check(desk, &args),
         Command::Simulator(args) => commands::other::simulator(desk, &args).await,
         Command::Login(args) => commands::other::login(desk, &args).await,

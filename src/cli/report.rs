@@ -8,6 +8,7 @@ mod next;
 mod plan;
 mod reporter;
 mod runs;
+mod spend;
 mod summary;
 mod table;
 
@@ -17,6 +18,7 @@ pub use next::{Refused, Typed, next_after_refusal, next_step};
 pub use plan::plan_text;
 pub use reporter::{Reporter, Voice, error_line, with_examples};
 pub use runs::{StatusReport, runs_text, status_text};
+pub use spend::{SpendReport, spend_csv, spend_json, spend_text};
 pub use summary::{Closing, ColumnFound, OutputLine, summary_text};
 
 #[cfg(test)]

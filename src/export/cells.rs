@@ -39,7 +39,7 @@ pub(super) fn shown(value: &Value, mask: bool) -> Cow<'_, Value> {
 
 /// Whether a spreadsheet might run this text as a formula (CWE-1236). A plain number is what it says, whatever sign it
 /// begins with. The full-width signs are there because Excel takes them for the narrow ones.
-pub(super) fn is_formula(text: &str, decimal: char) -> bool {
+pub fn is_formula(text: &str, decimal: char) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
         && !is_plain_number(text, decimal)
 }

@@ -21,6 +21,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use cells::is_formula;
 pub use columns::ColumnCount;
 pub use files::{ExportError, Naming};
 pub use leaves::MOST_LEAVES;

@@ -15,6 +15,7 @@ mod open;
 mod records;
 mod runs;
 mod seen;
+mod spend;
 mod values;
 
 pub use accounts::AccountMemory;
@@ -28,6 +29,7 @@ pub use open::Ledger;
 pub use records::Records;
 pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;
+pub use spend::{SpendBy, SpendRow, Spent};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! ledger name the same calls.
 #![cfg(test)]
 
+mod accounts;
 mod bad_input;
 mod books;
 mod canary;

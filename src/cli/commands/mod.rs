@@ -5,6 +5,7 @@ pub(super) mod other;
 pub(super) mod read;
 pub(super) mod run;
 mod scratch;
+pub(super) mod spend;
 
 use super::args::Place;
 use super::{Desk, Failure};

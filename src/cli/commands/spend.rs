@@ -1,0 +1,37 @@
+//! `spend`: what was spent, added up.
+
+use super::super::args::SpendArgs;
+use super::super::report::{SpendReport, spend_csv, spend_json, spend_text};
+use super::super::{Desk, Failure};
+use crate::domain::exit::Exit;
+use crate::ledger::{Ledger, Spent};
+use crate::time::stockholm_midnight;
+use jiff::civil::Date;
+
+/// `orgpull spend`.
+pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit, Failure> {
+    let from = args.since.map(midnight).transpose()?;
+    let before = args.until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
+    let settings = desk.settings(args.simulate)?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let by = args.by.into();
+    let rows = ledger.spend(by, from, before).await?;
+    let mut total = Spent::default();
+    for row in &rows {
+        total += row.spent;
+    }
+    let report = SpendReport { by, since: args.since, until: args.until, rows: &rows, total };
+    if args.json {
+        Desk::print(&format!("{:#}\n", spend_json(&report)))?;
+    } else if args.csv {
+        Desk::print(&spend_csv(&report))?;
+    } else {
+        desk.say(&spend_text(&report))?;
+    }
+    Ok(Exit::Settled)
+}
+
+fn midnight(day: Date) -> Result<i64, Failure> {
+    stockholm_midnight(day)
+        .ok_or_else(|| Failure::Usage(format!("{day} is no day on which anything was spent")))
+}

@@ -1,0 +1,298 @@
+//! What was spent: sums over attempts, however grouped.
+
+use super::{Ledger, LedgerError};
+use crate::domain::money::Ore;
+use crate::time::stockholm_date;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+/// What sums are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpendBy {
+    /// The job's name.
+    Job,
+    /// `account.service`.
+    Service,
+    /// The day in Stockholm on which the intent was written.
+    Day,
+    /// That day's month.
+    Month,
+    /// The job's cost centre, as it was at the time; empty where it had none.
+    CostCentre,
+}
+
+impl SpendBy {
+    /// Every grouping.
+    pub const ALL: [Self; 5] = [Self::Job, Self::Service, Self::Day, Self::Month, Self::CostCentre];
+
+    /// The name of the column that it makes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Service => "service",
+            Self::Day => "day",
+            Self::Month => "month",
+            Self::CostCentre => "cost_centre",
+        }
+    }
+
+    /// What SQL groups by. Stockholm has been whole hours from UTC since 1900, so that an hour lies in one of its days,
+    /// and the days are made of at most 24 groups each, which the database need not know.
+    const fn group(self) -> &'static str {
+        match self {
+            Self::Job => "u.job",
+            Self::Service => "s.account || '.' || s.service",
+            Self::Day | Self::Month => "CAST(a.started_at / 3600000 AS TEXT)",
+            Self::CostCentre => "p.cost_centre",
+        }
+    }
+
+    /// The key of a group, as a person reads it.
+    fn key(self, group: String) -> String {
+        let day = || stockholm_date(group.parse::<i64>().unwrap_or_default() * 3_600_000);
+        match self {
+            Self::Day => day().to_string(),
+            Self::Month => day().strftime("%Y-%m").to_string(),
+            Self::Job | Self::Service | Self::CostCentre => group,
+        }
+    }
+}
+
+/// Sums over attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Requests sent.
+    pub calls: u64,
+    /// Those that brought an answer.
+    pub answered: u64,
+    /// Those whose answer was lost, or is still awaited.
+    pub unknown: u64,
+    /// What all of them cost, at the configuration's prices when they were sent.
+    pub cost: Ore,
+    /// The part of it that the unknown ones may have cost.
+    pub cost_unknown: Ore,
+    /// Letters of disclosure that the upstream says went out.
+    pub letters: u64,
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.calls += more.calls;
+        self.answered += more.answered;
+        self.unknown += more.unknown;
+        self.letters += more.letters;
+        // No sum of prices comes near the end of 64 bits; one that did would rather stop there than wrap.
+        self.cost = self.cost.checked_add(more.cost).unwrap_or(Ore::new(u64::MAX));
+        self.cost_unknown = self.cost_unknown.checked_add(more.cost_unknown).unwrap_or(Ore::new(u64::MAX));
+    }
+}
+
+/// One group's sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpendRow {
+    /// What it was grouped by.
+    pub key: String,
+    /// Its sums.
+    pub spent: Spent,
+}
+
+impl Ledger {
+    /// What was spent between two instants in milliseconds since 1970 (the first counts, the second does not), in the
+    /// order of the keys. What was certainly never sent is no call.
+    pub async fn spend(
+        &self,
+        by: SpendBy,
+        from: Option<i64>,
+        before: Option<i64>,
+    ) -> Result<Vec<SpendRow>, LedgerError> {
+        let group = by.group();
+        let sql = format!(
+            "SELECT {group}, count(*), sum(a.state = 'answered'), sum(a.state IN ('started', 'unknown')), \
+             sum(coalesce(a.cost, a.reserved)), \
+             sum(CASE WHEN a.state IN ('started', 'unknown') THEN coalesce(a.cost, a.reserved) ELSE 0 END), \
+             sum(a.letter IS 1) FROM attempts a JOIN runs u ON u.id = a.run JOIN services s ON s.id = a.service \
+             JOIN purposes p ON p.id = a.purpose WHERE a.state <> 'unsent' \
+             AND a.started_at >= ?1 AND a.started_at < ?2 GROUP BY 1"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(from.unwrap_or(i64::MIN))
+            .bind(before.unwrap_or(i64::MAX))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        let mut sums: BTreeMap<String, Spent> = BTreeMap::new();
+        for row in &rows {
+            *sums.entry(by.key(row.get(0))).or_default() += spent(row);
+        }
+        Ok(sums.into_iter().map(|(key, spent)| SpendRow { key, spent }).collect())
+    }
+}
+
+/// Columns 1 to 6, as they are selected.
+fn spent(row: &SqliteRow) -> Spent {
+    let sum = |at: usize| row.get::<i64, _>(at).unsigned_abs();
+    Spent {
+        calls: sum(1),
+        answered: sum(2),
+        unknown: sum(3),
+        cost: Ore::new(sum(4)),
+        cost_unknown: Ore::new(sum(5)),
+        letters: sum(6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NewRun;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 2026-03-28 22:30 in UTC: half an hour before midnight in Stockholm, in the night before its clocks go forward.
+    const EVENING: i64 = 1_774_737_000_000;
+    const HOUR: i64 = 3_600_000;
+
+    /// One attempt: job, service, cost centre, hours after [`EVENING`], state, price in öre.
+    type Call = (usize, usize, usize, i64, &'static str, i64);
+
+    async fn ledger_of(folder: &std::path::Path, calls: &[Call]) -> Ledger {
+        let ledger = Ledger::open(&folder.join("orgpull.db")).await.unwrap();
+        let (mut runs, mut services, mut purposes) = (Vec::new(), Vec::new(), Vec::new());
+        for at in 0..3 {
+            let (run, job) = (format!("run{at}"), format!("job{at}"));
+            let new = NewRun {
+                run: &run,
+                job: &job,
+                environment: "sandbox",
+                job_path: "/j.toml",
+                job_text: "",
+                input_digest: "",
+                limit_rows: None,
+                input_given: None,
+                buy_again: false,
+                columns: "[]",
+                steps: "[]",
+                first_day: "2026-03-28",
+                started_at: EVENING,
+            };
+            runs.push(ledger.begin_run(new).await.unwrap());
+            services.push(ledger.service_id("creditsafe", "sandbox", &format!("s{at}")).await.unwrap());
+            let centre = if at == 0 { String::new() } else { format!("47{at}") };
+            purposes.push(ledger.purpose_id("a test", &centre).await.unwrap());
+        }
+        let mut writer = ledger.writer.lock().await;
+        for (id, (job, service, purpose, hours, state, price)) in (1_i64..).zip(calls) {
+            let open = *state == "started";
+            let cost = if matches!(*state, "refused" | "unsent") { 0 } else { *price };
+            let at = EVENING + hours * HOUR;
+            sqlx::query(
+                "INSERT INTO attempts (id, transactionid, run, row, step, service, purpose, identity, letter_making, \
+                 state, started_at, reserved, settled_at, cost, outcome, letter) \
+                 VALUES (?, 't', ?, 1, 0, ?, ?, x'00', 0, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(id)
+            .bind(runs[*job])
+            .bind(services[*service])
+            .bind(purposes[*purpose])
+            .bind(*state)
+            .bind(at)
+            .bind(*price)
+            .bind((!open).then_some(at + 1))
+            .bind((!open).then_some(cost))
+            .bind((*state == "answered").then_some("hit"))
+            .bind((*state == "answered").then_some(price % 2))
+            .execute(&mut *writer)
+            .await
+            .unwrap();
+        }
+        drop(writer);
+        ledger
+    }
+
+    fn total(rows: &[SpendRow]) -> Spent {
+        let mut total = Spent::default();
+        for row in rows {
+            total += row.spent;
+        }
+        total
+    }
+
+    #[tokio::test]
+    async fn days_are_those_of_stockholm_and_a_lost_answer_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let calls: [Call; 6] = [
+            (0, 0, 0, 0, "answered", 321),
+            (0, 0, 0, 1, "unknown", 320),
+            (1, 1, 1, 24, "started", 600),
+            (1, 1, 2, 24, "refused", 600),
+            (2, 1, 2, 72, "answered", 5),
+            (2, 1, 2, 72, "unsent", 5),
+        ];
+        let ledger = ledger_of(folder.path(), &calls).await;
+        let keys = |rows: Vec<SpendRow>| {
+            let cell = |row: SpendRow| format!("{} {} {}", row.key, row.spent.calls, row.spent.cost);
+            rows.into_iter().map(cell).collect::<Vec<_>>()
+        };
+        let all = |by| ledger.spend(by, None, None);
+        // The third is 24 hours later in a day of 23 hours: 00:30 of the 30th.
+        assert_eq!(
+            keys(all(SpendBy::Day).await.unwrap()),
+            ["2026-03-28 1 3.21", "2026-03-29 1 3.20", "2026-03-30 2 6.00", "2026-04-01 1 0.05"]
+        );
+        assert_eq!(keys(all(SpendBy::Month).await.unwrap()), ["2026-03 4 12.41", "2026-04 1 0.05"]);
+        assert_eq!(keys(all(SpendBy::Job).await.unwrap()), ["job0 2 6.41", "job1 2 6.00", "job2 1 0.05"]);
+        assert_eq!(
+            keys(all(SpendBy::Service).await.unwrap()),
+            ["creditsafe.s0 2 6.41", "creditsafe.s1 3 6.05"]
+        );
+        assert_eq!(keys(all(SpendBy::CostCentre).await.unwrap()), [" 2 6.41", "471 1 6.00", "472 2 0.05"]);
+        let sum = total(&all(SpendBy::Job).await.unwrap());
+        let ore = (sum.cost, sum.cost_unknown);
+        assert_eq!((sum.calls, sum.answered, sum.unknown, sum.letters), (5, 2, 2, 2));
+        assert_eq!(ore, (Ore::new(1_246), Ore::new(920)));
+        let midnight = EVENING + HOUR / 2;
+        let of_29th = ledger.spend(SpendBy::Day, Some(midnight), Some(midnight + 23 * HOUR)).await.unwrap();
+        assert_eq!(keys(of_29th), ["2026-03-29 1 3.20"]);
+    }
+
+    fn call() -> impl Strategy<Value = Call> {
+        let state = proptest::sample::select(vec!["answered", "unknown", "started", "refused", "unsent"]);
+        (0..3_usize, 0..3_usize, 0..3_usize, 0..2_000_i64, state, 0..100_000_i64)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+        /// However they are grouped and wherever they are cut in two, the sums are those of the attempts.
+        #[test]
+        fn sums_agree_however_they_are_grouped(
+            calls in proptest::collection::vec(call(), 0..40), cut in 0..2_000_i64,
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let sums = runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let ledger = ledger_of(folder.path(), &calls).await;
+                let mut sums = Vec::new();
+                for by in SpendBy::ALL {
+                    let whole = total(&ledger.spend(by, None, None).await.unwrap());
+                    let at = Some(EVENING + cut * HOUR);
+                    let mut parts = total(&ledger.spend(by, None, at).await.unwrap());
+                    parts += total(&ledger.spend(by, at, None).await.unwrap());
+                    sums.push((whole, parts));
+                }
+                sums
+            });
+            let sent = calls.iter().filter(|call| call.4 != "unsent");
+            let (mut count, mut cost) = (0, 0);
+            for call in sent {
+                count += 1;
+                cost += if call.4 == "refused" { 0 } else { call.5.unsigned_abs() };
+            }
+            for (whole, parts) in sums {
+                prop_assert_eq!((whole.calls, whole.cost.get()), (count, cost));
+                prop_assert_eq!(whole, parts);
+            }
+        }
+    }
+}
