@@ -4,6 +4,7 @@
 //!
 //! - [`domain`], [`time`]: words, values and decisions.
 //! - [`problem`], [`shape`], [`config`], [`job`]: the files that people write.
+//! - [`statement`]: what a provider says it billed.
 //! - [`upstream`], [`http`]: what goes over the wire, and when it may.
 //! - [`ledger`], [`export`]: what is kept, and what is written from it.
 //! - [`simulator`]: an imitation of the upstreams that shares nothing with the rooms above it.
@@ -21,5 +22,6 @@ pub mod problem;
 pub mod run;
 pub mod shape;
 pub mod simulator;
+pub mod statement;
 pub mod time;
 pub mod upstream;

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 /// Who may import whom: a room, and the rooms or modules that it may name. Imports run downward only.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("time", &[]),
     ("problem", &["domain"]),
@@ -21,6 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("http", &["domain", "time", "upstream"]),
     ("ledger", &["domain", "time"]),
     ("export", &["domain", "job", "time"]),
+    ("statement", &["domain", "job"]),
     // Written without a look at the client side, so that a mistake made there does not pass here.
     ("simulator", &["domain::pace", "domain::money", "time"]),
     ("run", &["config", "domain", "export", "http", "job", "ledger", "problem", "shape", "time", "upstream"]),
@@ -37,6 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "run",
             "shape",
             "simulator",
+            "statement",
             "time",
             "upstream",
         ],

@@ -8,7 +8,7 @@ mod commands;
 mod not_yet;
 mod place;
 
-pub use books::{SpendArgs, SpendBy};
+pub use books::{InvoiceArgs, ReconcileArgs, SpendArgs, SpendBy};
 pub use commands::{
     CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs,
     RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
@@ -89,6 +89,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Add up what was spent
     Spend(SpendArgs),
+    /// Hold the provider's statement against the ledger; nothing is changed
+    Reconcile(ReconcileArgs),
     /// Serve the imitation of the upstreams on its own
     Simulator(SimulatorArgs),
     /// Try the login of an account

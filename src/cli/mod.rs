@@ -16,6 +16,7 @@ use crate::problem::FileError;
 use crate::run::RunError;
 use crate::run::event::{Event, Level, Notice};
 use crate::simulator::{ScenarioError, SimulatorError};
+use crate::statement::StatementError;
 use args::{Cli, Command, Global, LogFormat, ProgressMode, parse};
 use console::{Console, print};
 use report::{Refused, Reporter, Typed, Voice, next_after_refusal};
@@ -45,6 +46,8 @@ enum Failure {
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error(transparent)]
     Simulator(#[from] SimulatorError),
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
@@ -60,7 +63,9 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Clap(_) => Exit::Usage,
-            Self::Config(_) | Self::File(_) | Self::Simulator(_) | Self::Scenario(_) => Exit::Config,
+            Self::Config(_) | Self::File(_) | Self::Statement(_) | Self::Simulator(_) | Self::Scenario(_) => {
+                Exit::Config
+            }
             Self::Ledger(_) => Exit::Ledger,
             Self::Run(error) => error.exit(),
             Self::Export(_) | Self::Output(_) => Exit::Output,
@@ -222,6 +227,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
         Command::Status(args) => commands::read::status(desk, &args).await,
         Command::Export(args) => commands::export::export(desk, &args).await,
         Command::Spend(args) => commands::spend::spend(desk, &args).await,
+        Command::Reconcile(args) => commands::reconcile::reconcile(desk, &args).await,
         Command::Check(args) => commands::other::check(desk, &args),
         Command::Simulator(args) => commands::other::simulator(desk, &args).await,
         Command::Login(args) => commands::other::login(desk, &args).await,

@@ -6,6 +6,7 @@ mod figures;
 mod json;
 mod next;
 mod plan;
+mod reconcile;
 mod reporter;
 mod runs;
 mod spend;
@@ -16,6 +17,10 @@ pub use figures::{count, money, per_second, span};
 pub use json::{plan_json, runs_json, summary_json};
 pub use next::{Refused, Typed, next_after_refusal, next_step};
 pub use plan::plan_text;
+pub use reconcile::{
+    HEADER as RECONCILE_HEADER, Reconciliation, Sums, reconcile_cells, reconcile_line, reconcile_text,
+    reconcile_totals,
+};
 pub use reporter::{Reporter, Voice, error_line, with_examples};
 pub use runs::{StatusReport, runs_text, status_text};
 pub use spend::{SpendReport, spend_csv, spend_json, spend_text};

@@ -3,6 +3,7 @@
 use super::catalogue::{Addresses, Catalogue, Provider};
 use super::secret::Secret;
 use super::{Account, SIMULATOR, Settings, resolve};
+use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::problem::{Problem, Problems};
@@ -193,7 +194,19 @@ impl Account {
             letters: calls("letters"),
             no_letters: calls("no_letters"),
             prices: prices.collect(),
+            invoice: invoice(&view.table("invoice")),
         }
+    }
+}
+
+fn invoice(view: &View<'_>) -> ColumnNames {
+    ColumnNames {
+        date: view.owned("date"),
+        reference: view.owned("reference"),
+        log_id: view.owned("log_id"),
+        service: view.owned("service"),
+        amount: view.owned("amount"),
+        currency: view.owned("currency"),
     }
 }
 

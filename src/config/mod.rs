@@ -8,6 +8,7 @@ mod file;
 pub mod provider;
 pub mod secret;
 
+use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::problem::{self, FileError};
@@ -108,6 +109,8 @@ pub struct Account {
     pub no_letters: Vec<String>,
     /// Price of a call by `service` or `service:block`.
     pub prices: BTreeMap<String, Ore>,
+    /// `invoice`: how the columns of the provider's statement are called.
+    pub invoice: ColumnNames,
 }
 
 impl Surroundings {

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod exit;
 pub mod identity;
+pub mod invoice;
 pub mod money;
 pub mod number;
 pub mod outcome;

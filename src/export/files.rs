@@ -47,7 +47,7 @@ pub enum ExportError {
     )]
     SamePlace(PathBuf),
     /// The file is one that the job needs.
-    #[error("{} would be replaced, but the job reads it: give the output another `path`", .0.display())]
+    #[error("{} would be replaced, but it is read: write to another path", .0.display())]
     Kept(PathBuf),
     /// A name stands twice in an output.
     #[error(
@@ -157,6 +157,13 @@ impl Places {
 }
 
 impl Target {
+    /// The place of one file of its own, which may be none of those that are kept.
+    pub(super) fn apart(named: PathBuf, keep: &[PathBuf]) -> Result<Self, ExportError> {
+        let target = Self::find(named)?;
+        let kept = keep.iter().filter_map(|path| fs::canonicalize(path).ok()).any(|path| path == target.real);
+        if kept { Err(ExportError::Kept(target.named)) } else { Ok(target) }
+    }
+
     fn find(named: PathBuf) -> Result<Self, ExportError> {
         let Some(name) = named.file_name() else { return Err(ExportError::Folder(named)) };
         let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

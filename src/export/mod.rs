@@ -16,6 +16,7 @@ mod csv;
 mod files;
 mod json;
 mod leaves;
+mod listing;
 mod rejects;
 mod table;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use cells::is_formula;
 pub use columns::ColumnCount;
 pub use files::{ExportError, Naming};
 pub use leaves::MOST_LEAVES;
+pub use listing::Listing;
 pub use rejects::Rejects;
 
 use crate::domain::identity::DigestKey;

@@ -439,7 +439,7 @@ fn preflight_finds_what_cannot_be_written() {
         ("two files", false, vec![named("x.csv"), named("sub/../x.csv")]),
         ("two files", false, vec![named("{job}.csv"), named("night.csv")]),
         ("two files", false, vec![named("x.csv"), named("x.rejects.csv")]),
-        ("the job reads it", false, vec![named("input.csv")]),
+        ("but it is read", false, vec![named("input.csv")]),
         ("cannot create the folder", false, vec![named("input.csv/x.csv")]),
         ("would be called `outcome`", true, vec![chosen(Shape::Long, vec![column("outcome", "/a", None)])]),
         ("none of that id", true, vec![chosen(Shape::Long, vec![column("a", "/a", Some("other"))])]),

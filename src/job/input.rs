@@ -13,10 +13,12 @@
 mod error;
 mod json;
 mod lines;
+mod sheet;
 mod source;
 mod table;
 
 pub use error::InputError;
+pub use sheet::{Sheet, SheetRow};
 pub use source::Fingerprint;
 
 use crate::domain::number::{Accept, Subject};

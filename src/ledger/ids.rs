@@ -58,6 +58,16 @@ pub fn transactionid(id: i64) -> String {
     text
 }
 
+/// The id of a [`transactionid`], whatever its case; nothing for a text that is none of ours.
+pub(super) fn attempt_id(text: &str) -> Option<i64> {
+    let text = text.to_ascii_lowercase();
+    let places = text.strip_prefix("op").filter(|places| places.len() == 12)?;
+    places.bytes().try_fold(0, |id, letter| {
+        let place = ALPHABET.iter().position(|known| *known == letter)?;
+        Some(id << 5 | i64::try_from(place).ok()?)
+    })
+}
+
 /// A new run's id: fifty random bits.
 pub fn run_id() -> String {
     let bits = fastrand::i64(0..1 << 50);
@@ -99,6 +109,9 @@ mod tests {
         let references: HashSet<String> =
             (0..1_000).map(|_| transactionid(ids.next(1_800_000_000_000))).collect();
         assert_eq!(references.len(), 1_000);
+        assert!(references.iter().all(|text| attempt_id(text).map(transactionid).as_ref() == Some(text)));
+        assert_eq!(attempt_id("OP000000000010"), Some(32));
+        assert!(["", "op", "op00000000001", "op00000000001u", "xx000000000010"].map(attempt_id) == [None; 5]);
         assert!(references.iter().all(|text| text.len() == 14 && text.is_ascii()));
         assert_eq!(run_id().len(), 10);
     }

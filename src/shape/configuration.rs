@@ -85,5 +85,24 @@ pub static ACCOUNT: Table = Table {
             Kind::Map(&Kind::Text(Text::Money)),
             "The price of a call in SEK, by service or service:block.",
         ),
+        Key::new(
+            "invoice",
+            Kind::Table(&INVOICE),
+            "How the columns of the provider's statement are called, for reconcile and resolve.",
+        ),
+    ],
+};
+
+/// `[providers.NAME.invoice]`.
+static INVOICE: Table = Table {
+    name: "[invoice]",
+    about: "How the columns of the provider's statement are called, where they are not called as usual.",
+    keys: &[
+        Key::text("date", Text::Filled, "The day of the call."),
+        Key::text("reference", Text::Filled, "transactionid, or apiLogId."),
+        Key::text("log_id", Text::Filled, "apiLogId, where transactionid has a column too."),
+        Key::text("service", Text::Filled, "What was asked for."),
+        Key::text("amount", Text::Filled, "The price of the call."),
+        Key::text("currency", Text::Filled, "The currency; every line must say SEK."),
     ],
 };

@@ -51,3 +51,119 @@ fn a_lost_answer_counts_as_spent_and_is_told_apart() {
     assert_eq!([&total["cost"], &total["spent_unknown"]], ["9.60", "3.20"]);
     assert_eq!([&total["calls"], &total["answered"], &total["unknown"]], [3, 2, 1]);
 }
+
+/// A statement of everything on the upstream's bill, as a Swedish provider would write it.
+fn statement(world: &World, day: &str, change: impl Fn(usize, &mut Vec<String>)) -> String {
+    let mut text = "Datum;TransactionId;ApiLogId;Tjänst;Belopp\n".to_owned();
+    for (at, entry) in world.bill().iter().enumerate() {
+        let price = if entry.service == "getdata" { "3,20" } else { "6,00" };
+        let reference = entry.transactionid.clone().unwrap_or_default();
+        let mut cells = vec![
+            day.to_owned(),
+            reference,
+            entry.log_id.to_string(),
+            entry.service.to_owned(),
+            price.to_owned(),
+        ];
+        change(at, &mut cells);
+        if !cells.is_empty() {
+            text.push_str(&cells.join(";"));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The day in Stockholm on which the ledger's calls were sent, unless midnight came between.
+fn today(world: &World) -> String {
+    let days = json(&world.orgpull(&["spend", "--by", "day", "--json"]).exits(0).stdout);
+    days["rows"][0]["day"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_statement_is_held_against_the_ledger_line_by_line() {
+    // The third answer is lost after it was billed, the fifth call never arrives.
+    let world = World::new("[[fault]]\ndo = 'cut'\nafter = 2\ntimes = 1\n");
+    world.job("job", &[&numbers(&companies(8)), REPORT, CSV]);
+    world.run(&[]).exits(4);
+    let day = today(&world);
+    world.write("all.csv", &statement(&world, &day, |_, _| ()));
+    world.orgpull(&["reconcile", "all.csv"]).exits(0).says("agreed 8 25.60 SEK 25.60 SEK").says("1 billed");
+    let before = std::fs::read(world.path("orgpull.db")).unwrap();
+    let lost = world.attempts()[2].transactionid.clone();
+    world.write(
+        "odd.csv",
+        &(statement(&world, &day, |at, cells| match at {
+            // Known by the provider's own reference alone.
+            0 => cells[1].clear(),
+            1 => cells[4] = "4,00".to_owned(),
+            2 | 3 => cells.clear(),
+            _ => {}
+        }) + &format!("{day};19800101-0001;77;GetData 19800101-0001;3,20\n")
+            + &format!("{day};{};;getdata;3,20\n", world.attempts()[7].transactionid)),
+    );
+    let ran = world.orgpull(&["reconcile", "odd.csv", "--output", "lines.csv", "--json"]).exits(4);
+    let said = json(&ran.stdout);
+    let totals = &said["totals"];
+    let sums = |verdict: &str| {
+        let sums = &totals[verdict];
+        [
+            sums["lines"].to_string(),
+            sums["billed"].as_str().unwrap().into(),
+            sums["ledger"].as_str().unwrap().into(),
+        ]
+    };
+    assert_eq!(sums("agreed"), ["5", "16.00", "16.00"]);
+    assert_eq!(sums("other_amount"), ["1", "4.00", "3.20"]);
+    assert_eq!(sums("not_billed"), ["2", "0.00", "6.40"]);
+    assert_eq!(sums("not_in_ledger"), ["2", "6.40", "0.00"]);
+    assert_eq!(sums("total"), ["10", "26.40", "25.60"]);
+    assert_eq!(totals["settles"], serde_json::json!({"billed": 0, "not-carried-out": 1}));
+    let rows = world.rows("lines.csv");
+    assert_eq!(rows.len(), said["lines"].as_array().unwrap().len());
+    let not_billed: Vec<_> = rows.iter().filter(|row| row["verdict"] == "not_billed").collect();
+    assert_eq!((&not_billed[0]["reference"], &*not_billed[0]["settles"]), (&lost, "not-carried-out"));
+    assert_eq!((&*not_billed[1]["settles"], &*not_billed[1]["date"]), ("", &*day));
+    assert!(!(world.read("lines.csv") + &ran.stdout).contains("198001"), "a number is shown");
+    let told = world.orgpull(&["reconcile", "odd.csv", "-q"]).exits(4);
+    let told =
+        told.says("line 3,").says("billed 4.00 SEK, in the ledger 3.20 SEK").says("again, after line 7");
+    assert!(!told.stdout.contains("198001"));
+    assert_eq!(std::fs::read(world.path("orgpull.db")).unwrap(), before, "the ledger was written to");
+}
+
+#[test]
+fn a_statement_that_is_not_clear_changes_nothing() {
+    let world = World::new("");
+    world.job("job", &[&numbers(&companies(1)), REPORT, CSV]);
+    world.run(&[]).exits(0);
+    let day = today(&world);
+    let good = statement(&world, &day, |_, _| ());
+    for (text, words) in [
+        (good.replace("Belopp", "Kolumn 5"), "--amount"),
+        (good.replace("3,20", "3,20 EUR"), "line 2: the amount is not in SEK"),
+        (good.replace("3,20", "tre"), "line 2: the amount is not money"),
+        (format!("{good}{day},op1,1,getdata,3.20\n"), "line 3: 1 cell, where the header has 5"),
+        (String::new(), "empty"),
+    ] {
+        world.write("bad.csv", &text);
+        world.orgpull(&["reconcile", "bad.csv"]).exits(3).says(words);
+    }
+    world.orgpull(&["reconcile", "nowhere.csv"]).exits(3).says("no such file");
+    world.write("good.csv", &good);
+    world
+        .orgpull(&["reconcile", "good.csv", "--amount", "Pris"])
+        .exits(3)
+        .says("no columns are called `Pris`");
+    world.orgpull(&["reconcile", "good.csv", "--provider", "dnb"]).exits(2).says("[providers.dnb]");
+    world.orgpull(&["reconcile", "good.csv", "--output", "good.csv"]).exits(7).says("it is read");
+    world.write("other.csv", &good.replace("Belopp", "Kolumn 5"));
+    world.orgpull(&["reconcile", "other.csv", "--amount", "Kolumn 5"]).exits(0);
+    let named = World::account(world, "invoice = { amount = 'Kolumn 5' }\n");
+    assert_eq!(named.orgpull(&["reconcile", "other.csv", "-q"]).exits(0).stdout, "");
+    named
+        .orgpull(&["reconcile", "other.csv", "--complete-from", "2020-01-01"])
+        .exits(0)
+        .says("2020-01-01 to");
+    named.orgpull(&["reconcile", "other.csv", "--complete-until", "2020-01-01"]).exits(2);
+}

@@ -1,8 +1,10 @@
 //! The arguments of the commands that keep the books.
 
+use crate::domain::invoice::ColumnNames;
 use crate::ledger;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
+use std::path::PathBuf;
 
 /// `spend`.
 #[derive(Debug, Args)]
@@ -51,6 +53,73 @@ impl From<SpendBy> for ledger::SpendBy {
             SpendBy::Day => Self::Day,
             SpendBy::Month => Self::Month,
             SpendBy::CostCentre => Self::CostCentre,
+        }
+    }
+}
+
+/// `reconcile`.
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    /// The provider's statement: csv or tsv with a header
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Whose statement it is, and how it is written
+    #[command(flatten)]
+    pub invoice: InvoiceArgs,
+    /// Write every line, with what it comes to, to this csv
+    #[arg(long, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Print JSON: every line, and the totals
+    #[arg(long)]
+    pub json: bool,
+    /// The simulator's ledger
+    #[arg(long)]
+    pub simulate: bool,
+}
+
+/// Whose statement it is, how its columns are called, and which days it covers.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "The statement")]
+pub struct InvoiceArgs {
+    /// The account it is for; not needed where there is only one
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The column of the day [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub date: Option<String>,
+    /// The column of transactionid or apiLogId [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub reference: Option<String>,
+    /// The column of apiLogId, where transactionid has one too [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub log_id: Option<String>,
+    /// The column of the service [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub service: Option<String>,
+    /// The column of the amount in SEK [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub amount: Option<String>,
+    /// The column of the currency, where there is one [default: by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub currency: Option<String>,
+    /// The first day for which the statement is complete [default: its first date]
+    #[arg(long, value_name = "DATE")]
+    pub complete_from: Option<Date>,
+    /// The last day for which the statement is complete [default: its last date]
+    #[arg(long, value_name = "DATE")]
+    pub complete_until: Option<Date>,
+}
+
+impl InvoiceArgs {
+    /// The columns that the command line names.
+    pub fn columns(&self) -> ColumnNames {
+        ColumnNames {
+            date: self.date.clone(),
+            reference: self.reference.clone(),
+            log_id: self.log_id.clone(),
+            service: self.service.clone(),
+            amount: self.amount.clone(),
+            currency: self.currency.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod export;
 pub(super) mod other;
 pub(super) mod read;
+pub(super) mod reconcile;
 pub(super) mod run;
 mod scratch;
 pub(super) mod spend;

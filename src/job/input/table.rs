@@ -62,14 +62,26 @@ impl Table {
         column: Option<&str>,
         keep: Columns<'_>,
     ) -> Result<(Self, Vec<String>), InputError> {
-        let separator = separator.or_else(|| self::separator(lines.bytes())).unwrap_or(NO_SEPARATOR);
-        let mut record = Record::new(separator);
-        record.read(&mut lines)?;
-        let names: Vec<String> =
-            (0..record.cells).map(|at| record.decoded(at, record.is_utf8()).trim().to_owned()).collect();
+        let (record, names) = Self::header(&mut lines, separator)?;
         let width = names.len();
         let Places { number, kept, names } = Places::find(lines.file(), &names, column, keep)?;
         Ok((Self { lines, record, width, number, kept }, names))
+    }
+
+    /// Reads the header of a table of which every column is kept, by its place; none of them is the number's.
+    pub(super) fn open_whole(mut lines: Lines) -> Result<(Self, Vec<String>), InputError> {
+        let (record, names) = Self::header(&mut lines, None)?;
+        let width = names.len();
+        Ok((Self { lines, record, width, number: width, kept: (0..width).collect() }, names))
+    }
+
+    fn header(lines: &mut Lines, separator: Option<u8>) -> Result<(Record, Vec<String>), InputError> {
+        let separator = separator.or_else(|| self::separator(lines.bytes())).unwrap_or(NO_SEPARATOR);
+        let mut record = Record::new(separator);
+        record.read(lines)?;
+        let utf8 = record.is_utf8();
+        let names = (0..record.cells).map(|at| record.decoded(at, utf8).trim().to_owned()).collect();
+        Ok((record, names))
     }
 
     /// The next record as a row; nothing at the end.

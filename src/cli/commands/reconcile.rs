@@ -1,0 +1,148 @@
+//! `reconcile`: the provider's statement held against the ledger.
+
+use super::super::args::{InvoiceArgs, ReconcileArgs};
+use super::super::report::{
+    RECONCILE_HEADER, Reconciliation, reconcile_cells, reconcile_line, reconcile_text, reconcile_totals,
+};
+use super::super::{Desk, Failure};
+use crate::config::{Account, Settings};
+use crate::domain::exit::Exit;
+use crate::domain::invoice::Verdict;
+use crate::export::Listing;
+use crate::ledger::{Invoice, Ledger, Reconciled};
+use crate::statement::Statement;
+use jiff::civil::Date;
+use std::path::Path;
+
+/// Lines of the statement that are read before they go into the database.
+const PAGE: usize = 1_024;
+
+/// `orgpull reconcile`.
+pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let account = account(&settings, args.invoice.provider.as_deref())?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let (mut invoice, days) = taken_in(&ledger, account, &args.file, &args.invoice).await?;
+    let keep = [args.file.clone(), settings.database.clone()].into_iter().chain(settings.path.clone());
+    let keep: Vec<_> = keep.collect();
+    let output = args.output.as_deref();
+    let listing = output.map(|path| Listing::create(path, &keep, &RECONCILE_HEADER)).transpose()?;
+    let report = Reconciliation::of(&args.file, account, days);
+    let mut told = Told { report, listing, json: args.json, first: true };
+    if args.json {
+        Desk::print("{\"lines\": [")?;
+    }
+    loop {
+        let lines = invoice.next_lines().await?;
+        if lines.is_empty() {
+            break;
+        }
+        told.take(&lines)?;
+    }
+    loop {
+        let calls = invoice.next_unbilled().await?;
+        if calls.is_empty() {
+            break;
+        }
+        told.take(&calls)?;
+    }
+    told.end(desk)
+}
+
+/// The account that is named, or the only one there is.
+pub(super) fn account<'s>(settings: &'s Settings, name: Option<&str>) -> Result<&'s Account, Failure> {
+    let names: Vec<&str> = settings.accounts.keys().map(String::as_str).collect();
+    match (name, &names[..]) {
+        (Some(name), _) => settings
+            .accounts
+            .get(name)
+            .ok_or_else(|| Failure::Usage(format!("the configuration has no [providers.{name}]"))),
+        (None, [_]) => settings.accounts.values().next().ok_or_else(no_account),
+        (None, []) => Err(no_account()),
+        (None, several) => {
+            let several = several.join(" or ");
+            Err(Failure::Usage(format!("whose statement is it? give --provider {several}")))
+        }
+    }
+}
+
+fn no_account() -> Failure {
+    Failure::Usage("the configuration has no account: add a [providers.…] table".to_owned())
+}
+
+/// The statement beside the ledger, every line matched, with the days for which it is complete.
+pub(super) async fn taken_in<'l>(
+    ledger: &'l Ledger,
+    account: &'l Account,
+    file: &Path,
+    args: &InvoiceArgs,
+) -> Result<(Invoice<'l>, (Date, Date)), Failure> {
+    let mut statement = Statement::open(file, &args.columns().or(&account.invoice))?;
+    let mut invoice = ledger.invoice(&account.name, &account.environment).await?;
+    loop {
+        let lines = statement.page(PAGE)?;
+        if lines.is_empty() {
+            break;
+        }
+        invoice.add(&lines).await?;
+    }
+    let (first, last) = invoice.match_lines().await?.unzip();
+    let days = args.complete_from.or(first).zip(args.complete_until.or(last));
+    let Some((first, last)) = days else {
+        let file = file.display();
+        let message = format!(
+            "{file}: no line follows the header: say with --complete-from and --complete-until which days it covers"
+        );
+        return Err(Failure::Usage(message));
+    };
+    if first > last {
+        let message = format!("the statement would be complete from {first} until {last}: which is it?");
+        return Err(Failure::Usage(message));
+    }
+    invoice.complete_for(first, last);
+    Ok((invoice, (first, last)))
+}
+
+/// Everything that is told, as it comes.
+struct Told<'a> {
+    report: Reconciliation<'a>,
+    listing: Option<Listing>,
+    json: bool,
+    /// Whether no line was printed yet.
+    first: bool,
+}
+
+impl Told<'_> {
+    fn take(&mut self, lines: &[Reconciled]) -> Result<(), Failure> {
+        let mut text = String::new();
+        for line in lines {
+            self.report.count(line);
+            if let Some(listing) = &mut self.listing {
+                let cells = reconcile_cells(line);
+                listing.row(&cells.each_ref().map(String::as_str))?;
+            }
+            if self.json {
+                text.push_str(if std::mem::take(&mut self.first) { "\n" } else { ",\n" });
+                text.push_str(&reconcile_line(line).to_string());
+            }
+        }
+        if text.is_empty() { Ok(()) } else { Desk::print(&text) }
+    }
+
+    fn end(self, desk: &Desk) -> Result<Exit, Failure> {
+        if let Some(listing) = self.listing {
+            listing.finish()?;
+        }
+        let agreed = Verdict::ALL
+            .into_iter()
+            .all(|verdict| verdict == Verdict::Agreed || self.report.of_verdict(verdict).lines == 0);
+        if self.json {
+            Desk::print(&format!("\n],\n\"totals\": {}}}\n", reconcile_totals(&self.report)))?;
+        } else if agreed {
+            desk.say(&reconcile_text(&self.report))?;
+        } else {
+            Desk::print(&reconcile_text(&self.report))?;
+        }
+        Ok(if agreed { Exit::Settled } else { Exit::Unsettled })
+    }
+}

@@ -1,0 +1,234 @@
+//! A statement held against the ledger, for people and for programs. What the provider wrote is shown without anything
+//! that may be a person's number.
+
+use super::figures::{count, money};
+use super::table::table;
+use crate::config::Account;
+use crate::domain::invoice::{Settles, Verdict};
+use crate::domain::money::Ore;
+use crate::domain::redact::scrub;
+use crate::ledger::Reconciled;
+use jiff::civil::Date;
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Differences that are listed one by one; the rest is counted.
+const EXAMPLES: usize = 50;
+
+/// The columns of the csv of all lines.
+pub const HEADER: [&str; 11] = [
+    "line",
+    "date",
+    "reference",
+    "log_id",
+    "service",
+    "billed_service",
+    "verdict",
+    "billed",
+    "ledger",
+    "state",
+    "settles",
+];
+
+/// Lines, and what they come to on both sides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Lines of the statement, or calls that it does not name.
+    pub lines: u64,
+    /// What the statement charges.
+    pub billed: Ore,
+    /// What the ledger counts.
+    pub booked: Ore,
+}
+
+/// A statement held against the ledger: sums, and the first differences.
+#[derive(Clone)]
+pub struct Reconciliation<'a> {
+    file: &'a Path,
+    account: &'a str,
+    environment: &'a str,
+    days: (Date, Date),
+    sums: [Sums; Verdict::ALL.len()],
+    /// Lost answers that were carried out, and that were not.
+    settles: [u64; 2],
+    examples: Vec<Reconciled>,
+    differences: u64,
+}
+
+impl<'a> Reconciliation<'a> {
+    /// Of this file for this account, complete for these days.
+    pub fn of(file: &'a Path, account: &'a Account, days: (Date, Date)) -> Self {
+        Self {
+            file,
+            account: &account.name,
+            environment: &account.environment,
+            days,
+            sums: [Sums::default(); Verdict::ALL.len()],
+            settles: [0; 2],
+            examples: Vec::new(),
+            differences: 0,
+        }
+    }
+
+    /// Counts a line in.
+    pub fn count(&mut self, line: &Reconciled) {
+        let sums = &mut self.sums[line.verdict as usize];
+        sums.lines += 1;
+        sums.billed = plus(sums.billed, line.billed);
+        // A call that is billed twice stands in the ledger once.
+        sums.booked = plus(sums.booked, line.booked.filter(|_| line.billed_on.is_none()));
+        if let Some(settles) = line.settles {
+            self.settles[settles as usize] += 1;
+        }
+        if line.verdict != Verdict::Agreed {
+            self.differences += 1;
+            if self.examples.len() < EXAMPLES {
+                self.examples.push(line.clone());
+            }
+        }
+    }
+
+    /// The sums of one verdict.
+    pub const fn of_verdict(&self, verdict: Verdict) -> Sums {
+        self.sums[verdict as usize]
+    }
+
+    fn total(&self) -> Sums {
+        let mut total = Sums::default();
+        for sums in &self.sums {
+            total.lines += sums.lines;
+            total.billed = plus(total.billed, Some(sums.billed));
+            total.booked = plus(total.booked, Some(sums.booked));
+        }
+        total
+    }
+}
+
+fn plus(sum: Ore, more: Option<Ore>) -> Ore {
+    more.map_or(sum, |more| sum.checked_add(more).unwrap_or(Ore::new(u64::MAX)))
+}
+
+/// The sums, what they settle, and the first differences.
+pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
+    let Reconciliation { file, account, environment, days: (first, last), .. } = report;
+    let mut text =
+        format!("{} against {account} ({environment}), complete for {first} to {last}\n\n", file.display());
+    let mut table = table(&["", "lines", "billed", "in the ledger"], 1);
+    let mut row = |name: &str, sums: Sums| {
+        table.add_row([name.to_owned(), count(sums.lines), money(sums.billed), money(sums.booked)]);
+    };
+    for verdict in Verdict::ALL {
+        row(verdict.meaning(), report.of_verdict(verdict));
+    }
+    row("total", report.total());
+    let _ = writeln!(text, "{}", table.trim_fmt());
+    let [billed, not] = report.settles;
+    if billed + not > 0 {
+        let _ = writeln!(
+            text,
+            "\nlost answers: {} billed, {} not carried out; to settle them: orgpull resolve --invoice {}",
+            count(billed),
+            count(not),
+            file.display()
+        );
+    }
+    if !report.examples.is_empty() {
+        let _ = writeln!(text, "\nDifferences");
+    }
+    for line in &report.examples {
+        let _ = writeln!(text, "  {}", difference(line));
+    }
+    let more = report.differences - report.examples.len() as u64;
+    if more > 0 {
+        let _ = writeln!(text, "  and {} more: --output PATH lists them all", count(more));
+    }
+    text
+}
+
+fn difference(line: &Reconciled) -> String {
+    let place = match line.line {
+        Some(line) => format!("line {line}"),
+        None => line.day.clone(),
+    };
+    let service = line.service.clone().or_else(|| shown(line.billed_service.as_deref())).unwrap_or_default();
+    let reference = reference(line).unwrap_or_else(|| "no reference".to_owned());
+    let amounts = match (line.billed, line.booked) {
+        (Some(billed), Some(_)) if let Some(before) = line.billed_on => {
+            format!("billed {} again, after line {before}", money(billed))
+        }
+        (Some(billed), Some(booked)) => format!("billed {}, in the ledger {}", money(billed), money(booked)),
+        (Some(billed), None) => format!("billed {}, not in the ledger", money(billed)),
+        (None, booked) => format!("{} in the ledger, not billed", money(booked.unwrap_or_default())),
+    };
+    let lost = line.settles.map_or_else(String::new, |settles| match settles {
+        Settles::Billed => " (its answer was lost: it was carried out)".to_owned(),
+        Settles::NotCarriedOut => " (its answer was lost: it was not carried out)".to_owned(),
+    });
+    format!("{place}, {reference}, {service}: {amounts}{lost}")
+}
+
+/// Our own reference where the ledger has the call, else the statement's.
+fn reference(line: &Reconciled) -> Option<String> {
+    line.transactionid.clone().or_else(|| shown(line.reference.as_deref()))
+}
+
+fn shown(text: Option<&str>) -> Option<String> {
+    text.map(scrub)
+}
+
+fn sek(amount: Option<Ore>) -> Option<String> {
+    amount.map(|amount| amount.to_string())
+}
+
+/// A line's cells under [`HEADER`].
+pub fn reconcile_cells(line: &Reconciled) -> [String; HEADER.len()] {
+    [
+        line.line.map(|line| line.to_string()),
+        Some(line.day.clone()),
+        reference(line),
+        line.log_id.clone(),
+        line.service.clone(),
+        shown(line.billed_service.as_deref()),
+        Some(line.verdict.as_str().to_owned()),
+        sek(line.billed),
+        sek(line.booked),
+        line.state.clone(),
+        line.settles.map(|settles| settles.as_str().to_owned()),
+    ]
+    .map(Option::unwrap_or_default)
+}
+
+/// A line as an object with the members of [`HEADER`], null where a cell would be empty.
+pub fn reconcile_line(line: &Reconciled) -> Value {
+    let cells = reconcile_cells(line).into_iter().zip(HEADER).map(|(cell, name)| {
+        let value = match (name, line.line) {
+            ("line", Some(line)) => json!(line),
+            _ if cell.is_empty() => Value::Null,
+            _ => Value::String(cell),
+        };
+        (name.to_owned(), value)
+    });
+    Value::Object(cells.collect())
+}
+
+/// The sums by verdict and in all, and what they settle.
+pub fn reconcile_totals(report: &Reconciliation<'_>) -> Value {
+    let sums = |sums: Sums| json!({"lines": sums.lines, "billed": sums.billed.to_string(), "ledger": sums.booked.to_string()});
+    let mut totals: Map<String, Value> = Verdict::ALL
+        .into_iter()
+        .map(|verdict| (verdict.as_str().to_owned(), sums(report.of_verdict(verdict))))
+        .collect();
+    totals.insert("total".to_owned(), sums(report.total()));
+    let (first, last) = report.days;
+    let settles = json!({
+        Settles::Billed.as_str(): report.settles[Settles::Billed as usize],
+        Settles::NotCarriedOut.as_str(): report.settles[Settles::NotCarriedOut as usize],
+    });
+    totals.insert("settles".to_owned(), settles);
+    totals.insert("account".to_owned(), json!(report.account));
+    totals.insert("environment".to_owned(), json!(report.environment));
+    totals.insert("complete_from".to_owned(), json!(first.to_string()));
+    totals.insert("complete_until".to_owned(), json!(last.to_string()));
+    Value::Object(totals)
+}

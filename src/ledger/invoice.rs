@@ -1,0 +1,264 @@
+//! A provider's statement held against the ledger.
+//!
+//! The lines go into a temporary table of a connection of their own, which SQLite spills to a file without a name: a
+//! million lines take no more memory than a thousand. Our `transactionid` is the attempt's key in other letters, so a
+//! line finds its attempt without an index; only lines that carry nothing but the provider's own reference cost one walk
+//! over the attempts.
+
+use super::ids::attempt_id;
+use super::open::options;
+use super::values::ManyRows;
+use super::{Ledger, LedgerError};
+use crate::domain::invoice::{BilledLine, Booked, Settles, Verdict, judge_line, judge_missing};
+use crate::domain::money::Ore;
+use crate::time::{stockholm_date, stockholm_midnight};
+use jiff::civil::Date;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{ConnectOptions, Row, SqliteConnection};
+
+/// Lines a page.
+const PAGE: i64 = 1_024;
+
+/// A statement in a temporary table beside the ledger.
+pub struct Invoice<'l> {
+    ledger: &'l Ledger,
+    connection: SqliteConnection,
+    account: &'l str,
+    environment: &'l str,
+    insert: ManyRows,
+    /// The instants between which the statement is complete.
+    covered: (i64, i64),
+    after_line: i64,
+    after_attempt: i64,
+}
+
+/// A line of the statement, or a call that no line names, with what it comes to. `reference` and `billed_service` are
+/// the provider's words and may be anything.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reconciled {
+    /// How both stand to one another.
+    pub verdict: Verdict,
+    /// What it says of a lost answer.
+    pub settles: Option<Settles>,
+    /// The statement's line; nothing where no line names the call.
+    pub line: Option<u64>,
+    /// The line that names the same call before this one.
+    pub billed_on: Option<u64>,
+    /// The statement's day, else that of the call in Stockholm.
+    pub day: String,
+    /// The statement's reference.
+    pub reference: Option<String>,
+    /// What the statement says was called.
+    pub billed_service: Option<String>,
+    /// What it charges.
+    pub billed: Option<Ore>,
+    /// Our reference, of a call in the ledger.
+    pub transactionid: Option<String>,
+    /// The provider's reference, as it came with the answer.
+    pub log_id: Option<String>,
+    /// `account.service`.
+    pub service: Option<String>,
+    /// The attempt's state.
+    pub state: Option<String>,
+    /// What the ledger counts it at.
+    pub booked: Option<Ore>,
+}
+
+impl Ledger {
+    /// Makes room for a statement of this account in this environment. Nothing in the ledger is written.
+    pub async fn invoice<'l>(
+        &'l self,
+        account: &'l str,
+        environment: &'l str,
+    ) -> Result<Invoice<'l>, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut connection = options(self.path()).read_only(true).connect().await.map_err(failed)?;
+        sqlx::query(
+            "CREATE TEMP TABLE billed (line INTEGER PRIMARY KEY, day TEXT NOT NULL, attempt INTEGER, reference TEXT, \
+             log_id TEXT, service TEXT NOT NULL, amount INTEGER NOT NULL) STRICT",
+        )
+        .execute(&mut connection)
+        .await
+        .map_err(failed)?;
+        let insert = ManyRows::new(
+            7,
+            "INSERT INTO billed (line, day, attempt, reference, log_id, service, amount) \
+             SELECT * FROM {values} WHERE column1 IS NOT NULL",
+        );
+        let covered = (i64::MAX, i64::MIN);
+        Ok(Invoice {
+            ledger: self,
+            connection,
+            account,
+            environment,
+            insert,
+            covered,
+            after_line: 0,
+            after_attempt: 0,
+        })
+    }
+}
+
+impl Invoice<'_> {
+    /// Takes lines in.
+    pub async fn add(&mut self, lines: &[BilledLine]) -> Result<(), LedgerError> {
+        let added = self.insert.run(&mut self.connection, lines, |query, line| {
+            let attempt = line.reference.as_deref().and_then(attempt_id);
+            // The one column of references may hold the provider's own.
+            let other = line.reference.as_deref().filter(|_| attempt.is_none());
+            let amount = i64::try_from(line.amount.get()).unwrap_or(i64::MAX);
+            query
+                .bind(i64::try_from(line.line).unwrap_or(i64::MAX))
+                .bind(line.day.to_string())
+                .bind(attempt)
+                .bind(line.reference.as_deref().or(line.log_id.as_deref()))
+                .bind(line.log_id.as_deref().or(other))
+                .bind(line.service.as_str())
+                .bind(amount)
+        });
+        added.await.map(drop).map_err(|e| self.ledger.failed(&e))
+    }
+
+    /// Finds the call that each line names. To be asked when all lines are in. Gives the statement's first and last day.
+    pub async fn match_lines(&mut self) -> Result<Option<(Date, Date)>, LedgerError> {
+        let ledger = self.ledger;
+        let failed = |e: sqlx::Error| ledger.failed(&e);
+        // A reference of ours that this ledger does not have, or another account sent, names no call.
+        let known = "SELECT 1 FROM attempts a CROSS JOIN services s ON s.id = a.service \
+                     WHERE a.id = billed.attempt AND s.account = ?1 AND s.environment = ?2";
+        let forget = format!("UPDATE billed SET attempt = NULL WHERE NOT EXISTS ({known})");
+        let by_log_id = "UPDATE billed SET attempt = found.id FROM (SELECT b.line AS line, max(a.id) AS id \
+                         FROM attempts a CROSS JOIN services s ON s.id = a.service AND s.account = ?1 \
+                         AND s.environment = ?2 CROSS JOIN billed b ON b.log_id = a.log_id AND b.attempt IS NULL \
+                         WHERE a.log_id IS NOT NULL GROUP BY b.line) AS found WHERE found.line = billed.line";
+        let indices = "CREATE INDEX temp.billed_log_id ON billed (log_id) WHERE attempt IS NULL; \
+                       CREATE INDEX temp.billed_attempt ON billed (attempt, line)";
+        self.of_account(&forget).await.map_err(failed)?;
+        sqlx::raw_sql(indices).execute(&mut self.connection).await.map_err(failed)?;
+        let by_reference =
+            "SELECT NOT EXISTS (SELECT 1 FROM billed WHERE attempt IS NULL AND log_id IS NOT NULL)";
+        if !sqlx::query_scalar(by_reference).fetch_one(&mut self.connection).await.map_err(failed)? {
+            self.of_account(by_log_id).await.map_err(failed)?;
+        }
+        let days: (Option<String>, Option<String>) = sqlx::query_as("SELECT min(day), max(day) FROM billed")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(failed)?;
+        let day = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        Ok(day(days.0).zip(day(days.1)))
+    }
+
+    /// Runs a statement whose `?1` and `?2` are the account and its environment.
+    async fn of_account(&mut self, text: &str) -> Result<(), sqlx::Error> {
+        let query =
+            sqlx::query(sqlx::AssertSqlSafe(text.to_owned())).bind(self.account).bind(self.environment);
+        query.execute(&mut self.connection).await.map(drop)
+    }
+
+    /// Says for which days the statement is complete, both counted: what it does not name was not billed.
+    pub fn complete_for(&mut self, first: Date, last: Date) {
+        let from = stockholm_midnight(first).unwrap_or(i64::MAX);
+        let before = last.tomorrow().ok().and_then(stockholm_midnight).unwrap_or(i64::MIN);
+        self.covered = (from, before);
+    }
+
+    /// The next lines of the statement, in its order; none at the end.
+    pub async fn next_lines(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT b.line, b.day, b.reference, b.service AS billed_service, b.amount, a.id, a.transactionid, a.log_id, \
+             a.state, coalesce(a.cost, a.reserved) AS cost, s.account || '.' || s.service AS service, a.started_at, \
+             (SELECT min(c.line) FROM billed c WHERE c.attempt = b.attempt) AS first \
+             FROM billed b LEFT JOIN attempts a ON a.id = b.attempt LEFT JOIN services s ON s.id = a.service \
+             WHERE b.line > ? ORDER BY b.line LIMIT ?",
+        )
+        .bind(self.after_line)
+        .bind(PAGE)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(|e| self.ledger.failed(&e))?;
+        if let Some(last) = rows.last() {
+            self.after_line = last.get("line");
+        }
+        Ok(rows.iter().map(of_line).collect())
+    }
+
+    /// The next calls of the days for which the statement is complete that cost something, or may have, and that no line
+    /// names, in the order in which they were sent; none at the end.
+    pub async fn next_unbilled(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT a.id, a.transactionid, a.log_id, a.state, a.cost, s.account || '.' || s.service AS service, \
+             a.started_at FROM attempts a CROSS JOIN services s ON s.id = a.service \
+             WHERE a.id > ?1 AND a.started_at >= ?2 AND a.started_at < ?3 AND a.settled_at IS NOT NULL \
+             AND (a.cost > 0 OR a.state = 'unknown') AND s.account = ?4 AND s.environment = ?5 \
+             AND NOT EXISTS (SELECT 1 FROM billed b WHERE b.attempt = a.id) ORDER BY a.id LIMIT ?6",
+        )
+        .bind(self.after_attempt)
+        .bind(self.covered.0)
+        .bind(self.covered.1)
+        .bind(self.account)
+        .bind(self.environment)
+        .bind(PAGE)
+        .fetch_all(&mut self.connection)
+        .await
+        .map_err(|e| self.ledger.failed(&e))?;
+        if let Some(last) = rows.last() {
+            self.after_attempt = last.get("id");
+        }
+        Ok(rows.iter().map(of_attempt).collect())
+    }
+}
+
+fn of_line(row: &SqliteRow) -> Reconciled {
+    let line: i64 = row.get("line");
+    let first = row.get::<Option<i64>, _>("first").filter(|first| *first < line);
+    let amount = ore(row.get("amount"));
+    let booked = row.get::<Option<i64>, _>("id").map(|_| booked(row, first.is_some()));
+    let (verdict, settles) = judge_line(amount, booked);
+    Reconciled {
+        line: Some(line.unsigned_abs()),
+        billed_on: first.map(i64::unsigned_abs),
+        day: row.get("day"),
+        reference: row.get("reference"),
+        billed_service: row.get("billed_service"),
+        billed: Some(amount),
+        ..call(row, (verdict, settles), booked)
+    }
+}
+
+fn of_attempt(row: &SqliteRow) -> Reconciled {
+    let booked = booked(row, false);
+    call(row, judge_missing(booked), Some(booked))
+}
+
+/// The ledger's side.
+fn call(
+    row: &SqliteRow,
+    (verdict, settles): (Verdict, Option<Settles>),
+    booked: Option<Booked>,
+) -> Reconciled {
+    let sent = row.get::<Option<i64>, _>("started_at");
+    Reconciled {
+        verdict,
+        settles,
+        line: None,
+        billed_on: None,
+        day: sent.map(|at| stockholm_date(at).to_string()).unwrap_or_default(),
+        reference: None,
+        billed_service: None,
+        billed: None,
+        transactionid: row.get("transactionid"),
+        log_id: row.get("log_id"),
+        service: row.get("service"),
+        state: row.get("state"),
+        booked: booked.map(|booked| booked.cost),
+    }
+}
+
+fn booked(row: &SqliteRow, billed_before: bool) -> Booked {
+    let state: &str = row.get("state");
+    Booked { cost: ore(row.get("cost")), unknown: state == "unknown", billed_before }
+}
+
+fn ore(amount: i64) -> Ore {
+    Ore::new(amount.unsigned_abs())
+}
