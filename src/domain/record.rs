@@ -55,6 +55,17 @@ pub struct LookupRecord {
     pub log_id: Option<String>,
     /// The answer's body: JSON text, without `requestUrl`. Personal data.
     pub body: Option<Vec<u8>>,
+    /// Where this run brought another answer to the same question: the one that we had before it.
+    pub before: Option<Earlier>,
+}
+
+/// An answer that an earlier run brought.
+#[derive(Clone)]
+pub struct Earlier {
+    /// When it was received, RFC 3339 in UTC.
+    pub fetched_at: String,
+    /// Its body. Personal data.
+    pub body: Vec<u8>,
 }
 
 impl std::fmt::Debug for LookupRecord {

@@ -81,6 +81,22 @@ impl Leaves {
     }
 }
 
+/// The leaves of an answer that hold something, each with its pointer.
+pub(super) fn leaves(answer: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), answer)];
+    while let Some((at, value)) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                open.extend(members.iter().map(|(key, value)| (pointer(&at, key), value)));
+            }
+            Value::Null => {}
+            _ => found.push((at, value)),
+        }
+    }
+    found
+}
+
 /// RFC 6901, section 3: `~` is written `~0` and `/` is written `~1`.
 fn pointer(prefix: &str, key: &str) -> String {
     format!("{prefix}/{}", key.replace('~', "~0").replace('/', "~1"))

@@ -11,6 +11,7 @@
 
 mod body;
 mod cells;
+mod changes;
 mod columns;
 mod csv;
 mod files;
@@ -33,7 +34,8 @@ use crate::domain::identity::DigestKey;
 use crate::domain::record::Record;
 use crate::job::Output;
 use body::Bodies;
-use files::{Change, Places};
+use changes::Changes;
+use files::{Change, Places, Sealed, Target};
 use std::path::PathBuf;
 use table::Table;
 
@@ -83,14 +85,57 @@ pub struct Written {
 pub enum WrittenKind {
     /// An `[[output]]` of the job.
     Output,
+    /// One with `changes = true`: its rows are changes, not lookups.
+    Changes,
     /// The bad rows, beside the first output.
     Rejects,
 }
 
 /// All outputs of a job while they are being written. Dropped before [`Export::finish`], it leaves nothing behind.
 pub struct Export {
-    tables: Vec<Table>,
+    sheets: Vec<Sheet>,
     rejects: Rejects,
+}
+
+/// One output.
+enum Sheet {
+    Table(Box<Table>),
+    Changes(Box<Changes>),
+}
+
+impl Sheet {
+    fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        Ok(if output.changes {
+            Self::Changes(Box::new(Changes::begin(output, target, setting)?))
+        } else {
+            Self::Table(Box::new(Table::begin(output, target, setting)?))
+        })
+    }
+
+    fn needs_discovery(&self) -> bool {
+        matches!(self, Self::Table(table) if table.needs_discovery())
+    }
+
+    fn discover(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
+        match self {
+            Self::Table(table) => table.discover(record, bodies),
+            Self::Changes(_) => Ok(()),
+        }
+    }
+
+    fn write(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
+        match self {
+            Self::Table(table) => table.write(record, bodies),
+            Self::Changes(changes) => changes.write(record, bodies),
+        }
+    }
+
+    fn seal(self) -> Result<(Sealed, Written), ExportError> {
+        match self {
+            Self::Table(table) => table.seal(),
+            Self::Changes(changes) => changes.seal(),
+        }
+    }
 }
 
 impl Export {
@@ -98,25 +143,25 @@ impl Export {
     pub fn begin(outputs: &[Output], setting: &Setting<'_>) -> Result<Self, ExportError> {
         let places = Places::find(outputs, &setting.naming, setting.keep)?;
         let rejects = Rejects::at(places.rejects, outputs.first());
-        let tables = outputs
+        let sheets = outputs
             .iter()
             .zip(places.outputs)
-            .map(|(output, target)| Table::begin(output, target, setting))
+            .map(|(output, target)| Sheet::begin(output, target, setting))
             .collect::<Result<_, _>>()?;
-        Ok(Self { tables, rejects })
+        Ok(Self { sheets, rejects })
     }
 
     /// Whether some CSV output lists every leaf found, so that all records must pass [`Export::discover`] before the
     /// first is written. Both passes must see the same state of the ledger: a leaf that turns up only in the second
     /// has no column.
     pub fn needs_discovery(&self) -> bool {
-        self.tables.iter().any(Table::needs_discovery)
+        self.sheets.iter().any(Sheet::needs_discovery)
     }
 
     /// Notes the leaves of a record's answers.
     pub fn discover(&mut self, record: &Record) -> Result<(), ExportError> {
         let bodies = Bodies::of(record);
-        self.tables.iter_mut().try_for_each(|table| table.discover(record, &bodies))
+        self.sheets.iter_mut().try_for_each(|sheet| sheet.discover(record, &bodies))
     }
 
     /// Writes a record to every output that shows it, and to the rejects where it is a bad row.
@@ -125,7 +170,7 @@ impl Export {
             self.rejects.push(record.line, &bad.input, &bad.reason)?;
         }
         let bodies = Bodies::of(record);
-        self.tables.iter_mut().try_for_each(|table| table.write(record, &bodies))
+        self.sheets.iter_mut().try_for_each(|sheet| sheet.write(record, &bodies))
     }
 
     /// Flushes every file to disk, then puts all of them in their places: outputs in the job's order, then the rejects.
@@ -134,8 +179,8 @@ impl Export {
     pub fn finish(self) -> Result<Vec<Written>, ExportError> {
         let mut changes = Vec::new();
         let mut written = Vec::new();
-        for table in self.tables {
-            let (file, told) = table.seal()?;
+        for sheet in self.sheets {
+            let (file, told) = sheet.seal()?;
             changes.push(Change::Put(file));
             written.push(told);
         }

@@ -29,7 +29,7 @@ pub(super) struct Table {
 }
 
 /// What does not change from row to row.
-struct Layout {
+pub(super) struct Layout {
     format: Format,
     excel: bool,
     shape: Shape,
@@ -53,7 +53,8 @@ enum Stage {
     Broken,
 }
 
-enum Sink {
+/// Where rows go, in their format.
+pub(super) enum Sink {
     Csv(Box<CsvSink>),
     Json(JsonSink),
 }
@@ -104,8 +105,7 @@ impl Table {
     pub(super) fn seal(mut self) -> Result<(Sealed, Written), ExportError> {
         self.sink().map_err(self.target.failed("write"))?;
         let draft = match self.stage {
-            Stage::Writing(Sink::Csv(sink)) => sink.into_draft(),
-            Stage::Writing(Sink::Json(sink)) => sink.into_draft(),
+            Stage::Writing(sink) => sink.into_draft(),
             Stage::Opened(_) | Stage::Broken => Err(broken()),
         };
         let sealed = draft.map_err(self.target.failed("write"))?.seal()?;
@@ -166,13 +166,14 @@ fn broken() -> io::Error {
 }
 
 impl Layout {
-    fn of(output: &Output, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    pub(super) fn of(output: &Output, setting: &Setting<'_>) -> Result<Self, ExportError> {
         let place = |name: &String| {
             let at = setting.columns.iter().position(|column| column == name);
             at.ok_or_else(|| ExportError::NoCarry(name.clone()))
         };
+        let ids = setting.lookups.iter().map(|head| head.id.as_str());
         let header =
-            Header::of(output.shape, output.format, setting.lookups.iter().map(|head| head.id.as_str()));
+            if output.changes { Header::of_changes() } else { Header::of(output.shape, output.format, ids) };
         Ok(Self {
             format: output.format,
             excel: output.excel,
@@ -200,7 +201,23 @@ impl Layout {
         names
     }
 
-    fn sink(&self, draft: Draft, names: &[String]) -> io::Result<Sink> {
+    /// The names before the columns from the answers.
+    pub(super) fn own_names(&self) -> &[String] {
+        &self.fixed
+    }
+
+    /// Whether such a lookup is shown.
+    pub(super) fn shows(&self, lookup: &LookupRecord) -> bool {
+        let outcome = |only: &Vec<Outcome>| lookup.outcome.is_some_and(|outcome| only.contains(&outcome));
+        self.only.as_ref().is_none_or(outcome)
+    }
+
+    /// The id of the lookup at this place.
+    pub(super) fn id(&self, at: usize) -> Option<&str> {
+        self.heads.get(at).map(|head| head.id.as_str())
+    }
+
+    pub(super) fn sink(&self, draft: Draft, names: &[String]) -> io::Result<Sink> {
         let names = names.iter().map(String::as_str);
         Ok(match self.format {
             Format::Csv => Sink::Csv(Box::new(CsvSink::begin(draft, self.excel, names)?)),
@@ -236,6 +253,20 @@ impl Layout {
         subject: Option<&str>,
         span: Range<usize>,
     ) -> io::Result<()> {
+        self.put_first(sink, record, subject)?;
+        match self.shape {
+            Shape::Long => span.into_iter().try_for_each(|at| self.put_long(sink, at, &record.lookups[at])),
+            Shape::Wide => (0..self.heads.len()).try_for_each(|at| put_wide(sink, record.lookups.get(at))),
+        }
+    }
+
+    /// What every row begins with: line, subject, and the carried columns.
+    pub(super) fn put_first(
+        &self,
+        sink: &mut Sink,
+        record: &Record,
+        subject: Option<&str>,
+    ) -> io::Result<()> {
         sink.put(Field::Count(record.line))?;
         sink.put(Field::maybe(subject))?;
         if self.shape == Shape::Wide {
@@ -247,10 +278,7 @@ impl Layout {
                 None => sink.put(Field::Empty)?,
             }
         }
-        match self.shape {
-            Shape::Long => span.into_iter().try_for_each(|at| self.put_long(sink, at, &record.lookups[at])),
-            Shape::Wide => (0..self.heads.len()).try_for_each(|at| put_wide(sink, record.lookups.get(at))),
-        }
+        Ok(())
     }
 
     fn put_long(&self, sink: &mut Sink, at: usize, lookup: &LookupRecord) -> io::Result<()> {
@@ -286,7 +314,7 @@ impl Layout {
         }
     }
 
-    fn subject(&self, subject: &Subject) -> String {
+    pub(super) fn subject(&self, subject: &Subject) -> String {
         match self.form {
             SubjectForm::Full => subject.full(),
             SubjectForm::Masked => subject.masked(),
@@ -295,11 +323,11 @@ impl Layout {
     }
 
     /// A text of the input or the register as this output may show it.
-    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.mask() { Cow::Owned(scrub(text)) } else { Cow::Borrowed(text) }
     }
 
-    fn mask(&self) -> bool {
+    pub(super) fn mask(&self) -> bool {
         self.form != SubjectForm::Full
     }
 
@@ -309,14 +337,22 @@ impl Layout {
 }
 
 impl Sink {
-    fn put(&mut self, field: Field<'_>) -> io::Result<()> {
+    /// The file with everything in it.
+    pub(super) fn into_draft(self) -> io::Result<Draft> {
+        match self {
+            Self::Csv(sink) => sink.into_draft(),
+            Self::Json(sink) => sink.into_draft(),
+        }
+    }
+
+    pub(super) fn put(&mut self, field: Field<'_>) -> io::Result<()> {
         match self {
             Self::Csv(sink) => sink.put(field),
             Self::Json(sink) => sink.put(field),
         }
     }
 
-    fn end_row(&mut self) -> io::Result<()> {
+    pub(super) fn end_row(&mut self) -> io::Result<()> {
         match self {
             Self::Csv(sink) => sink.end_row(),
             Self::Json(sink) => sink.end_row(),

@@ -60,7 +60,16 @@ impl World {
             _ => Format::Csv,
         };
         let path = self.path(name);
-        Output { path, format, shape, only: None, excel: false, subject: SubjectForm::Full, columns: None }
+        Output {
+            path,
+            format,
+            shape,
+            only: None,
+            excel: false,
+            subject: SubjectForm::Full,
+            columns: None,
+            changes: false,
+        }
     }
 
     fn export(&self, outputs: &[Output], records: &[Record]) -> Result<Vec<Written>, ExportError> {

@@ -19,6 +19,9 @@ const LONG_AFTER: [&str; 11] = [
 const WIDE_BEFORE: [&str; 3] = ["line", "subject", "row_error"];
 /// Of each lookup, after its id and `_`.
 const WIDE_EACH: [&str; 5] = ["outcome", "code", "source", "cost", "fetched_at"];
+/// Of `changes = true`, after the carried columns.
+const CHANGES_AFTER: [&str; 7] =
+    ["lookup", "field", "change", "old", "new", "old_fetched_at", "new_fetched_at"];
 /// What JSON outputs have after all others: the answer as it came.
 const REPORT: &str = "report";
 
@@ -47,6 +50,12 @@ impl Header {
         Self { before, after, last: (format != Format::Csv).then_some(REPORT) }
     }
 
+    /// Those of a list of changes.
+    pub fn of_changes() -> Self {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self { before: owned(&LONG_BEFORE), after: owned(&CHANGES_AFTER), last: None }
+    }
+
     /// Whether a column of the output's own is called so.
     pub fn has(&self, name: &str) -> bool {
         self.before.iter().chain(&self.after).any(|own| own == name) || self.last == Some(name)
@@ -69,7 +78,8 @@ pub fn clashes(job: &Job, columns: &[String]) -> Option<String> {
     }
     let ids = || job.steps.iter().map(|step| step.id.as_str());
     job.outputs.iter().find_map(|output| {
-        let header = Header::of(output.shape, output.format, ids());
+        let header =
+            if output.changes { Header::of_changes() } else { Header::of(output.shape, output.format, ids()) };
         let name = carried.iter().find(|name| header.has(name) || output.has_chosen(name))?;
         Some(format!(
             "two columns of {} would be called `{name}`, one of them carried from the input: rename it in the input, or \
@@ -80,8 +90,9 @@ pub fn clashes(job: &Job, columns: &[String]) -> Option<String> {
 }
 
 impl Output {
+    /// Whether it has a column of the job's own choice that is called so; what a list of changes chooses are rows.
     fn has_chosen(&self, name: &str) -> bool {
-        self.columns.iter().flatten().any(|column| column.name == name)
+        !self.changes && self.columns.iter().flatten().any(|column| column.name == name)
     }
 }
 

@@ -235,6 +235,8 @@ pub struct Output {
     pub subject: SubjectForm,
     /// `columns`; nothing is every leaf found.
     pub columns: Option<Vec<Column>>,
+    /// `changes`: what differs from the answers that we had before the run.
+    pub changes: bool,
 }
 
 impl Output {

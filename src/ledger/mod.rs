@@ -28,7 +28,7 @@ pub use invoice::{Invoice, Reconciled};
 pub use load::{Counts, NewRow};
 pub use lock::{JobLock, LockError};
 pub use open::Ledger;
-pub use records::Records;
+pub use records::{Answers, Records};
 pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;
 pub use spend::{SpendBy, SpendRow, Spent};

@@ -3,7 +3,7 @@
 use super::{Ledger, LedgerError, unpack};
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
-use crate::domain::record::{BadRow, LookupRecord, Record};
+use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
@@ -16,15 +16,26 @@ pub struct Records<'l> {
     ledger: &'l Ledger,
     snapshot: Transaction<'static, Sqlite>,
     run: i64,
-    bodies: bool,
+    answers: Answers,
     after: i64,
 }
 
+/// How much of the answers is read with the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Answers {
+    /// Nothing.
+    None,
+    /// Their bodies.
+    Own,
+    /// Also the bodies of the answers that they take the place of.
+    WithEarlier,
+}
+
 impl Ledger {
-    /// The records of a run, with or without the answers' bodies.
-    pub async fn records(&self, run: i64, bodies: bool) -> Result<Records<'_>, LedgerError> {
+    /// The records of a run, with so much of their answers.
+    pub async fn records(&self, run: i64, answers: Answers) -> Result<Records<'_>, LedgerError> {
         let snapshot = self.readers.begin().await.map_err(|e| self.failed(&e))?;
-        Ok(Records { ledger: self, snapshot, run, bodies, after: 0 })
+        Ok(Records { ledger: self, snapshot, run, answers, after: 0 })
     }
 }
 
@@ -39,16 +50,24 @@ impl Records<'_> {
         let rows = sqlx::query(
             "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \
              l.attempts, l.cost, coalesce(l.code, a.code) AS code, coalesce(l.text, a.text) AS text, \
-             a.transactionid, a.log_id, CASE a.state WHEN 'answered' THEN a.settled_at END AS fetched_at, b.body \
-             FROM rows r LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
+             a.transactionid, a.log_id, CASE a.state WHEN 'answered' THEN a.settled_at END AS fetched_at, b.body, \
+             o.settled_at AS old_fetched_at, p.body AS old_body FROM rows r JOIN runs u ON u.id = r.run LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
              LEFT JOIN attempts a ON a.id = l.attempt AND l.outcome IS NOT NULL \
              LEFT JOIN answers b ON ?4 AND b.attempt = a.id \
+             LEFT JOIN attempts o ON o.id = CASE WHEN ?5 AND a.settled_at > u.started_at \
+             AND (a.run <> r.run OR (a.row, a.step) = (l.row, l.step)) \
+             AND a.outcome IN ('hit', 'partial', 'rejected', 'no_hit') THEN \
+             (SELECT e.id FROM attempts e WHERE e.identity = a.identity AND e.run < r.run AND e.state = 'answered' \
+             AND e.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND e.settled_at <= u.started_at \
+             ORDER BY e.run DESC, e.id DESC LIMIT 1) END \
+             LEFT JOIN answers p ON p.attempt = o.id \
              WHERE r.run = ?1 AND r.row > ?2 AND r.row <= ?3 ORDER BY r.row, l.step",
         )
         .bind(self.run)
         .bind(self.after)
         .bind(self.after + PAGE)
-        .bind(self.bodies)
+        .bind(self.answers >= Answers::Own)
+        .bind(self.answers >= Answers::WithEarlier)
         .fetch_all(&mut *self.snapshot)
         .await
         .map_err(|e| self.ledger.failed(&e))?;
@@ -98,5 +117,12 @@ fn lookup(row: &SqliteRow) -> LookupRecord {
         transactionid: row.get("transactionid"),
         log_id: row.get("log_id"),
         body: row.get::<Option<&[u8]>, _>("body").and_then(unpack),
+        before: earlier(row),
     }
+}
+
+fn earlier(row: &SqliteRow) -> Option<Earlier> {
+    let fetched_at = row.get::<Option<i64>, _>("old_fetched_at")?;
+    let body = row.get::<Option<&[u8]>, _>("old_body").and_then(unpack)?;
+    Some(Earlier { fetched_at: rfc3339(fetched_at), body })
 }

@@ -119,7 +119,7 @@ async fn an_answer_and_the_next_intent_share_a_commit_and_add_up() {
         (3, 2, 1, 2, 1)
     );
     assert_eq!(totals.cost, PRICE);
-    let page = ledger.records(run, true).await.unwrap().page().await.unwrap().unwrap();
+    let page = ledger.records(run, Answers::Own).await.unwrap().page().await.unwrap().unwrap();
     let first = &page[0].lookups[0];
     assert_eq!(first.outcome, Some(Outcome::Hit));
     assert_eq!(first.body.as_deref(), Some(&br#"{"report":{"a":1}}"#[..]));
@@ -209,7 +209,7 @@ async fn a_run_that_sent_nothing_is_discarded_whole() {
     let (ledger, run) = run_of(folder.path(), 5).await;
     ledger.discard(run).await.unwrap();
     assert!(ledger.recent(10).await.unwrap().is_empty());
-    assert!(ledger.records(run, false).await.unwrap().page().await.unwrap().is_none());
+    assert!(ledger.records(run, Answers::None).await.unwrap().page().await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
 use crate::job::{Input, Job, Origin, clashes};
-use crate::ledger::{Counts, Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
+use crate::ledger::{Answers, Counts, Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -245,7 +245,7 @@ async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunErr
 async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<PathBuf>, RunError> {
     let keep = outputs::keep(job, &context.settings);
     let mut rejects = Rejects::begin(&job.outputs, &setting_of(run), &keep)?;
-    let mut records = context.ledger.records(run.id, false).await?;
+    let mut records = context.ledger.records(run.id, Answers::None).await?;
     while let Some(page) = records.page().await? {
         for record in page {
             if let Err(bad) = &record.subject {

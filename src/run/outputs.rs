@@ -4,7 +4,7 @@ use super::RunError;
 use crate::config::Settings;
 use crate::export::{Export, LookupHead, Naming, Setting, Written, preflight as preflight_outputs};
 use crate::job::{Carry, Job, Origin, Output};
-use crate::ledger::{Ledger, RunRow};
+use crate::ledger::{Answers, Ledger, RunRow};
 use std::path::PathBuf;
 
 /// What outputs have to know besides the records, owned.
@@ -52,7 +52,9 @@ pub async fn export(
 ) -> Result<Vec<Written>, RunError> {
     let facts = Facts::new(run, job, settings);
     let mut export = Export::begin(outputs, &facts.setting(run, ledger))?;
-    let mut records = ledger.records(run.id, true).await?;
+    let changes = outputs.iter().any(|output| output.changes);
+    let answers = if changes { Answers::WithEarlier } else { Answers::Own };
+    let mut records = ledger.records(run.id, answers).await?;
     if export.needs_discovery() {
         while let Some(page) = records.page().await? {
             page.iter().try_for_each(|record| export.discover(record))?;

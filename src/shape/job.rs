@@ -196,7 +196,12 @@ static OUTPUT: Table = Table {
             Kind::Tables(&COLUMN),
             "Columns taken from the answers; every leaf found where absent.",
         ),
-        Key::not_yet("changes", "Only what changed since the run before."),
+        Key::new(
+            "changes",
+            Kind::Bool,
+            "true: a row for each field that differs from the answer we had before the run, with old and new value.",
+        )
+        .or(Literal::Bool(false)),
     ],
 };
 

@@ -7,6 +7,7 @@ mod accounts;
 mod bad_input;
 mod books;
 mod canary;
+mod changes;
 mod crash;
 mod disk;
 mod letters;

@@ -85,5 +85,6 @@ fn one_output(path: std::path::PathBuf, format: FileFormat, shape: FileShape) ->
         excel: false,
         subject: SubjectForm::Full,
         columns: None,
+        changes: false,
     }
 }

@@ -194,6 +194,7 @@ fn output_text(output: &OutputLine) -> String {
     let path = output.path.display();
     let mut text = match output.kind {
         WrittenKind::Output => format!("  {path}  {}\n", counted(output.rows, "row", "rows")),
+        WrittenKind::Changes => format!("  {path}  {}\n", counted(output.rows, "change", "changes")),
         WrittenKind::Rejects => {
             format!("  rejects  {path}  {}\n", counted(output.rows, "bad row", "bad rows"))
         }

@@ -33,7 +33,12 @@ impl Reader<'_> {
             }
             taken.push((path.clone(), "an output already"));
             let format = self.format(view);
-            let header = Header::of(shape(view), format.unwrap_or(Format::Csv), ids.iter().copied());
+            let header = if view.flag("changes") {
+                self.changes(view);
+                Header::of_changes()
+            } else {
+                Header::of(shape(view), format.unwrap_or(Format::Csv), ids.iter().copied())
+            };
             let columns = view.has("columns").then(|| self.columns(view, &header, &ids, input));
             headers.push((view, header));
             let Some(format) = format else { continue };
@@ -49,10 +54,28 @@ impl Reader<'_> {
                 excel: view.flag("excel"),
                 subject: subject(view),
                 columns,
+                changes: view.flag("changes"),
             });
         }
         self.carry(&job.table("input"), &headers);
         outputs
+    }
+
+    /// A list of changes has one shape, and what is of the call and not of the subject is no change.
+    fn changes(&mut self, view: &View<'_>) {
+        if shape(view) == Shape::Wide {
+            let problem = Problem::new(view.place("shape"), "a list of changes has a row a field");
+            self.problems.push(problem.help("remove `shape`, or `changes`"));
+        }
+        for column in view.tables("columns") {
+            let Some(pointer) = column.item("pointer").filter(|item| item.text.starts_with("/metaData"))
+            else {
+                continue;
+            };
+            let problem = Problem::new(pointer.span, "`metaData` tells of the call, and is never compared");
+            self.problems
+                .push(problem.help("choose a field of the answer itself, such as \"/report/companyName\""));
+        }
     }
 
     /// A carried column may not be called like one that an output has of its own.
@@ -109,7 +132,7 @@ impl Reader<'_> {
     }
 
     fn columns(&mut self, output: &View<'_>, header: &Header, ids: &[&str], input: &Input) -> Vec<Column> {
-        let wide = shape(output) == Shape::Wide;
+        let wide = shape(output) == Shape::Wide && !output.flag("changes");
         let views = output.tables("columns");
         if views.is_empty() {
             let problem = Problem::new(output.place("columns"), "this list is empty");
@@ -121,6 +144,8 @@ impl Reader<'_> {
             if let Some(name) = view.item("name") {
                 let problem = if !names.insert(name.text) {
                     Some("stands twice")
+                } else if output.flag("changes") {
+                    None
                 } else if header.has(name.text) {
                     Some("is one that every row has")
                 } else if carried(input).iter().any(|column| column == name.text) {
@@ -174,5 +199,34 @@ fn subject(view: &View<'_>) -> SubjectForm {
         Some("masked") => SubjectForm::Masked,
         Some("digest") => SubjectForm::Digest,
         _ => SubjectForm::Full,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Settings;
+    use crate::job::file::parse;
+    use std::path::Path;
+
+    #[test]
+    fn a_list_of_changes_has_its_own_columns_and_one_shape() {
+        let read = |output: &str| {
+            let text = format!(
+                "name = \"a\"\n[input]\npath = \"in.csv\"\ncolumn = \"nr\"\ncarry = [\"cost\"]\n\
+                 [[lookup]]\nid = \"a\"\nservice = \"creditsafe.getsignatory\"\n\
+                 [[output]]\npath = \"x.csv\"\nchanges = true\n{output}"
+            );
+            parse(Path::new("/a.toml"), &text, &Settings::with_catalogue_only(), true)
+        };
+        let chosen = |name, pointer| format!("columns = [{{ name = \"{name}\", pointer = \"{pointer}\" }}]");
+        assert!(read("").unwrap().outputs[0].changes, "`cost` is carried, and no column of such a list");
+        assert!(read(&chosen("change", "/report/a")).is_ok(), "a name is a cell, and no column");
+        for (output, said) in [
+            ("shape = \"wide\"", "a row a field"),
+            (chosen("a", "/metaData/apiLogId").as_str(), "never compared"),
+        ] {
+            let problems = read(output).unwrap_err().to_string();
+            assert!(problems.contains(said), "{problems}");
+        }
     }
 }

@@ -87,6 +87,7 @@ fn a_short_job_has_every_default() {
         excel: false,
         subject: SubjectForm::Full,
         columns: None,
+        changes: false,
     };
     assert_eq!(job.outputs, [output]);
 }
@@ -318,7 +319,6 @@ fn problems_of_outputs() {
         ("path = \"out.parquet\"", "parquet is not yet built"),
         ("path = \"out.x\"\nformat = \"parquet\"", "\"parquet\" is not yet built"),
         ("path = \"out.parquet\"\nformat = \"parquet\"", "\"parquet\" is not yet built"),
-        ("path = \"out.csv\"\nchanges = true", "`changes` is not yet built"),
         ("path = \"out.json\"\nexcel = true", "`excel` is for csv only"),
         ("path = \"out.csv\"\nonly = []", "this list is empty"),
         ("path = \"out.csv\"\nonly = [\"hits\"]", "did you mean \"hit\"?"),

@@ -1,0 +1,214 @@
+//! What changed: each answer of a run against the one that we had before it, field by field.
+//!
+//! A field is a pointer that the job chose, or else a leaf, as in csv outputs that choose nothing. `metaData` is of the
+//! call and not of the subject, and is never compared. A null is no value: what becomes null was removed. Where there
+//! was no answer before there is nothing to compare, and no row.
+
+use super::body::{Bodies, Body};
+use super::cells::{Field, shown};
+use super::files::{Draft, ExportError, Sealed, Target};
+use super::leaves::leaves;
+use super::table::{Layout, Sink};
+use super::{Setting, Written, WrittenKind};
+use crate::domain::record::{LookupRecord, Record};
+use crate::job::{Column, Output};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io;
+
+/// The member of an answer that tells of the call.
+const OF_THE_CALL: &str = "/metaData";
+
+/// A list of changes on its way.
+pub(super) struct Changes {
+    target: Target,
+    layout: Layout,
+    sink: Sink,
+    chosen: Option<Vec<Chosen>>,
+    rows: u64,
+    unreadable: u64,
+}
+
+/// A pointer that the job chose.
+struct Chosen {
+    name: String,
+    pointer: String,
+    /// The place of the lookup it is for; nothing where it is for each.
+    lookup: Option<usize>,
+}
+
+/// One difference.
+struct Difference<'a> {
+    field: String,
+    old: Option<&'a Value>,
+    new: Option<&'a Value>,
+}
+
+impl Changes {
+    pub(super) fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let layout = Layout::of(output, setting)?;
+        let place = |column: &Column| {
+            let Some(id) = &column.lookup else { return Ok(None) };
+            let at = setting.lookups.iter().position(|head| head.id == *id);
+            let none = || ExportError::NoLookup { column: column.name.clone(), lookup: id.clone() };
+            at.map(Some).ok_or_else(none)
+        };
+        let chosen = |column: &Column| {
+            Ok(Chosen { name: column.name.clone(), pointer: column.pointer.clone(), lookup: place(column)? })
+        };
+        let columns = output.columns.as_ref();
+        let chosen = columns.map(|columns| columns.iter().map(chosen).collect()).transpose()?;
+        let names = layout.own_names();
+        let draft = Draft::create(target.clone())?;
+        let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
+        Ok(Self { target, layout, sink, chosen, rows: 0, unreadable: 0 })
+    }
+
+    pub(super) fn write(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
+        let Ok(subject) = &record.subject else { return Ok(()) };
+        for (at, lookup) in record.lookups.iter().enumerate() {
+            if !self.layout.shows(lookup) {
+                continue;
+            }
+            let Some(before) = &lookup.before else { continue };
+            let old: Option<Value> = serde_json::from_slice(&before.body).ok();
+            let (Some(old), Body::Json(new)) = (old, bodies.get(at)) else {
+                self.unreadable += 1;
+                continue;
+            };
+            for difference in self.differences(at, &old, new) {
+                let put = self.put(
+                    record,
+                    &self.layout.subject(subject),
+                    (at, lookup, &before.fetched_at),
+                    &difference,
+                );
+                put.map_err(self.target.failed("write"))?;
+                self.rows += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn differences<'a>(&self, at: usize, old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
+        let Some(chosen) = &self.chosen else { return of_leaves(old, new) };
+        let here = chosen.iter().filter(|chosen| chosen.lookup.is_none_or(|lookup| lookup == at));
+        let both = here.map(|chosen| {
+            let value = |answer: &'a Value| answer.pointer(&chosen.pointer).filter(|value| !value.is_null());
+            Difference { field: chosen.name.clone(), old: value(old), new: value(new) }
+        });
+        both.filter(|difference| difference.old != difference.new).collect()
+    }
+
+    fn put(
+        &mut self,
+        record: &Record,
+        subject: &str,
+        (at, lookup, before): (usize, &LookupRecord, &str),
+        difference: &Difference<'_>,
+    ) -> io::Result<()> {
+        let (layout, sink) = (&self.layout, &mut self.sink);
+        layout.put_first(sink, record, Some(subject))?;
+        let mask = layout.mask();
+        let change = match (difference.old, difference.new) {
+            (None, _) => "added",
+            (_, None) => "removed",
+            _ => "changed",
+        };
+        sink.put(Field::maybe(layout.id(at)))?;
+        sink.put(Field::Text(&layout.shown(&difference.field)))?;
+        sink.put(Field::Text(change))?;
+        for value in [difference.old, difference.new] {
+            match value {
+                Some(value) => sink.put(Field::Json(&shown(value, mask)))?,
+                None => sink.put(Field::Empty)?,
+            }
+        }
+        sink.put(Field::Text(before))?;
+        sink.put(Field::maybe(lookup.fetched_at.as_deref()))?;
+        sink.end_row()
+    }
+
+    /// The complete file, and what to tell about it.
+    pub(super) fn seal(self) -> Result<(Sealed, Written), ExportError> {
+        let draft = self.sink.into_draft().map_err(self.target.failed("write"))?;
+        let written = Written {
+            path: self.target.named,
+            kind: WrittenKind::Changes,
+            rows: self.rows,
+            columns: Vec::new(),
+            unreadable: self.unreadable,
+        };
+        Ok((draft.seal()?, written))
+    }
+}
+
+/// The leaves that differ, by their pointers.
+fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
+    let mut fields: BTreeMap<String, (Option<&Value>, Option<&Value>)> = BTreeMap::new();
+    for (pointer, value) in leaves(old) {
+        fields.entry(pointer).or_default().0 = Some(value);
+    }
+    for (pointer, value) in leaves(new) {
+        fields.entry(pointer).or_default().1 = Some(value);
+    }
+    let of_the_call = |field: &str| {
+        field.strip_prefix(OF_THE_CALL).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let differ = fields.into_iter().filter(|(field, (old, new))| old != new && !of_the_call(field));
+    differ.map(|(field, (old, new))| Difference { field, old, new }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn told(old: &Value, new: &Value) -> Vec<String> {
+        let value = |value: Option<&Value>| value.map_or_else(|| "-".to_owned(), Value::to_string);
+        let line = |d: &Difference<'_>| format!("{} {} {}", d.field, value(d.old), value(d.new));
+        of_leaves(old, new).iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_differs_is_told_leaf_by_leaf() {
+        let old = json!({"metaData": {"apiLogId": 1}, "metaDataOfOurs": 1, "report": {"a": "x", "b": {"c": 1}, "l": [1], "n": null, "gone": true}});
+        let new = json!({"metaData": {"apiLogId": 2}, "metaDataOfOurs": 2, "report": {"a": "y", "b": {"c": 1}, "l": [1, 2], "n": 0, "gone": null, "e": {}}});
+        assert_eq!(
+            told(&old, &new),
+            [
+                "/metaDataOfOurs 1 2",
+                "/report/a \"x\" \"y\"",
+                "/report/gone true -",
+                "/report/l [1] [1,2]",
+                "/report/n - 0"
+            ]
+        );
+        assert_eq!(told(&json!({"metaData": 1}), &json!({"metaData": {"x": 1}})), [""; 0]);
+        assert_eq!(
+            told(&json!({"report": {"a": 1}}), &json!({"report": [{"a": 1}]})),
+            ["/report - [{\"a\":1}]", "/report/a 1 -"]
+        );
+    }
+
+    fn answer() -> impl Strategy<Value = Value> {
+        proptest::collection::btree_map("[a-c]", 0..3_u8, 0..4)
+            .prop_map(|members| json!({ "report": members }))
+    }
+
+    proptest! {
+        /// Nothing differs from itself, and what is told one way is told the other way round.
+        #[test]
+        fn differences_are_mirrored(old in answer(), new in answer()) {
+            prop_assert!(of_leaves(&old, &old).is_empty());
+            let there = of_leaves(&old, &new);
+            let back = of_leaves(&new, &old);
+            prop_assert_eq!(there.len(), back.len());
+            prop_assert_eq!(there.is_empty(), old == new);
+            for (one, other) in there.iter().zip(&back) {
+                prop_assert_eq!((&one.field, one.old, one.new), (&other.field, other.new, other.old));
+            }
+        }
+    }
+}
