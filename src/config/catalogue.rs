@@ -1,5 +1,13 @@
-//! What a provider is: addresses, login, services. Data, read from TOML files that are built into the binary.
+//! What a provider is: addresses, login, services. Data, read from TOML files: those built into the binary, and the
+//! user's own.
 
+mod request;
+mod rules;
+
+pub use request::{Body, Fill, Method, Node, Piece};
+pub use rules::{CodeForm, Condition, Is, Meaning, Pointer, Rule, Rules, Statuses, is_doubtful, is_protocol};
+
+use crate::domain::redact;
 use jiff::civil::Date;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
@@ -13,26 +21,53 @@ pub struct Catalogue {
     pub providers: BTreeMap<String, Provider>,
 }
 
+/// The parameter that carries the id of whoever asks, where a provider wants it in a header. It may stand on the account
+/// instead, and is part of a lookup's identity.
+pub const REQUESTOR: &str = "requestor_id";
+
 /// One upstream.
 #[derive(Debug, Clone)]
 pub struct Provider {
     /// Its name, before the dot of a service.
     pub name: String,
-    /// How its answers are read.
-    pub dialect: Dialect,
+    /// For people.
+    pub title: String,
     /// How it logs in.
     pub auth: Auth,
+    /// Scopes that a login asks for where the account names none.
+    pub scopes: Vec<String>,
+    /// The header that tells who asks, on every service that is not exempt; its value is the parameter [`REQUESTOR`].
+    pub requestor_header: Option<String>,
     /// Addresses by environment.
     pub environments: BTreeMap<String, Addresses>,
     /// Its services.
     pub services: Vec<Arc<Service>>,
+    /// What is billed, for people.
+    pub billing: Option<String>,
+    /// What its codes mean, for people.
+    pub codes: Vec<Code>,
 }
 
-/// A family of answers; how it is read is code in `upstream`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What one of an upstream's codes means, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    /// The code, or `S*` for all that begin so.
+    pub code: String,
+    /// What a lookup with it becomes: an outcome, or one of a rule's other words.
+    pub outcome: String,
+    /// What it means.
+    pub about: String,
+}
+
+/// A family of answers: how it is read is code in `upstream`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dialect {
     /// Creditsafe Sweden's six services.
     Creditsafe,
+    /// D&B Nordic and Bisnode.
+    Dnb,
+    /// By declared rules.
+    Generic(Arc<Rules>),
 }
 
 /// How an upstream logs in.
@@ -40,6 +75,14 @@ pub enum Dialect {
 pub enum Auth {
     /// Creditsafe CONNECT: JSON user name and password, an answer with a token and nothing else.
     Connect,
+    /// OAuth2 client credentials, with id and secret in HTTP Basic.
+    ClientCredentialsBasic,
+    /// OAuth2 client credentials, with id and secret in the form.
+    ClientCredentialsBody,
+    /// A token that is given once and for all.
+    Bearer,
+    /// No login at all.
+    None,
 }
 
 /// Where an environment is.
@@ -47,8 +90,8 @@ pub enum Auth {
 pub struct Addresses {
     /// Without a trailing slash.
     pub base_url: String,
-    /// The full address of the login.
-    pub token_url: String,
+    /// The full address of the login; nothing where there is no login.
+    pub token_url: Option<String>,
 }
 
 /// One endpoint.
@@ -58,24 +101,32 @@ pub struct Service {
     pub name: String,
     /// For people.
     pub title: String,
+    /// How its answers are read.
+    pub dialect: Dialect,
+    /// How it is asked.
+    pub method: Method,
     /// Path below the base address, with a leading slash.
-    pub path: String,
+    pub path: Fill,
+    /// Query parameters, in order.
+    pub query: Vec<(String, Fill)>,
+    /// Headers beside those of every request.
+    pub headers: Vec<(String, Fill)>,
+    /// The body.
+    pub body: Option<Body>,
     /// The free health address's path; nothing where there is none.
     pub health: Option<String>,
-    /// The parameter that carries the number.
-    pub number_param: String,
     /// Digits sent for each kind of number; a kind that is absent is not taken.
     pub organisation: Option<Digits>,
     /// For sole traders.
     pub sole_trader: Option<Digits>,
     /// For natural persons.
     pub person: Option<Digits>,
-    /// The parameter that carries our reference.
-    pub reference_param: Option<String>,
     /// The parameter that names the block; a service that has one is a letter-making service.
     pub block_param: Option<String>,
-    /// Parameters a job may give.
+    /// Parameters a job may give. Where the provider wants to know who asks, [`REQUESTOR`] is one.
     pub params: Vec<Param>,
+    /// Whether the parameter [`REQUESTOR`] must have a value, here or on the account.
+    pub needs_requestor: bool,
 }
 
 /// Ten or twelve digits.
@@ -104,6 +155,19 @@ pub struct Param {
     pub pattern: Option<Pattern>,
     /// Whether it tells one purchase from another.
     pub identity: bool,
+    /// What is sent where the job gives nothing.
+    pub default: Option<Fallback>,
+    /// Whether its value may hold no number of a person or an organisation, since it is printed where others read it.
+    pub numberless: bool,
+}
+
+/// What stands in for a parameter that a job does not give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fallback {
+    /// This text, which counts as if the job had given it.
+    Text(String),
+    /// Our reference of the attempt.
+    Reference,
 }
 
 /// What a parameter's value must be.
@@ -117,6 +181,15 @@ pub enum ParamKind {
     Date,
     /// One of these.
     Choice(Vec<String>),
+    /// Some of these, with commas between.
+    List(Vec<String>),
+    /// A whole number within these bounds.
+    Integer {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
 }
 
 /// A regular expression that a whole value must match, compiled once.
@@ -178,6 +251,19 @@ impl Service {
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
     }
+
+    /// Whether orgpull fills in what has this name on the wire, so that a job cannot.
+    pub fn fills_by_itself(&self, name: &str) -> bool {
+        request::filled_by_itself(&self.query, name)
+            || self.body.as_ref().is_some_and(|body| body.fills_by_itself(name))
+    }
+}
+
+impl Auth {
+    /// Whether a login fetches a token that expires.
+    pub const fn logs_in(self) -> bool {
+        matches!(self, Self::Connect | Self::ClientCredentialsBasic | Self::ClientCredentialsBody)
+    }
 }
 
 /// The value as it is sent, or why the catalogue does not allow it. An empty value of a parameter that is not required
@@ -197,6 +283,9 @@ pub fn check_value(param: &Param, value: &str, today: Date) -> Result<String, St
     if let Some(pattern) = pattern.filter(|pattern| !pattern.matches(value)) {
         return Err(format!("must have the form {pattern}"));
     }
+    if param.numberless && redact::scrub(value) != value {
+        return Err("must hold nothing like a personal or organisation number: others read it".to_owned());
+    }
     match &param.kind {
         ParamKind::Text => Ok(value.to_owned()),
         ParamKind::Bool => match value.to_ascii_lowercase().as_str() {
@@ -205,8 +294,23 @@ pub fn check_value(param: &Param, value: &str, today: Date) -> Result<String, St
         },
         ParamKind::Choice(words) if words.iter().any(|word| word == value) => Ok(value.to_owned()),
         ParamKind::Choice(words) => Err(format!("must be one of {}", words.join(", "))),
+        ParamKind::List(words) => list(value, words),
+        ParamKind::Integer { min, max } => match value.parse::<u64>() {
+            Ok(number) if (*min..=*max).contains(&number) => Ok(number.to_string()),
+            _ => Err(format!("must be a whole number from {min} to {max}")),
+        },
         ParamKind::Date => date(value, today),
     }
+}
+
+/// Words with commas between, each once and in the catalogue's order, so that the same choice is the same purchase.
+fn list(value: &str, words: &[String]) -> Result<String, String> {
+    let given: Vec<&str> = value.split(',').map(str::trim).collect();
+    if given.iter().any(|given| !words.iter().any(|word| word == given)) {
+        return Err(format!("must be some of {}, with commas between", words.join(", ")));
+    }
+    let chosen: Vec<&str> = words.iter().map(String::as_str).filter(|word| given.contains(word)).collect();
+    Ok(chosen.join(","))
 }
 
 /// A date in any of three forms, as yyyy-MM-dd.
@@ -251,6 +355,8 @@ mod tests {
             max_length: None,
             pattern: None,
             identity: true,
+            default: None,
+            numberless: false,
         }
     }
 
@@ -302,6 +408,22 @@ mod tests {
         assert!(check(&digits, "123456").is_err() && check(&digits, "ab").is_err());
         assert_eq!(check(&short, "").as_deref(), Ok(""));
         assert!(check(&Param { required: true, ..short }, " ").is_err());
+    }
+
+    #[test]
+    fn lists_integers_and_what_may_hold_no_number() {
+        let list = param(ParamKind::List(["RISK", "FINANCE", "EVENTS"].map(str::to_owned).to_vec()));
+        assert_eq!(check(&list, "EVENTS, RISK,RISK").as_deref(), Ok("RISK,EVENTS"));
+        assert!(check(&list, "RISK,").is_err() && check(&list, "risk").is_err());
+        let integer = param(ParamKind::Integer { min: 1, max: 200 });
+        assert_eq!(check(&integer, "007").as_deref(), Ok("7"));
+        assert!(["0", "201", "1.0", "-1", "x"].iter().all(|value| check(&integer, value).is_err()));
+        let reference = Param { numberless: true, ..param(ParamKind::Text) };
+        assert_eq!(check(&reference, "customer 4711").as_deref(), Ok("customer 4711"));
+        for value in ["556012-5790", "ref 198001010001", "16556012-5790"] {
+            let reason = check(&reference, value).unwrap_err();
+            assert!(!reason.contains(|c: char| c.is_ascii_digit()), "{reason}");
+        }
     }
 
     proptest! {

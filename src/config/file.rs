@@ -69,7 +69,10 @@ impl Reader<'_> {
             }
             (None, Some(base_url), Some(token_url)) => {
                 let environment = base_url.clone();
-                return Some(Place { environment, addresses: Addresses { base_url, token_url } });
+                return Some(Place {
+                    environment,
+                    addresses: Addresses { base_url, token_url: Some(token_url) },
+                });
             }
             (Some(given), ..) => {
                 let message = "`environment` and addresses exclude one another";
@@ -167,7 +170,7 @@ impl Reader<'_> {
 impl Account {
     /// An account at the simulator, where the configuration has none of its own.
     pub(super) fn simulated(name: &str) -> Self {
-        let addresses = Addresses { base_url: String::new(), token_url: String::new() };
+        let addresses = Addresses { base_url: String::new(), token_url: None };
         let place = Place { environment: SIMULATOR.to_owned(), addresses };
         Self::read(name, &View::absent(&ACCOUNT), place, [Secret::Simulated, Secret::Simulated])
     }
@@ -181,7 +184,7 @@ impl Account {
             name: name.to_owned(),
             environment: place.environment,
             base_url: place.addresses.base_url,
-            token_url: place.addresses.token_url,
+            token_url: place.addresses.token_url.unwrap_or_default(),
             username,
             password,
             rate: view.text("rate").and_then(|rate| Rate::parse(rate).ok()).unwrap_or(Rate::Unlimited),

@@ -1,7 +1,8 @@
 //! Reading a provider file of the catalogue.
 
 use super::catalogue::{
-    Addresses, Auth, Catalogue, Dialect, Digits, Param, ParamKind, Pattern, Provider, Service,
+    Addresses, Auth, Catalogue, Dialect, Digits, Fill, Method, Param, ParamKind, Pattern, Piece, Provider,
+    Service,
 };
 use crate::problem::{Problem, Problems, without_mark};
 use crate::shape::{Document, PROVIDER, View};
@@ -69,7 +70,10 @@ fn read(document: &Document<'_>) -> (Provider, Vec<Problem>) {
 fn provider(view: &View<'_>, problems: &mut Vec<Problem>) -> Provider {
     let environments = view.named_tables("environments").into_iter().map(|(name, addresses)| {
         let address = |key| addresses.text(key).unwrap_or_default().trim_end_matches('/').to_owned();
-        (name.text.to_owned(), Addresses { base_url: address("base_url"), token_url: address("token_url") })
+        (
+            name.text.to_owned(),
+            Addresses { base_url: address("base_url"), token_url: Some(address("token_url")) },
+        )
     });
     let mut names = Names::default();
     let services = view.tables("service").into_iter().map(|view| {
@@ -78,7 +82,11 @@ fn provider(view: &View<'_>, problems: &mut Vec<Problem>) -> Provider {
     });
     Provider {
         name: view.owned("name").unwrap_or_default(),
-        dialect: Dialect::Creditsafe,
+        title: view.owned("title").unwrap_or_default(),
+        scopes: Vec::new(),
+        requestor_header: None,
+        billing: None,
+        codes: Vec::new(),
         auth: Auth::Connect,
         services: services.collect(),
         environments: environments.collect(),
@@ -115,16 +123,24 @@ fn service(view: &View<'_>, problems: &mut Vec<Problem>) -> Service {
         let message = "the block's parameter must be among the parameters, and required";
         problems.push(Problem::new(view.place("block_param"), message));
     }
+    let mut query = Vec::new();
+    query.extend(view.owned("number_param").map(|name| (name, Fill::of(Piece::Number))));
+    query.extend(params.iter().map(|param| (param.name.clone(), Fill::of(Piece::Param(param.name.clone())))));
+    query.extend(view.owned("reference_param").map(|name| (name, Fill::of(Piece::Reference))));
     Service {
+        dialect: Dialect::Creditsafe,
+        method: Method::Get,
+        query,
+        headers: Vec::new(),
+        body: None,
+        needs_requestor: false,
         name: view.owned("name").unwrap_or_default(),
         title: view.owned("title").unwrap_or_default(),
-        path: view.owned("path").unwrap_or_default(),
+        path: Fill::of(Piece::Text(view.owned("path").unwrap_or_default())),
         health: view.owned("health"),
-        number_param: view.owned("number_param").unwrap_or_default(),
         organisation,
         sole_trader,
         person,
-        reference_param: view.owned("reference_param"),
         block_param,
         params,
     }
@@ -161,6 +177,8 @@ fn param(view: &View<'_>, problems: &mut Vec<Problem>) -> Param {
         max_length: view.integer("max_length").and_then(|length| usize::try_from(length).ok()),
         pattern: view.text("pattern").and_then(|pattern| Pattern::new(pattern).ok()),
         identity: view.flag("identity"),
+        default: None,
+        numberless: false,
     }
 }
 
@@ -232,8 +250,7 @@ mod tests {
     fn every_service_has_what_all_share() {
         for service in &Catalogue::built_in().providers["creditsafe"].services {
             assert!(!service.param("language").unwrap().identity, "{}", service.name);
-            assert_eq!(service.number_param, "searchnumber");
-            assert_eq!(service.reference_param.as_deref(), Some("transactionid"));
+            assert!(service.fills_by_itself("searchnumber") && service.fills_by_itself("transactionid"));
             assert!(service.param("searchnumber").is_none() && service.param("transactionid").is_none());
             assert!(service.health.as_deref().is_some_and(|path| path.ends_with("/health")));
             assert!(service.title.ends_with('.'));

@@ -433,7 +433,7 @@ impl<T: Transport> Coordinator<T> {
             request: prepare(base, service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
             token,
             timeout: account.config.timeout,
-            dialect: account.dialect,
+            service: Arc::clone(service),
             shut: account.gate.shut(),
         };
         account.gate.sent(granted, Instant::now());

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::coordinator::Flight;
 use super::queue::{Queue, Ready};
-use crate::config::catalogue::{Auth, Dialect};
+use crate::config::catalogue::Auth;
 use crate::config::{Account, Settings};
 use crate::domain::identity::DigestKey;
 use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, may_log_in};
@@ -47,7 +47,6 @@ pub(super) type LoginCame = Result<(LoginReading, Option<Duration>), RunError>;
 /// One account in a run.
 pub(super) struct Lane {
     pub(super) config: Account,
-    pub(super) dialect: Dialect,
     pub(super) auth: Auth,
     pub(super) credentials: Arc<Credentials>,
     /// Whether the login refused these very credentials before.
@@ -89,7 +88,6 @@ impl Lane {
             health = health.or_else(|| path.map(|path| format!("{}{path}", account.base_url)));
         }
         Ok(Self {
-            dialect: provider.dialect,
             auth: provider.auth,
             gate: gate(account, job, &memory, now_ms, health.is_some()),
             refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),

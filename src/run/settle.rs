@@ -95,7 +95,8 @@ impl<T: Transport> Coordinator<T> {
 
     fn answered(&mut self, flight: &Flight, answer: Answer) {
         let letters = u32::from(answer.letter == Some(true));
-        let (outcome, cost) = (answer.outcome, flight.ready.ask.price);
+        let outcome = answer.outcome;
+        let cost = if answer.billed { flight.ready.ask.price } else { Ore::ZERO };
         self.batch.ends.push(AttemptEnd {
             id: flight.attempt,
             state: AttemptState::Answered,

@@ -1,6 +1,6 @@
 //! One exchange with an upstream: send, read, pack. It decides nothing; it tells the coordinator what came back.
 
-use crate::config::catalogue::Dialect;
+use crate::config::catalogue::Service;
 use crate::http::account::{Shut, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Place, pack};
@@ -18,7 +18,7 @@ pub(super) struct Sending {
     pub(super) request: Request,
     pub(super) token: Arc<Token>,
     pub(super) timeout: Duration,
-    pub(super) dialect: Dialect,
+    pub(super) service: Arc<Service>,
     pub(super) shut: Shut,
 }
 
@@ -88,7 +88,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;
-            match read(sending.dialect, response.status, &response.body) {
+            match read(&sending.service.dialect, response.status, &response.body) {
                 Reading::Answer(mut answer) => {
                     without_token(&mut answer, sending.token.value().expose_secret());
                     answer.body = pack(&answer.body);
@@ -141,6 +141,7 @@ mod tests {
             text: Some("bad header: Bearer abc.def".to_owned()),
             log_id: None,
             letter: None,
+            billed: true,
             body: br#"{"error":{"text":"Bearer abc.def"}}"#.to_vec(),
         };
         without_token(&mut answer, "abc.def");

@@ -4,7 +4,7 @@
 //! `S…` comes on 200 and on 403), so a reading follows from status and code together, never from texts, which change
 //! with the language. Codes that nobody has documented are kept as they are and settle the one lookup they came with.
 
-use super::{Answer, Fault, Reading, json};
+use super::{Answer, Fault, Reading, json, protocol, shown};
 use crate::domain::outcome::Outcome;
 use crate::domain::redact;
 use serde_json::Value;
@@ -15,12 +15,11 @@ const QUOTED: usize = 200;
 const MEMBERS: [&str; 3] = ["metaData", "report", "error"];
 
 pub(super) fn read(status: u16, body: &[u8]) -> Reading {
-    match status {
-        429 => return Reading::Throttled,
-        503 => return Reading::Unavailable,
-        200..=299 | 400..=407 | 409..=499 => {}
-        300..=399 => return Reading::Fault(redirected(status)),
-        _ => return Reading::Lost { code: status.to_string() },
+    if let Some(reading) = protocol(status) {
+        return reading;
+    }
+    if !matches!(status, 200..=299 | 400..=407 | 409..=499) {
+        return Reading::Lost { code: status.to_string() };
     }
     let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array());
     match (status, parsed) {
@@ -34,14 +33,6 @@ pub(super) fn read(status: u16, body: &[u8]) -> Reading {
 /// Whether a body has a member that theirs have. Others write JSON too: a proxy's `{"message": …}` is no hit.
 fn is_theirs(value: &Value) -> bool {
     MEMBERS.iter().any(|name| value.get(name).is_some())
-}
-
-/// A code as it may be shown: it goes to summaries and logs, so it is short, and holds no number or token that an upstream
-/// might echo in it.
-fn shown(code: &str) -> String {
-    /// Theirs have at most four characters.
-    const LONGEST: usize = 40;
-    redact::scrub(code).chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
 /// A JSON body with the parts that decide.
@@ -124,6 +115,7 @@ impl Body {
             text: self.text(),
             log_id: json::scalar(member("apiLogId")),
             letter: json::flag(member("lodCreated")),
+            billed: true,
             body: json::bytes(&self.value),
             code: self.code,
         })
@@ -166,11 +158,6 @@ fn is_rejection(code: &str) -> bool {
 fn quote(text: &str) -> String {
     let masked: String = redact::scrub(text).chars().filter(|c| !c.is_control()).take(QUOTED).collect();
     format!(" (it says: {masked})")
-}
-
-fn redirected(status: u16) -> Fault {
-    let message = "the service answers with a redirect to elsewhere, which is not followed; check base_url";
-    Fault { code: status.to_string(), message: message.to_owned(), billed: true }
 }
 
 fn token_not_taken(code: Option<&str>) -> Fault {

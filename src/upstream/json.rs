@@ -10,7 +10,7 @@ const ECHO: &str = "requestUrl";
 pub(super) fn parse(body: &[u8]) -> Option<Value> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let mut value = serde_json::from_slice(body).ok()?;
-    drop_echo(&mut value);
+    drop_member(&mut value, ECHO);
     Some(value)
 }
 
@@ -40,14 +40,15 @@ pub(super) fn bytes(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-/// Recursion is bounded by the parser, which refuses more than 128 levels.
-fn drop_echo(value: &mut Value) {
+/// Drops every member of this name, at any depth and in any case. Recursion is bounded by the parser, which refuses more
+/// than 128 levels.
+pub(super) fn drop_member(value: &mut Value, echo: &str) {
     match value {
         Value::Object(members) => {
-            members.retain(|name, _| !name.eq_ignore_ascii_case(ECHO));
-            members.values_mut().for_each(drop_echo);
+            members.retain(|name, _| !name.eq_ignore_ascii_case(echo));
+            members.values_mut().for_each(|member| drop_member(member, echo));
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_echo),
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_member(item, echo)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

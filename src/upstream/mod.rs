@@ -6,22 +6,20 @@
 
 mod connect;
 mod creditsafe;
+mod dnb;
 mod json;
+mod request;
+mod rules;
 
-use crate::config::catalogue::{Auth, Dialect, Service};
+pub use crate::config::catalogue::Method;
+pub use request::{Request, RequestBody, prepare};
+
+use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::outcome::Outcome;
+use crate::domain::redact;
 use secrecy::SecretString;
 use std::fmt;
 use std::time::Duration;
-
-/// A request as the HTTP room sends it. No token in it, and never shown: its query holds the number.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Request {
-    /// The full address without query.
-    pub url: String,
-    /// Query parameters in order, not yet encoded.
-    pub query: Vec<(String, String)>,
-}
 
 /// What was answered: the whole body, or what was left of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,6 +68,8 @@ pub struct Answer {
     pub log_id: Option<String>,
     /// Whether a letter of disclosure went out, where the upstream says so.
     pub letter: Option<bool>,
+    /// Whether the provider's terms have it billed.
+    pub billed: bool,
     /// The body as JSON without `requestUrl`. Personal data.
     pub body: Vec<u8>,
 }
@@ -123,31 +123,38 @@ pub enum LoginReading {
     },
 }
 
-/// The request for one lookup: the number first, then the job's parameters in their order, then our reference where
-/// the service takes one.
-///
-/// `number` is in the form in which the service wants it, `base_url` may end in a slash or not.
-pub fn prepare(
-    base_url: &str,
-    service: &Service,
-    number: &str,
-    reference: &str,
-    params: &[(String, String)],
-) -> Request {
-    let mut query = Vec::with_capacity(params.len() + 2);
-    query.push((service.number_param.clone(), number.to_owned()));
-    query.extend_from_slice(params);
-    if let Some(name) = &service.reference_param {
-        query.push((name.clone(), reference.to_owned()));
-    }
-    Request { url: format!("{}{}", base_url.trim_end_matches('/'), service.path), query }
-}
-
 /// Reads the answer to a lookup. Total: any status and any bytes have a reading.
-pub fn read(dialect: Dialect, status: u16, body: &[u8]) -> Reading {
+pub fn read(dialect: &Dialect, status: u16, body: &[u8]) -> Reading {
     match dialect {
         Dialect::Creditsafe => creditsafe::read(status, body),
+        Dialect::Dnb => dnb::read(status, body),
+        Dialect::Generic(rules) => rules::read(rules, status, body),
     }
+}
+
+/// What a status says by itself, whoever sends it and whatever comes with it.
+fn protocol(status: u16) -> Option<Reading> {
+    match status {
+        429 => Some(Reading::Throttled),
+        503 => Some(Reading::Unavailable),
+        300..=399 => Some(Reading::Fault(Fault {
+            code: status.to_string(),
+            message:
+                "the service answers with a redirect to elsewhere, which is not followed; check base_url"
+                    .to_owned(),
+            billed: true,
+        })),
+        0..=199 | 600.. => Some(Reading::Lost { code: status.to_string() }),
+        _ => None,
+    }
+}
+
+/// A code as it may be shown: it goes to summaries and logs, so it is short, and holds no number or token that an upstream
+/// might echo in it.
+fn shown(code: &str) -> String {
+    /// Those that are known have at most a few words.
+    const LONGEST: usize = 40;
+    redact::scrub(code).chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
 /// The request that asks for a token.
@@ -158,20 +165,22 @@ pub fn login_request(
     password: &SecretString,
 ) -> LoginRequest {
     match auth {
-        Auth::Connect => connect::request(token_url, username, password),
+        Auth::Connect
+        | Auth::ClientCredentialsBasic
+        | Auth::ClientCredentialsBody
+        | Auth::Bearer
+        | Auth::None => connect::request(token_url, username, password),
     }
 }
 
 /// Reads the answer to a login. Total: any status and any bytes have a reading.
 pub fn read_login(auth: Auth, status: u16, body: &[u8]) -> LoginReading {
     match auth {
-        Auth::Connect => connect::read(status, body),
-    }
-}
-
-impl fmt::Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("url", &self.url).finish_non_exhaustive()
+        Auth::Connect
+        | Auth::ClientCredentialsBasic
+        | Auth::ClientCredentialsBody
+        | Auth::Bearer
+        | Auth::None => connect::read(status, body),
     }
 }
 
@@ -200,52 +209,25 @@ impl fmt::Debug for LoginRequest {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn service(reference_param: Option<&str>) -> Service {
-        Service {
-            name: "getdata".to_owned(),
-            title: "GetData".to_owned(),
-            path: "/getdata".to_owned(),
-            health: None,
-            number_param: "searchnumber".to_owned(),
-            organisation: None,
-            sole_trader: None,
-            person: None,
-            reference_param: reference_param.map(str::to_owned),
-            block_param: None,
-            params: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_request_has_the_number_first_and_the_reference_last() {
-        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let params = [pair("blockname", "Basic"), pair("language", "sv")];
-        let request =
-            prepare("https://x.test/api/", &service(Some("transactionid")), "5560125790", "r1", &params);
-        assert_eq!(request.url, "https://x.test/api/getdata");
-        let names: Vec<_> = request.query.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["searchnumber", "blockname", "language", "transactionid"]);
-        let without = prepare("https://x.test", &service(None), "5560125790", "r1", &params);
-        assert_eq!(without.query.len(), 3);
-    }
+    use std::sync::Arc;
 
     #[test]
     fn debug_shows_neither_number_nor_body_nor_password() {
-        let request = prepare("https://x.test", &service(None), "5560125790", "r1", &[]);
-        let answer = read(Dialect::Creditsafe, 200, br#"{"report":{"n":"5560125790"}}"#);
+        let answer = read(&Dialect::Creditsafe, 200, br#"{"report":{"n":"5560125790"}}"#);
         let response = Response { status: 200, retry_after: None, body: b"5560125790".to_vec() };
         let login =
             login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into());
         let token = read_login(Auth::Connect, 200, br#"{"token":"5560125790"}"#);
-        let shown = format!("{request:?}{answer:?}{response:?}{login:?}{token:?}");
+        let shown = format!("{answer:?}{response:?}{login:?}{token:?}");
         assert!(!shown.contains("5560125790"), "{shown}");
     }
 
     proptest! {
         #[test]
         fn any_bytes_and_any_status_have_a_reading(status: u16, body: Vec<u8>) {
-            let _ = read(Dialect::Creditsafe, status, &body);
+            for dialect in [Dialect::Creditsafe, Dialect::Dnb, Dialect::Generic(Arc::default())] {
+                let _ = read(&dialect, status, &body);
+            }
             let _ = read_login(Auth::Connect, status, &body);
         }
     }

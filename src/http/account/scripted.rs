@@ -5,7 +5,7 @@ use super::{Account, AccountRules, Permit, Shut, StopReason, TroubleKind};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
-use crate::upstream::{self, LoginReading, LoginRequest, Reading, Request, Response};
+use crate::upstream::{self, LoginReading, LoginRequest, Method, Reading, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -197,7 +197,13 @@ impl Run {
                     self.account.sent(now, now);
                     let shut = self.shut.clone();
                     self.tasks.spawn(async move {
-                        let request = Request { url: String::new(), query: Vec::new() };
+                        let request = Request {
+                            method: Method::Get,
+                            url: String::new(),
+                            query: Vec::new(),
+                            headers: Vec::new(),
+                            body: None,
+                        };
                         let head = |status| shut.head(status);
                         let answer = transport.send(&request, token.value(), Duration::MAX, head).await;
                         Done::Call(lookup, token.generation(), answer)
@@ -236,7 +242,7 @@ impl Run {
         answer: Result<Response, SendError>,
     ) -> super::Verdict {
         let mut verdict = super::Verdict::default();
-        match answer.map(|answer| (upstream::read(Dialect::Creditsafe, answer.status, &answer.body), answer))
+        match answer.map(|answer| (upstream::read(&Dialect::Creditsafe, answer.status, &answer.body), answer))
         {
             Ok((Reading::Answer(_), _)) => {
                 self.account.answered(generation);

@@ -97,8 +97,7 @@ impl Reader<'_> {
     }
 
     fn param_name(&mut self, name: &Item<'_>, service: &Service) {
-        let own = |param: Option<&str>| param == Some(name.text);
-        let (message, help) = if own(Some(&service.number_param)) || own(service.reference_param.as_deref()) {
+        let (message, help) = if service.fills_by_itself(name.text) {
             let message = format!("`{}` is filled in by orgpull for each row", name.text);
             (message, "remove it".to_owned())
         } else if service.param(name.text).is_none() {

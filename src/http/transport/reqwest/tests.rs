@@ -1,6 +1,7 @@
 //! Against raw sockets on loopback, so that answers can be cut wherever a fault cuts them.
 
 use super::*;
+use crate::upstream::Method;
 use std::io::Write;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -46,7 +47,8 @@ async fn server(answer: impl Into<Vec<u8>>) -> Server {
 }
 
 fn request(url: &str) -> Request {
-    Request { url: url.to_owned(), query: vec![("searchnumber".to_owned(), NUMBER.to_owned())] }
+    let query = vec![("searchnumber".to_owned(), NUMBER.to_owned())];
+    Request { method: Method::Get, url: url.to_owned(), query, headers: Vec::new(), body: None }
 }
 
 async fn ask(url: &str, timeout: Duration) -> (Result<Response, SendError>, u16) {

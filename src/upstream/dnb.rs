@@ -1,0 +1,161 @@
+//! How D&B Nordic and Bisnode answer (apis.md sections 8 and 12).
+//!
+//! Reports come in several shapes, nested and flat, and errors in several envelopes; what decides is the status, and the
+//! OAuth2 error where there is one. Everything else is passed through as it came, but for what echoes the request.
+
+use super::{Answer, Fault, Reading, json, protocol, shown};
+use crate::domain::outcome::Outcome;
+use crate::domain::redact;
+use serde_json::Value;
+
+/// Members of the error envelopes; a body that has no other is no report.
+const ENVELOPE: [&str; 13] = [
+    "status",
+    "statusText",
+    "statusCode",
+    "code",
+    "message",
+    "timestamp",
+    "subErrors",
+    "validationErrors",
+    "detail",
+    "title",
+    "error",
+    "error_description",
+    "errors",
+];
+/// Members that say something in words, in the order in which they are told.
+const WORDS: [&str; 4] = ["message", "detail", "error_description", "statusText"];
+/// Lists of what was found; an empty one is no hit.
+const LISTS: [&str; 2] = ["companies", "persons"];
+
+pub(super) fn read(status: u16, body: &[u8]) -> Reading {
+    if let Some(reading) = protocol(status) {
+        return reading;
+    }
+    let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array()).map(|mut value| {
+        json::drop_member(&mut value, "rejectedValue");
+        value
+    });
+    match (status, parsed) {
+        (200..=299, Some(body)) => success(&body),
+        (200..=299, None) => Reading::Lost { code: "unreadable".to_owned() },
+        (401, body) => not_let_in(body.as_ref()),
+        (451, body) => answer(Outcome::Rejected, Some("451".to_owned()), &body.unwrap_or_default()),
+        (408 | 500.., _) => Reading::Lost { code: status.to_string() },
+        (_, Some(body)) => refused(status, &body),
+        (_, None) => Reading::Fault(unexpected(status)),
+    }
+}
+
+fn success(body: &Value) -> Reading {
+    if json::flag(body.get("protected")) == Some(true) {
+        return answer(Outcome::Rejected, Some("protected".to_owned()), body);
+    }
+    if is_empty_list(body) {
+        return answer(Outcome::NoHit, None, body);
+    }
+    let has_report = match body {
+        Value::Object(members) => members.keys().any(|name| !ENVELOPE.contains(&name.as_str())),
+        _ => true,
+    };
+    if has_report {
+        answer(Outcome::Hit, None, body)
+    } else {
+        Reading::Lost { code: "unreadable".to_owned() }
+    }
+}
+
+/// Whether a search found nothing. A count asked for alone (`limit` 0) comes with an empty list too.
+fn is_empty_list(body: &Value) -> bool {
+    let none = |list: Option<&Value>| list.and_then(Value::as_array).is_some_and(Vec::is_empty);
+    let counted = body.pointer("/_paging/resultCount").and_then(Value::as_u64);
+    counted.unwrap_or(0) == 0 && (none(Some(body)) || LISTS.iter().any(|name| none(body.get(name))))
+}
+
+/// 401: an expired token, unless the credentials themselves are not taken.
+fn not_let_in(body: Option<&Value>) -> Reading {
+    let error = body.and_then(|body| json::scalar(body.get("error"))).map(|error| shown(&error));
+    match error.as_deref() {
+        Some(code @ ("invalid_client" | "unauthorized_client" | "access_denied" | "invalid_scope")) => {
+            Reading::Fault(Fault {
+                code: code.to_owned(),
+                message: "the service does not take this client; check client_id, client_secret and scope, and that \
+                          base_url and token_url belong together"
+                    .to_owned(),
+                billed: false,
+            })
+        }
+        Some("invalid_token") => Reading::TokenRefused { code: "invalid_token".to_owned() },
+        _ => Reading::TokenRefused { code: "401".to_owned() },
+    }
+}
+
+fn refused(status: u16, body: &Value) -> Reading {
+    let error = json::scalar(body.get("error")).map(|error| shown(&error));
+    let told = [json::scalar(body.get("code")).map(|code| shown(&code)), Some(status.to_string())];
+    let code = told.into_iter().flatten().next();
+    // A framework's own page names the path that nothing is served at.
+    let ours = body.as_object().is_some_and(|members| {
+        members.keys().any(|name| ENVELOPE.contains(&name.as_str())) && !members.contains_key("path")
+    });
+    match (status, error.as_deref()) {
+        (_, Some(error @ ("insufficient_scope" | "invalid_scope"))) => Reading::Fault(Fault {
+            code: error.to_owned(),
+            message:
+                "the token's scope does not reach this service; check `scope` and what the account is allowed"
+                    .to_owned(),
+            billed: false,
+        }),
+        (404, _) if ours => answer(Outcome::NoHit, Some("404".to_owned()), body),
+        (400 | 409 | 422, _) if ours => answer(Outcome::Invalid, code, body),
+        (403, _) if ours => answer(Outcome::Denied, code, body),
+        _ => Reading::Fault(unexpected(status)),
+    }
+}
+
+fn answer(outcome: Outcome, code: Option<String>, body: &Value) -> Reading {
+    Reading::Answer(Answer {
+        outcome,
+        text: if outcome == Outcome::Hit { None } else { words(body) },
+        code,
+        log_id: None,
+        letter: None,
+        billed: true,
+        body: json::bytes(body),
+    })
+}
+
+/// What an error says, without the values that it refuses. Numbers in it are masked.
+fn words(body: &Value) -> Option<String> {
+    let said = WORDS.iter().filter_map(|name| json::scalar(body.get(name)));
+    let lists = ["subErrors", "validationErrors"].iter().filter_map(|name| body.get(name)?.as_array());
+    let inner = lists.flatten().filter_map(|error| match error {
+        Value::Object(members) => {
+            let parts = ["field", "message"].iter().filter_map(|name| json::scalar(members.get(*name)));
+            Some(parts.collect::<Vec<_>>().join(": ")).filter(|text| !text.is_empty())
+        }
+        other => json::scalar(Some(other)),
+    });
+    let error = || json::scalar(body.get("error"));
+    let mut parts: Vec<String> = said.chain(inner).collect();
+    if parts.is_empty() {
+        parts.extend(error());
+    }
+    parts.dedup();
+    (!parts.is_empty()).then(|| redact::scrub(&parts.join("; ")))
+}
+
+fn unexpected(status: u16) -> Fault {
+    let (message, billed) = match status {
+        404 => ("nothing is served at this address; check base_url and the service's path".to_owned(), false),
+        _ => (
+            format!(
+                "the service answers with status {status} and without an error of its own, which it is not known to \
+                 do; check base_url and what the account is allowed, and ask the provider"
+            ),
+            true,
+        ),
+    };
+    Fault { code: status.to_string(), message, billed }
+}
