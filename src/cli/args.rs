@@ -8,7 +8,7 @@ mod commands;
 mod not_yet;
 mod place;
 
-pub use books::{InvoiceArgs, ReconcileArgs, SpendArgs, SpendBy};
+pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
     CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs,
     RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
@@ -91,6 +91,8 @@ pub enum Command {
     Spend(SpendArgs),
     /// Hold the provider's statement against the ledger; nothing is changed
     Reconcile(ReconcileArgs),
+    /// Settle lost answers by the provider's statement
+    Resolve(ResolveArgs),
     /// Serve the imitation of the upstreams on its own
     Simulator(SimulatorArgs),
     /// Try the login of an account

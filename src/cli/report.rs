@@ -19,7 +19,7 @@ pub use next::{Refused, Typed, next_after_refusal, next_step};
 pub use plan::plan_text;
 pub use reconcile::{
     HEADER as RECONCILE_HEADER, Reconciliation, Sums, reconcile_cells, reconcile_line, reconcile_text,
-    reconcile_totals,
+    reconcile_totals, resolve_text,
 };
 pub use reporter::{Reporter, Voice, error_line, with_examples};
 pub use runs::{StatusReport, runs_text, status_text};

@@ -96,7 +96,7 @@ impl Lookers {
                 "SELECT v.column1 FROM {values} AS v CROSS JOIN attempts a ON a.id = \
                  (SELECT b.id FROM attempts b WHERE b.identity = v.column1 \
                  AND b.state IN ('started', 'unknown', 'answered') ORDER BY b.id DESC LIMIT 1) \
-                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.run <> ?",
+                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.resolved IS NULL AND a.run <> ?",
             ),
         }
     }

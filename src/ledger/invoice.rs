@@ -5,6 +5,10 @@
 //! line finds its attempt without an index; only lines that carry nothing but the provider's own reference cost one walk
 //! over the attempts.
 
+mod settle;
+
+pub use settle::{Settled, SettledAttempt};
+
 use super::ids::attempt_id;
 use super::open::options;
 use super::values::ManyRows;
@@ -13,7 +17,7 @@ use crate::domain::invoice::{BilledLine, Booked, Settles, Verdict, judge_line, j
 use crate::domain::money::Ore;
 use crate::time::{stockholm_date, stockholm_midnight};
 use jiff::civil::Date;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 
 /// Lines a page.
@@ -71,8 +75,26 @@ impl Ledger {
         account: &'l str,
         environment: &'l str,
     ) -> Result<Invoice<'l>, LedgerError> {
+        self.take_in(account, environment, options(self.path()).read_only(true)).await
+    }
+
+    /// The same for a statement that is to settle lost answers.
+    pub async fn invoice_to_settle<'l>(
+        &'l self,
+        account: &'l str,
+        environment: &'l str,
+    ) -> Result<Invoice<'l>, LedgerError> {
+        self.take_in(account, environment, options(self.path())).await
+    }
+
+    async fn take_in<'l>(
+        &'l self,
+        account: &'l str,
+        environment: &'l str,
+        options: SqliteConnectOptions,
+    ) -> Result<Invoice<'l>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
-        let mut connection = options(self.path()).read_only(true).connect().await.map_err(failed)?;
+        let mut connection = options.connect().await.map_err(failed)?;
         sqlx::query(
             "CREATE TEMP TABLE billed (line INTEGER PRIMARY KEY, day TEXT NOT NULL, attempt INTEGER, reference TEXT, \
              log_id TEXT, service TEXT NOT NULL, amount INTEGER NOT NULL) STRICT",
@@ -166,7 +188,7 @@ impl Invoice<'_> {
     pub async fn next_lines(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
         let rows = sqlx::query(
             "SELECT b.line, b.day, b.reference, b.service AS billed_service, b.amount, a.id, a.transactionid, a.log_id, \
-             a.state, coalesce(a.cost, a.reserved) AS cost, s.account || '.' || s.service AS service, a.started_at, \
+             a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, coalesce(a.cost, a.reserved) AS cost, s.account || '.' || s.service AS service, a.started_at, \
              (SELECT min(c.line) FROM billed c WHERE c.attempt = b.attempt) AS first \
              FROM billed b LEFT JOIN attempts a ON a.id = b.attempt LEFT JOIN services s ON s.id = a.service \
              WHERE b.line > ? ORDER BY b.line LIMIT ?",
@@ -186,10 +208,10 @@ impl Invoice<'_> {
     /// names, in the order in which they were sent; none at the end.
     pub async fn next_unbilled(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT a.id, a.transactionid, a.log_id, a.state, a.cost, s.account || '.' || s.service AS service, \
+            "SELECT a.id, a.transactionid, a.log_id, a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, a.cost, s.account || '.' || s.service AS service, \
              a.started_at FROM attempts a CROSS JOIN services s ON s.id = a.service \
              WHERE a.id > ?1 AND a.started_at >= ?2 AND a.started_at < ?3 AND a.settled_at IS NOT NULL \
-             AND (a.cost > 0 OR a.state = 'unknown') AND s.account = ?4 AND s.environment = ?5 \
+             AND (a.cost > 0 OR a.state = 'unknown' AND a.resolved IS NULL) AND s.account = ?4 AND s.environment = ?5 \
              AND NOT EXISTS (SELECT 1 FROM billed b WHERE b.attempt = a.id) ORDER BY a.id LIMIT ?6",
         )
         .bind(self.after_attempt)
@@ -255,8 +277,7 @@ fn call(
 }
 
 fn booked(row: &SqliteRow, billed_before: bool) -> Booked {
-    let state: &str = row.get("state");
-    Booked { cost: ore(row.get("cost")), unknown: state == "unknown", billed_before }
+    Booked { cost: ore(row.get("cost")), unknown: row.get("lost"), billed_before }
 }
 
 fn ore(amount: i64) -> Ore {

@@ -24,7 +24,7 @@ pub use batch::{AttemptEnd, AttemptState, Batch, Change, Intent, Place};
 pub use body::{pack, unpack};
 pub use feed::{Holder, Known, Pending, StoredAnswer};
 pub use ids::{AttemptIds, run_id, transactionid};
-pub use invoice::{Invoice, Reconciled};
+pub use invoice::{Invoice, Reconciled, Settled, SettledAttempt};
 pub use load::{Counts, NewRow};
 pub use lock::{JobLock, LockError};
 pub use open::Ledger;

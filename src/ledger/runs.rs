@@ -160,6 +160,8 @@ pub struct UnknownLookup {
     pub code: Option<String>,
     /// What it may have cost.
     pub cost: Ore,
+    /// Whether the provider has billed it, as `resolve` was told.
+    pub billed: bool,
 }
 
 /// How many lookups one kind of last attempt decided.
@@ -350,7 +352,7 @@ impl Ledger {
         Ok(parked.rows_affected())
     }
 
-    /// Makes pending again what ended `failed` or `denied`, and with `unknown` also what is parked. Attempts and costs
+    /// Makes pending again what ended `failed` or `denied`, and with `unknown` also what ended `unknown`. Attempts and costs
     /// stay on the books. Returns how many.
     pub async fn retry(&self, run: i64, unknown: bool) -> Result<u64, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
@@ -358,7 +360,7 @@ impl Ledger {
         let mut transaction = self.begin(&mut writer).await?;
         let done = sqlx::query(
             "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL \
-             WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') OR ?2 AND state = 'parked')",
+             WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') OR ?2 AND outcome = 'unknown')",
         )
         .bind(run)
         .bind(unknown)
@@ -439,12 +441,12 @@ impl Ledger {
         Ok(rows.iter().map(decided).collect())
     }
 
-    /// The parked lookups of a run, at most `limit` of them.
+    /// The lookups of a run whose answers are lost, at most `limit` of them.
     pub async fn unknowns(&self, run: i64, limit: i64) -> Result<Vec<UnknownLookup>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT r.line, l.step, a.transactionid, a.code, l.cost_unknown FROM lookups l \
+            "SELECT r.line, l.step, a.transactionid, a.code, l.state = 'settled' AS billed, l.cost, l.cost_unknown FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row LEFT JOIN attempts a ON a.id = l.attempt \
-             WHERE l.run = ? AND l.state = 'parked' ORDER BY l.row, l.step LIMIT ?",
+             WHERE l.run = ? AND l.outcome = 'unknown' ORDER BY l.row, l.step LIMIT ?",
         )
         .bind(run)
         .bind(limit)
@@ -456,7 +458,10 @@ impl Ledger {
             step: row.get("step"),
             transactionid: row.get("transactionid"),
             code: row.get("code"),
-            cost: Ore::new(row.get::<i64, _>("cost_unknown").unsigned_abs()),
+            cost: Ore::new(
+                row.get::<i64, _>(if row.get("billed") { "cost" } else { "cost_unknown" }).unsigned_abs(),
+            ),
+            billed: row.get("billed"),
         };
         Ok(rows.iter().map(unknown).collect())
     }

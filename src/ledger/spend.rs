@@ -67,7 +67,7 @@ pub struct Spent {
     pub calls: u64,
     /// Those that brought an answer.
     pub answered: u64,
-    /// Those whose answer was lost, or is still awaited.
+    /// Those whose answer was lost and not settled since, or is still awaited.
     pub unknown: u64,
     /// What all of them cost, at the configuration's prices when they were sent.
     pub cost: Ore,
@@ -108,10 +108,11 @@ impl Ledger {
         before: Option<i64>,
     ) -> Result<Vec<SpendRow>, LedgerError> {
         let group = by.group();
+        let open = "(a.state = 'started' OR a.state = 'unknown' AND a.resolved IS NULL)";
         let sql = format!(
-            "SELECT {group}, count(*), sum(a.state = 'answered'), sum(a.state IN ('started', 'unknown')), \
+            "SELECT {group}, count(*), sum(a.state = 'answered'), sum({open}), \
              sum(coalesce(a.cost, a.reserved)), \
-             sum(CASE WHEN a.state IN ('started', 'unknown') THEN coalesce(a.cost, a.reserved) ELSE 0 END), \
+             sum(CASE WHEN {open} THEN coalesce(a.cost, a.reserved) ELSE 0 END), \
              sum(a.letter IS 1) FROM attempts a JOIN runs u ON u.id = a.run JOIN services s ON s.id = a.service \
              JOIN purposes p ON p.id = a.purpose WHERE a.state <> 'unsent' \
              AND a.started_at >= ?1 AND a.started_at < ?2 GROUP BY 1"

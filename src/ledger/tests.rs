@@ -287,14 +287,20 @@ async fn a_newer_ledger_is_refused_and_an_older_one_is_copied_before_it_changes(
     ledger.close().await;
     let migrations = folder.path().join("migrations");
     std::fs::create_dir(&migrations).unwrap();
-    std::fs::copy("migrations/0001_ledger.sql", migrations.join("0001_ledger.sql")).unwrap();
-    std::fs::write(migrations.join("0002_next.sql"), "CREATE TABLE next (id INTEGER PRIMARY KEY) STRICT;")
+    let mut newest = 0;
+    for entry in std::fs::read_dir("migrations").unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        newest = newest.max(name[..4].parse::<u32>().unwrap());
+        std::fs::copy(entry.path(), migrations.join(name)).unwrap();
+    }
+    std::fs::write(migrations.join("9999_next.sql"), "CREATE TABLE next (id INTEGER PRIMARY KEY) STRICT;")
         .unwrap();
     let newer = sqlx::migrate::Migrator::new(migrations.as_path()).await.unwrap();
     let upgraded = Ledger::open_with(&path, &newer).await.unwrap();
     assert_eq!(upgraded.recent(10).await.unwrap().len(), 1);
     upgraded.close().await;
-    let copy = folder.path().join("orgpull.v1.backup.db");
+    let copy = folder.path().join(format!("orgpull.v{newest}.backup.db"));
     assert_eq!(Ledger::open(&copy).await.unwrap().recent(10).await.unwrap().len(), 1);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(matches!(Ledger::open(&path).await, Err(LedgerError::Newer(_))));
@@ -327,6 +333,33 @@ async fn a_link_to_a_ledger_is_that_ledger() {
     assert_eq!(through.path(), ledger.path(), "one file, one set of locks");
     let _lock = JobLock::take(ledger.path(), "nightly", "now").unwrap();
     assert!(matches!(JobLock::take(through.path(), "nightly", "now"), Err(LockError::Held { .. })));
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_version_keeps_its_rows_and_its_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let migrations = folder.path().join("migrations");
+    std::fs::create_dir(&migrations).unwrap();
+    std::fs::copy("migrations/0001_ledger.sql", migrations.join("0001_ledger.sql")).unwrap();
+    let path = folder.path().join("orgpull.db");
+    let first = sqlx::migrate::Migrator::new(migrations.as_path()).await.unwrap();
+    let old = Ledger::open_with(&path, &first).await.unwrap();
+    let rows = "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, columns, steps, first_day, \
+                started_at) VALUES ('r', 'j', 'running', 'sandbox', '', '', '', '[]', '[]', '', 0); \
+                INSERT INTO rows VALUES (1, 1, 1, '5560125790', 'organisation', NULL, NULL, '[]'); \
+                INSERT INTO lookups (run, row, step, state, outcome) VALUES (1, 1, 0, 'parked', 'unknown')";
+    sqlx::raw_sql(rows).execute(&mut *old.writer.lock().await).await.unwrap();
+    old.close().await;
+    let ledger = Ledger::open(&path).await.unwrap();
+    let mut writer = ledger.writer.lock().await;
+    let whole: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut *writer).await.unwrap();
+    assert_eq!(whole, "ok");
+    let settle = "UPDATE lookups SET state = 'settled' WHERE outcome = 'unknown'";
+    assert_eq!(sqlx::query(settle).execute(&mut *writer).await.unwrap().rows_affected(), 1);
+    for never in ["state = 'parked', outcome = 'hit'", "state = 'pending'", "outcome = NULL"] {
+        let text = format!("UPDATE lookups SET {never}");
+        assert!(sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut *writer).await.is_err(), "{never}");
+    }
 }
 
 /// Every statement that meets many rows must search, not scan: a million rows are normal.

@@ -1,6 +1,6 @@
 //! The books: what was spent, and the provider's own statement held against the ledger.
 
-use crate::world::{CSV, REPORT, SIGNATORIES, World, companies, numbers};
+use crate::world::{CREDIT, CSV, REPORT, SIGNATORIES, World, companies, numbers, partnerships};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -166,4 +166,86 @@ fn a_statement_that_is_not_clear_changes_nothing() {
         .exits(0)
         .says("2020-01-01 to");
     named.orgpull(&["reconcile", "other.csv", "--complete-until", "2020-01-01"]).exits(2);
+}
+
+#[test]
+fn a_statement_settles_what_was_lost_once_and_for_all() {
+    let world = World::new("[[fault]]\ndo = 'cut'\nafter = 1\ntimes = 2\n");
+    let four = companies(4);
+    // The last row follows the third.
+    let rows: Vec<&str> = [0, 1, 2, 3, 2].iter().map(|at: &usize| four[*at].as_str()).collect();
+    world.job("job", &[&numbers(&rows), REPORT, CSV]);
+    assert_eq!(world.run(&[]).exits(4).outcome("unknown"), 3);
+    let day = today(&world);
+    let text = statement(&world, &day, |at, cells| match at {
+        1 => cells[4] = "3,00".to_owned(),
+        2 => cells.clear(),
+        _ => {}
+    });
+    world.write("march.csv", &text);
+    let early = world.orgpull(&["resolve", "--invoice", "march.csv", "--complete-from", "2020-01-01"]);
+    drop(early.exits(0).says("settles 2 lost answers").says("1 billed: 3.00 SEK").says("3.20 SEK less"));
+    let status = json(&world.orgpull(&["status", "--json"]).exits(0).stdout);
+    let outcomes = &status["outcomes"];
+    assert_eq!([&outcomes["hit"], &outcomes["unknown"], &outcomes["failed"]], [2, 1, 2]);
+    assert_eq!([&status["cost"], &status["spent_unknown"]], ["9.40", "0.00"]);
+    let said = ["hit bought 1 3.20", "unknown/billed bought 1 3.00", "failed/not-carried-out bought 1 0.00"];
+    let exported = world.exported("job");
+    assert_eq!(exported[..3], said);
+    assert_eq!(exported[4], "failed/not-carried-out reused 0 0.00");
+    world.orgpull(&["status"]).exits(0).says("(cut, billed at 3.00 SEK)");
+    let before = std::fs::read(world.path("orgpull.db")).unwrap();
+    world.orgpull(&["resolve", "--invoice", "march.csv"]).exits(0).says("nothing was changed");
+    assert_eq!(std::fs::read(world.path("orgpull.db")).unwrap(), before);
+    let spent = json(&world.orgpull(&["spend", "--json"]).exits(0).stdout);
+    assert_eq!([&spent["total"]["cost"], &spent["total"]["spent_unknown"]], ["9.40", "0.00"]);
+    world.orgpull(&["reconcile", "march.csv"]).exits(0).says("agreed 3 9.40 SEK 9.40 SEK");
+    world.orgpull(&["retry", "job"]).exits(4);
+    let exported = world.exported("job");
+    assert_eq!((&*exported[1], &*exported[2]), ("unknown/billed bought 1 3.00", "hit bought 2 3.20"));
+    assert_eq!(exported[4], "hit reused 0 0.00");
+}
+
+#[test]
+fn only_days_for_which_the_statement_is_complete_say_what_was_not_carried_out() {
+    let world = World::new("[[fault]]\ndo = 'cut'\ntimes = 1\n");
+    let retried = REPORT.to_owned() + "on_unknown = 'retry'\n";
+    world.job("job", &[&numbers(&companies(2)), &retried, CSV]);
+    world.run(&[]).exits(0);
+    let day = today(&world);
+    let text = statement(&world, &day, |at, cells| {
+        if at == 0 {
+            cells.clear();
+        }
+    });
+    world.write("march.csv", &text);
+    let resolve = |flags: &[&str]| world.orgpull(&[&["resolve", "--invoice", "march.csv"], flags].concat());
+    resolve(&["--complete-from", "2020-01-01", "--complete-until", "2020-01-31"])
+        .exits(0)
+        .says("nothing was changed");
+    resolve(&["--date", "Dag"]).exits(3).says("no columns are called `Dag`");
+    resolve(&[]).exits(0).says("1 not carried out: 3.20 SEK less than was counted");
+    let status = json(&world.orgpull(&["status", "--json"]).exits(0).stdout);
+    assert_eq!(
+        [&status["cost"], &status["spent_unknown"], &status["calls"].to_string().into()],
+        ["6.40", "0.00", "3"]
+    );
+    assert_eq!(world.exported("job"), ["hit bought 2 3.20", "hit bought 1 3.20"]);
+}
+
+#[test]
+fn a_letter_that_was_billed_blocks_nobody_any_more() {
+    let world = World::new("[[fault]]\ndo = 'cut'\ntimes = 1\n");
+    let one = numbers(&partnerships(1));
+    world.job("job", &[&one, CREDIT, CSV]);
+    world.job("other", &[&one, CREDIT, &CSV.replace("out.csv", "other.csv")]);
+    world.run(&[]).exits(4);
+    world.pull(&["run", "other.toml"]).exits(4);
+    assert_eq!(world.rows("other.csv")[0]["code"], "letter-unknown");
+    let day = today(&world);
+    let text = statement(&world, &day, |_, cells| cells[4] = "14,50".to_owned());
+    world.write("march.csv", &text);
+    world.orgpull(&["resolve", "--invoice", "march.csv"]).exits(0).says("1 billed: 14.50 SEK");
+    world.pull(&["run", "other.toml"]).exits(0);
+    assert_eq!(world.rows("other.csv")[0]["source"], "bought");
 }

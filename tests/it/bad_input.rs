@@ -457,7 +457,7 @@ fn commands_and_flags_to_come_are_refused_by_name() {
         (&["purge"], "`orgpull purge` is planned, but not yet built"),
         (&["forget", "5560125790"], "`orgpull forget` is planned, but not yet built"),
         (&["access", "5560125790"], "`orgpull access` is planned, but not yet built"),
-        (&["resolve", "x"], "`orgpull resolve` is planned, but not yet built"),
+        (&["resolve", "--as", "billed", "x"], "`--as` is planned, but not yet built"),
         (&["run", "job.toml", "--max-calls", "5"], "`--max-calls` is planned, but not yet built"),
         (&["run", "job.toml", "--max-cost=5"], "`--max-cost` is planned, but not yet built"),
         (

@@ -77,6 +77,20 @@ pub struct ReconcileArgs {
     pub simulate: bool,
 }
 
+/// `resolve`.
+#[derive(Debug, Args)]
+pub struct ResolveArgs {
+    /// The provider's statement: csv or tsv with a header
+    #[arg(long, value_name = "FILE", required = true)]
+    pub invoice: PathBuf,
+    /// Whose statement it is, and how it is written
+    #[command(flatten)]
+    pub statement: InvoiceArgs,
+    /// The simulator's ledger
+    #[arg(long)]
+    pub simulate: bool,
+}
+
 /// Whose statement it is, how its columns are called, and which days it covers.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "The statement")]

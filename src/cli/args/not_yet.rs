@@ -3,9 +3,9 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands to come.
-const COMMANDS: [&str; 5] = ["schedule", "purge", "forget", "access", "resolve"];
+const COMMANDS: [&str; 4] = ["schedule", "purge", "forget", "access"];
 /// Flags to come.
-const FLAGS: [&str; 2] = ["--max-calls", "--max-cost"];
+const FLAGS: [&str; 3] = ["--max-calls", "--max-cost", "--as"];
 /// Output formats to come.
 const FORMATS: [&str; 1] = ["parquet"];
 

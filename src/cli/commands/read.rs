@@ -97,10 +97,11 @@ pub(super) async fn summed_up(
 fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
     let step = run.steps.get(usize::from(lookup.step)).map_or("?", |(id, _)| id.as_str());
     format!(
-        "line {}, {step}: {} ({}, may have cost {})",
+        "line {}, {step}: {} ({}, {} {})",
         lookup.line,
         lookup.transactionid.as_deref().unwrap_or("not sent by this run"),
         lookup.code.as_deref().unwrap_or("lost"),
+        if lookup.billed { "billed at" } else { "may have cost" },
         money(lookup.cost)
     )
 }

@@ -1,8 +1,9 @@
-//! `reconcile`: the provider's statement held against the ledger.
+//! `reconcile` and `resolve`: the provider's statement held against the ledger, and what it settles.
 
-use super::super::args::{InvoiceArgs, ReconcileArgs};
+use super::super::args::{InvoiceArgs, ReconcileArgs, ResolveArgs};
 use super::super::report::{
     RECONCILE_HEADER, Reconciliation, reconcile_cells, reconcile_line, reconcile_text, reconcile_totals,
+    resolve_text,
 };
 use super::super::{Desk, Failure};
 use crate::config::{Account, Settings};
@@ -22,7 +23,8 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     let settings = desk.settings(args.simulate)?;
     let account = account(&settings, args.invoice.provider.as_deref())?;
     let ledger = Ledger::open_existing(&settings.database).await?;
-    let (mut invoice, days) = taken_in(&ledger, account, &args.file, &args.invoice).await?;
+    let invoice = ledger.invoice(&account.name, &account.environment).await?;
+    let (mut invoice, days) = taken_in(invoice, account, &args.file, &args.invoice).await?;
     let keep = [args.file.clone(), settings.database.clone()].into_iter().chain(settings.path.clone());
     let keep: Vec<_> = keep.collect();
     let output = args.output.as_deref();
@@ -49,8 +51,23 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     told.end(desk)
 }
 
+/// `orgpull resolve --invoice`.
+pub(in crate::cli) async fn resolve(desk: &Desk, args: &ResolveArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let account = account(&settings, args.statement.provider.as_deref())?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let invoice = ledger.invoice_to_settle(&account.name, &account.environment).await?;
+    let (mut invoice, days) = taken_in(invoice, account, &args.invoice, &args.statement).await?;
+    let settled = invoice.settle().await?;
+    let typed = desk.typed();
+    let retry = |run: &String| typed.command(args.simulate, &["retry", run.as_str()]);
+    let retry: Vec<String> = settled.to_retry.iter().map(retry).collect();
+    desk.say(&resolve_text(&args.invoice, days, &settled, &retry))?;
+    Ok(Exit::Settled)
+}
+
 /// The account that is named, or the only one there is.
-pub(super) fn account<'s>(settings: &'s Settings, name: Option<&str>) -> Result<&'s Account, Failure> {
+fn account<'s>(settings: &'s Settings, name: Option<&str>) -> Result<&'s Account, Failure> {
     let names: Vec<&str> = settings.accounts.keys().map(String::as_str).collect();
     match (name, &names[..]) {
         (Some(name), _) => settings
@@ -71,14 +88,13 @@ fn no_account() -> Failure {
 }
 
 /// The statement beside the ledger, every line matched, with the days for which it is complete.
-pub(super) async fn taken_in<'l>(
-    ledger: &'l Ledger,
-    account: &'l Account,
+async fn taken_in<'l>(
+    mut invoice: Invoice<'l>,
+    account: &Account,
     file: &Path,
     args: &InvoiceArgs,
 ) -> Result<(Invoice<'l>, (Date, Date)), Failure> {
     let mut statement = Statement::open(file, &args.columns().or(&account.invoice))?;
-    let mut invoice = ledger.invoice(&account.name, &account.environment).await?;
     loop {
         let lines = statement.page(PAGE)?;
         if lines.is_empty() {

@@ -20,7 +20,7 @@ pub struct Typed {
 
 impl Typed {
     /// A command line of ours that a shell takes as it stands.
-    fn command(&self, simulated: bool, words: &[&str]) -> String {
+    pub fn command(&self, simulated: bool, words: &[&str]) -> String {
         let mut line = vec!["orgpull".to_owned()];
         for (flag, file) in [("--config", &self.config), ("--database", &self.database)] {
             if let Some(file) = file {

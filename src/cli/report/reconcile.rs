@@ -7,7 +7,7 @@ use crate::config::Account;
 use crate::domain::invoice::{Settles, Verdict};
 use crate::domain::money::Ore;
 use crate::domain::redact::scrub;
-use crate::ledger::Reconciled;
+use crate::ledger::{Reconciled, Settled};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -142,6 +142,43 @@ pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
     let more = report.differences - report.examples.len() as u64;
     if more > 0 {
         let _ = writeln!(text, "  and {} more: --output PATH lists them all", count(more));
+    }
+    text
+}
+
+/// What a statement settled; its last line is what to type next.
+pub fn resolve_text(file: &Path, (first, last): (Date, Date), settled: &Settled, retry: &[String]) -> String {
+    let (billed, cost) = settled.billed;
+    let (not, counted) = settled.not_carried_out;
+    let file = file.display();
+    if billed + not == 0 {
+        return format!(
+            "{file}, complete for {first} to {last}, settles no lost answer: nothing was changed\n"
+        );
+    }
+    let mut text = format!(
+        "{file}, complete for {first} to {last}, settles {} lost answers\n  {} billed: {}\n  {} not carried out: {} \
+         less than was counted\n",
+        count(billed + not),
+        count(billed),
+        money(cost),
+        count(not),
+        money(counted)
+    );
+    for attempt in &settled.named {
+        let what = match attempt.settles {
+            Settles::Billed => format!("billed {}", money(attempt.cost)),
+            Settles::NotCarriedOut => "not carried out".to_owned(),
+        };
+        let (run, job, line, reference) = (&attempt.run, &attempt.job, attempt.line, &attempt.transactionid);
+        let _ = writeln!(text, "  run {run} of {job}, line {line}, {reference}: {what}");
+    }
+    let more = (billed + not).saturating_sub(settled.named.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "  and {} more", count(more));
+    }
+    for command in retry {
+        let _ = writeln!(text, "Next: to ask again what was not carried out: {command}");
     }
     text
 }

@@ -1,0 +1,154 @@
+//! What a statement says of lost answers, written into the ledger: one transaction, and nothing the second time.
+
+use super::Invoice;
+use crate::domain::invoice::Settles;
+use crate::domain::money::Ore;
+use crate::ledger::LedgerError;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, Row, SqliteConnection};
+
+/// Settled attempts that are named one by one.
+const NAMED: i64 = 50;
+
+/// Lost answers that the statement bills, at its own amount; a second line for the same call is no second price.
+const BILLED: &str = "INSERT INTO temp.settled (attempt, amount) SELECT b.attempt, b.amount FROM temp.billed b \
+                      CROSS JOIN attempts a ON a.id = b.attempt WHERE a.state = 'unknown' AND a.resolved IS NULL \
+                      AND b.line = (SELECT min(c.line) FROM temp.billed c WHERE c.attempt = b.attempt)";
+
+/// Those of the days for which it is complete that it does not name.
+const NOT_CARRIED_OUT: &str = "INSERT INTO temp.settled (attempt) SELECT a.id FROM attempts a \
+                               CROSS JOIN services s ON s.id = a.service WHERE a.state = 'unknown' \
+                               AND a.resolved IS NULL AND a.started_at >= ?1 AND a.started_at < ?2 \
+                               AND s.account = ?3 AND s.environment = ?4 \
+                               AND NOT EXISTS (SELECT 1 FROM temp.billed b WHERE b.attempt = a.id)";
+
+/// What follows from `temp.settled`, in this order: sums of the lookups, those that wait for nothing any more, the rows
+/// that follow them, the attempts.
+const FOLLOW: [&str; 4] = [
+    "UPDATE lookups SET cost = lookups.cost + d.cost, cost_unknown = lookups.cost_unknown - d.was, \
+     lost = lost - d.attempts, \
+     code = CASE WHEN d.billed > 0 AND state = 'parked' THEN 'billed' ELSE code END \
+     FROM (SELECT a.run, a.row, a.step, sum(coalesce(s.amount, 0) - a.cost) AS cost, sum(a.cost) AS was, \
+     count(*) AS attempts, count(s.amount) AS billed FROM temp.settled s CROSS JOIN attempts a ON a.id = s.attempt \
+     GROUP BY a.run, a.row, a.step) AS d \
+     WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step",
+    "UPDATE lookups SET state = 'settled', outcome = CASE WHEN code IS 'billed' THEN 'unknown' ELSE 'failed' END, \
+     code = CASE WHEN code IS 'billed' THEN code ELSE 'not-carried-out' END \
+     FROM (SELECT DISTINCT a.run, a.row, a.step FROM temp.settled s CROSS JOIN attempts a ON a.id = s.attempt) AS d \
+     WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step AND lookups.state = 'parked' \
+     AND lookups.lost <= 0",
+    "UPDATE lookups SET state = h.state, outcome = h.outcome, code = h.code \
+     FROM temp.settled s CROSS JOIN attempts a ON a.id = s.attempt \
+     CROSS JOIN lookups h ON h.run = a.run AND h.row = a.row AND h.step = a.step \
+     WHERE h.state = 'settled' AND h.outcome IN ('unknown', 'failed') AND lookups.run = h.run \
+     AND lookups.attempt = h.attempt AND lookups.source = 'reused' AND lookups.state = 'parked'",
+    "UPDATE attempts SET cost = coalesce(s.amount, 0), state = iif(s.amount IS NULL, 'refused', 'unknown'), \
+     resolved = iif(s.amount IS NULL, 'not-carried-out', 'billed') \
+     FROM temp.settled s WHERE attempts.id = s.attempt",
+];
+
+/// What was settled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Lost answers of calls that were carried out, and what those are billed at.
+    pub billed: (u64, Ore),
+    /// Lost answers of calls that were not, and what was counted for those.
+    pub not_carried_out: (u64, Ore),
+    /// The first of them, one by one.
+    pub named: Vec<SettledAttempt>,
+    /// Runs with something that was not carried out: `retry` drives it.
+    pub to_retry: Vec<String>,
+}
+
+/// One lost answer, by its place in the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledAttempt {
+    /// The run's id for people.
+    pub run: String,
+    /// Its job.
+    pub job: String,
+    /// Physical line in the input.
+    pub line: u64,
+    /// Our reference.
+    pub transactionid: String,
+    /// Which way.
+    pub settles: Settles,
+    /// What it is billed at.
+    pub cost: Ore,
+}
+
+impl Invoice<'_> {
+    /// Settles every lost answer on which the statement has a word. Billed: its cost is certain, its lookup settled, its
+    /// outcome still `unknown`. Not named for a day for which the statement is complete: not carried out, at no cost, and
+    /// its lookup `failed`, so that `retry` may drive it again.
+    pub async fn settle(&mut self) -> Result<Settled, LedgerError> {
+        let ledger = self.ledger;
+        let failed = |e: sqlx::Error| ledger.failed(&e);
+        let (from, before) = self.covered;
+        let (account, environment) = (self.account, self.environment);
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        sqlx::query("CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER) STRICT")
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        sqlx::query(BILLED).execute(&mut *transaction).await.map_err(failed)?;
+        sqlx::query(NOT_CARRIED_OUT)
+            .bind(from)
+            .bind(before)
+            .bind(account)
+            .bind(environment)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let settled = told(&mut transaction).await.map_err(failed)?;
+        for text in FOLLOW {
+            sqlx::query(text).execute(&mut *transaction).await.map_err(failed)?;
+        }
+        transaction.commit().await.map_err(failed)?;
+        Ok(settled)
+    }
+}
+
+/// What `temp.settled` holds, asked before the attempts forget what was counted for them.
+async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT count(s.amount), coalesce(sum(s.amount), 0), count(*) - count(s.amount), \
+         coalesce(sum(CASE WHEN s.amount IS NULL THEN a.cost END), 0) \
+         FROM temp.settled s CROSS JOIN attempts a ON a.id = s.attempt",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    let number = |at: usize| row.get::<i64, _>(at).unsigned_abs();
+    let named = sqlx::query(
+        "SELECT u.run, u.job, r.line, a.transactionid, s.amount FROM temp.settled s \
+         CROSS JOIN attempts a ON a.id = s.attempt CROSS JOIN runs u ON u.id = a.run \
+         CROSS JOIN rows r ON r.run = a.run AND r.row = a.row ORDER BY s.attempt LIMIT ?",
+    )
+    .bind(NAMED)
+    .fetch_all(&mut *connection)
+    .await?;
+    let to_retry = sqlx::query_scalar(
+        "SELECT u.run FROM runs u WHERE u.id IN (SELECT a.run FROM temp.settled s \
+         CROSS JOIN attempts a ON a.id = s.attempt WHERE s.amount IS NULL) AND u.state <> 'closed' ORDER BY u.id",
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    Ok(Settled {
+        billed: (number(0), Ore::new(number(1))),
+        not_carried_out: (number(2), Ore::new(number(3))),
+        named: named.iter().map(attempt).collect(),
+        to_retry,
+    })
+}
+
+fn attempt(row: &SqliteRow) -> SettledAttempt {
+    let amount: Option<i64> = row.get("amount");
+    SettledAttempt {
+        run: row.get("run"),
+        job: row.get("job"),
+        line: row.get::<i64, _>("line").unsigned_abs(),
+        transactionid: row.get("transactionid"),
+        settles: if amount.is_some() { Settles::Billed } else { Settles::NotCarriedOut },
+        cost: Ore::new(amount.unwrap_or_default().unsigned_abs()),
+    }
+}
