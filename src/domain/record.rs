@@ -57,6 +57,24 @@ pub struct LookupRecord {
     pub body: Option<Vec<u8>>,
     /// Where this run brought another answer to the same question: the one that we had before it.
     pub before: Option<Earlier>,
+    /// Where it was skipped and outputs ask for it: the newest answer in the ledger to what it would have asked.
+    pub last: Option<Box<LookupRecord>>,
+}
+
+impl Record {
+    /// The same with the newest stored answers in the place of skipped lookups; nothing where there are none.
+    pub fn with_last(&self) -> Option<Self> {
+        if self.lookups.iter().all(|lookup| lookup.last.is_none()) {
+            return None;
+        }
+        let mut filled = self.clone();
+        for lookup in &mut filled.lookups {
+            if let Some(last) = lookup.last.take() {
+                *lookup = *last;
+            }
+        }
+        Some(filled)
+    }
 }
 
 /// An answer that an earlier run brought.

@@ -112,6 +112,10 @@ impl Sheet {
         })
     }
 
+    fn fills_skipped(&self) -> bool {
+        matches!(self, Self::Table(table) if table.fills_skipped())
+    }
+
     fn needs_discovery(&self) -> bool {
         matches!(self, Self::Table(table) if table.needs_discovery())
     }
@@ -160,8 +164,7 @@ impl Export {
 
     /// Notes the leaves of a record's answers.
     pub fn discover(&mut self, record: &Record) -> Result<(), ExportError> {
-        let bodies = Bodies::of(record);
-        self.sheets.iter_mut().try_for_each(|sheet| sheet.discover(record, &bodies))
+        self.each(record, Sheet::discover)
     }
 
     /// Writes a record to every output that shows it, and to the rejects where it is a bad row.
@@ -169,8 +172,22 @@ impl Export {
         if let Err(bad) = &record.subject {
             self.rejects.push(record.line, &bad.input, &bad.reason)?;
         }
+        self.each(record, Sheet::write)
+    }
+
+    /// Hands a record to every output, each with skipped lookups as it shows them.
+    fn each(
+        &mut self,
+        record: &Record,
+        hand: impl Fn(&mut Sheet, &Record, &Bodies<'_>) -> Result<(), ExportError>,
+    ) -> Result<(), ExportError> {
         let bodies = Bodies::of(record);
-        self.sheets.iter_mut().try_for_each(|sheet| sheet.write(record, &bodies))
+        let filled = record.with_last();
+        let filled = filled.as_ref().map(|filled| (filled, Bodies::of(filled)));
+        self.sheets.iter_mut().try_for_each(|sheet| match &filled {
+            Some((filled, bodies)) if sheet.fills_skipped() => hand(sheet, filled, bodies),
+            _ => hand(sheet, record, &bodies),
+        })
     }
 
     /// Flushes every file to disk, then puts all of them in their places: outputs in the job's order, then the rejects.

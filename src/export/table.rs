@@ -42,6 +42,7 @@ pub(super) struct Layout {
     fixed: Vec<String>,
     /// The name of what stands after them.
     last: Option<&'static str>,
+    skipped_last: bool,
     key: DigestKey,
 }
 
@@ -71,6 +72,11 @@ impl Table {
         }
         let stage = Stage::Opened(Draft::create(target.clone())?);
         Ok(Self { target, layout, columns, stage, rows: 0, unreadable: 0 })
+    }
+
+    /// Whether skipped lookups show the newest stored answer.
+    pub(super) fn fills_skipped(&self) -> bool {
+        self.layout.skipped_last
     }
 
     pub(super) fn needs_discovery(&self) -> bool {
@@ -189,6 +195,7 @@ impl Layout {
                 .chain(header.after)
                 .collect(),
             last: header.last,
+            skipped_last: output.skipped_last,
             key: setting.key.clone(),
         })
     }

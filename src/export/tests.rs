@@ -69,6 +69,7 @@ impl World {
             subject: SubjectForm::Full,
             columns: None,
             changes: false,
+            skipped_last: false,
         }
     }
 

@@ -237,6 +237,8 @@ pub struct Output {
     pub columns: Option<Vec<Column>>,
     /// `changes`: what differs from the answers that we had before the run.
     pub changes: bool,
+    /// `skipped = "last"`: skipped lookups show the newest stored answer.
+    pub skipped_last: bool,
 }
 
 impl Output {

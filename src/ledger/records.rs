@@ -1,12 +1,15 @@
 //! A run's rows for the outputs: in input order, a page at a time, from one snapshot.
 
+use super::values::ManyRows;
 use super::{Ledger, LedgerError, unpack};
+use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
+use std::collections::HashMap;
 
 /// Rows a page: enough to make the hop to the connection's thread cheap, few enough to keep memory flat.
 const PAGE: i64 = 256;
@@ -105,6 +108,51 @@ impl Records<'_> {
     }
 }
 
+impl Ledger {
+    /// The newest answer to each of these questions, as an output shows one that was reused. Identities may repeat.
+    pub async fn newest_answers(
+        &self,
+        identities: &[Identity],
+    ) -> Result<HashMap<Identity, LookupRecord>, LedgerError> {
+        let statement = ManyRows::new(1, NEWEST);
+        let mut reader = self.readers.acquire().await.map_err(|e| self.failed(&e))?;
+        let mut newest = HashMap::new();
+        for chunk in identities.chunks(ManyRows::MOST) {
+            let (mut query, length) = statement.query(chunk.len());
+            for at in 0..length {
+                query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
+            }
+            for row in query.fetch_all(&mut *reader).await.map_err(|e| self.failed(&e))? {
+                if let Ok(identity) = <[u8; 16]>::try_from(row.get::<&[u8], _>(0)) {
+                    newest.insert(Identity(identity), reused(&row));
+                }
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// Ids rise with time, so the newest is met first.
+const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, b.body \
+                      FROM {values} AS v CROSS JOIN attempts a ON a.id = (SELECT c.id FROM attempts c \
+                      WHERE c.identity = v.column1 AND c.state = 'answered' \
+                      AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
+                      LEFT JOIN answers b ON b.attempt = a.id";
+
+fn reused(row: &SqliteRow) -> LookupRecord {
+    LookupRecord {
+        outcome: row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse),
+        code: row.get("code"),
+        text: row.get("text"),
+        source: Some(Source::Reused),
+        fetched_at: row.get::<Option<i64>, _>("settled_at").map(rfc3339),
+        transactionid: row.get("transactionid"),
+        log_id: row.get("log_id"),
+        body: row.get::<Option<&[u8]>, _>("body").and_then(unpack),
+        ..LookupRecord::default()
+    }
+}
+
 fn lookup(row: &SqliteRow) -> LookupRecord {
     LookupRecord {
         outcome: row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse),
@@ -118,6 +166,7 @@ fn lookup(row: &SqliteRow) -> LookupRecord {
         log_id: row.get("log_id"),
         body: row.get::<Option<&[u8]>, _>("body").and_then(unpack),
         before: earlier(row),
+        last: None,
     }
 }
 

@@ -1,9 +1,13 @@
 //! The outputs of a run, computed from the ledger alone.
 
 use super::RunError;
+use super::begin::accounts;
+use super::prepared::{Prepared, Resolved, service_name};
 use crate::config::Settings;
+use crate::domain::outcome::Outcome;
+use crate::domain::record::Record;
 use crate::export::{Export, LookupHead, Naming, Setting, Written, preflight as preflight_outputs};
-use crate::job::{Carry, Job, Origin, Output};
+use crate::job::{Carry, Job, Origin, Output, Step};
 use crate::ledger::{Answers, Ledger, RunRow};
 use std::path::PathBuf;
 
@@ -52,19 +56,68 @@ pub async fn export(
 ) -> Result<Vec<Written>, RunError> {
     let facts = Facts::new(run, job, settings);
     let mut export = Export::begin(outputs, &facts.setting(run, ledger))?;
+    let skipped = skipped(ledger, run, job, settings, outputs)?;
     let changes = outputs.iter().any(|output| output.changes);
     let answers = if changes { Answers::WithEarlier } else { Answers::Own };
     let mut records = ledger.records(run.id, answers).await?;
     if export.needs_discovery() {
-        while let Some(page) = records.page().await? {
+        while let Some(mut page) = records.page().await? {
+            fill_skipped(ledger, skipped.as_ref(), &mut page).await?;
             page.iter().try_for_each(|record| export.discover(record))?;
         }
         records.rewind();
     }
-    while let Some(page) = records.page().await? {
+    while let Some(mut page) = records.page().await? {
+        fill_skipped(ledger, skipped.as_ref(), &mut page).await?;
         page.iter().try_for_each(|record| export.write(record))?;
     }
     Ok(export.finish()?)
+}
+
+/// The job made ready, where an output shows the newest stored answers of skipped lookups. Another job's file, which asks
+/// other questions, fills nothing in.
+fn skipped(
+    ledger: &Ledger,
+    run: &RunRow,
+    job: &Job,
+    settings: &Settings,
+    outputs: &[Output],
+) -> Result<Option<Prepared>, RunError> {
+    let asks =
+        |(step, (id, service)): (&Step, &(String, String))| step.id == *id && service_name(step) == *service;
+    let same = job.steps.len() == run.steps.len() && job.steps.iter().zip(&run.steps).all(asks);
+    if !same || !outputs.iter().any(|output| output.skipped_last) {
+        return Ok(None);
+    }
+    let accounts = accounts(settings, job)?.into_iter().cloned().collect();
+    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
+    Ok(Some(Prepared::new(job.clone(), accounts, &run.columns, today, ledger.key().clone())))
+}
+
+/// Finds the newest answer in the ledger to what each skipped lookup of these rows would have asked.
+async fn fill_skipped(
+    ledger: &Ledger,
+    prepared: Option<&Prepared>,
+    records: &mut [Record],
+) -> Result<(), RunError> {
+    let Some(prepared) = prepared else { return Ok(()) };
+    let mut asked = Vec::new();
+    for (row, record) in records.iter().enumerate() {
+        let Ok(subject) = &record.subject else { continue };
+        for (step, lookup) in record.lookups.iter().enumerate() {
+            if lookup.outcome == Some(Outcome::Skipped)
+                && let Resolved::Ask(ask) = prepared.resolve(step, subject, &record.columns)
+            {
+                asked.push((row, step, ask.identity));
+            }
+        }
+    }
+    let identities: Vec<_> = asked.iter().map(|(.., identity)| *identity).collect();
+    let newest = ledger.newest_answers(&identities).await?;
+    for (row, step, identity) in asked {
+        records[row].lookups[step].last = newest.get(&identity).cloned().map(Box::new);
+    }
+    Ok(())
 }
 
 /// What fills the places in output paths.

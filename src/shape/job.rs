@@ -196,6 +196,11 @@ static OUTPUT: Table = Table {
             Kind::Tables(&COLUMN),
             "Columns taken from the answers; every leaf found where absent.",
         ),
+        Key::word(
+            "skipped",
+            &["empty", "last"],
+            "What a skipped lookup shows: nothing, or the newest answer in the ledger to what it would have asked, as reused.",
+        ),
         Key::new(
             "changes",
             Kind::Bool,

@@ -1,6 +1,6 @@
 //! Files: what stands in them, that they come whole, and who may read them.
 
-use super::world::{REPORT, SIGNATORIES, World, companies, partnerships};
+use super::world::{CSV, REPORT, SIGNATORIES, World, companies, numbers, partnerships};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 
@@ -255,4 +255,28 @@ fn outputs_that_cannot_be_written_cost_nothing_and_lose_nothing() {
     assert!(world.bill().is_empty(), "found out before anything is bought");
     std::fs::remove_file(world.path("in.csv.d")).unwrap();
     world.run(&[]).exits(0);
+}
+
+#[test]
+fn a_skipped_lookup_may_show_the_newest_stored_answer() {
+    let world = World::new("");
+    let both = "[[output]]\npath = 'last.csv'\nskipped = 'last'\nonly = ['hit']\n\
+                columns = [{ name = 'company', pointer = '/report/companyName' }]\n";
+    world.job("job", &[&numbers(&companies(2)), REPORT, CSV, both]);
+    world.run(&[]).exits(0);
+    let bought = world.rows("last.csv");
+    // As a condition that was not met leaves a lookup of the next run.
+    world.run(&[]).exits(0);
+    world.change(
+        "UPDATE lookups SET outcome = 'skipped', source = NULL, attempt = NULL, code = 'condition' \
+         WHERE run = 2 AND row = 1",
+    );
+    world.orgpull(&["export", "job"]).exits(0);
+    assert_eq!(world.out()[0], "skipped/condition 0 0.00");
+    let rows = world.rows("last.csv");
+    assert_eq!(rows.len(), 2);
+    assert_eq!((&*rows[0]["source"], &*rows[0]["attempts"], &*rows[0]["cost"]), ("reused", "0", "0.00"));
+    for cell in ["subject", "outcome", "code", "fetched_at", "transactionid", "log_id", "company"] {
+        assert_eq!(rows[0][cell], bought[0][cell], "{cell}");
+    }
 }

@@ -86,5 +86,6 @@ fn one_output(path: std::path::PathBuf, format: FileFormat, shape: FileShape) ->
         subject: SubjectForm::Full,
         columns: None,
         changes: false,
+        skipped_last: false,
     }
 }

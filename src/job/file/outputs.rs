@@ -55,6 +55,7 @@ impl Reader<'_> {
                 subject: subject(view),
                 columns,
                 changes: view.flag("changes"),
+                skipped_last: view.text("skipped") == Some("last"),
             });
         }
         self.carry(&job.table("input"), &headers);
@@ -66,6 +67,10 @@ impl Reader<'_> {
         if shape(view) == Shape::Wide {
             let problem = Problem::new(view.place("shape"), "a list of changes has a row a field");
             self.problems.push(problem.help("remove `shape`, or `changes`"));
+        }
+        if view.has("skipped") {
+            let problem = Problem::new(view.place("skipped"), "what was skipped has not changed");
+            self.problems.push(problem.help("remove `skipped`, or `changes`"));
         }
         for column in view.tables("columns") {
             let Some(pointer) = column.item("pointer").filter(|item| item.text.starts_with("/metaData"))
@@ -223,6 +228,7 @@ mod tests {
         assert!(read(&chosen("change", "/report/a")).is_ok(), "a name is a cell, and no column");
         for (output, said) in [
             ("shape = \"wide\"", "a row a field"),
+            ("skipped = \"last\"", "has not changed"),
             (chosen("a", "/metaData/apiLogId").as_str(), "never compared"),
         ] {
             let problems = read(output).unwrap_err().to_string();

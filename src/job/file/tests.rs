@@ -88,6 +88,7 @@ fn a_short_job_has_every_default() {
         subject: SubjectForm::Full,
         columns: None,
         changes: false,
+        skipped_last: false,
     };
     assert_eq!(job.outputs, [output]);
 }

@@ -61,6 +61,16 @@ impl World {
         rows.iter().map(attempt).collect()
     }
 
+    /// Changes the ledger behind our back.
+    pub(crate) fn change(&self, sql: &'static str) {
+        let write = async {
+            let mut ledger = SqliteConnectOptions::new().filename(self.path("orgpull.db")).connect().await?;
+            sqlx::query(sql).execute(&mut ledger).await?;
+            ledger.close().await
+        };
+        self.runtime.block_on(write).unwrap();
+    }
+
     /// Compares the ledger with the upstream's bill, one to one, and the summary with both.
     pub(super) fn audit(&self, ran: &Ran) {
         let (attempts, bill) = (self.attempts(), self.bill());
