@@ -121,7 +121,9 @@ pub struct Service {
     pub sole_trader: Option<Digits>,
     /// For natural persons.
     pub person: Option<Digits>,
-    /// The parameter that names the block; a service that has one is a letter-making service.
+    /// Whether it may post letters of disclosure: a service with blocks may.
+    pub letters: bool,
+    /// The parameter that names the block.
     pub block_param: Option<String>,
     /// Parameters a job may give. Where the provider wants to know who asks, [`REQUESTOR`] is one.
     pub params: Vec<Param>,
@@ -250,6 +252,20 @@ impl Service {
     /// The parameter of that name.
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
+    }
+
+    /// Whether a parameter's value can stand where the service places it, or why it cannot. The reason never holds the
+    /// value.
+    pub fn carries(&self, param: &str, value: &str) -> Result<(), &'static str> {
+        let places = |fill: &Fill| fill.params().any(|name| name == param);
+        let visible = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if !visible && self.headers.iter().any(|(_, fill)| places(fill)) {
+            return Err("goes into a header, which takes visible ASCII only");
+        }
+        if places(&self.path) && value.bytes().all(|byte| byte == b'.') {
+            return Err("goes into a path, where it would lead elsewhere");
+        }
+        Ok(())
     }
 
     /// Whether orgpull fills in what has this name on the wire, so that a job cannot.

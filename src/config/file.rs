@@ -147,7 +147,7 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        Some(service.block_param.is_some())
+        Some(service.letters)
     }
 
     fn secret(&self, view: &View<'_>, key: &str) -> Secret {

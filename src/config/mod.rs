@@ -240,7 +240,7 @@ impl Account {
     /// Whether a call to `service` with this block may send a letter to a subject that gets letters. A block of a
     /// letter-making service that neither list names is taken to send one.
     pub fn may_send_letter(&self, service: &Service, block: Option<&str>) -> bool {
-        if service.block_param.is_none() {
+        if !service.letters {
             return false;
         }
         let named = |list: &[String]| {

@@ -1,12 +1,19 @@
-//! Reading a provider file of the catalogue.
+//! Reading a provider file of the catalogue: those built in, and the user's own.
+//!
+//! Everything that is wrong with a file is told at once, with its place, and before anything is sent.
+
+mod request;
+mod rules;
+mod service;
 
 use super::catalogue::{
-    Addresses, Auth, Catalogue, Dialect, Digits, Fill, Method, Param, ParamKind, Pattern, Piece, Provider,
-    Service,
+    Addresses, Auth, Catalogue, Code, CodeForm, Dialect, Meaning, Provider, Rule, Service,
 };
 use crate::problem::{Problem, Problems, without_mark};
 use crate::shape::{Document, PROVIDER, View};
-use std::collections::HashSet;
+use rules::{Placed, Reach, texts};
+use service::Provided;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +26,29 @@ struct BuiltIn {
     text: &'static str,
 }
 
-static BUILT_IN: [BuiltIn; 1] = [BuiltIn {
-    path: "config/providers/creditsafe.toml",
-    text: include_str!("../../config/providers/creditsafe.toml"),
-}];
+static BUILT_IN: [BuiltIn; 4] = [
+    BuiltIn {
+        path: "config/providers/creditsafe.toml",
+        text: include_str!("../../config/providers/creditsafe.toml"),
+    },
+    BuiltIn { path: "config/providers/dnb.toml", text: include_str!("../../config/providers/dnb.toml") },
+    BuiltIn {
+        path: "config/providers/bisnode.toml",
+        text: include_str!("../../config/providers/bisnode.toml"),
+    },
+    BuiltIn {
+        path: "config/providers/partner.toml",
+        text: include_str!("../../config/providers/partner.toml"),
+    },
+];
+
+/// How the answers of a provider's services are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Generic,
+    Dnb,
+    Creditsafe,
+}
 
 impl Catalogue {
     /// The providers that are built into the binary.
@@ -30,22 +56,44 @@ impl Catalogue {
         let known = BUILT_IN.iter().filter_map(|file| parse(file.path.as_ref(), file.text).ok());
         Self { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
     }
+
+    /// Adds the provider of a user's file, or tells everything that is wrong with it.
+    ///
+    /// A name that is taken is refused, but for a built-in provider without services of its own, to which the file adds
+    /// them: what the file leaves out of its login is that of the built-in one.
+    pub fn extend(&mut self, path: &Path, text: &str) -> Result<(), Problems> {
+        let document = Document::parse(path, text)?;
+        let view = document.view(&PROVIDER);
+        let taken = view.text("name").and_then(|name| self.providers.get(name));
+        let base = taken.filter(|provider| provider.services.is_empty());
+        let (provider, mut problems) = read(&document, base);
+        if let Some(taken) = taken.filter(|provider| !provider.services.is_empty()) {
+            let message = format!("there is a provider `{}` already", taken.name);
+            let help = "give yours another name; what is built in cannot be changed by a file";
+            problems.push(Problem::new(view.place("name"), message).help(help));
+        }
+        if base.is_none() && !view.has("auth") {
+            let message = "`auth` is missing in the provider file";
+            let help = "such as auth = \"client-credentials-basic\", or \"none\" where there is no login";
+            problems.push(Problem::new(document.top(), message).help(help));
+        }
+        if provider.services.is_empty() && !view.has("service") {
+            let message = "there is no [[service]]: nothing could be asked";
+            problems.push(Problem::new(document.top(), message));
+        }
+        document.verdict(problems)?;
+        self.providers.insert(provider.name.clone(), provider);
+        Ok(())
+    }
 }
 
-/// Everything that keeps a provider file from being used. Only those that are built in are used yet, so any other file
-/// is refused: whoever wrote it would look in vain for what it says.
+/// Everything that keeps a provider file from being used, beside those that are built in.
 pub fn check(path: &Path, text: &str) -> Result<(), Problems> {
-    let document = Document::parse(path, text)?;
-    let (_, mut problems) = read(&document);
-    if !BUILT_IN.iter().any(|file| same_lines(file.text, without_mark(text))) {
-        let message = "providers of one's own are not yet built: this file would not be used";
-        let known: Vec<_> = BUILT_IN.iter().map(|file| format!("`{}`", file.path)).collect();
-        let help = format!("this version uses what is built into it: {}, unchanged", known.join(", "));
-        let view = document.view(&PROVIDER);
-        let place = if view.has("name") { view.place("name") } else { document.top() };
-        problems.push(Problem::new(place, message).help(help));
+    // A copy of a built-in file is checked as what it is.
+    if BUILT_IN.iter().any(|file| same_lines(file.text, without_mark(text))) {
+        return parse(path, text).map(drop);
     }
-    document.verdict(problems)
+    Catalogue::built_in().extend(path, text)
 }
 
 /// Whether two texts are the same but for how their lines end.
@@ -53,133 +101,175 @@ fn same_lines(one: &str, other: &str) -> bool {
     one.lines().eq(other.lines())
 }
 
-/// A provider file that must be free of problems.
+/// A built-in provider file, which must be free of problems.
 fn parse(path: &Path, text: &str) -> Result<Provider, Problems> {
     let document = Document::parse(path, text)?;
-    let (provider, problems) = read(&document);
+    let (provider, problems) = read(&document, None);
     document.verdict(problems)?;
     Ok(provider)
 }
 
-fn read(document: &Document<'_>) -> (Provider, Vec<Problem>) {
+/// The provider of a file, as far as it can be read, and what is wrong with it. `base` has what the file leaves out.
+fn read(document: &Document<'_>, base: Option<&Provider>) -> (Provider, Vec<Problem>) {
     let mut problems = document.check(&PROVIDER);
-    let provider = provider(&document.view(&PROVIDER), &mut problems);
+    let provider = provider(&document.view(&PROVIDER), base, &mut problems);
     (provider, problems)
 }
 
-fn provider(view: &View<'_>, problems: &mut Vec<Problem>) -> Provider {
-    let environments = view.named_tables("environments").into_iter().map(|(name, addresses)| {
-        let address = |key| addresses.text(key).unwrap_or_default().trim_end_matches('/').to_owned();
-        (
-            name.text.to_owned(),
-            Addresses { base_url: address("base_url"), token_url: Some(address("token_url")) },
-        )
+fn provider(view: &View<'_>, base: Option<&Provider>, problems: &mut Vec<Problem>) -> Provider {
+    let known = auth(view).or(base.map(|base| base.auth).filter(|_| !view.has("auth")));
+    let mut environments = environments(view, known, problems);
+    let auth = known.unwrap_or(Auth::None);
+    let scopes: Vec<String> = texts(view, "scope")
+        .iter()
+        .flat_map(|item| item.text.split_whitespace())
+        .map(str::to_owned)
+        .collect();
+    scope(view, known, problems);
+    let provided = Provided {
+        family: family(view, base, problems),
+        answer: view.table("answer"),
+        rules: rules::rules(view, problems),
+        renews: auth.logs_in(),
+        requestor_header: view
+            .owned("requestor_header")
+            .or_else(|| base.and_then(|base| base.requestor_header.clone())),
+    };
+    let services = services(view, &provided, problems);
+    let codes = codes(view, &provided, &services);
+    if let Some(base) = base.filter(|_| environments.is_empty()) {
+        environments.clone_from(&base.environments);
+    }
+    let inherited = |own: Option<String>, base: Option<&String>| own.or_else(|| base.cloned());
+    let name = view.owned("name").unwrap_or_default();
+    Provider {
+        title: inherited(view.owned("title"), base.map(|base| &base.title)).unwrap_or_else(|| name.clone()),
+        name,
+        auth,
+        scopes: if scopes.is_empty() {
+            base.map(|base| base.scopes.clone()).unwrap_or_default()
+        } else {
+            scopes
+        },
+        requestor_header: provided.requestor_header,
+        environments,
+        services,
+        billing: inherited(view.owned("billing"), base.and_then(|base| base.billing.as_ref())),
+        codes,
+    }
+}
+
+fn auth(view: &View<'_>) -> Option<Auth> {
+    Some(match view.text("auth")? {
+        "connect" => Auth::Connect,
+        "client-credentials-basic" => Auth::ClientCredentialsBasic,
+        "client-credentials-body" => Auth::ClientCredentialsBody,
+        "bearer" => Auth::Bearer,
+        "none" => Auth::None,
+        _ => return None,
+    })
+}
+
+/// By rules, unless the file names a family; one that completes an upstream without saying how, is read as D&B's.
+fn family(view: &View<'_>, base: Option<&Provider>, problems: &mut Vec<Problem>) -> Family {
+    let ruled = |view: &View<'_>| view.has("rule") || view.has("answer");
+    let any_rule = ruled(view) || view.tables("service").iter().any(ruled);
+    let family = match view.item("dialect").map(|item| item.text) {
+        Some("dnb") => Family::Dnb,
+        Some("creditsafe") => Family::Creditsafe,
+        None if base.is_some() && !any_rule => Family::Dnb,
+        None | Some("generic") => Family::Generic,
+        // What no word is, is told as such; nothing follows from it.
+        Some(_) => return Family::Dnb,
+    };
+    if family != Family::Generic && any_rule {
+        let message = "[answer] and [[rule]] have no effect beside this dialect";
+        let help = "remove them, or write dialect = \"generic\"";
+        problems.push(Problem::new(view.place("dialect"), message).help(help));
+    }
+    family
+}
+
+fn environments(
+    view: &View<'_>,
+    auth: Option<Auth>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Addresses> {
+    let named = view.named_tables("environments").into_iter().map(|(name, addresses)| {
+        let address = |key| addresses.text(key).map(|text| text.trim_end_matches('/').to_owned());
+        match (auth.map(Auth::logs_in), addresses.has("token_url")) {
+            (Some(true), false) => {
+                let message = "`token_url` is missing in the environment";
+                let help = "token_url: the full address of the login, which `auth` needs";
+                problems.push(Problem::new(name.span.clone(), message).help(help));
+            }
+            (Some(false), true) => {
+                let message = "`token_url` has no effect where there is no login";
+                let place = addresses.place("token_url");
+                problems.push(Problem::new(place, message).help("remove it, or mend `auth`"));
+            }
+            _ => {}
+        }
+        let base_url = address("base_url").unwrap_or_default();
+        (name.text.to_owned(), Addresses { base_url, token_url: address("token_url") })
     });
-    let mut names = Names::default();
+    named.collect()
+}
+
+fn scope(view: &View<'_>, auth: Option<Auth>, problems: &mut Vec<Problem>) {
+    let takes = matches!(auth, None | Some(Auth::ClientCredentialsBasic | Auth::ClientCredentialsBody));
+    if view.has("scope") && !takes {
+        let message = "`scope` has no effect with this login";
+        problems.push(Problem::new(view.place("scope"), message).help("remove it, or mend `auth`"));
+    }
+}
+
+fn services(view: &View<'_>, provided: &Provided<'_>, problems: &mut Vec<Problem>) -> Vec<Arc<Service>> {
+    let (mut names, mut reach) = (Names::default(), Reach::default());
     let services = view.tables("service").into_iter().map(|view| {
         names.see(&view, "service", problems);
-        Arc::new(service(&view, problems))
+        Arc::new(service::service(&view, provided, &mut reach, problems))
     });
-    Provider {
-        name: view.owned("name").unwrap_or_default(),
-        title: view.owned("title").unwrap_or_default(),
-        scopes: Vec::new(),
-        requestor_header: None,
-        billing: None,
-        codes: Vec::new(),
-        auth: Auth::Connect,
-        services: services.collect(),
-        environments: environments.collect(),
-    }
+    let services = services.collect();
+    reach.verdict(problems);
+    services
 }
 
-fn service(view: &View<'_>, problems: &mut Vec<Problem>) -> Service {
-    for key in ["path", "health"] {
-        if view.item(key).is_some_and(|path| !path.text.starts_with('/')) {
-            problems.push(Problem::new(view.place(key), "a path below the base address begins with `/`"));
+/// What the file tells of codes, and what its rules do with those that they name.
+fn codes(view: &View<'_>, provided: &Provided<'_>, services: &[Arc<Service>]) -> Vec<Code> {
+    let told = view.tables("code").into_iter().map(|view| {
+        let text = |key: &str| view.owned(key).unwrap_or_default();
+        Code { code: text("code"), outcome: text("outcome"), about: text("about") }
+    });
+    let mut codes: Vec<Code> = told.collect();
+    let own = services.iter().filter_map(|service| match &service.dialect {
+        Dialect::Generic(rules) => Some(rules.list.iter()),
+        Dialect::Creditsafe | Dialect::Dnb => None,
+    });
+    for rule in own.flatten().chain(provided.rules.iter().map(Placed::rule)) {
+        for code in rule.codes.iter().map(CodeForm::to_string) {
+            if !codes.iter().any(|known| known.code == code) {
+                codes.push(Code {
+                    code,
+                    outcome: outcome(rule),
+                    about: rule.about.clone().unwrap_or_default(),
+                });
+            }
         }
     }
-    let kinds = ["organisation", "sole_trader", "person"];
-    let [organisation, sole_trader, person] = kinds.map(|key| digits(view, key, problems));
-    if !kinds.iter().any(|key| view.has(key)) {
-        let message =
-            "this service takes no kind of number: one of `organisation`, `sole_trader`, `person` is missing";
-        problems.push(Problem::new(view.header(), message));
-    }
-    let mut names = Names::default();
-    let params: Vec<Param> = view
-        .tables("param")
-        .iter()
-        .map(|view| {
-            names.see(view, "parameter", problems);
-            param(view, problems)
-        })
-        .collect();
-    let block_param = view.owned("block_param");
-    if block_param
-        .as_ref()
-        .is_some_and(|block| !params.iter().any(|param| param.name == *block && param.required))
-    {
-        let message = "the block's parameter must be among the parameters, and required";
-        problems.push(Problem::new(view.place("block_param"), message));
-    }
-    let mut query = Vec::new();
-    query.extend(view.owned("number_param").map(|name| (name, Fill::of(Piece::Number))));
-    query.extend(params.iter().map(|param| (param.name.clone(), Fill::of(Piece::Param(param.name.clone())))));
-    query.extend(view.owned("reference_param").map(|name| (name, Fill::of(Piece::Reference))));
-    Service {
-        dialect: Dialect::Creditsafe,
-        method: Method::Get,
-        query,
-        headers: Vec::new(),
-        body: None,
-        needs_requestor: false,
-        name: view.owned("name").unwrap_or_default(),
-        title: view.owned("title").unwrap_or_default(),
-        path: Fill::of(Piece::Text(view.owned("path").unwrap_or_default())),
-        health: view.owned("health"),
-        organisation,
-        sole_trader,
-        person,
-        block_param,
-        params,
-    }
+    codes
 }
 
-fn digits(view: &View<'_>, key: &str, problems: &mut Vec<Problem>) -> Option<Digits> {
-    match view.integer(key)? {
-        10 => Some(Digits::Ten),
-        12 => Some(Digits::Twelve),
-        _ => {
-            problems.push(Problem::new(view.place(key), "a number is sent with 10 or 12 digits"));
-            None
-        }
+fn outcome(rule: &Rule) -> String {
+    match rule.meaning {
+        Meaning::Answer(outcome) => outcome.as_str(),
+        Meaning::TokenRefused => "token-refused",
+        Meaning::Throttled => "throttled",
+        Meaning::Unavailable => "unavailable",
+        Meaning::Lost => "lost",
+        Meaning::Fault => "fault",
     }
-}
-
-fn param(view: &View<'_>, problems: &mut Vec<Problem>) -> Param {
-    let kind = match view.text("kind") {
-        Some("bool") => ParamKind::Bool,
-        Some("date") => ParamKind::Date,
-        Some("choice") => {
-            ParamKind::Choice(view.list("choices").iter().map(|word| word.text.to_owned()).collect())
-        }
-        _ => ParamKind::Text,
-    };
-    if matches!(kind, ParamKind::Choice(_)) != view.has("choices") {
-        problems.push(Problem::new(view.header(), "`choices` and kind = \"choice\" go together"));
-    }
-    Param {
-        name: view.owned("name").unwrap_or_default(),
-        description: view.owned("description").unwrap_or_default(),
-        required: view.flag("required"),
-        kind,
-        max_length: view.integer("max_length").and_then(|length| usize::try_from(length).ok()),
-        pattern: view.text("pattern").and_then(|pattern| Pattern::new(pattern).ok()),
-        identity: view.flag("identity"),
-        default: None,
-        numberless: false,
-    }
+    .to_owned()
 }
 
 /// Names that may stand once.
@@ -197,99 +287,4 @@ impl Names {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::catalogue::Catalogue;
-    use super::*;
-
-    #[test]
-    fn the_built_in_catalogue_is_free_of_problems() {
-        for file in &BUILT_IN {
-            check(Path::new(file.path), file.text).unwrap_or_else(|problems| panic!("{problems}"));
-            let windows = format!("\u{feff}{}", file.text.replace('\n', "\r\n"));
-            check(Path::new("copy.toml"), &windows).unwrap_or_else(|problems| panic!("{problems}"));
-        }
-    }
-
-    #[test]
-    fn a_provider_file_that_would_not_be_used_is_refused() {
-        let built_in = BUILT_IN[0].text;
-        for text in [
-            built_in.replace("name = \"creditsafe\"", "name = \"other\""),
-            built_in.replace("/getdata\"", "/getmore\""),
-        ] {
-            assert_ne!(text, built_in);
-            let problems = check(Path::new("other.toml"), &text).unwrap_err();
-            assert_eq!(problems.list.len(), 1, "{problems}");
-            let shown = problems.render();
-            assert!(shown.contains("not yet built") && shown.contains(" name = \""), "{shown}");
-        }
-    }
-
-    #[test]
-    fn all_six_services_are_there() {
-        let catalogue = Catalogue::built_in();
-        let mut names = catalogue.references();
-        names.sort();
-        assert_eq!(
-            names,
-            [
-                "creditsafe.datecheck-company",
-                "creditsafe.datecheck-consumer",
-                "creditsafe.getdata",
-                "creditsafe.getdataunits",
-                "creditsafe.getsignatory",
-                "creditsafe.spar"
-            ]
-        );
-        let letters = |name: &str| catalogue.service(name).unwrap().1.block_param.is_some();
-        assert!(names.iter().all(|name| letters(name) == (name == "creditsafe.getdata")));
-    }
-
-    /// The answer's language is no part of a purchase, and the runner's own parameters are not a job's to give.
-    #[test]
-    fn every_service_has_what_all_share() {
-        for service in &Catalogue::built_in().providers["creditsafe"].services {
-            assert!(!service.param("language").unwrap().identity, "{}", service.name);
-            assert!(service.fills_by_itself("searchnumber") && service.fills_by_itself("transactionid"));
-            assert!(service.param("searchnumber").is_none() && service.param("transactionid").is_none());
-            assert!(service.health.as_deref().is_some_and(|path| path.ends_with("/health")));
-            assert!(service.title.ends_with('.'));
-            assert!(service.params.iter().all(|param| param.description.ends_with('.')));
-        }
-    }
-
-    #[test]
-    fn a_broken_provider_file_is_told_at_once() {
-        let text = r#"
-name = "other"
-title = "Other"
-dialect = "creditsaf"
-auth = "oauth2"
-[environments.production]
-base_url = "http://example.com"
-token_url = "https://example.com/login"
-[[service]]
-name = "a"
-title = "A."
-path = "a"
-number_param = "n"
-person = 11
-block_param = "block"
-[[service.param]]
-name = "p"
-description = "P."
-kind = "choice"
-pattern = "("
-[[service.param]]
-name = "p"
-description = "P."
-[[service]]
-name = "a"
-title = "A."
-path = "/a"
-number_param = "n"
-"#;
-        let problems = check(Path::new("other.toml"), text).unwrap_err();
-        insta::assert_snapshot!("broken_provider", problems.render());
-    }
-}
+mod tests;

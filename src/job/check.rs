@@ -265,14 +265,17 @@ password = { env = \"P\" }
     }
 
     #[test]
-    fn a_provider_file_of_ones_own_is_refused() {
+    fn a_provider_file_of_ones_own_is_checked() {
         let world = World::new("");
         let built_in = include_str!("../../config/providers/creditsafe.toml");
         let copy = world.write("copy.toml", built_in);
-        let own = world.write("own.toml", &built_in.replace("name = \"creditsafe\"", "name = \"other\""));
-        let report = world.check(&[copy, own]);
-        assert_eq!(report.good.iter().map(|good| good.kind).collect::<Vec<_>>(), [FileKind::Provider]);
-        assert!(report.bad.len() == 1 && report.bad[0].to_string().contains("not yet built"), "{report:?}");
+        let own = world.write("own.toml", include_str!("../../config/providers/example.toml"));
+        let changed = world.write("changed.toml", &built_in.replace("/getdata\"", "/getmore\""));
+        let report = world.check(&[copy, own, changed]);
+        let good: Vec<_> = report.good.iter().map(|good| good.kind).collect();
+        assert_eq!(good, [FileKind::Provider, FileKind::Provider]);
+        let told = "there is a provider `creditsafe` already";
+        assert!(report.bad.len() == 1 && report.bad[0].to_string().contains(told), "{report:?}");
     }
 
     #[cfg(unix)]
@@ -297,7 +300,7 @@ password = { env = \"P\" }
         let flags = ConfigFlags { config: Some(root.join("config/orgpull.toml")), ..ConfigFlags::default() };
         let report = check_paths(&["jobs", "config", "config/providers"].map(|part| root.join(part)), &flags);
         assert!(report.is_good(), "{report:?}");
-        assert_eq!(report.good.len(), 6);
+        assert_eq!(report.good.len(), 10);
         assert!(report.good.iter().all(|good| good.warnings.is_empty()), "{report:?}");
     }
 }

@@ -276,7 +276,7 @@ impl Asked {
 /// and counted as letters would be, each once.
 async fn letters(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(), RunError> {
     let steps = &prepared.job.steps;
-    let silent: Vec<bool> = steps.iter().map(|s| !s.letters && s.service.block_param.is_some()).collect();
+    let silent: Vec<bool> = steps.iter().map(|s| !s.letters && s.service.letters).collect();
     // Most runs hold no number that gets a letter, whatever is asked: they are not even read.
     if !silent.contains(&true) || asked.letter_rows == 0 {
         return Ok(());

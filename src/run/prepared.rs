@@ -1,13 +1,14 @@
 //! A job made ready against its accounts: what each lookup of each row would ask, decided by values alone.
 
 use crate::config::Account;
-use crate::config::catalogue::{Digits, Service, check_value};
+use crate::config::catalogue::{Digits, Fallback, Param, REQUESTOR, Service, check_value};
 use crate::domain::identity::{DigestKey, Identity, IdentityParts};
 use crate::domain::money::Ore;
 use crate::domain::number::{Kind, Subject};
 use crate::job::{Job, Step};
 use jiff::civil::Date;
 use std::collections::HashMap;
+use std::fmt;
 
 /// A job with everything that deciding about a row needs.
 pub(crate) struct Prepared {
@@ -119,18 +120,22 @@ impl Prepared {
         let column = |name: &str| self.columns.get(name).and_then(|at| columns.get(*at)).map(String::as_str);
         let mut values = Vec::with_capacity(step.params.len());
         for param in &step.service.params {
-            let Some((name, template)) = step.params.iter().find(|(name, _)| *name == param.name) else {
-                continue;
-            };
-            let value = template.fill(self.today, column).map_err(|e| format!("parameter `{name}`: {e}"))?;
-            if value.is_empty() {
-                if param.required {
+            let name = &param.name;
+            let reason = |error: &dyn fmt::Display| format!("parameter `{name}`: {error}");
+            let template = step.params.iter().find(|(given, _)| given == name).map(|(_, template)| template);
+            let given = template.map(|template| template.fill(self.today, column)).transpose();
+            let given = given.map_err(|e| reason(&e))?.filter(|value| !value.is_empty());
+            let Some(value) = given.or_else(|| stand_in(param)) else {
+                if template.is_some() && param.required {
                     return Err(format!("parameter `{name}` is empty"));
                 }
+                if name == REQUESTOR && step.service.needs_requestor {
+                    return Err(format!("{} is not sent without `{name}`", service_name(step)));
+                }
                 continue;
-            }
-            let value =
-                check_value(param, &value, self.today).map_err(|e| format!("parameter `{name}`: {e}"))?;
+            };
+            let value = check_value(param, &value, self.today).map_err(|e| reason(&e))?;
+            step.service.carries(name, &value).map_err(|e| reason(&e))?;
             values.push((name.clone(), value));
         }
         Ok(values)
@@ -157,6 +162,14 @@ impl Prepared {
             number,
             params: &params,
         })
+    }
+}
+
+/// What counts as given where the job gives nothing.
+fn stand_in(param: &Param) -> Option<String> {
+    match &param.default {
+        Some(Fallback::Text(text)) => Some(text.clone()),
+        Some(Fallback::Reference) | None => None,
     }
 }
 

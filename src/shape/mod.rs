@@ -78,6 +78,8 @@ pub enum Kind {
     Tables(&'static Table),
     /// A table whose keys the user chooses, and what each value must be.
     Map(&'static Kind),
+    /// A table of anything; the room that reads it looks within.
+    Tree,
     /// A list.
     List {
         /// What each element must be.

@@ -61,6 +61,7 @@ fn value(kind: &Kind) -> Map<String, Value> {
         Kind::Table(shape) => return table(shape),
         Kind::Tables(shape) => json!({ "type": "array", "items": table(shape) }),
         Kind::Map(inner) => json!({ "type": "object", "additionalProperties": value(inner) }),
+        Kind::Tree => json!({ "type": "object" }),
         Kind::List { item, filled } => {
             json!({ "type": "array", "items": value(item), "minItems": usize::from(*filled) })
         }

@@ -71,7 +71,7 @@ impl Walk {
         match (kind, value.get_ref()) {
             (Kind::Text(format), DeValue::String(text)) => self.text(*format, text, span),
             (Kind::Word { built, not_yet }, DeValue::String(text)) => self.word(built, not_yet, text, span),
-            (Kind::Bool, DeValue::Boolean(_)) => {}
+            (Kind::Bool, DeValue::Boolean(_)) | (Kind::Tree, DeValue::Table(_)) => {}
             (Kind::Date, DeValue::Datetime(stamp)) if stamp.date.is_some() && stamp.time.is_none() => {}
             (Kind::Integer { min, max }, DeValue::Integer(number)) => self.integer(*min, *max, number, span),
             (Kind::Table(shape), DeValue::Table(table)) => self.table(shape, table, span),
@@ -196,7 +196,7 @@ fn fits(kind: &Kind, value: &DeValue<'_>) -> bool {
             | (Kind::Integer { .. }, DeValue::Integer(_))
             | (Kind::Date, DeValue::Datetime(_))
             | (Kind::List { .. } | Kind::Tables(_), DeValue::Array(_))
-            | (Kind::Table(_) | Kind::Map(_) | Kind::Secret, DeValue::Table(_))
+            | (Kind::Table(_) | Kind::Map(_) | Kind::Tree | Kind::Secret, DeValue::Table(_))
     )
 }
 
@@ -205,7 +205,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Text(_) | Kind::Word { .. } => "text in quotes".to_owned(),
         Kind::Bool => "true or false".to_owned(),
         Kind::Integer { .. } => "a whole number".to_owned(),
-        Kind::Table(_) | Kind::Map(_) => "a table".to_owned(),
+        Kind::Table(_) | Kind::Map(_) | Kind::Tree => "a table".to_owned(),
         Kind::Tables(_) => "a list of tables".to_owned(),
         Kind::List { .. } => "a list".to_owned(),
         Kind::Secret => "the place of a secret".to_owned(),

@@ -159,3 +159,88 @@ fn unexpected(status: u16) -> Fault {
     };
     Fault { code: status.to_string(), message, billed }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reading in one line: class, code, and for faults whether it is billed.
+    fn class(reading: Reading) -> String {
+        match reading {
+            Reading::Answer(answer) => format!("{} {}", answer.outcome, answer.code.unwrap_or_default()),
+            Reading::TokenRefused { code } => format!("token {code}"),
+            Reading::Throttled => "throttled".to_owned(),
+            Reading::Unavailable => "unavailable".to_owned(),
+            Reading::Lost { code } => format!("lost {code}"),
+            Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
+            Reading::Fault(fault) => format!("fault {} free", fault.code),
+        }
+        .trim_end()
+        .to_owned()
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        match read(status, body.as_bytes()) {
+            Reading::Answer(answer) => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn statuses_and_envelopes() {
+        let html = "<html>Not Found</html>";
+        let error = r#"{"status":404,"statusText":"NOT_FOUND","message":"none","subErrors":[]}"#;
+        let spring = r#"{"timestamp":"t","status":404,"error":"Not Found","path":"/nowhere"}"#;
+        let oauth = |error: &str| format!(r#"{{"error":"{error}","error_description":"d"}}"#);
+        let table = [
+            (200, r#"{"companyInformation":{"name":"A"}}"#.to_owned(), "hit"),
+            (200, r#"{"name":"A","status":{"operatingStatus":"ACTIVE"}}"#.to_owned(), "hit"),
+            (200, r#"[{"a":1}]"#.to_owned(), "hit"),
+            (200, r#"{"companies":[],"_paging":{"resultCount":0}}"#.to_owned(), "no_hit"),
+            (200, r#"{"companies":[],"_paging":{"resultCount":3,"limit":0}}"#.to_owned(), "hit"),
+            (200, r#"{"persons":[]}"#.to_owned(), "no_hit"),
+            (200, "[]".to_owned(), "no_hit"),
+            (200, r#"{"protected":true}"#.to_owned(), "rejected protected"),
+            (200, r#"{"message":"ok"}"#.to_owned(), "lost unreadable"),
+            (200, "{}".to_owned(), "lost unreadable"),
+            (200, html.to_owned(), "lost unreadable"),
+            (204, String::new(), "lost unreadable"),
+            (400, r#"{"message":"bad","validationErrors":[]}"#.to_owned(), "invalid 400"),
+            (422, r#"{"detail":"bad"}"#.to_owned(), "invalid 422"),
+            (400, html.to_owned(), "fault 400 billed"),
+            (400, oauth("invalid_scope"), "fault invalid_scope free"),
+            (401, oauth("invalid_token"), "token invalid_token"),
+            (401, String::new(), "token 401"),
+            (401, oauth("invalid_client"), "fault invalid_client free"),
+            (403, r#"{"message":"no"}"#.to_owned(), "denied 403"),
+            (403, oauth("insufficient_scope"), "fault insufficient_scope free"),
+            (403, html.to_owned(), "fault 403 billed"),
+            (404, error.to_owned(), "no_hit 404"),
+            (404, spring.to_owned(), "fault 404 free"),
+            (404, html.to_owned(), "fault 404 free"),
+            (404, String::new(), "fault 404 free"),
+            (451, r#"{"message":"legal"}"#.to_owned(), "rejected 451"),
+            (451, String::new(), "rejected 451"),
+            (302, String::new(), "fault 302 billed"),
+            (415, error.to_owned(), "fault 415 billed"),
+            (408, String::new(), "lost 408"),
+            (500, error.to_owned(), "lost 500"),
+            (502, html.to_owned(), "lost 502"),
+            (504, String::new(), "lost 504"),
+            (429, html.to_owned(), "throttled"),
+            (503, error.to_owned(), "unavailable"),
+        ];
+        for (status, body, expected) in table {
+            assert_eq!(class(read(status, body.as_bytes())), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn what_an_error_refuses_is_not_repeated() {
+        let body = r#"{"status":400,"message":"no such number 198001010001","subErrors":[
+            {"object":"q","field":"registrationNumber","rejectedValue":"198001010001","message":"bad"}]}"#;
+        let answer = answer(400, body);
+        assert_eq!(answer.text.as_deref(), Some("no such number ************; registrationNumber: bad"));
+        assert!(!String::from_utf8(answer.body).unwrap().contains("rejectedValue"));
+    }
+}

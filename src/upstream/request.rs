@@ -1,6 +1,6 @@
 //! The request for one lookup, made from a service's templates.
 
-use crate::config::catalogue::{Body, Fill, Method, Node, ParamKind, Piece, Service};
+use crate::config::catalogue::{Body, Fallback, Fill, Method, Node, ParamKind, Piece, Service};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -72,8 +72,9 @@ impl<'a> Values<'a> {
     }
 
     fn param(&self, name: &str) -> Option<&'a str> {
-        let given = self.params.iter().find(|(param, _)| param == name);
-        given.map(|(_, value)| value.as_str())
+        let given = self.params.iter().find(|(param, _)| param == name).map(|(_, value)| value.as_str());
+        let fallback = || self.service.param(name).and_then(|param| param.default.as_ref());
+        given.or_else(|| (fallback() == Some(&Fallback::Reference)).then_some(self.reference))
     }
 
     /// The whole text, or nothing where a parameter in it has no value.
@@ -149,5 +150,87 @@ impl fmt::Debug for RequestBody {
             Self::Json(_) => "Json(…)",
             Self::Form(_) => "Form(…)",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::catalogue::Catalogue;
+    use std::path::Path;
+
+    const NUMBER: &str = "5560125790";
+
+    fn catalogue() -> Catalogue {
+        let mut catalogue = Catalogue::built_in();
+        let example = include_str!("../../config/providers/example.toml");
+        catalogue.extend(Path::new("example.toml"), example).unwrap();
+        catalogue
+    }
+
+    fn request(service: &str, params: &[(&str, &str)]) -> Request {
+        let params: Vec<_> = params.iter().map(|(name, value)| pair(name, value)).collect();
+        prepare("https://x.test/api/", catalogue().service(service).unwrap().1, NUMBER, "r1", &params)
+    }
+
+    fn pair(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn a_query_has_the_number_first_and_the_reference_last() {
+        let request = request("creditsafe.getdata", &[("blockname", "Basic"), ("language", "sv")]);
+        assert_eq!((request.method, request.url.as_str()), (Method::Get, "https://x.test/api/getdata"));
+        let names: Vec<_> = request.query.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["searchnumber", "blockname", "language", "transactionid"]);
+        assert!(request.headers.is_empty() && request.body.is_none());
+    }
+
+    #[test]
+    fn a_body_has_the_types_of_its_parameters_and_nothing_that_is_absent() {
+        let company = request("dnb.company", &[("segments", "RISK,FINANCE")]);
+        let body = r#"{"registrationNumber":"5560125790","segments":["RISK","FINANCE"],"reference":"r1"}"#;
+        assert_eq!(json(&company), serde_json::from_str::<Value>(body).unwrap());
+        assert!(company.query.is_empty() && !company.url.contains(NUMBER));
+        let given = request("dnb.company", &[("segments", "RISK"), ("reference", "4711")]);
+        assert_eq!(json(&given)["reference"], "4711");
+        let search =
+            request("dnb.company-search", &[("country", "SE"), ("limit", "0"), ("includeBranches", "true")]);
+        let body = r#"{"country":"SE","registrationNumber":"5560125790","limit":0,"includeBranches":true}"#;
+        assert_eq!(json(&search), serde_json::from_str::<Value>(body).unwrap());
+    }
+
+    #[test]
+    fn the_example_is_asked_as_its_file_says() {
+        let company = request("example.company", &[("detail", "full"), ("parts", "names,board")]);
+        assert_eq!(
+            (company.method, company.url.as_str()),
+            (Method::Post, "https://x.test/api/companies/full")
+        );
+        assert_eq!(company.headers, [pair("X-Reference", "r1")]);
+        let body = r#"{"country":"SE","parts":["names","board"],"subject":{"number":"5560125790","kind":"registration"}}"#;
+        assert_eq!(json(&company), serde_json::from_str::<Value>(body).unwrap());
+        let status = request("example.status", &[("language", "sv")]);
+        assert_eq!(status.query, [pair("id", NUMBER), pair("language", "sv"), pair("ref", "r1")]);
+    }
+
+    #[test]
+    fn a_value_stays_within_its_segment_of_the_path() {
+        let mut service = Service::clone(catalogue().service("example.company").unwrap().1);
+        service.path = Fill::parse("/c/{detail}/{number}").unwrap();
+        service.body = Some(Body::Form(vec![("n".to_owned(), Fill::of(Piece::Number))]));
+        let params = [pair("detail", "a/../b?c=d#å")];
+        let request = prepare("https://x.test", &service, NUMBER, "r1", &params);
+        assert_eq!(request.url, "https://x.test/c/a%2F..%2Fb%3Fc%3Dd%23%C3%A5/5560125790");
+        assert!(request.body == Some(RequestBody::Form(vec![pair("n", NUMBER)])));
+        let shown = format!("{request:?}{:?}", request.body);
+        assert!(!shown.contains(NUMBER) && !shown.contains("x.test"), "{shown}");
+    }
+
+    fn json(request: &Request) -> Value {
+        match &request.body {
+            Some(RequestBody::Json(text)) => serde_json::from_str(text).unwrap(),
+            other => panic!("{other:?}"),
+        }
     }
 }

@@ -82,3 +82,139 @@ fn unread(rules: &Rules, status: u16, code: Option<String>, is_json: bool) -> Re
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::catalogue::{Catalogue, Dialect};
+    use proptest::prelude::*;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// A reading in one line: class, code, and for faults whether it is billed.
+    fn class(reading: Reading) -> String {
+        match reading {
+            Reading::Answer(answer) => format!("{} {}", answer.outcome, answer.code.unwrap_or_default()),
+            Reading::TokenRefused { code } => format!("token {code}"),
+            Reading::Throttled => "throttled".to_owned(),
+            Reading::Unavailable => "unavailable".to_owned(),
+            Reading::Lost { code } => format!("lost {code}"),
+            Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
+            Reading::Fault(fault) => format!("fault {} free", fault.code),
+        }
+        .trim_end()
+        .to_owned()
+    }
+
+    fn rules(service: &str) -> Arc<Rules> {
+        let mut catalogue = Catalogue::default();
+        let example = include_str!("../../config/providers/example.toml");
+        catalogue.extend(Path::new("example.toml"), example).unwrap();
+        match &catalogue.service(service).unwrap().1.dialect {
+            Dialect::Generic(rules) => Arc::clone(rules),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_example_reads_as_its_file_says() {
+        let html = "<html>Not Found</html>";
+        let rules = rules("example.company");
+        let table = [
+            (200, r#"{"requestId":"q1","data":{"name":"A"}}"#, "hit"),
+            (200, r#"{"data":{}}"#, "no_hit"),
+            (200, r#"{"data":null}"#, "no_hit"),
+            (200, r#"{"message":"hello from a proxy"}"#, "lost unreadable"),
+            (200, html, "lost unreadable"),
+            (200, "", "lost unreadable"),
+            (404, r#"{"error":{"code":"NOT_FOUND"}}"#, "no_hit NOT_FOUND"),
+            (404, r#"{"error":{"code":"ROUTE"}}"#, "fault ROUTE billed"),
+            (404, html, "fault 404 free"),
+            (403, r#"{"error":{"code":"PROTECTED"}}"#, "rejected PROTECTED"),
+            (451, r#"{"error":{"code":"R7"}}"#, "rejected R7"),
+            (451, r#"{"error":{"code":"X"}}"#, "fault X billed"),
+            (403, r#"{"error":{"code":"NO_ACCESS"}}"#, "fault NO_ACCESS free"),
+            (403, r#"{"status":"other"}"#, "denied other"),
+            (403, html, "fault 403 free"),
+            (422, r#"{"error":{"message":"bad"}}"#, "invalid"),
+            (401, "", "token 401"),
+            (500, r#"{"error":{"code":"BACKEND_DOWN"}}"#, "unavailable"),
+            (500, r#"{"error":{"code":"OTHER"}}"#, "lost 500"),
+            (500, html, "lost 500"),
+            (408, "", "lost 408"),
+            (504, "", "lost 504"),
+            (429, r#"{"data":{"a":1}}"#, "throttled"),
+            (503, r#"{"data":{"a":1}}"#, "unavailable"),
+            (302, r#"{"data":{"a":1}}"#, "fault 302 billed"),
+        ];
+        for (status, body, expected) in table {
+            assert_eq!(class(read(&rules, status, body.as_bytes())), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_services_own_rules_and_places_come_first() {
+        let rules = rules("example.status");
+        assert_eq!(class(read(&rules, 200, br#"{"registered":true}"#)), "hit");
+        assert_eq!(class(read(&rules, 200, br#"{"registered":false}"#)), "no_hit");
+        assert_eq!(class(read(&rules, 200, br#"{"data":{"a":1}}"#)), "lost unreadable");
+    }
+
+    #[test]
+    fn places_and_bills_are_those_of_the_file() {
+        let rules = rules("example.company");
+        let body = br#"{"requestId":7,"requestUrl":"u?id=198001010001","error":
+            {"code":"NOT_FOUND","message":"no 198001010001"}}"#;
+        let Reading::Answer(answer) = read(&rules, 404, body) else { panic!() };
+        assert!(!answer.billed);
+        assert_eq!(answer.text.as_deref(), Some("no ************"));
+        assert_eq!(answer.log_id.as_deref(), Some("7"));
+        assert!(!String::from_utf8(answer.body).unwrap().contains("requestUrl"));
+        let Reading::Answer(hit) = read(&rules, 200, br#"{"data":[1]}"#) else { panic!() };
+        assert!(hit.billed && hit.code.is_none() && hit.text.is_none());
+    }
+
+    fn any_rule() -> impl Strategy<Value = Rule> {
+        use crate::config::catalogue::{CodeForm, Statuses};
+        let words =
+            ["hit", "no_hit", "invalid", "token-refused", "throttled", "unavailable", "lost", "fault"];
+        (0usize..words.len(), 0u16..700, 0u16..700, prop::option::of("[A-C*]{1,2}"), any::<bool>()).prop_map(
+            move |(word, from, to, code, billed)| Rule {
+                statuses: Statuses(vec![from..=to]),
+                codes: code.iter().map(|code| CodeForm::new(code)).collect(),
+                condition: None,
+                meaning: Meaning::parse(words[word]).unwrap(),
+                billed,
+                as_code: None,
+                about: None,
+            },
+        )
+    }
+
+    proptest! {
+        /// Whatever a file says, a pause stays a pause, a doubt a doubt, and a page without JSON settles nothing.
+        #[test]
+        fn no_rule_undoes_what_keeps_money_and_upstream_safe(
+            list in prop::collection::vec(any_rule(), 0..6), status in 0u16..700,
+        ) {
+            let rules = Rules { list, code: vec![Pointer("/code".to_owned())], ..Rules::default() };
+            let page = read(&rules, status, b"<html>556012-5790</html>");
+            prop_assert!(!matches!(page, Reading::Answer(_)));
+            for body in ["", "{}", r#"{"code":"A"}"#, r#"{"code":"5560125790","x":"198001010001"}"#] {
+                let reading = read(&rules, status, body.as_bytes());
+                let shown = format!("{reading:?}");
+                prop_assert!(!shown.contains("5560125790") && !shown.contains("198001010001"), "{}", shown);
+                match status {
+                    429 => prop_assert_eq!(&reading, &Reading::Throttled),
+                    503 => prop_assert_eq!(&reading, &Reading::Unavailable),
+                    300..=399 => prop_assert!(matches!(reading, Reading::Fault(_))),
+                    408 | 500 | 502 | 504 if body.len() < 3 => {
+                        let lost = matches!(reading, Reading::Lost { .. });
+                        prop_assert!(lost);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 use crate::domain::outcome::Outcome;
 use serde_json::Value;
+use std::fmt;
 use std::ops::RangeInclusive;
 
 /// How the answers of a service are read. The first rule that matches decides.
@@ -70,9 +71,9 @@ pub struct Condition {
 /// What a value must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Is {
-    /// Absent, null, or an empty text, list or object.
+    /// There, and null or an empty text, list or object. Not absent: what lacks the place altogether is another answer.
     Empty,
-    /// The contrary.
+    /// There, and none of these.
     NonEmpty,
     /// There, be it null.
     Present,
@@ -120,15 +121,16 @@ impl Rules {
             && (rule.codes.is_empty()
                 || code.is_some_and(|code| rule.codes.iter().any(|form| form.takes(code))))
             && rule.condition.as_ref().is_none_or(|condition| condition.holds(body))
-            && (!is_doubtful(status) || rule.is_positive())
+            && (!is_doubtful(status) || rule.overrules_doubt())
             && (!reports || report())
     }
 }
 
 impl Rule {
-    /// Whether it goes by more than a status.
-    pub fn is_positive(&self) -> bool {
-        !self.codes.is_empty() || self.condition.is_some()
+    /// Whether it is asked at a status after which a request may have been carried out: where it goes by more than the
+    /// status, or leaves the doubt as it is.
+    pub fn overrules_doubt(&self) -> bool {
+        !self.codes.is_empty() || self.condition.is_some() || self.meaning == Meaning::Lost
     }
 }
 
@@ -176,11 +178,20 @@ impl CodeForm {
     }
 }
 
+impl fmt::Display for CodeForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(code) => f.write_str(code),
+            Self::Beginning(beginning) => write!(f, "{beginning}*"),
+        }
+    }
+}
+
 impl Condition {
     fn holds(&self, body: Option<&Value>) -> bool {
         let found = body.and_then(|body| self.pointer.of(body));
         match &self.is {
-            Is::Empty => found.is_none_or(is_empty),
+            Is::Empty => found.is_some_and(is_empty),
             Is::NonEmpty => found.is_some_and(|value| !is_empty(value)),
             Is::Present => found.is_some(),
             Is::Absent => found.is_none(),
@@ -214,21 +225,6 @@ impl Pointer {
 }
 
 impl Meaning {
-    /// Every word of a rule's `outcome`.
-    pub const WORDS: [&'static str; 11] = [
-        "hit",
-        "partial",
-        "rejected",
-        "no_hit",
-        "invalid",
-        "denied",
-        "token-refused",
-        "throttled",
-        "unavailable",
-        "lost",
-        "fault",
-    ];
-
     /// The meaning of a word.
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
