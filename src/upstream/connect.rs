@@ -1,13 +1,14 @@
 //! Creditsafe CONNECT: a user key and a password for a token that holds an hour (apis.md section 2).
 
-use super::{LoginReading, LoginRequest, json};
+use super::{LoginContent, LoginReading, LoginRequest, json};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::time::Duration;
 
 pub(super) fn request(token_url: &str, username: &SecretString, password: &SecretString) -> LoginRequest {
     let body = json!({ "username": username.expose_secret(), "password": password.expose_secret() });
-    LoginRequest { url: token_url.to_owned(), body: SecretString::from(body.to_string()) }
+    let body = SecretString::from(body.to_string());
+    LoginRequest { url: token_url.to_owned(), content: LoginContent::Json, basic: None, body }
 }
 
 pub(super) fn read(status: u16, body: &[u8]) -> LoginReading {

@@ -8,6 +8,7 @@ mod connect;
 mod creditsafe;
 mod dnb;
 mod json;
+mod oauth;
 mod request;
 mod rules;
 
@@ -85,13 +86,26 @@ pub struct Fault {
     pub billed: bool,
 }
 
-/// A login as the HTTP room sends it: a POST of JSON.
+/// A login as the HTTP room sends it: a POST.
 #[derive(Clone)]
 pub struct LoginRequest {
     /// The full address.
     pub url: String,
-    /// The JSON text, which holds the password.
+    /// What the body is.
+    pub content: LoginContent,
+    /// User name and password of HTTP Basic, where they go there.
+    pub basic: Option<(SecretString, SecretString)>,
+    /// The body, which may hold the secret.
     pub body: SecretString,
+}
+
+/// What a login's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginContent {
+    /// `application/json`.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
 }
 
 /// The answer to a login, read.
@@ -157,30 +171,29 @@ fn shown(code: &str) -> String {
     redact::scrub(code).chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
-/// The request that asks for a token.
+/// The request that asks for a token; nothing where there is no login. `name` is the user key or the client's id.
 pub fn login_request(
     auth: Auth,
     token_url: &str,
-    username: &SecretString,
-    password: &SecretString,
-) -> LoginRequest {
+    name: &SecretString,
+    secret: &SecretString,
+    scopes: &[String],
+) -> Option<LoginRequest> {
     match auth {
-        Auth::Connect
-        | Auth::ClientCredentialsBasic
-        | Auth::ClientCredentialsBody
-        | Auth::Bearer
-        | Auth::None => connect::request(token_url, username, password),
+        Auth::Connect => Some(connect::request(token_url, name, secret)),
+        Auth::ClientCredentialsBasic => Some(oauth::request(token_url, name, secret, scopes, true)),
+        Auth::ClientCredentialsBody => Some(oauth::request(token_url, name, secret, scopes, false)),
+        Auth::Bearer | Auth::None => None,
     }
 }
 
 /// Reads the answer to a login. Total: any status and any bytes have a reading.
 pub fn read_login(auth: Auth, status: u16, body: &[u8]) -> LoginReading {
     match auth {
-        Auth::Connect
-        | Auth::ClientCredentialsBasic
-        | Auth::ClientCredentialsBody
-        | Auth::Bearer
-        | Auth::None => connect::read(status, body),
+        Auth::Connect => connect::read(status, body),
+        Auth::ClientCredentialsBasic | Auth::ClientCredentialsBody | Auth::Bearer | Auth::None => {
+            oauth::read(status, body)
+        }
     }
 }
 
@@ -216,7 +229,7 @@ mod tests {
         let answer = read(&Dialect::Creditsafe, 200, br#"{"report":{"n":"5560125790"}}"#);
         let response = Response { status: 200, retry_after: None, body: b"5560125790".to_vec() };
         let login =
-            login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into());
+            login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into(), &[]);
         let token = read_login(Auth::Connect, 200, br#"{"token":"5560125790"}"#);
         let shown = format!("{answer:?}{response:?}{login:?}{token:?}");
         assert!(!shown.contains("5560125790"), "{shown}");

@@ -126,7 +126,7 @@ impl<'a> Values<'a> {
 }
 
 /// All but the unreserved characters of RFC 3986 as `%XX`.
-fn encoded(value: &str) -> String {
+pub(super) fn encoded(value: &str) -> String {
     use fmt::Write as _;
     value.bytes().fold(String::with_capacity(value.len()), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -5,7 +5,7 @@ use super::{Account, AccountRules, Permit, Shut, StopReason, TroubleKind};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
-use crate::upstream::{self, LoginReading, LoginRequest, Method, Reading, Request, Response};
+use crate::upstream::{self, LoginContent, LoginReading, LoginRequest, Method, Reading, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -182,7 +182,12 @@ impl Run {
                 Permit::Wait { until, .. } => return until,
                 Permit::Stop(reason) => self.report.stop = Some(reason),
                 Permit::Login => {
-                    let login = LoginRequest { url: String::new(), body: "".into() };
+                    let login = LoginRequest {
+                        url: String::new(),
+                        content: LoginContent::Json,
+                        basic: None,
+                        body: "".into(),
+                    };
                     self.tasks.spawn(async move { Done::Login(transport.login(&login).await) });
                 }
                 Permit::Health => {

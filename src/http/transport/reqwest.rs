@@ -3,7 +3,7 @@
 use super::{SendError, SendErrorKind, Transport, retry_after};
 use crate::domain::address::is_loopback;
 use crate::time;
-use crate::upstream::{LoginRequest, Request, Response};
+use crate::upstream::{LoginContent, LoginRequest, Method, Request, RequestBody, Response};
 use ::reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, RequestBuilder, Url};
@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than servers keep an idle connection (5 s is a common default): a request written to one that is just being
 /// closed ends as `unknown`, and a new connection is cheaper than that.
 const IDLE: Duration = Duration::from_secs(4);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// The HTTP client of one account.
 #[derive(Debug, Clone)]
@@ -80,8 +83,11 @@ impl Transport for HttpTransport {
         timeout: Duration,
         on_head: impl FnOnce(u16) + Send,
     ) -> Result<Response, SendError> {
-        let call = self.client(&request.url).get(&request.url).query(&request.query);
-        exchange(call.bearer_auth(bearer.expose_secret()).timeout(timeout), on_head).await
+        let mut call = called(self.client(&request.url), request);
+        if !bearer.expose_secret().is_empty() {
+            call = call.bearer_auth(bearer.expose_secret());
+        }
+        exchange(call.timeout(timeout), on_head).await
     }
 
     async fn health(&self, url: &str) -> Result<u16, SendError> {
@@ -90,9 +96,30 @@ impl Transport for HttpTransport {
     }
 
     async fn login(&self, request: &LoginRequest) -> Result<Response, SendError> {
-        let json = HeaderValue::from_static("application/json");
-        let call = self.client(&request.url).post(&request.url).header(CONTENT_TYPE, json);
+        let kind = match request.content {
+            LoginContent::Json => JSON,
+            LoginContent::Form => FORM,
+        };
+        let mut call = self.client(&request.url).post(&request.url).header(CONTENT_TYPE, kind);
+        if let Some((name, password)) = &request.basic {
+            call = call.basic_auth(name.expose_secret(), Some(password.expose_secret()));
+        }
         exchange(call.body(request.body.expose_secret().to_owned()).timeout(TIMEOUT), |_| {}).await
+    }
+}
+
+/// A request as it goes over the wire, but for its token.
+fn called(client: &Client, request: &Request) -> RequestBuilder {
+    let call = match request.method {
+        Method::Get => client.get(&request.url),
+        Method::Post => client.post(&request.url),
+    };
+    let call = if request.query.is_empty() { call } else { call.query(&request.query) };
+    let call = request.headers.iter().fold(call, |call, (name, value)| call.header(name, value));
+    match &request.body {
+        None => call,
+        Some(RequestBody::Json(text)) => call.header(CONTENT_TYPE, JSON).body(text.clone()),
+        Some(RequestBody::Form(fields)) => call.form(fields),
     }
 }
 

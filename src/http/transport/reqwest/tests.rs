@@ -180,7 +180,12 @@ async fn a_connection_closed_without_a_word_may_have_been_served() {
 async fn login_posts_json_and_health_sends_no_token() {
     let server = server(http("200 OK", "", "{\"token\":\"t\"}")).await;
     let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
-    let login = LoginRequest { url: server.url.clone(), body: "{\"username\":\"u\"}".into() };
+    let login = LoginRequest {
+        url: server.url.clone(),
+        content: LoginContent::Json,
+        basic: None,
+        body: "{\"username\":\"u\"}".into(),
+    };
     assert_eq!(transport.login(&login).await.unwrap().body, b"{\"token\":\"t\"}");
     let heard = std::mem::take(&mut *server.heard.lock().unwrap()).to_lowercase();
     assert!(
@@ -205,4 +210,53 @@ fn loopback_is_told_from_elsewhere() {
     ] {
         assert_eq!(is_near(url), near, "{url}");
     }
+}
+
+#[tokio::test]
+async fn a_body_and_headers_go_as_they_are_told() {
+    for (body, kind, sent) in [
+        (RequestBody::Json("{\"a\":1}".to_owned()), "application/json", "{\"a\":1}"),
+        (
+            RequestBody::Form(vec![("a".to_owned(), "b c".to_owned())]),
+            "application/x-www-form-urlencoded",
+            "a=b+c",
+        ),
+    ] {
+        let server = server(http("200 OK", "", "{}")).await;
+        let headers = vec![("Requestor-ID".to_owned(), "r-1".to_owned())];
+        let request = Request {
+            method: Method::Post,
+            url: server.url.clone(),
+            query: Vec::new(),
+            headers,
+            body: Some(body),
+        };
+        let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
+        transport.send(&request, &"".into(), Duration::from_secs(5), |_| {}).await.unwrap();
+        let heard = server.heard.lock().unwrap().to_lowercase();
+        assert!(heard.starts_with("post /getdata http/1.1"), "{heard}");
+        assert!(
+            heard.contains("requestor-id: r-1") && heard.contains(kind) && heard.ends_with(sent),
+            "{heard}"
+        );
+        assert!(!heard.contains("authorization"), "an upstream that takes no token gets none: {heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_clients_id_and_secret_go_in_basic() {
+    let server = server(http("200 OK", "", "{}")).await;
+    let login = LoginRequest {
+        url: server.url.clone(),
+        content: LoginContent::Form,
+        basic: Some(("id".into(), "secret".into())),
+        body: "grant_type=client_credentials".into(),
+    };
+    HttpTransport::new(&[&server.url], 1, Duration::from_secs(5)).unwrap().login(&login).await.unwrap();
+    let heard = server.heard.lock().unwrap().clone();
+    assert!(heard.to_lowercase().contains("application/x-www-form-urlencoded"), "{heard}");
+    assert!(
+        heard.contains("Basic aWQ6c2VjcmV0") && heard.ends_with("grant_type=client_credentials"),
+        "{heard}"
+    );
 }

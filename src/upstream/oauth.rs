@@ -1,0 +1,189 @@
+//! OAuth2 client credentials (RFC 6749 sections 2.3.1, 4.4 and 5): a POST form for a token that tells its life.
+
+use super::request::encoded;
+use super::{LoginContent, LoginReading, LoginRequest, json};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The request, with id and secret in HTTP Basic (`basic`) or in the form.
+pub(super) fn request(
+    token_url: &str,
+    client_id: &SecretString,
+    client_secret: &SecretString,
+    scopes: &[String],
+    basic: bool,
+) -> LoginRequest {
+    let mut fields = vec![("grant_type", "client_credentials".to_owned())];
+    if !scopes.is_empty() {
+        fields.push(("scope", scopes.join(" ")));
+    }
+    if !basic {
+        fields.push(("client_id", client_id.expose_secret().to_owned()));
+        fields.push(("client_secret", client_secret.expose_secret().to_owned()));
+    }
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    // The standard has both encoded as in a form before they are joined, so that an id may hold a colon.
+    let part = |secret: &SecretString| SecretString::from(encoded(secret.expose_secret()));
+    LoginRequest {
+        url: token_url.to_owned(),
+        content: LoginContent::Form,
+        basic: basic.then(|| (part(client_id), part(client_secret))),
+        body: SecretString::from(fields.join("&")),
+    }
+}
+
+pub(super) fn read(status: u16, body: &[u8]) -> LoginReading {
+    match status {
+        200..=299 => token(body),
+        400 | 401 | 403 => refusal(status, body),
+        429 => LoginReading::Throttled,
+        408 | 500..=599 => LoginReading::Unavailable { code: status.to_string() },
+        _ => misconfigured(&format!("answers with status {status}, as no login does")),
+    }
+}
+
+/// By the error codes of RFC 6749 section 5.2. Its description is left out: it may repeat the client's id.
+fn refusal(status: u16, body: &[u8]) -> LoginReading {
+    let parsed = json::parse(body);
+    let code = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
+    let why = match (code.as_deref(), status) {
+        (Some("invalid_scope"), _) => "invalid_scope: the client may not have this scope; check scope",
+        (Some("unauthorized_client"), _) => "unauthorized_client: the client may not log in this way",
+        (Some("invalid_request" | "unsupported_grant_type" | "invalid_grant"), _) => {
+            return misconfigured("does not know the client credentials grant as this provider describes it");
+        }
+        (Some("invalid_client"), _) => "invalid_client: check client_id and client_secret",
+        (Some(_), _) | (None, 401 | 403) => "check client_id and client_secret",
+        (None, _) => return misconfigured("answers with status 400 and no OAuth2 error"),
+    };
+    LoginReading::Refused { message: format!("the login was refused (status {status}): {why}") }
+}
+
+fn misconfigured(what: &str) -> LoginReading {
+    LoginReading::Misconfigured { message: format!("the login address {what}: check token_url") }
+}
+
+fn token(body: &[u8]) -> LoginReading {
+    let parsed = json::parse(body);
+    let member = |name: &str| json::scalar(parsed.as_ref().and_then(|value| value.get(name)));
+    let token = member("access_token").filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
+    let Some(token) = token else {
+        return misconfigured("answers without a token that can be used");
+    };
+    if member("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        return misconfigured("gives a token of another type than Bearer");
+    }
+    // Some write it as text, some with decimals.
+    let life = parsed.as_ref().and_then(|value| value.get("expires_in")).and_then(|life| match life {
+        Value::Number(seconds) => seconds.as_f64(),
+        Value::String(seconds) => seconds.trim().parse().ok(),
+        _ => None,
+    });
+    let expires_in = life.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    LoginReading::Token { token: SecretString::from(token), expires_in }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ask(scopes: &[&str], basic: bool) -> LoginRequest {
+        let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        request("https://x.test/token", &"id:1".into(), &"a b+å".into(), &scopes, basic)
+    }
+
+    #[test]
+    fn basic_keeps_the_secret_out_of_the_form() {
+        let request = ask(&["bci", "credit_data_companies"], true);
+        assert_eq!(
+            request.body.expose_secret(),
+            "grant_type=client_credentials&scope=bci%20credit_data_companies"
+        );
+        let (id, secret) = request.basic.unwrap();
+        assert_eq!((id.expose_secret(), secret.expose_secret()), ("id%3A1", "a%20b%2B%C3%A5"));
+    }
+
+    #[test]
+    fn the_body_carries_both_and_no_scope_where_there_is_none() {
+        let request = ask(&[], false);
+        assert!(request.basic.is_none());
+        assert_eq!(
+            request.body.expose_secret(),
+            "grant_type=client_credentials&client_id=id%3A1&client_secret=a%20b%2B%C3%A5"
+        );
+    }
+
+    #[test]
+    fn a_life_is_read_however_it_is_written() {
+        for (life, seconds) in [
+            ("3600", Some(3_600)),
+            ("\"7199\"", Some(7_199)),
+            ("59.0", Some(59)),
+            ("null", None),
+            ("-1", None),
+            ("\"soon\"", None),
+            ("1e400", None),
+        ] {
+            let body = format!(r#"{{"access_token":"t","token_type":"bearer","expires_in":{life}}}"#);
+            match read(200, body.as_bytes()) {
+                LoginReading::Token { expires_in, .. } => {
+                    assert_eq!(expires_in.map(|life| life.as_secs()), seconds, "{life}");
+                }
+                // Not even JSON.
+                other => assert_eq!(life, "1e400", "{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_answer_has_its_class() {
+        let class = |status: u16, body: &str| match read(status, body.as_bytes()) {
+            LoginReading::Token { .. } => "token",
+            LoginReading::Refused { .. } => "refused",
+            LoginReading::Throttled => "throttled",
+            LoginReading::Unavailable { .. } => "unavailable",
+            LoginReading::Misconfigured { .. } => "misconfigured",
+        };
+        for (status, body, expected) in [
+            (200, r#"{"access_token":"t"}"#, "token"),
+            (200, r#"{"token":"t"}"#, "misconfigured"),
+            (200, "<html>", "misconfigured"),
+            (200, r#"{"access_token":"a\r\nX: y"}"#, "misconfigured"),
+            (200, r#"{"access_token":"t","token_type":"mac"}"#, "misconfigured"),
+            (400, r#"{"error":"invalid_client"}"#, "refused"),
+            (400, r#"{"error":"invalid_scope"}"#, "refused"),
+            (400, r#"{"error":"unsupported_grant_type"}"#, "misconfigured"),
+            (400, "<html>", "misconfigured"),
+            (401, r#"{"error":"invalid_client"}"#, "refused"),
+            (401, "", "refused"),
+            (403, "", "refused"),
+            (302, "", "misconfigured"),
+            (404, "", "misconfigured"),
+            (408, "", "unavailable"),
+            (429, "", "throttled"),
+            (500, "", "unavailable"),
+            (503, "", "unavailable"),
+        ] {
+            assert_eq!(class(status, body), expected, "{status} {body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_refusal_repeats_nothing_that_the_upstream_says(
+            status in prop::sample::select(vec![400u16, 401, 403]),
+            code in "[A-Z0-9]{12}",
+        ) {
+            let body = format!(r#"{{"error":"{code}","error_description":"{code}"}}"#);
+            let (LoginReading::Refused { message } | LoginReading::Misconfigured { message }) =
+                read(status, body.as_bytes())
+            else {
+                panic!()
+            };
+            prop_assert!(!message.contains(&code));
+        }
+    }
+}
