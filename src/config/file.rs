@@ -1,23 +1,40 @@
 //! Reading `orgpull.toml`.
 
-use super::catalogue::{Addresses, Catalogue, Provider};
+use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::secret::Secret;
-use super::{Account, SIMULATOR, Settings, resolve};
+use super::{Account, Credentials, SIMULATOR, Scope, Settings, resolve};
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, read_text};
 use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads a configuration file, or tells everything that is wrong with it. `path` is absolute: what the file names
-/// relatively is found from its folder.
-pub fn parse(path: &Path, text: &str, catalogue: Catalogue) -> Result<Settings, Problems> {
+/// The keys by which accounts log in, each with what fits.
+const CREDENTIALS: [(&str, &[Auth]); 6] = [
+    ("username", &[Auth::Connect]),
+    ("password", &[Auth::Connect]),
+    ("client_id", &[Auth::ClientCredentialsBasic, Auth::ClientCredentialsBody]),
+    ("client_secret", &[Auth::ClientCredentialsBasic, Auth::ClientCredentialsBody]),
+    ("scope", &[Auth::ClientCredentialsBasic, Auth::ClientCredentialsBody]),
+    ("token", &[Auth::Bearer]),
+];
+
+/// Reads a configuration file and the provider files that it names, or tells everything that is wrong with it or with
+/// the first of those that cannot be used. `path` is absolute: what the file names relatively is found from its folder.
+pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settings, Problems> {
     let document = Document::parse(path, text)?;
     let view = document.view(&CONFIGURATION);
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut reader = Reader { folder, catalogue: &catalogue, problems: document.check(&CONFIGURATION) };
+    let mut problems = document.check(&CONFIGURATION);
+    for named in view.list("catalogue") {
+        match read_text(&resolve(folder, Path::new(named.text))) {
+            Ok(text) => catalogue.extend(&resolve(folder, Path::new(named.text)), &text)?,
+            Err(error) => problems.push(Problem::new(named.span, error.to_string())),
+        }
+    }
+    let mut reader = Reader { folder, catalogue: &catalogue, problems };
     let accounts = reader.accounts(&view);
     document.verdict(reader.problems)?;
     let database = resolve(folder, Path::new(view.text("database").unwrap_or_default()));
@@ -47,9 +64,12 @@ impl Reader<'_> {
                 continue;
             };
             self.calls(&view, provider);
+            self.login_keys(&view, provider);
             if let Some(place) = self.place(&view, provider) {
-                let secrets = ["username", "password"].map(|key| self.secret(&view, key));
-                accounts.insert(name.text.to_owned(), Account::read(name.text, &view, place, secrets));
+                let credentials = self.credentials(&view, provider);
+                let requestor = view.has("requestor_id").then(|| self.secret(&view, "requestor_id"));
+                let account = Account::read(name.text, &view, place, credentials, requestor);
+                accounts.insert(name.text.to_owned(), account);
             }
         }
         accounts
@@ -78,6 +98,10 @@ impl Reader<'_> {
                 let message = "`environment` and addresses exclude one another";
                 Problem::new(given.span, message)
                     .help("keep `environment`, or both `base_url` and `token_url`")
+            }
+            (None, Some(base_url), None) if !provider.auth.logs_in() => {
+                let environment = base_url.clone();
+                return Some(Place { environment, addresses: Addresses { base_url, token_url: None } });
             }
             (None, Some(_), None) => {
                 Problem::new(view.place("base_url"), "`base_url` needs `token_url` beside it")
@@ -150,6 +174,54 @@ impl Reader<'_> {
         Some(service.letters)
     }
 
+    /// Each way of logging in has its own keys: those that it needs must be there, and no other.
+    fn login_keys(&mut self, view: &View<'_>, provider: &Provider) {
+        for (key, auths) in CREDENTIALS {
+            let fits = auths.contains(&provider.auth);
+            if view.has(key) && !fits {
+                let message = format!("{} does not log in with `{key}`", provider.name);
+                self.problems.push(Problem::new(view.place(key), message).help(wanted(provider.auth)));
+            } else if fits && !view.has(key) && key != "scope" {
+                let about = ACCOUNT.key(key).map_or("", |key| key.about);
+                let message = format!("`{key}` is missing in the account");
+                self.problems.push(Problem::new(view.header(), message).help(format!("`{key}`: {about}")));
+            }
+        }
+        if view.has("requestor_id") && provider.requestor_header.is_none() {
+            let message = format!("{} does not want to know who asks", provider.name);
+            self.problems.push(Problem::new(view.place("requestor_id"), message).help("remove it"));
+        }
+    }
+
+    fn credentials(&self, view: &View<'_>, provider: &Provider) -> Credentials {
+        let secret = |key| self.secret(view, key);
+        match provider.auth {
+            Auth::Connect => {
+                Credentials::Password { username: secret("username"), password: secret("password") }
+            }
+            Auth::ClientCredentialsBasic | Auth::ClientCredentialsBody => Credentials::Client {
+                client_id: secret("client_id"),
+                client_secret: secret("client_secret"),
+                scope: self.scope(view, provider),
+            },
+            Auth::Bearer => Credentials::Token(secret("token")),
+            Auth::None => Credentials::Nothing,
+        }
+    }
+
+    fn scope(&self, view: &View<'_>, provider: &Provider) -> Scope {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        if let Some(text) = view.text("scope") {
+            return Scope::Words(words(text));
+        }
+        let listed: Vec<String> = view.list("scope").iter().flat_map(|item| words(item.text)).collect();
+        match (listed.is_empty(), view.has("scope")) {
+            (false, _) => Scope::Words(listed),
+            (true, true) => Scope::At(self.secret(view, "scope")),
+            (true, false) => Scope::Words(provider.scopes.clone()),
+        }
+    }
+
     fn secret(&self, view: &View<'_>, key: &str) -> Secret {
         let place = view.table(key);
         if let Some(name) = place.owned("env") {
@@ -172,10 +244,16 @@ impl Account {
     pub(super) fn simulated(name: &str) -> Self {
         let addresses = Addresses { base_url: String::new(), token_url: None };
         let place = Place { environment: SIMULATOR.to_owned(), addresses };
-        Self::read(name, &View::absent(&ACCOUNT), place, [Secret::Simulated, Secret::Simulated])
+        Self::read(name, &View::absent(&ACCOUNT), place, Credentials::Nothing, None)
     }
 
-    fn read(name: &str, view: &View<'_>, place: Place, [username, password]: [Secret; 2]) -> Self {
+    fn read(
+        name: &str,
+        view: &View<'_>,
+        place: Place,
+        credentials: Credentials,
+        requestor_id: Option<Secret>,
+    ) -> Self {
         let calls = |key| view.list(key).iter().map(|call| call.text.to_owned()).collect();
         let prices = view.entries("prices").into_iter().filter_map(|(call, price)| {
             Some((call.text.to_owned(), Ore::parse_sek(price.get_ref().as_str()?).ok()?))
@@ -184,9 +262,9 @@ impl Account {
             name: name.to_owned(),
             environment: place.environment,
             base_url: place.addresses.base_url,
-            token_url: place.addresses.token_url.unwrap_or_default(),
-            username,
-            password,
+            token_url: place.addresses.token_url,
+            credentials,
+            requestor_id,
             rate: view.text("rate").and_then(|rate| Rate::parse(rate).ok()).unwrap_or(Rate::Unlimited),
             burst: view.small("burst").unwrap_or(1),
             concurrency: view.small("concurrency").unwrap_or(1),
@@ -199,6 +277,18 @@ impl Account {
             prices: prices.collect(),
             invoice: invoice(&view.table("invoice")),
         }
+    }
+}
+
+/// What an account with this way of logging in has.
+const fn wanted(auth: Auth) -> &'static str {
+    match auth {
+        Auth::Connect => "it takes `username` and `password`",
+        Auth::ClientCredentialsBasic | Auth::ClientCredentialsBody => {
+            "it takes `client_id`, `client_secret` and `scope`"
+        }
+        Auth::Bearer => "it takes `token`",
+        Auth::None => "it takes none",
     }
 }
 
@@ -262,8 +352,9 @@ mod tests {
         let account = &read(text).unwrap().accounts["creditsafe"];
         assert_eq!(account.environment, "http://127.0.0.1:4711");
         assert_eq!(account.base_url, "http://127.0.0.1:4711");
-        assert_eq!(account.username, Secret::File("/etc/secrets/user".into()));
-        assert_eq!(account.password, Secret::Command(vec!["/etc/get".into(), "x".into()]));
+        let username = Secret::File("/etc/secrets/user".into());
+        let password = Secret::Command(vec!["/etc/get".into(), "x".into()]);
+        assert_eq!(account.credentials, Credentials::Password { username, password });
         assert_eq!(
             (account.rate, account.burst, account.timeout),
             (Rate::Unlimited, 5, Duration::from_millis(500))
@@ -293,7 +384,8 @@ mod tests {
             ),
             ("environment = \"sandbox\"\nconcurrency = 0", "from 1 to 1000"),
             ("environment = \"sandbox\"\ntimeout = \"0\"", "longer than 0"),
-            ("environment = \"sandbox\"\nclient_id = { env = \"X\" }", "`client_id` is not yet built"),
+            ("environment = \"sandbox\"\nclient_id = { env = \"X\" }", "does not log in with `client_id`"),
+            ("environment = \"sandbox\"\nrequestor_id = { env = \"X\" }", "does not want to know who asks"),
             (
                 "environment = \"sandbox\"\n[providers.creditsafe.budget]\nmax_calls = 1",
                 "`[budget]` is not yet built",

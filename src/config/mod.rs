@@ -12,7 +12,7 @@ use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::problem::{self, FileError};
-use catalogue::{Catalogue, Service};
+use catalogue::{Auth, Catalogue, Service};
 use secret::Secret;
 use std::collections::BTreeMap;
 use std::io;
@@ -23,6 +23,8 @@ pub use file::parse;
 
 /// The environment's word for the simulator, in answers' identities and in the ledger.
 pub const SIMULATOR: &str = "simulator";
+/// The provider that the simulator serves at its root.
+const CREDITSAFE: &str = "creditsafe";
 /// Where the simulator is until it listens; nothing answers there.
 const NOT_LISTENING: &str = "http://127.0.0.1:0";
 /// The ledger of `--simulate`, beside the configured one.
@@ -83,12 +85,12 @@ pub struct Account {
     pub environment: String,
     /// Scheme, host and optional path, without a trailing slash.
     pub base_url: String,
-    /// The full address of the login.
-    pub token_url: String,
-    /// User key.
-    pub username: Secret,
-    /// Password.
-    pub password: Secret,
+    /// The full address of the login; nothing where there is no login.
+    pub token_url: Option<String>,
+    /// What it logs in with.
+    pub credentials: Credentials,
+    /// Who asks, where the provider wants to know.
+    pub requestor_id: Option<Secret>,
     /// Over all services of the account.
     pub rate: Rate,
     /// Calls that may follow one another without the pace's distance.
@@ -111,6 +113,72 @@ pub struct Account {
     pub prices: BTreeMap<String, Ore>,
     /// `invoice`: how the columns of the provider's statement are called.
     pub invoice: ColumnNames,
+}
+
+/// What an account logs in with: where its secrets are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// A user key and a password.
+    Password {
+        /// The user key.
+        username: Secret,
+        /// The password.
+        password: Secret,
+    },
+    /// An OAuth2 client.
+    Client {
+        /// Its id.
+        client_id: Secret,
+        /// Its secret.
+        client_secret: Secret,
+        /// The scopes of its token.
+        scope: Scope,
+    },
+    /// A token that was given once and for all.
+    Token(Secret),
+    /// None: whoever reaches the upstream may ask.
+    Nothing,
+}
+
+/// The scopes that a login asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// These.
+    Words(Vec<String>),
+    /// Those that stand there, with spaces between.
+    At(Secret),
+}
+
+impl Credentials {
+    /// The simulator's, for a way of logging in.
+    pub const fn simulated(auth: Auth) -> Self {
+        match auth {
+            Auth::Connect => Self::Password { username: Secret::Simulated, password: Secret::Simulated },
+            Auth::ClientCredentialsBasic | Auth::ClientCredentialsBody => Self::Client {
+                client_id: Secret::Simulated,
+                client_secret: Secret::Simulated,
+                scope: Scope::At(Secret::Simulated),
+            },
+            Auth::Bearer => Self::Token(Secret::Simulated),
+            Auth::None => Self::Nothing,
+        }
+    }
+
+    /// The places of its secrets, each with its key.
+    pub fn secrets(&self) -> Vec<(&'static str, &Secret)> {
+        match self {
+            Self::Password { username, password } => vec![("username", username), ("password", password)],
+            Self::Client { client_id, client_secret, scope } => {
+                let mut secrets = vec![("client_id", client_id), ("client_secret", client_secret)];
+                if let Scope::At(place) = scope {
+                    secrets.push(("scope", place));
+                }
+                secrets
+            }
+            Self::Token(token) => vec![("token", token)],
+            Self::Nothing => Vec::new(),
+        }
+    }
 }
 
 impl Surroundings {
@@ -188,23 +256,30 @@ impl Settings {
         if !self.database_given {
             self.database.set_file_name(SIMULATOR_DATABASE);
         }
-        for name in self.catalogue.providers.keys() {
+        for (name, provider) in &self.catalogue.providers {
             let account = self.accounts.entry(name.clone()).or_insert_with(|| Account::simulated(name));
             SIMULATOR.clone_into(&mut account.environment);
-            account.username = Secret::Simulated;
-            account.password = Secret::Simulated;
+            account.credentials = Credentials::simulated(provider.auth);
+            account.requestor_id = provider.requestor_header.as_ref().map(|_| Secret::Simulated);
             account.rate = Rate::Unlimited;
         }
         self.set_simulator_address(base_url);
         self
     }
 
-    /// Tells simulated accounts where the simulator listens, such as `http://127.0.0.1:4711`.
+    /// Tells simulated accounts where the simulator listens, such as `http://127.0.0.1:4711`. Creditsafe is at its root,
+    /// every other provider in a folder of its name, so that no two paths clash.
     pub fn set_simulator_address(&mut self, base_url: &str) {
         let base_url = base_url.trim_end_matches('/');
         for account in self.accounts.values_mut().filter(|account| account.environment == SIMULATOR) {
-            base_url.clone_into(&mut account.base_url);
-            account.token_url = format!("{base_url}/v1/authenticate");
+            let (base, login) = match account.name.as_str() {
+                CREDITSAFE => (base_url.to_owned(), "v1/authenticate"),
+                name => (format!("{base_url}/{name}"), "token"),
+            };
+            let provider = self.catalogue.providers.get(&account.name);
+            let logs_in = provider.is_some_and(|provider| provider.auth.logs_in());
+            account.token_url = logs_in.then(|| format!("{base}/{login}"));
+            account.base_url = base;
         }
     }
 }
@@ -228,7 +303,8 @@ pub fn resolve(folder: &Path, path: &Path) -> PathBuf {
 impl Account {
     /// What an operator should know about the places of this account's secrets.
     pub fn warnings(&self) -> Vec<String> {
-        [&self.username, &self.password].into_iter().filter_map(Secret::warning).collect()
+        let secrets = self.credentials.secrets().into_iter().map(|(_, secret)| secret);
+        secrets.chain(&self.requestor_id).filter_map(Secret::warning).collect()
     }
 
     /// The price of a call: that of `service:block` before that of `service`, else nothing.
@@ -336,9 +412,9 @@ prices = { getdata = "3.20", "getdata:Credit" = "14.50" }
         let account = &settings.accounts["creditsafe"];
         assert_eq!(account.environment, "simulator");
         assert_eq!(account.base_url, "http://127.0.0.1:2");
-        assert_eq!(account.token_url, "http://127.0.0.1:2/v1/authenticate");
+        assert_eq!(account.token_url.as_deref(), Some("http://127.0.0.1:2/v1/authenticate"));
         assert_eq!((account.rate, account.concurrency), (Rate::Unlimited, 3));
-        assert_eq!(account.username, Secret::Simulated);
+        assert_eq!(account.credentials, Credentials::simulated(Auth::Connect));
         assert_eq!(account.refresh_after, Duration::from_secs(2));
         assert_eq!(account.price("getdata", Some("Credit")).to_string(), "14.50");
     }

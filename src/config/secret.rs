@@ -3,7 +3,7 @@
 //! A secret is read once, when a run or `orgpull login` begins, before anything is sent; never while files are checked:
 //! `check`, `plan` and `--simulate` ask for none. No error holds what was read, nor what a program wrote, since that may be the secret itself.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -65,6 +65,9 @@ pub enum SecretError {
     /// There is nothing in it.
     #[error("{0} holds nothing")]
     Empty(Secret),
+    /// It cannot stand in a header.
+    #[error("{0} does not hold a token: visible ASCII characters and nothing else")]
+    NotAToken(Secret),
     /// It is no single line of text.
     #[error("{0} does not hold a secret on a single line of UTF-8 text")]
     NotALine(Secret),
@@ -86,6 +89,13 @@ impl Secret {
             Self::Command(words) => output(words).await?,
         };
         self.line(bytes)
+    }
+
+    /// The same, where it goes into a header as it stands.
+    pub async fn read_token(&self) -> Result<SecretString, SecretError> {
+        let token = self.read().await?;
+        let visible = token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());
+        if visible { Ok(token) } else { Err(SecretError::NotAToken(self.clone())) }
     }
 
     /// What an operator should know about the place of a secret: a file that every user of the machine may read.

@@ -7,6 +7,7 @@ use super::lane::Lane;
 use super::outputs::{self, setting_of};
 use super::prepared::{Prepared, Resolved};
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
+use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
 use crate::domain::identity::hex;
 use crate::export::Rejects;
@@ -14,6 +15,7 @@ use crate::job::input::Reader;
 use crate::job::{Input, Job, Origin, clashes};
 use crate::ledger::{Answers, Counts, Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
+use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -194,7 +196,9 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     };
     let run = ledger.begin_run(new).await?;
     let key = ledger.key().clone();
-    let prepared = Arc::new(Prepared::new(job, used.into_iter().cloned().collect(), &columns, today, key));
+    let requestors = requestors(&used, &job).await?;
+    let used = used.into_iter().cloned().collect();
+    let prepared = Arc::new(Prepared::new(job, used, requestors, &columns, today, key));
     match load(context, run, &id, &prepared, reader, options).await {
         Ok(run) => Ok(Begun { run, prepared, lanes, continued: false }),
         Err(error) => {
@@ -354,9 +358,10 @@ async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepare
     let ledger = &context.ledger;
     let used = accounts(&context.settings, &job)?;
     let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
+    let requestors = requestors(&used, &job).await?;
     let accounts = used.into_iter().cloned().collect();
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    let prepared = Prepared::new(job, accounts, &run.columns, today, ledger.key().clone());
+    let prepared = Prepared::new(job, accounts, requestors, &run.columns, today, ledger.key().clone());
     if let Some((lookup, column)) = prepared.missing_column() {
         return Err(missing_column(lookup, column, run));
     }
@@ -381,6 +386,33 @@ pub(super) fn accounts<'a>(settings: &'a Settings, job: &Job) -> Result<Vec<&'a 
         }
     }
     Ok(used)
+}
+
+/// Who asks, for each account of a job: what stands in for a lookup that does not say so itself.
+///
+/// # Errors
+/// [`RunError::NoRequestor`] where a service wants to know and nobody says.
+pub(super) async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Option<String>>, RunError> {
+    let mut requestors = Vec::with_capacity(used.len());
+    for account in used {
+        let mut silent = job.steps.iter().filter(|step| {
+            let says = step.params.iter().any(|(name, _)| name == REQUESTOR);
+            step.account == account.name && step.service.needs_requestor && !says
+        });
+        requestors.push(match (&account.requestor_id, silent.next()) {
+            (Some(place), _) => {
+                let what = "requestor_id";
+                let failed = |error| RunError::Secret { account: account.name.clone(), what, error };
+                Some(place.read_token().await.map_err(failed)?.expose_secret().to_owned())
+            }
+            (None, None) => None,
+            (None, Some(step)) => {
+                let (lookup, account) = (step.id.clone(), account.name.clone());
+                return Err(RunError::NoRequestor { lookup, account });
+            }
+        });
+    }
+    Ok(requestors)
 }
 
 async fn lanes(

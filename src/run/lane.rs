@@ -4,7 +4,8 @@ use super::RunError;
 use super::coordinator::Flight;
 use super::queue::{Queue, Ready};
 use crate::config::catalogue::Auth;
-use crate::config::{Account, Settings};
+use crate::config::secret::SecretError;
+use crate::config::{Account, Credentials as Places, Scope, Settings};
 use crate::domain::identity::DigestKey;
 use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, may_log_in};
 use crate::http::transport::{HttpTransport, Transport};
@@ -19,25 +20,53 @@ use tokio::time::Instant;
 
 /// What logs an account in, read once at the start of the run.
 pub(super) struct Credentials {
-    username: SecretString,
-    password: SecretString,
+    /// The user key or the client's id; empty where there is none.
+    name: SecretString,
+    /// The password, the client's secret, or the token that was given once and for all.
+    secret: SecretString,
+    scopes: Vec<String>,
     /// Under which the ledger remembers that they were refused.
     pub(super) digest: String,
 }
 
 impl Credentials {
     pub(super) async fn read(account: &Account, key: &DigestKey) -> Result<Self, RunError> {
-        let secret = |what: &'static str, error: crate::config::secret::SecretError| RunError::Secret {
+        let secret = |what: &'static str, error: SecretError| RunError::Secret {
             account: account.name.clone(),
             what,
             error,
         };
-        let username = account.username.read().await.map_err(|e| secret("username", e))?;
-        let password = account.password.read().await.map_err(|e| secret("password", e))?;
-        let parts = [account.token_url.as_str(), username.expose_secret(), password.expose_secret()];
+        let places = &account.credentials;
+        let nothing = || SecretString::from(String::new());
+        let (name, secret_value, scopes) = match places {
+            Places::Password { username, password } => {
+                let name = username.read().await.map_err(|e| secret("username", e))?;
+                (name, password.read().await.map_err(|e| secret("password", e))?, Vec::new())
+            }
+            Places::Client { client_id, client_secret, scope } => {
+                let name = client_id.read().await.map_err(|e| secret("client_id", e))?;
+                let value = client_secret.read().await.map_err(|e| secret("client_secret", e))?;
+                (name, value, scopes(scope).await.map_err(|e| secret("scope", e))?)
+            }
+            Places::Token(token) => {
+                (nothing(), token.read_token().await.map_err(|e| secret("token", e))?, Vec::new())
+            }
+            Places::Nothing => (nothing(), nothing(), Vec::new()),
+        };
+        let address = account.token_url.as_deref().unwrap_or_default();
+        let mut parts = vec![address, name.expose_secret(), secret_value.expose_secret()];
+        parts.extend(scopes.iter().map(String::as_str));
         let digest = key.hex("credentials", &parts);
-        Ok(Self { username, password, digest })
+        Ok(Self { name, secret: secret_value, scopes, digest })
     }
+}
+
+async fn scopes(scope: &Scope) -> Result<Vec<String>, SecretError> {
+    let text = match scope {
+        Scope::Words(words) => return Ok(words.clone()),
+        Scope::At(place) => place.read().await?,
+    };
+    Ok(text.expose_secret().split_whitespace().map(str::to_owned).collect())
 }
 
 /// What came of a login: its reading, and the `Retry-After` that came with it. An error is the ledger's: the login could
@@ -152,7 +181,8 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
     gate
 }
 
-/// One login: written down, sent, read.
+/// One login: written down, sent, read. Where the upstream has none, the token is the one that was given, and nothing is
+/// sent.
 pub(super) async fn log_in<T: Transport>(
     ledger: Arc<Ledger>,
     transport: Arc<T>,
@@ -161,9 +191,12 @@ pub(super) async fn log_in<T: Transport>(
     credentials: Arc<Credentials>,
     run: Option<i64>,
 ) -> LoginCame {
-    let (name, environment) = (&account.name, &account.environment);
-    ledger.remember_login(name, environment, now_ms(), run).await?;
-    let request = login_request(auth, &account.token_url, &credentials.username, &credentials.password);
+    let Credentials { name, secret, scopes, .. } = &*credentials;
+    let address = account.token_url.as_deref().unwrap_or_default();
+    let Some(request) = login_request(auth, address, name, secret, scopes) else {
+        return Ok((LoginReading::Token { token: secret.clone(), expires_in: None }, None));
+    };
+    ledger.remember_login(&account.name, &account.environment, now_ms(), run).await?;
     Ok(match transport.login(&request).await {
         Ok(response) => (read_login(auth, response.status, &response.body), response.retry_after),
         Err(error) => (LoginReading::Unavailable { code: error.to_string() }, None),
@@ -179,8 +212,8 @@ pub async fn try_login(
     let provider =
         settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
     let credentials = Arc::new(Credentials::read(account, ledger.key()).await?);
-    let transport =
-        HttpTransport::new(&[&account.token_url], 1, account.timeout).map_err(RunError::Client)?;
+    let transport = HttpTransport::new(account.token_url.as_deref().as_slice(), 1, account.timeout)
+        .map_err(RunError::Client)?;
     let now = now_ms();
     let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
     let memory = ledger.account(&account.name, &account.environment, now - window).await?;

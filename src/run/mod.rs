@@ -172,6 +172,17 @@ pub enum RunError {
         /// Why.
         error: SecretError,
     },
+    /// A service wants to know who asks, and neither the lookup nor its account says.
+    #[error(
+        "lookup `{lookup}`: account `{account}` wants to know who asks; give it `requestor_id`, in [providers.{account}] \
+         or as a parameter of the lookup; nothing was sent"
+    )]
+    NoRequestor {
+        /// The lookup.
+        lookup: String,
+        /// The account.
+        account: String,
+    },
     /// The account is not in the configuration.
     #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]; nothing was sent")]
     NoAccount(String),
@@ -223,6 +234,7 @@ impl RunError {
             | Self::HalfCopied(_)
             | Self::Renamed { .. }
             | Self::Secret { .. }
+            | Self::NoRequestor { .. }
             | Self::NoAccount(_)
             | Self::Client(_) => Exit::Config,
         }
@@ -302,7 +314,8 @@ fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError
     let accounts = job.steps.iter().filter_map(|step| settings.accounts.get(&step.account));
     let (mut addresses, mut concurrency, mut timeout) = (Vec::new(), 0_u32, Duration::ZERO);
     for account in accounts {
-        addresses.extend([account.base_url.as_str(), account.token_url.as_str()]);
+        addresses.push(account.base_url.as_str());
+        addresses.extend(account.token_url.as_deref());
         concurrency = concurrency.max(account.concurrency);
         timeout = timeout.max(account.timeout);
     }

@@ -1,7 +1,7 @@
 //! The outputs of a run, computed from the ledger alone.
 
 use super::RunError;
-use super::begin::accounts;
+use super::begin::{accounts, requestors};
 use super::prepared::{Prepared, Resolved, service_name};
 use crate::config::Settings;
 use crate::domain::outcome::Outcome;
@@ -56,7 +56,7 @@ pub async fn export(
 ) -> Result<Vec<Written>, RunError> {
     let facts = Facts::new(run, job, settings);
     let mut export = Export::begin(outputs, &facts.setting(run, ledger))?;
-    let skipped = skipped(ledger, run, job, settings, outputs)?;
+    let skipped = skipped(ledger, run, job, settings, outputs).await?;
     let changes = outputs.iter().any(|output| output.changes);
     let answers = if changes { Answers::WithEarlier } else { Answers::Own };
     let mut records = ledger.records(run.id, answers).await?;
@@ -76,7 +76,7 @@ pub async fn export(
 
 /// The job made ready, where an output shows the newest stored answers of skipped lookups. Another job's file, which asks
 /// other questions, fills nothing in.
-fn skipped(
+async fn skipped(
     ledger: &Ledger,
     run: &RunRow,
     job: &Job,
@@ -89,9 +89,11 @@ fn skipped(
     if !same || !outputs.iter().any(|output| output.skipped_last) {
         return Ok(None);
     }
-    let accounts = accounts(settings, job)?.into_iter().cloned().collect();
+    let used = accounts(settings, job)?;
+    let requestors = requestors(&used, job).await?;
+    let accounts = used.into_iter().cloned().collect();
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    Ok(Some(Prepared::new(job.clone(), accounts, &run.columns, today, ledger.key().clone())))
+    Ok(Some(Prepared::new(job.clone(), accounts, requestors, &run.columns, today, ledger.key().clone())))
 }
 
 /// Finds the newest answer in the ledger to what each skipped lookup of these rows would have asked.

@@ -1,6 +1,6 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
-use super::begin::{accounts, environment, missing_column, same_input, same_questions};
+use super::begin::{accounts, environment, missing_column, requestors, same_input, same_questions};
 use super::copy::{self, Copied};
 use super::event::{BadExample, PlanReport, PlanStep};
 use super::fetch::{Freshness, Verdict, known, verdict};
@@ -69,7 +69,9 @@ async fn plan_new(
     let used = accounts(settings, &job)?;
     let reader = copy::open(&job, today).await?;
     let columns = reader.columns().to_vec();
-    let prepared = Prepared::new(job, used.into_iter().cloned().collect(), &columns, today, key);
+    let requestors = requestors(&used, &job).await?;
+    let used = used.into_iter().cloned().collect();
+    let prepared = Prepared::new(job, used, requestors, &columns, today, key);
     let mut steps = blank(&prepared);
     let mut copied = Copied::default();
     let mut chunks = copy::chunks(reader, options.limit, CHUNK);
@@ -102,7 +104,9 @@ async fn plan_rest(
 ) -> Result<PlanReport, RunError> {
     let used = accounts(settings, &job)?;
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    let prepared = Prepared::new(job, used.into_iter().cloned().collect(), &run.columns, today, key);
+    let requestors = requestors(&used, &job).await?;
+    let used = used.into_iter().cloned().collect();
+    let prepared = Prepared::new(job, used, requestors, &run.columns, today, key);
     if let Some((lookup, column)) = prepared.missing_column() {
         return Err(missing_column(lookup, column, run));
     }

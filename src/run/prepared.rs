@@ -16,6 +16,8 @@ pub(crate) struct Prepared {
     pub(crate) job: Job,
     /// The accounts that it uses.
     pub(crate) accounts: Vec<Account>,
+    /// Who asks, by account, where the account says so.
+    requestors: Vec<Option<String>>,
     /// Which account each lookup of the job uses.
     pub(crate) account_of: Vec<usize>,
     /// The run's first day in Stockholm.
@@ -51,10 +53,12 @@ pub(crate) struct Ask {
 }
 
 impl Prepared {
-    /// Makes a job ready. `accounts` holds every account that its lookups name; `columns` are the copied columns.
+    /// Makes a job ready. `accounts` holds every account that its lookups name, `requestors` who asks at each of them;
+    /// `columns` are the copied columns.
     pub(crate) fn new(
         job: Job,
         accounts: Vec<Account>,
+        requestors: Vec<Option<String>>,
         columns: &[String],
         today: Date,
         key: DigestKey,
@@ -63,7 +67,7 @@ impl Prepared {
             |step: &Step| accounts.iter().position(|account| account.name == step.account).unwrap_or(0);
         let account_of = job.steps.iter().map(place).collect();
         let columns = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
-        Self { job, accounts, account_of, today, columns, key }
+        Self { job, accounts, requestors, account_of, today, columns, key }
     }
 
     /// The account of a lookup.
@@ -103,7 +107,7 @@ impl Prepared {
                 }
             },
         };
-        let params = match self.params(rules, columns) {
+        let params = match self.params(step, columns) {
             Ok(params) => params,
             Err(reason) => return Resolved::Invalid(reason),
         };
@@ -116,7 +120,9 @@ impl Prepared {
         Resolved::Ask(Ask { number, params, identity, price, letter_making })
     }
 
-    fn params(&self, step: &Step, columns: &[String]) -> Result<Vec<(String, String)>, String> {
+    fn params(&self, step: usize, columns: &[String]) -> Result<Vec<(String, String)>, String> {
+        let requestor = self.requestors[self.account_of[step]].as_deref();
+        let step = &self.job.steps[step];
         let column = |name: &str| self.columns.get(name).and_then(|at| columns.get(*at)).map(String::as_str);
         let mut values = Vec::with_capacity(step.params.len());
         for param in &step.service.params {
@@ -125,7 +131,9 @@ impl Prepared {
             let template = step.params.iter().find(|(given, _)| given == name).map(|(_, template)| template);
             let given = template.map(|template| template.fill(self.today, column)).transpose();
             let given = given.map_err(|e| reason(&e))?.filter(|value| !value.is_empty());
-            let Some(value) = given.or_else(|| stand_in(param)) else {
+            // An empty cell says nothing about who asks, and the account does not speak in its place.
+            let asks = requestor.filter(|_| name == REQUESTOR && template.is_none()).map(str::to_owned);
+            let Some(value) = given.or(asks).or_else(|| stand_in(param)) else {
                 if template.is_some() && param.required {
                     return Err(format!("parameter `{name}` is empty"));
                 }

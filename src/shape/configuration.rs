@@ -13,6 +13,11 @@ pub static CONFIGURATION: Table = Table {
         Key::text("database", Text::Filled, "The ledger's file, relative to this one.")
             .or(Literal::Text("orgpull.db")),
         Key::new(
+            "catalogue",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: false },
+            "Provider files of one's own, relative to this file.",
+        ),
+        Key::new(
             "providers",
             Kind::Map(&Kind::Table(&ACCOUNT)),
             "Accounts, each under the name of its provider.",
@@ -36,13 +41,25 @@ pub static ACCOUNT: Table = Table {
             Text::Address,
             "The full address of the login, where environment is not given.",
         ),
-        Key::new("username", Kind::Secret, "Where the user name (at Creditsafe: the User Key) is.")
-            .required(),
-        Key::new("password", Kind::Secret, "Where the password is.").required(),
-        Key::not_yet("client_id", "The client of an OAuth2 account."),
-        Key::not_yet("client_secret", "The client's secret of an OAuth2 account."),
-        Key::not_yet("scope", "The scope of an OAuth2 account."),
-        Key::not_yet("requestor_id", "The requestor of the partner API."),
+        Key::new("username", Kind::Secret, "Where the user name (at Creditsafe: the User Key) is."),
+        Key::new("password", Kind::Secret, "Where the password is."),
+        Key::new("client_id", Kind::Secret, "Where the client's id of an OAuth2 account is."),
+        Key::new("client_secret", Kind::Secret, "Where the client's secret of an OAuth2 account is."),
+        Key::new(
+            "scope",
+            Kind::Either(&[
+                Kind::Text(Text::Filled),
+                Kind::List { item: &Kind::Text(Text::Filled), filled: true },
+                Kind::Secret,
+            ]),
+            "The scopes that an OAuth2 login asks for, with spaces between or as a list; the provider's own where absent.",
+        ),
+        Key::new("token", Kind::Secret, "Where the token is, at a provider that has no login."),
+        Key::new(
+            "requestor_id",
+            Kind::Secret,
+            "Where the id of whoever asks is, at a provider that wants it; a lookup's parameter comes before it.",
+        ),
         Key::not_yet("budget", "A cap on calls and cost of the account."),
         Key::text(
             "rate",

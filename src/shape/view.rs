@@ -156,6 +156,9 @@ impl<'t> View<'t> {
         match self.shape.key(key).map(|key| key.kind) {
             Some(Kind::Table(table) | Kind::Tables(table) | Kind::Map(&Kind::Table(table))) => table,
             Some(Kind::Secret) => &super::SECRET,
+            Some(Kind::Either(kinds)) if kinds.iter().any(|kind| matches!(kind, Kind::Secret)) => {
+                &super::SECRET
+            }
             _ => &UNKNOWN,
         }
     }

@@ -226,7 +226,7 @@ const SLIPS: &[Slip] = &[
         file: "orgpull.toml",
         from: "[providers.creditsafe]",
         to: "[providers.creditsafe]\nclient_id = { env = 'X' }",
-        says: &["orgpull.toml:", "`client_id` is not yet built"],
+        says: &["orgpull.toml:", "does not log in with `client_id`"],
     },
 ];
 
