@@ -57,10 +57,14 @@ pub(super) struct Register<'a> {
 
 /// How a subject stands in the register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
+    /// It is there.
     Hit,
+    /// It is not.
     NoHit,
+    /// The register keeps it to itself, and this code says why.
     Rejected(&'static str),
+    /// It is there, with a code beside it.
     Partial(&'static str),
 }
 
@@ -93,7 +97,7 @@ impl Register<'_> {
             Service::DatecheckConsumer => self.changes(query, true),
             Service::Spar => self.spar(query),
             Service::GetSignatory => self.signatories(query),
-            Service::Login | Service::Health => Err(query.input("no data service")),
+            _ => Err(query.input("no data service")),
         });
         verdict.unwrap_or_else(|problem| Verdict::error(400, problem))
     }
@@ -201,7 +205,8 @@ impl Register<'_> {
         self.blocks.is_none_or(|blocks| blocks.iter().any(|block| block == name))
     }
 
-    fn standing(&self, number: &Number) -> Standing {
+    /// How a subject stands: the same at every provider.
+    pub(super) fn standing(&self, number: &Number) -> Standing {
         if !number.is_valid() || ALWAYS_NO_HIT.contains(&number.ten()) {
             return Standing::NoHit;
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, Uri};
 use jiff::civil::Date;
 
@@ -11,6 +11,7 @@ use super::alter::{alter, enlarge};
 use super::answers::{Register, Verdict};
 use super::bill::{Arrival, Entry};
 use super::codes::{self, Problem};
+use super::nordic::{self, Question};
 use super::query::Query;
 use super::reply::Reply;
 use super::scenario::{Deed, Fault};
@@ -137,6 +138,95 @@ impl Call<'_> {
             fault: fault.map(|fault| fault.word),
         });
     }
+}
+
+/// Answers a data call to a provider that is not Creditsafe.
+pub(super) async fn answer_elsewhere(
+    service: Service,
+    world: Arc<World>,
+    fate: Fate,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let arrival = world.bill.arrive();
+    let live = world.live();
+    let question = Question::read(service, &uri, &headers, &body);
+    let provider = uri.path().split('/').nth(1).unwrap_or_default();
+    let (reply, fault) = judge_elsewhere(&world, &live, &question, provider, &headers);
+    bill_elsewhere(&world, &question, &arrival, &reply, fault.as_deref());
+    let delay = world.delay(&live, fault.as_deref(), arrival.sequence);
+    let line = Line { fate: &fate, sequence: arrival.sequence };
+    let reply = world.deliver(reply, delay, fault.as_ref().map(|fault| &fault.deed), line).await;
+    reply.into_response()
+}
+
+/// The reply, and the fault that met the call. Only calls that reach the service count for faults.
+fn judge_elsewhere(
+    world: &World,
+    live: &Live,
+    question: &Question,
+    provider: &str,
+    headers: &HeaderMap,
+) -> (Reply, Option<Arc<Fault>>) {
+    if let Err(text) = world.providers.admits(provider, headers) {
+        return (token_refused(text), None);
+    }
+    if let Err(retry_after) = live.admit() {
+        return (Reply::bare(429).retry_after(retry_after), None);
+    }
+    let number = question.number.as_deref();
+    let fault = live.faults.choose(question.service, number);
+    let truth = || question.answer(&Register { seed: world.seed, blocks: None, today });
+    let Some(deed) = fault.as_ref().map(|fault| &fault.deed) else { return (truth(), None) };
+    let sent = number.unwrap_or_default();
+    let reply = canned(deed, sent, &world.base_url).unwrap_or_else(|| match deed {
+        Deed::ExpireToken => {
+            world.providers.tokens(provider).expire(headers);
+            token_refused("The access token expired")
+        }
+        Deed::Error { status, text, .. } => {
+            let text = text.as_deref().unwrap_or("Something is wrong").replace("{number}", sent);
+            nordic::problem(*status, "Error", &text, Some(sent))
+        }
+        Deed::Alter(alterations) => alter(truth(), alterations),
+        Deed::Huge { size } => enlarge(truth(), *size),
+        _ => truth(),
+    });
+    (reply, fault)
+}
+
+/// Expired tokens are 401 here, where Creditsafe has 403.
+fn token_refused(text: &str) -> Reply {
+    let body = serde_json::json!({ "error": "invalid_token", "error_description": text });
+    Reply::json(401, body.to_string())
+}
+
+fn bill_elsewhere(
+    world: &World,
+    question: &Question,
+    arrival: &Arrival,
+    reply: &Reply,
+    fault: Option<&Fault>,
+) {
+    let status = reply.status.as_u16();
+    let answered = !matches!(fault.map(|fault| &fault.deed), Some(Deed::Close | Deed::Reset | Deed::Stall));
+    let no_service = status == 404 && !reply.is_json();
+    let billed = !answered || !(no_service || matches!(status, 401 | 429 | 503));
+    world.bill.enter(billed, false, || Entry {
+        sequence: arrival.sequence,
+        at: arrival.at,
+        service: question.service.as_str(),
+        number: question.number.clone().unwrap_or_default(),
+        transactionid: question.reference.clone(),
+        block: None,
+        status: answered.then_some(status),
+        code: None,
+        billed,
+        letter: false,
+        log_id: FIRST_LOG_ID + arrival.sequence,
+        fault: fault.map(|fault| fault.word),
+    });
 }
 
 fn today() -> Date {

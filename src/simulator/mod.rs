@@ -1,5 +1,5 @@
-//! The simulator: an imitation of the six Creditsafe services, their login and their health addresses, over real HTTP
-//! on a loopback port.
+//! The simulator: an imitation of the six Creditsafe services, their login and their health addresses, and of the upstreams
+//! that log in with OAuth2 (each in a folder of its name), over real HTTP on a loopback port.
 //!
 //! It is written from `reference/apis.md` and shares no type with the rooms that call upstreams, so that a mistake made
 //! on one side does not pass on the other. Its answers are a pure function of the seed, the service, the number and the
@@ -19,7 +19,9 @@ mod companies;
 mod control;
 mod draw;
 mod login;
+mod nordic;
 mod number;
+mod oauth;
 mod people;
 mod query;
 mod registers;

@@ -31,6 +31,11 @@ impl Query {
         pair.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Every value.
+    pub(super) fn values(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(_, value)| value.as_str())
+    }
+
     /// The language of the texts; English where a wrong one was asked for.
     pub(super) fn language(&self) -> Language {
         self.language.unwrap_or_default()

@@ -104,6 +104,11 @@ impl Reply {
         Self::new(status, JSON, body)
     }
 
+    /// Whether it says that it is JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.headers.get(CONTENT_TYPE) == Some(&JSON)
+    }
+
     /// A body of any type.
     pub(super) fn raw(status: u16, content_type: Option<&str>, body: String) -> Self {
         let content_type = content_type.and_then(|text| HeaderValue::from_str(text).ok());

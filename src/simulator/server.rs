@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, Response, Uri};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use super::reply::Reply;
 use super::service::Service;
 use super::wire::{Door, Fate};
 use super::world::{Gone, World};
-use super::{call, control, login};
+use super::{call, control, login, oauth};
 
 /// Connections that may wait to be accepted: more than any test opens at once.
 const BACKLOG: u32 = 1_024;
@@ -116,13 +116,29 @@ fn routes(world: Arc<World>) -> Router {
     let mut router = control::routes().route(Service::Login.path(), post(authenticate));
     let health =
         |service: Service| get(move |State(world), ConnectInfo(fate)| login::health(service, world, fate));
-    for service in Service::DATA {
+    for service in Service::CREDITSAFE {
         let data = move |State(world), ConnectInfo(fate), uri: Uri, headers: HeaderMap| {
             call::answer(service, world, fate, uri, headers)
         };
         router = router.route(service.path(), get(data));
         router = router.route(&format!("{}/health", service.path()), health(service));
     }
+    let elsewhere = |service: Service| {
+        any(move |State(world), ConnectInfo(fate), uri: Uri, headers: HeaderMap, body: Bytes| {
+            call::answer_elsewhere(service, world, fate, uri, headers, body)
+        })
+    };
+    for service in Service::NORDIC {
+        router = router.route(service.path(), elsewhere(service));
+    }
+    let token =
+        |State(world), Path(provider): Path<String>, ConnectInfo(fate), headers: HeaderMap, body: Bytes| {
+            oauth::token(provider, world, fate, headers, body)
+        };
+    router = router
+        .route("/{provider}/token", post(token))
+        .route("/{provider}/health", health(Service::Health))
+        .route(Service::Elsewhere.path(), elsewhere(Service::Elsewhere));
     // Both DateCheck services share one health address.
     router
         .route("/datecheck/health", health(Service::DatecheckCompany))

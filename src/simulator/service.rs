@@ -21,15 +21,32 @@ pub enum Service {
     /// `GET /getsignatory`
     #[serde(rename = "getsignatory")]
     GetSignatory,
-    /// `POST /v1/authenticate`
+    /// `POST /dnb/credit-data-companies/v2/companies`
+    #[serde(rename = "dnb.company-search")]
+    DnbCompanySearch,
+    /// `POST /dnb/credit-data-companies/v2/companies/se`
+    #[serde(rename = "dnb.company")]
+    DnbCompany,
+    /// `POST /dnb/credit-data-persons/v1/persons/se/credit-data`
+    #[serde(rename = "dnb.person")]
+    DnbPerson,
+    /// `POST /dnb/nordic-rts/v1/rts/company/{detailed|compact}/SE`
+    #[serde(rename = "dnb.signing")]
+    DnbSigning,
+    /// `GET /bisnode/consumerintelligence/person/v2/person/search`
+    #[serde(rename = "bisnode.person-search")]
+    BisnodePersonSearch,
+    /// Any other address of any other provider.
+    Elsewhere,
+    /// `POST /v1/authenticate`, and every provider's `/PROVIDER/token`
     Login,
     /// `GET …/health`
     Health,
 }
 
 impl Service {
-    /// Those that answer questions for money.
-    pub(super) const DATA: [Self; 6] = [
+    /// Those of Creditsafe.
+    pub(super) const CREDITSAFE: [Self; 6] = [
         Self::GetData,
         Self::GetDataUnits,
         Self::DatecheckCompany,
@@ -38,7 +55,21 @@ impl Service {
         Self::GetSignatory,
     ];
 
-    /// The name in job files, scenario files and the bill.
+    /// Those of D&B Nordic and Bisnode.
+    pub(super) const NORDIC: [Self; 5] = [
+        Self::DnbCompanySearch,
+        Self::DnbCompany,
+        Self::DnbPerson,
+        Self::DnbSigning,
+        Self::BisnodePersonSearch,
+    ];
+
+    /// Whether it answers questions for money.
+    pub(super) const fn is_data(self) -> bool {
+        !matches!(self, Self::Login | Self::Health)
+    }
+
+    /// The name in scenario files and the bill; Creditsafe's are named as its job files name them.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GetData => "getdata",
@@ -47,6 +78,12 @@ impl Service {
             Self::DatecheckConsumer => "datecheck-consumer",
             Self::Spar => "spar",
             Self::GetSignatory => "getsignatory",
+            Self::DnbCompanySearch => "dnb.company-search",
+            Self::DnbCompany => "dnb.company",
+            Self::DnbPerson => "dnb.person",
+            Self::DnbSigning => "dnb.signing",
+            Self::BisnodePersonSearch => "bisnode.person-search",
+            Self::Elsewhere => "elsewhere",
             Self::Login => "login",
             Self::Health => "health",
         }
@@ -61,6 +98,12 @@ impl Service {
             Self::DatecheckConsumer => "/datecheck/consumer",
             Self::Spar => "/spar",
             Self::GetSignatory => "/getsignatory",
+            Self::DnbCompanySearch => "/dnb/credit-data-companies/v2/companies",
+            Self::DnbCompany => "/dnb/credit-data-companies/v2/companies/se",
+            Self::DnbPerson => "/dnb/credit-data-persons/v1/persons/se/credit-data",
+            Self::DnbSigning => "/dnb/nordic-rts/v1/rts/company/{detail}/SE",
+            Self::BisnodePersonSearch => "/bisnode/consumerintelligence/person/v2/person/search",
+            Self::Elsewhere => "/{provider}/{*path}",
             Self::Login => "/v1/authenticate",
             Self::Health => "/health",
         }
@@ -77,7 +120,13 @@ impl Service {
             Self::Spar => "SPAR (1231)",
             Self::GetSignatory => "GetSignatory (1227)",
             Self::Login => "Authenticate",
-            Self::Health => "Health",
+            Self::Health
+            | Self::DnbCompanySearch
+            | Self::DnbCompany
+            | Self::DnbPerson
+            | Self::DnbSigning
+            | Self::BisnodePersonSearch
+            | Self::Elsewhere => "Health",
         }
     }
 }

@@ -434,3 +434,78 @@ async fn shutting_down_ends_held_calls() {
     caller.simulator.shutdown().await.expect("an orderly end");
     assert!(call.await.expect("no panic").is_err());
 }
+
+/// A token of a provider that logs in with OAuth2.
+async fn token_of(caller: &Caller, provider: &str, form: &'static str, basic: bool) -> (StatusCode, Value) {
+    let url = format!("{}/{provider}/token", caller.simulator.base_url());
+    let call = caller.client.post(url).header("content-type", "application/x-www-form-urlencoded").body(form);
+    let call = if basic { call.basic_auth("id", Some("secret")) } else { call };
+    let answer = call.send().await.expect("an answer");
+    (answer.status(), json(answer).await)
+}
+
+async fn ask_dnb(caller: &Caller, token: &str, path: &str, body: String) -> (StatusCode, Value) {
+    let url = format!("{}/dnb{path}", caller.simulator.base_url());
+    let call =
+        caller.client.post(url).bearer_auth(token).header("content-type", "application/json").body(body);
+    let answer = call.send().await.expect("an answer");
+    (answer.status(), json(answer).await)
+}
+
+const COMPANY_DATA: &str = "/credit-data-companies/v2/companies/se";
+const GRANT: &str = "grant_type=client_credentials&scope=credit_data_companies";
+
+#[tokio::test]
+async fn dnb_logs_in_with_basic_and_answers_by_segment() {
+    let caller = Caller::new("token_life = \"2h\"\n").await;
+    let (status, login) = token_of(&caller, "dnb", GRANT, true).await;
+    assert_eq!((status.as_u16(), login["expires_in"].as_u64()), (200, Some(7_200)));
+    assert_eq!(login["scope"], "credit_data_companies");
+    let (status, _) =
+        token_of(&caller, "dnb", "grant_type=client_credentials&client_id=a&client_secret=b", false).await;
+    assert_eq!(status.as_u16(), 401);
+    let token = login["access_token"].as_str().unwrap();
+    let body = |number: &str, segments: &str| format!(r#"{{"registrationNumber":"{number}"{segments}}}"#);
+    let (status, answer) = ask_dnb(&caller, token, COMPANY_DATA, body(COMPANY, "")).await;
+    assert_eq!(status.as_u16(), 200);
+    assert!(answer.get("risk").is_some() && answer.get("finance").is_some(), "none asked for is all");
+    let (_, answer) = ask_dnb(&caller, token, COMPANY_DATA, body(COMPANY, r#","segments":["RISK"]"#)).await;
+    assert!(answer.get("risk").is_some() && answer.get("finance").is_none());
+    assert_eq!(answer["companyInformation"]["registrationNumber"], COMPANY);
+    assert_eq!(ask_dnb(&caller, token, COMPANY_DATA, body("9999999999", "")).await.0.as_u16(), 404);
+    let (status, answer) = ask_dnb(&caller, token, COMPANY_DATA, body("123", "")).await;
+    assert_eq!((status.as_u16(), &answer["subErrors"][0]["rejectedValue"]), (400, &Value::from("123")));
+    let (status, answer) = ask_dnb(&caller, &caller.token, COMPANY_DATA, body(COMPANY, "")).await;
+    assert_eq!((status.as_u16(), &answer["error"]), (401, &Value::from("invalid_token")));
+}
+
+#[tokio::test]
+async fn the_partner_api_wants_to_know_who_asks() {
+    let caller = Caller::new("").await;
+    let form = "grant_type=client_credentials&client_id=a&client_secret=b";
+    assert_eq!(token_of(&caller, "partner", GRANT, true).await.0.as_u16(), 401);
+    let (_, login) = token_of(&caller, "partner", form, false).await;
+    let url = |path: &str| format!("{}/partner/{path}/{COMPANY}", caller.simulator.base_url());
+    let call = |path: &str| caller.client.get(url(path)).bearer_auth(login["access_token"].as_str().unwrap());
+    assert_eq!(call("customers").send().await.unwrap().status().as_u16(), 403);
+    assert_eq!(call("customers").header("Requestor-ID", "r").send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(call("prepare-legal-entity").send().await.unwrap().status().as_u16(), 200);
+}
+
+#[tokio::test]
+async fn faults_meet_every_provider() {
+    let scenario = "login = { refuse = true, times = 1 }\n[[fault]]\nservice = \"dnb.company\"\ndo = \"error\"\n\
+                    status = 400\ncode = \"X\"\ntext = \"bad {number}\"\ntimes = 1\n[[fault]]\nservice = \"dnb.company\"\n\
+                    do = \"expire-token\"\ntimes = 1\n";
+    let caller = Caller::new(scenario).await;
+    let (_, login) = token_of(&caller, "dnb", GRANT, true).await;
+    let token = login["access_token"].as_str().unwrap();
+    let body = || format!(r#"{{"registrationNumber":"{COMPANY}"}}"#);
+    let (status, answer) = ask_dnb(&caller, token, COMPANY_DATA, body()).await;
+    assert_eq!((status.as_u16(), &answer["message"]), (400, &Value::from(format!("bad {COMPANY}"))));
+    for _ in 0..2 {
+        assert_eq!(ask_dnb(&caller, token, COMPANY_DATA, body()).await.0.as_u16(), 401);
+    }
+    let billed: Vec<_> = caller.simulator.bill().iter().map(|entry| entry.billed).collect();
+    assert_eq!(billed, [true, false, false]);
+}

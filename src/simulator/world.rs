@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::bill::Bill;
+use super::oauth::Providers;
 use super::reply::{Reply, RetryAfter};
 use super::scenario::{Deed, Delay, Fault, Faults, Scenario};
 use super::tokens::Tokens;
@@ -22,6 +23,8 @@ pub(super) struct World {
     pub(super) base_url: String,
     /// The tokens that were given out.
     pub(super) tokens: Tokens,
+    /// Those of providers that log in with OAuth2.
+    pub(super) providers: Providers,
     /// What was called.
     pub(super) bill: Arc<Bill>,
     /// Which logins were wrong, and when.
@@ -63,6 +66,7 @@ impl World {
             seed,
             base_url,
             tokens: Tokens::new(seed),
+            providers: Providers::new(seed),
             bill: Arc::new(Bill::new()),
             wrong_logins: super::login::WrongLogins::default(),
             live: RwLock::new(Arc::new(Live::new(Scenario::default()))),

@@ -62,7 +62,7 @@ impl Fault {
     fn matches(&self, service: Service, number: Option<&Number>) -> bool {
         let service_fits = match self.service {
             Some(wanted) => wanted == service,
-            None => Service::DATA.contains(&service),
+            None => service.is_data(),
         };
         let number_fits = match (&self.number, number) {
             (None, _) => true,
