@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 const AT_ONCE: usize = 6;
 
 /// What a call costs by the configuration below, in öre: each service its own price.
-const PRICES: [(&str, i64); 7] = [
+const PRICES: [(&str, i64); 13] = [
     ("getdata", 320),
     ("getdata:Credit", 1450),
     ("getdataunits", 400),
@@ -35,6 +35,12 @@ const PRICES: [(&str, i64); 7] = [
     ("datecheck-consumer", 70),
     ("spar", 150),
     ("getsignatory", 600),
+    ("dnb.company-search", 50),
+    ("dnb.company", 900),
+    ("dnb.person", 1100),
+    ("dnb.signing", 700),
+    ("bisnode.person-search", 210),
+    ("example.company", 130),
 ];
 
 /// A good day's lookup of GetData.
@@ -64,6 +70,8 @@ pub(crate) struct World {
     runtime: Runtime,
     folder: TempDir,
     account: toml::Table,
+    /// Accounts at other providers, by their names.
+    others: toml::Table,
     _share: Share,
 }
 
@@ -103,7 +111,8 @@ impl World {
         let account = "rate = 'unlimited'\nconcurrency = 1\nletters = ['getdata:Credit']\n\
                        no_letters = ['getdata:Basic']\nusername = { file = 'username' }\n\
                        password = { file = 'password' }\n";
-        let world = Self { simulator, runtime, folder, account: account.parse().unwrap(), _share: share };
+        let account = account.parse().unwrap();
+        let world = Self { simulator, runtime, folder, account, others: toml::Table::new(), _share: share };
         world.write("username", "a user key");
         world.write("password", "a password");
         world.configure()
@@ -115,19 +124,39 @@ impl World {
         self.configure()
     }
 
+    /// Adds an account at a provider that logs in with OAuth2, with further keys.
+    pub(crate) fn provider(mut self, name: &str, keys: &str) -> Self {
+        let base = format!("{}/{name}", self.simulator.base_url());
+        let account = format!(
+            "base_url = '{base}'\ntoken_url = '{base}/token'\nrate = 'unlimited'\nconcurrency = 1\n\
+             client_id = {{ file = 'username' }}\nclient_secret = {{ file = 'password' }}\n{keys}\n"
+        );
+        self.others.insert(name.to_owned(), toml::Value::Table(account.parse().unwrap()));
+        self.configure()
+    }
+
     fn configure(self) -> Self {
         let mut account = self.account.clone();
         let base = self.simulator.base_url();
         for (key, value) in [("base_url", base.clone()), ("token_url", format!("{base}/v1/authenticate"))] {
             account.entry(key).or_insert(value.into());
         }
-        let prices = PRICES.iter().map(|(name, ore)| ((*name).to_owned(), sek(*ore).into()));
-        account.insert("prices".to_owned(), toml::Value::Table(prices.collect()));
-        let providers = toml::Table::from_iter([("creditsafe".to_owned(), toml::Value::Table(account))]);
-        let whole = toml::Table::from_iter([
+        account.insert("prices".to_owned(), toml::Value::Table(prices("")));
+        let mut providers = toml::Table::from_iter([("creditsafe".to_owned(), toml::Value::Table(account))]);
+        for (name, account) in &self.others {
+            let mut account = account.as_table().unwrap().clone();
+            account.insert("prices".to_owned(), toml::Value::Table(prices(&format!("{name}."))));
+            providers.insert(name.clone(), toml::Value::Table(account));
+        }
+        let mut whole = toml::Table::from_iter([
             ("database".to_owned(), "orgpull.db".into()),
             ("providers".to_owned(), toml::Value::Table(providers)),
         ]);
+        if self.path("catalogue").exists() {
+            let files = fs::read_dir(self.path("catalogue")).unwrap();
+            let files = files.map(|file| file.unwrap().path().display().to_string().into());
+            whole.insert("catalogue".to_owned(), toml::Value::Array(files.collect()));
+        }
         self.write("orgpull.toml", &toml::to_string(&whole).unwrap());
         self
     }
@@ -245,6 +274,15 @@ impl World {
         let export = ["export", run, "--format", "csv", "--output", "-"];
         short(&table(&self.orgpull(&export).exits(0).stdout))
     }
+}
+
+/// The prices of a provider's services: of those whose names begin so, or of those without a provider's name.
+fn prices(prefix: &str) -> toml::Table {
+    let own = PRICES.iter().filter_map(|(name, ore)| {
+        let name = name.strip_prefix(prefix).filter(|name| !name.contains('.'))?;
+        Some((name.to_owned(), sek(*ore).into()))
+    });
+    own.collect()
 }
 
 fn start(runtime: &Runtime, scenario: &str) -> Simulator {
