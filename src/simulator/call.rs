@@ -153,7 +153,8 @@ pub(super) async fn answer_elsewhere(
     let live = world.live();
     let question = Question::read(service, &uri, &headers, &body);
     let provider = uri.path().split('/').nth(1).unwrap_or_default();
-    let (reply, fault) = judge_elsewhere(&world, &live, &question, provider, &headers);
+    let call = Elsewhere { world: &world, live: &live, question: &question, provider, headers: &headers };
+    let (reply, fault) = call.judge(arrival.sequence);
     bill_elsewhere(&world, &question, &arrival, &reply, fault.as_deref());
     let delay = world.delay(&live, fault.as_deref(), arrival.sequence);
     let line = Line { fate: &fate, sequence: arrival.sequence };
@@ -161,39 +162,46 @@ pub(super) async fn answer_elsewhere(
     reply.into_response()
 }
 
-/// The reply, and the fault that met the call. Only calls that reach the service count for faults.
-fn judge_elsewhere(
-    world: &World,
-    live: &Live,
-    question: &Question,
-    provider: &str,
-    headers: &HeaderMap,
-) -> (Reply, Option<Arc<Fault>>) {
-    if let Err(text) = world.providers.admits(provider, headers) {
-        return (token_refused(text), None);
-    }
-    if let Err(retry_after) = live.admit() {
-        return (Reply::bare(429).retry_after(retry_after), None);
-    }
-    let number = question.number.as_deref();
-    let fault = live.faults.choose(question.service, number);
-    let truth = || question.answer(&Register { seed: world.seed, blocks: None, today });
-    let Some(deed) = fault.as_ref().map(|fault| &fault.deed) else { return (truth(), None) };
-    let sent = number.unwrap_or_default();
-    let reply = canned(deed, sent, &world.base_url).unwrap_or_else(|| match deed {
-        Deed::ExpireToken => {
-            world.providers.tokens(provider).expire(headers);
-            token_refused("The access token expired")
+/// A call to a provider that is not Creditsafe.
+struct Elsewhere<'a> {
+    world: &'a World,
+    live: &'a Live,
+    question: &'a Question,
+    provider: &'a str,
+    headers: &'a HeaderMap,
+}
+
+impl Elsewhere<'_> {
+    /// The reply, and the fault that met the call. Only calls that reach the service count for faults.
+    fn judge(&self, sequence: u64) -> (Reply, Option<Arc<Fault>>) {
+        let Self { world, live, question, provider, headers } = *self;
+        if let Err(text) = world.providers.admits(provider, headers) {
+            return (token_refused(text), None);
         }
-        Deed::Error { status, text, .. } => {
-            let text = text.as_deref().unwrap_or("Something is wrong").replace("{number}", sent);
-            nordic::problem(*status, "Error", &text, Some(sent))
+        if let Err(retry_after) = live.admit() {
+            return (Reply::bare(429).retry_after(retry_after), None);
         }
-        Deed::Alter(alterations) => alter(truth(), alterations),
-        Deed::Huge { size } => enlarge(truth(), *size),
-        _ => truth(),
-    });
-    (reply, fault)
+        let number = question.number.as_deref();
+        let fault = live.faults.choose(question.service, number);
+        let register = Register { seed: world.seed, blocks: None, today };
+        let truth = || question.answer(&register, FIRST_LOG_ID + sequence);
+        let Some(deed) = fault.as_ref().map(|fault| &fault.deed) else { return (truth(), None) };
+        let sent = number.unwrap_or_default();
+        let reply = canned(deed, sent, &world.base_url).unwrap_or_else(|| match deed {
+            Deed::ExpireToken => {
+                world.providers.tokens(provider).expire(headers);
+                token_refused("The access token expired")
+            }
+            Deed::Error { status, text, .. } => {
+                let text = text.as_deref().unwrap_or("Something is wrong").replace("{number}", sent);
+                nordic::problem(*status, "Error", &text, Some(sent))
+            }
+            Deed::Alter(alterations) => alter(truth(), alterations),
+            Deed::Huge { size } => enlarge(truth(), *size),
+            _ => truth(),
+        });
+        (reply, fault)
+    }
 }
 
 /// Expired tokens are 401 here, where Creditsafe has 403.

@@ -56,8 +56,8 @@ impl Question {
         }
     }
 
-    /// What the register says.
-    pub(super) fn answer(&self, register: &Register<'_>) -> Reply {
+    /// What the register says; `log_id` is the upstream's own reference of the call.
+    pub(super) fn answer(&self, register: &Register<'_>, log_id: u64) -> Reply {
         if self.path.starts_with("/partner/") && !self.requestor && !self.is_exempt() {
             return Reply::json(403, r#"{"error":"requestor_required"}"#);
         }
@@ -79,7 +79,7 @@ impl Question {
             Service::DnbPerson => person_report(register.seed, &number, standing),
             Service::DnbSigning => signing(register.seed, &number, standing),
             Service::BisnodePersonSearch => persons(register.seed, &number, standing),
-            _ => elsewhere(register.seed, &number, standing),
+            _ => elsewhere(register.seed, &number, standing, log_id),
         }
     }
 
@@ -234,11 +234,10 @@ fn persons(seed: u64, number: &Number, standing: Standing) -> Reply {
 }
 
 /// An upstream that a user describes: found or not, in the plainest shape there is.
-fn elsewhere(seed: u64, number: &Number, standing: Standing) -> Reply {
+fn elsewhere(seed: u64, number: &Number, standing: Standing, log_id: u64) -> Reply {
     if standing == Standing::NoHit {
         return Reply::json(404, r#"{"error":{"code":"NOT_FOUND","message":"There is no such number"}}"#);
     }
     let found = json!({ "number": number.ten(), "name": name_of(seed, number), "active": true });
-    let id = format!("sim-{}", Draw::new(seed, &["id", number.ten()]).below(1 << 30));
-    Reply::json(200, json!({ "requestId": id, "registered": true, "data": found }).to_string())
+    Reply::json(200, json!({ "requestId": log_id, "registered": true, "data": found }).to_string())
 }

@@ -17,6 +17,7 @@ mod outage;
 mod outputs;
 mod pace;
 mod plan;
+mod providers;
 mod reuse;
 mod runs;
 mod scenarios;
