@@ -10,6 +10,12 @@ pub fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
+/// Now, in microseconds since 1970 in UTC: what processes that share a pace have in common.
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]
+pub fn now_us() -> i64 {
+    Timestamp::now().as_microsecond()
+}
+
 /// Date and time of day in Stockholm.
 pub fn stockholm(ms: i64) -> DateTime {
     let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);

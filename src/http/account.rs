@@ -12,13 +12,15 @@ mod outage;
 mod pace;
 mod pause;
 mod shut;
+mod together;
 mod token;
 
 pub use back_off::back_off;
 pub use cool_down::{CoolDown, CoolDownEnd};
 pub use outage::{TroubleKind, Verdict};
 pub use shut::Shut;
-pub use token::{LOGIN_WINDOW, Token, may_log_in};
+pub use together::{Moment, Shared};
+pub use token::{LOGIN_WINDOW, Token};
 
 use crate::domain::pace::Rate;
 use crate::upstream::LoginReading;
@@ -27,14 +29,21 @@ use outage::{Gate, Outages};
 use pace::{Pace, Speed};
 use std::sync::Arc;
 use std::time::Duration;
+use together::Slots;
 use token::{LoggedIn, Step, Tokens};
 use tokio::time::Instant;
+
+/// Of an outage whose next look is further away, either way, nothing is heard: nobody lives who was in it, or the clock was
+/// set. In microseconds.
+const OUTAGE_HEARD: i64 = 6 * 60 * 1_000_000;
 
 /// What an account is held to.
 #[derive(Debug, Clone)]
 pub struct AccountRules {
     /// Calls in a span, over all services; the slower of the account's and the job's.
     pub rate: Rate,
+    /// The account's own: what all processes together are held to.
+    pub shared_rate: Rate,
     /// Calls that may follow one another without the pace's distance.
     pub burst: u32,
     /// Calls in flight at once.
@@ -129,6 +138,9 @@ pub struct Account {
     outages: Outages,
     tokens: Tokens,
     shut: Shut,
+    slots: Slots,
+    /// What was last heard of other processes, and when; nothing where nobody listens.
+    shared: Option<(Moment, Shared)>,
     stop: Option<StopReason>,
     rng: fastrand::Rng,
 }
@@ -144,6 +156,8 @@ impl Account {
             outages: Outages::new(rules.outage_wait, rules.has_health),
             tokens: Tokens::new(rules.refresh_after, rules.logins),
             shut: Shut::default(),
+            slots: Slots::default(),
+            shared: None,
             stop: None,
             rng,
             rules,
@@ -184,12 +198,77 @@ impl Account {
             Step::Wait(until) => return Permit::Wait { until, why: Why::Login },
         };
         self.follow_speed(now);
-        if let Err(until) = self.pace.take(now) {
+        if let Err(until) = self.slot(now) {
             return Permit::Wait { until: Some(until), why: Why::Pace };
         }
         self.cool_downs.granted();
         self.outages.went();
         Permit::Go { token }
+    }
+
+    /// Takes a call of our own pace and of the one over all processes, or of neither.
+    fn slot(&mut self, now: Instant) -> Result<(), Instant> {
+        let speed = self.shared_speed();
+        let Some((moment, shared)) = &mut self.shared else { return self.pace.take(now) };
+        Slots::ready(shared, *moment, speed)?;
+        self.pace.take(now)?;
+        self.slots.take(shared, *moment, speed, self.rules.concurrency);
+        Ok(())
+    }
+
+    /// The account's own speed, slowed down after a 429 as much as ours is.
+    fn shared_speed(&self) -> Speed {
+        let own = Speed::of(self.rules.shared_rate, self.rules.burst);
+        let configured = self.rules.rate.interval();
+        match (own.interval, configured, self.speed.interval) {
+            (Some(own), Some(configured), Some(now)) if now > configured => {
+                let slower = now.as_secs_f64() / configured.as_secs_f64();
+                Speed { interval: Some(own.mul_f64(slower)), burst: 1 }
+            }
+            (None, None, _) => self.speed,
+            _ => own,
+        }
+    }
+
+    /// Takes up what other processes have told since. To be followed by what is to be done at this very moment, and then
+    /// by [`Account::tell`], while nobody else can do the same.
+    pub fn hear(&mut self, moment: Moment, told: Shared) {
+        let known = self.shared.map(|(_, shared)| shared);
+        // What was taken up once is not read again: the wall clock may have been set meanwhile.
+        if known.is_none_or(|known| known.cool_down_until != told.cool_down_until) {
+            let until = moment.instant(told.cool_down_until);
+            if self.cool_downs.join(moment.at, until, told.cool_down_level) {
+                self.shut.close();
+            }
+        }
+        let wait = Duration::from_micros(told.outage_wait.max(0).unsigned_abs());
+        let current = (-OUTAGE_HEARD..OUTAGE_HEARD).contains(&told.outage_look.saturating_sub(moment.wall));
+        self.outages.join(moment.at, current.then(|| (moment.instant(told.outage_look), wait)));
+        self.shared = Some((moment, told));
+    }
+
+    /// The same where nothing could be heard: what was known last still holds.
+    pub fn hear_nothing(&mut self, moment: Moment) {
+        self.shared = Some((moment, self.shared.map_or_else(Shared::default, |(_, shared)| shared)));
+    }
+
+    /// What other processes are to be told.
+    pub fn tell(&mut self) -> Shared {
+        let Some((moment, shared)) = &mut self.shared else { return Shared::default() };
+        if !self.outages.is_in_doubt() {
+            let (look, wait) = self
+                .outages
+                .tell(moment.at)
+                .map_or((0, Duration::ZERO), |(look, wait)| (moment.wall(look), wait));
+            shared.outage_look = look;
+            shared.outage_wait = i64::try_from(wait.as_micros()).unwrap_or_default();
+        }
+        *shared
+    }
+
+    /// Whether there is something to tell other processes before the next call.
+    pub fn has_news(&self) -> bool {
+        self.outages.has_news()
     }
 
     fn stopped(&self) -> Option<Permit> {
@@ -234,6 +313,10 @@ impl Account {
     /// The call granted at `granted` left at `sent`. The distance to the next is counted from there.
     pub fn sent(&mut self, granted: Instant, sent: Instant) {
         self.pace.sent(granted, sent);
+        let speed = self.shared_speed();
+        if let Some((moment, shared)) = &mut self.shared {
+            self.slots.sent(shared, granted, *moment, speed);
+        }
     }
 
     /// A call was answered with the token of this generation, with anything but 429, a token's refusal or 5xx.
@@ -246,7 +329,12 @@ impl Account {
     pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) -> CoolDown {
         self.outages.answered();
         self.shut.told();
-        self.cool_downs.throttled(now, retry_after, self.rng.f64())
+        let cool_down = self.cool_downs.throttled(now, retry_after, self.rng.f64());
+        if let Some((moment, shared)) = &mut self.shared {
+            shared.cool_down_until = shared.cool_down_until.max(moment.wall(cool_down.until));
+            shared.cool_down_level = cool_down.level;
+        }
+        cool_down
     }
 
     /// A call's token, of this generation, was refused; `repeats` is how often its lookup was refused before, in a row.
@@ -291,6 +379,11 @@ impl Account {
             }
         }
         Verdict::default()
+    }
+
+    /// The login that was asked for was not sent and may be after `wait`: other processes have used up the cap.
+    pub fn login_postponed(&mut self, now: Instant, wait: Duration) {
+        self.tokens.postponed(now + wait);
     }
 
     /// Whether the health address says that the service is healthy. The verdict tells whether the account is in an outage

@@ -2,6 +2,7 @@
 
 use super::{Ledger, LedgerError};
 use sqlx::Row;
+use std::time::Duration;
 
 /// What the ledger remembers of an account in an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +19,36 @@ pub struct AccountMemory {
     pub logins: Vec<i64>,
     /// When the account last sent anything.
     pub last_attempt: Option<i64>,
+}
+
+/// A login that is about to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct NewLogin<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// Its environment.
+    pub environment: &'a str,
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// The run that needs it.
+    pub run: Option<i64>,
+    /// The cap: so many logins in `window`.
+    pub most: u32,
+    /// The span over which logins are counted, in milliseconds.
+    pub window: i64,
+    /// Keyed digest of the credentials; nothing to try them even if they were refused before.
+    pub credentials: Option<&'a str>,
+}
+
+/// Whether a login may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginTurn {
+    /// It is written down and may be sent.
+    Taken,
+    /// These credentials were refused, perhaps to another process a moment ago.
+    Refused,
+    /// The cap is reached, or the login asked for patience: not before so long from now.
+    Wait(Duration),
 }
 
 impl Ledger {
@@ -111,16 +142,33 @@ impl Ledger {
         self.write_one(query.bind(account).bind(environment).bind(credentials)).await
     }
 
-    /// Writes down a login before it is sent.
-    pub async fn remember_login(
-        &self,
-        account: &str,
-        environment: &str,
-        at: i64,
-        run: Option<i64>,
-    ) -> Result<(), LedgerError> {
-        let query = sqlx::query("INSERT INTO logins (account, environment, at, run) VALUES (?, ?, ?, ?)");
-        self.write_one(query.bind(account).bind(environment).bind(at).bind(run)).await
+    /// Writes down a login before it is sent, where it may be sent: asked and written in one transaction, so that all
+    /// processes together keep the cap.
+    pub async fn take_login(&self, login: &NewLogin<'_>) -> Result<LoginTurn, LedgerError> {
+        let NewLogin { account, environment, at, run, most, window, credentials } = *login;
+        let query = sqlx::query(
+            "INSERT INTO logins (account, environment, at, run) SELECT ?1, ?2, ?3, ?4 \
+             WHERE (SELECT count(*) FROM logins WHERE account = ?1 AND environment = ?2 \
+                    AND at > ?3 - ?6 AND at <= ?3 + ?6) < ?5 \
+             AND NOT EXISTS (SELECT 1 FROM accounts WHERE account = ?1 AND environment = ?2 \
+                             AND (refused_credentials = ?7 OR login_held_until > ?3))",
+        );
+        let query = query.bind(account).bind(environment).bind(at).bind(run).bind(most.max(1)).bind(window);
+        let mut writer = self.writer.lock().await;
+        let written = query.bind(credentials).execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        drop(writer);
+        if written.rows_affected() > 0 {
+            return Ok(LoginTurn::Taken);
+        }
+        let memory = self.account(account, environment, at - window).await?;
+        if credentials.is_some() && memory.refused_credentials.as_deref() == credentials {
+            return Ok(LoginTurn::Refused);
+        }
+        let mut times: Vec<i64> = memory.logins.into_iter().filter(|time| *time <= at + window).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        let capped = times.get(most.max(1) as usize - 1).map_or(0, |time| time + window);
+        let left = capped.max(memory.login_held_until).saturating_sub(at);
+        Ok(LoginTurn::Wait(Duration::from_millis(left.max(1).unsigned_abs())))
     }
 
     /// The id of a service in this ledger.

@@ -165,6 +165,7 @@ impl<T: Transport> Coordinator<T> {
     ) -> Result<(Halt, Tally), RunError> {
         loop {
             self.hear().await;
+            self.tell_others();
             self.resolve_doubts();
             self.obey(&mut stop);
             if *stop.borrow() == StopRequest::Abort {
@@ -239,6 +240,11 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
+    /// Tells other processes at once what they are to know of an account before they send again.
+    fn tell_others(&mut self) {
+        self.lanes.iter_mut().filter(|lane| lane.gate.has_news()).for_each(|lane| lane.together(|_, _| ()));
+    }
+
     fn broke(&mut self, error: RunError) {
         self.halt.broken.get_or_insert(error);
     }
@@ -285,12 +291,14 @@ impl<T: Transport> Coordinator<T> {
             earlier(&mut next, self.lanes[at].queue.next_due());
             while !self.halt.draining() && room > 0 && self.lanes[at].queue.has_ready() {
                 let lane = &mut self.lanes[at];
-                match lane.gate.permit(now, lane.in_flight) {
+                let in_flight = lane.in_flight;
+                let (granted, permit) = lane.together(|gate, now| (now, gate.permit(now, in_flight)));
+                match permit {
                     Permit::Go { token } => {
                         let Some(ready) = lane.queue.pop() else { break };
                         lane.in_flight += 1;
                         room -= 1;
-                        sends.push(Departure { lane: at, ready, token, granted: now });
+                        sends.push(Departure { lane: at, ready, token, granted });
                     }
                     Permit::Wait { until, why } => {
                         tracing::trace!(account = %lane.config.name, ?why, "wait");
@@ -436,7 +444,7 @@ impl<T: Transport> Coordinator<T> {
             service: Arc::clone(service),
             shut: account.gate.shut(),
         };
-        account.gate.sent(granted, Instant::now());
+        account.together(|gate, now| gate.sent(granted, now));
         self.flights.insert(at, Flight { ready, attempt: intent.id });
         let (transport, sender) = (self.transport.clone(), self.sender.clone());
         self.tasks.spawn(async move {

@@ -7,11 +7,11 @@ use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
 use crate::domain::identity::DigestKey;
-use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, may_log_in};
+use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Shared};
 use crate::http::transport::{HttpTransport, Transport};
 use crate::job::Job;
-use crate::ledger::{AccountMemory, Intent, Ledger};
-use crate::time::now_ms;
+use crate::ledger::{AccountMemory, Intent, Ledger, LoginTurn, NewLogin, NoticeBoard};
+use crate::time::{now_ms, now_us};
 use crate::upstream::{LoginReading, login_request, read_login};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -69,9 +69,18 @@ async fn scopes(scope: &Scope) -> Result<Vec<String>, SecretError> {
     Ok(text.expose_secret().split_whitespace().map(str::to_owned).collect())
 }
 
-/// What came of a login: its reading, and the `Retry-After` that came with it. An error is the ledger's: the login could
-/// not be written down, so it was not sent.
-pub(super) type LoginCame = Result<(LoginReading, Option<Duration>), RunError>;
+/// What came of a login. An error is the ledger's: the login could not be written down, so it was not sent.
+pub(super) type LoginCame = Result<Login, RunError>;
+
+/// What came of a login that was asked for.
+pub(super) enum Login {
+    /// Its reading, and the `Retry-After` that came with it.
+    Read(LoginReading, Option<Duration>),
+    /// These credentials were refused before: it was not sent.
+    Refused,
+    /// The cap over all processes is reached: it was not sent, and may be after so long.
+    Wait(Duration),
+}
 
 /// One account in a run.
 pub(super) struct Lane {
@@ -81,6 +90,7 @@ pub(super) struct Lane {
     /// Whether the login refused these very credentials before.
     pub(super) refused: bool,
     pub(super) gate: Gate,
+    board: NoticeBoard,
     pub(super) queue: Queue,
     /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
     pub(super) doubted: Vec<Flight>,
@@ -118,6 +128,7 @@ impl Lane {
         }
         Ok(Self {
             auth: provider.auth,
+            board: ledger.notice_board(&account.name, &account.environment)?,
             gate: gate(account, job, &memory, now_ms, health.is_some()),
             refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
             credentials: Arc::new(credentials),
@@ -128,6 +139,22 @@ impl Lane {
             health,
             service_ids,
         })
+    }
+
+    /// Does something with the gate at one moment, between hearing what other processes on this ledger tell of the account
+    /// and telling them.
+    pub(super) fn together<R>(&mut self, act: impl FnOnce(&mut Gate, Instant) -> R) -> R {
+        let board = self.board.hold();
+        let moment = Moment { at: Instant::now(), wall: now_us() };
+        match &board {
+            Some(board) => self.gate.hear(moment, Shared::of_words(board.read())),
+            None => self.gate.hear_nothing(moment),
+        }
+        let done = act(&mut self.gate, moment.at);
+        if let Some(board) = board {
+            board.write(self.gate.tell().words());
+        }
+        done
     }
 
     /// Whether nothing of the account waits.
@@ -156,6 +183,7 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
     let now = Instant::now();
     let rules = AccountRules {
         rate: account.rate.min(job.rules.rate),
+        shared_rate: account.rate,
         burst: account.burst,
         concurrency: account.concurrency.min(job.rules.concurrency.unwrap_or(u32::MAX)),
         refresh_after: account.refresh_after,
@@ -181,25 +209,51 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
     gate
 }
 
-/// One login: written down, sent, read. Where the upstream has none, the token is the one that was given, and nothing is
-/// sent.
+/// Who asks for a login.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asks {
+    /// A run: credentials that were refused before are not tried.
+    Run(i64),
+    /// The user, by name.
+    User,
+}
+
+/// One login: written down where it may be sent, sent, read. Where the upstream has none, the token is the one that was
+/// given, and nothing is sent.
 pub(super) async fn log_in<T: Transport>(
     ledger: Arc<Ledger>,
     transport: Arc<T>,
     account: Account,
     auth: Auth,
     credentials: Arc<Credentials>,
-    run: Option<i64>,
+    asks: Asks,
 ) -> LoginCame {
     let Credentials { name, secret, scopes, .. } = &*credentials;
     let address = account.token_url.as_deref().unwrap_or_default();
     let Some(request) = login_request(auth, address, name, secret, scopes) else {
-        return Ok((LoginReading::Token { token: secret.clone(), expires_in: None }, None));
+        return Ok(Login::Read(LoginReading::Token { token: secret.clone(), expires_in: None }, None));
     };
-    ledger.remember_login(&account.name, &account.environment, now_ms(), run).await?;
+    let (run, credentials_digest) = match asks {
+        Asks::Run(run) => (Some(run), Some(credentials.digest.as_str())),
+        Asks::User => (None, None),
+    };
+    let login = NewLogin {
+        account: &account.name,
+        environment: &account.environment,
+        at: now_ms(),
+        run,
+        most: account.logins,
+        window: i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX),
+        credentials: credentials_digest,
+    };
+    match ledger.take_login(&login).await? {
+        LoginTurn::Taken => {}
+        LoginTurn::Refused => return Ok(Login::Refused),
+        LoginTurn::Wait(wait) => return Ok(Login::Wait(wait)),
+    }
     Ok(match transport.login(&request).await {
-        Ok(response) => (read_login(auth, response.status, &response.body), response.retry_after),
-        Err(error) => (LoginReading::Unavailable { code: error.to_string() }, None),
+        Ok(response) => Login::Read(read_login(auth, response.status, &response.body), response.retry_after),
+        Err(error) => Login::Read(LoginReading::Unavailable { code: error.to_string() }, None),
     })
 }
 
@@ -214,19 +268,16 @@ pub async fn try_login(
     let credentials = Arc::new(Credentials::read(account, ledger.key()).await?);
     let transport = HttpTransport::new(account.token_url.as_deref().as_slice(), 1, account.timeout)
         .map_err(RunError::Client)?;
-    let now = now_ms();
-    let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
-    let memory = ledger.account(&account.name, &account.environment, now - window).await?;
-    let span = |ms: i64| Duration::from_millis(ms.max(0).unsigned_abs());
-    let ages: Vec<Duration> = memory.logins.iter().map(|at| span(now - at)).collect();
-    let wait =
-        may_log_in(&ages, account.logins).err().unwrap_or_default().max(span(memory.login_held_until - now));
-    if !wait.is_zero() {
-        return Err(RunError::LoginCap { account: account.name.clone(), seconds: wait.as_secs() + 1 });
-    }
     let (digest, auth) = (credentials.digest.clone(), provider.auth);
-    let came = log_in(ledger.clone(), Arc::new(transport), account.clone(), auth, credentials, None).await;
-    let (reading, _) = came?;
+    let transport = Arc::new(transport);
+    let came = log_in(ledger.clone(), transport, account.clone(), auth, credentials, Asks::User).await?;
+    let reading = match came {
+        Login::Read(reading, _) => reading,
+        Login::Wait(wait) => {
+            return Err(RunError::LoginCap { account: account.name.clone(), seconds: wait.as_secs() + 1 });
+        }
+        Login::Refused => return Err(RunError::bug("a login that was asked for by name was not sent")),
+    };
     let refused = match &reading {
         LoginReading::Token { .. } => Some(None),
         LoginReading::Refused { .. } => Some(Some(digest.as_str())),

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::coordinator::{Coordinator, Flight, Message};
 use super::event::Level;
-use super::lane::{Lane, LoginCame, log_in};
+use super::lane::{Asks, Lane, Login, LoginCame, log_in};
 use super::queue::{Ending, Ready};
 use super::worker::{Came, Done};
 use crate::domain::money::Ore;
@@ -136,8 +136,7 @@ impl<T: Transport> Coordinator<T> {
         self.requeue(lane, flight.ready);
         let Self { lanes, ledger, .. } = self;
         let lane = &mut lanes[lane];
-        let now = Instant::now();
-        let cool_down = lane.gate.throttled(now, wait);
+        let (now, cool_down) = lane.together(|gate, now| (now, gate.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
         let until = now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
         let (name, environment) = (&lane.config.name, &lane.config.environment);
@@ -311,28 +310,36 @@ impl<T: Transport> Coordinator<T> {
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
     pub(super) fn log_in(&mut self, lane: usize) {
         if self.lanes[lane].refused {
-            let message = "these credentials were refused before and are not tried again: mend them, or let `orgpull \
-                           login` try them once more";
-            let refused = LoginReading::Refused { message: message.to_owned() };
-            self.lanes[lane].gate.login_done(Instant::now(), refused, None);
+            self.lanes[lane].gate.login_done(Instant::now(), refused_before(), None);
             return;
         }
         let (ledger, transport) = (self.ledger.clone(), self.transport.clone());
         let account = self.lanes[lane].config.clone();
         let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
-        let run = Some(self.run);
+        let asks = Asks::Run(self.run);
         self.spawn(async move {
-            Message::Login { lane, came: log_in(ledger, transport, account, auth, credentials, run).await }
+            Message::Login { lane, came: log_in(ledger, transport, account, auth, credentials, asks).await }
         });
     }
 
     pub(super) async fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
-        let (reading, retry_after) = match came {
+        let came = match came {
             // It could not be written down, so it was not sent: it is waited for as for an upstream that is away.
             Err(RunError::Ledger(LedgerError::Full(_) | LedgerError::Busy(_))) => {
-                (LoginReading::Unavailable { code: "the ledger takes no writes".to_owned() }, None)
+                Login::Read(LoginReading::Unavailable { code: "the ledger takes no writes".to_owned() }, None)
             }
             came => came?,
+        };
+        let (reading, retry_after) = match came {
+            Login::Read(reading, retry_after) => (reading, retry_after),
+            Login::Refused => {
+                self.lanes[lane].gate.login_done(Instant::now(), refused_before(), None);
+                return Ok(());
+            }
+            Login::Wait(wait) => {
+                self.lanes[lane].gate.login_postponed(Instant::now(), wait);
+                return Ok(());
+            }
         };
         tracing::info!(account = %self.lanes[lane].config.name, came = %login_word(&reading), "login");
         let Lane { config, credentials, .. } = &self.lanes[lane];
@@ -366,6 +373,13 @@ impl<T: Transport> Coordinator<T> {
             Message::Health { lane, healthy }
         });
     }
+}
+
+/// For credentials that are known to be refused.
+fn refused_before() -> LoginReading {
+    let message = "these credentials were refused before and are not tried again: mend them, or let `orgpull login` try \
+                   them once more";
+    LoginReading::Refused { message: message.to_owned() }
 }
 
 /// What came of a login, for the log.

@@ -22,5 +22,6 @@ mod reuse;
 mod runs;
 mod scenarios;
 mod signals;
+mod together;
 mod words;
 mod world;

@@ -307,6 +307,13 @@ impl Going {
         self.ended()
     }
 
+    /// Waits until it tells something with these words, or ends well. Whether it told them.
+    pub(crate) fn ended_or_says(&mut self, words: &str) -> bool {
+        let told = self.said.iter().any(|line| line.contains(words));
+        assert!(told || self.ended() == Some(0));
+        told
+    }
+
     /// Waits for its end.
     pub(crate) fn ended(&mut self) -> Option<i32> {
         while self.said.recv_timeout(PATIENCE).is_ok() {}

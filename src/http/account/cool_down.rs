@@ -119,6 +119,19 @@ impl CoolDowns {
         (self.left, self.since) = (Some(Duration::from_secs(1)), until.max(now));
     }
 
+    /// Takes up what another process was told, where it ends later than what we know. Whether it does.
+    pub(super) fn join(&mut self, now: Instant, until: Instant, level: u32) -> bool {
+        if until <= now || self.until.is_some_and(|own| until <= own) {
+            return false;
+        }
+        if self.until(now).is_none() {
+            self.left = Some(self.half_of_achieved(now));
+            (self.granted, self.since) = (0, until);
+        }
+        (self.level, self.until) = (level.max(1), Some(until));
+        true
+    }
+
     pub(super) fn granted(&mut self) {
         self.granted += 1;
     }
@@ -229,6 +242,16 @@ mod tests {
         assert_eq!(cool.speed(until + 60 * SECOND).interval, None);
         let until = cool.throttled(until + 10 * SECOND, None, 0.0).until;
         assert_eq!(cool.speed(until).interval, Some(SECOND), "at least one a second");
+    }
+
+    #[test]
+    fn what_another_process_was_told_counts_once() {
+        let (mut cool, now) = paced();
+        assert!(cool.join(now, now + 10 * SECOND, 1));
+        assert!(!cool.join(now, now + 10 * SECOND, 1));
+        let own = cool.throttled(now + SECOND, None, 0.0);
+        assert_eq!(own, CoolDown { until: now + 10 * SECOND, level: 1, begins: false });
+        assert!(!cool.join(now + MINUTE, now + 20 * SECOND, 1), "it is over");
     }
 
     #[test]

@@ -8,6 +8,8 @@ const STREAK: usize = 5;
 /// The first wait; each is twice the last.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// How long other processes wait for the one that looks whether it is over.
+const LOOKING: Duration = Duration::from_secs(30);
 
 /// How a call failed that may be the upstream's failing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub(super) struct Outages {
     patience: Duration,
     has_health: bool,
     state: State,
+    /// Whether there is something that other processes have not been told.
+    news: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +105,7 @@ enum Phase {
 
 impl Outages {
     pub(super) fn new(patience: Duration, has_health: bool) -> Self {
-        Self { patience, has_health, state: State::Calm(Vec::new()) }
+        Self { patience, has_health, state: State::Calm(Vec::new()), news: false }
     }
 
     pub(super) fn gate(&mut self, now: Instant, in_flight: u32) -> Gate {
@@ -112,7 +116,12 @@ impl Outages {
                 *asked = true;
                 Gate::Health
             }
-            State::Out(out) => out.gate(now, in_flight, self.has_health),
+            State::Out(out) => {
+                let before = out.phase;
+                let gate = out.gate(now, in_flight, self.has_health);
+                self.news |= out.phase != before;
+                gate
+            }
         }
     }
 
@@ -120,11 +129,13 @@ impl Outages {
     pub(super) fn went(&mut self) {
         if let State::Out(out @ Out { phase: Phase::Ready, .. }) = &mut self.state {
             out.phase = Phase::Trying;
+            self.news = true;
         }
     }
 
     /// The upstream works.
     pub(super) fn answered(&mut self) {
+        self.news |= self.is_out();
         self.state = State::Calm(Vec::new());
     }
 
@@ -146,6 +157,7 @@ impl Outages {
             State::Out(out) => {
                 if out.phase == Phase::Trying {
                     out.rest(now);
+                    self.news = true;
                 }
                 Verdict { in_outage: true, ..Verdict::default() }
             }
@@ -170,6 +182,7 @@ impl Outages {
         let mut out = Out { ends: now + self.patience, wait: FIRST_WAIT, phase: Phase::Ready, by_login };
         out.rest(now);
         self.state = State::Out(out);
+        self.news = true;
         let refunds = streak.iter().filter(|t| t.kind.is_unprocessed()).map(|t| t.lookup).collect();
         Verdict { in_outage: true, begins: true, in_doubt: false, refunds }
     }
@@ -182,6 +195,7 @@ impl Outages {
                 return self.begin(now, false, &streak);
             }
             State::Out(out @ Out { phase: Phase::Asking, .. }) => {
+                self.news = true;
                 if healthy {
                     out.phase = Phase::Ready;
                 } else {
@@ -218,6 +232,42 @@ impl Outages {
 
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(self.state, State::Doubt { .. })
+    }
+
+    /// Whether other processes are to be told something.
+    pub(super) fn has_news(&self) -> bool {
+        self.news
+    }
+
+    /// What other processes are told: when to look again, and how long to wait after that; nothing without an outage.
+    /// While we look ourselves, the others leave us time for it. A login that is not reached is each process's own.
+    pub(super) fn tell(&mut self, now: Instant) -> Option<(Instant, Duration)> {
+        self.news = false;
+        let out = self.out().filter(|out| !out.by_login && out.phase != Phase::Over)?;
+        let look = if let Phase::Resting(until) = out.phase { until } else { now + LOOKING };
+        Some((look, out.wait))
+    }
+
+    /// Takes up what another process tells, unless there is something newer of our own to tell.
+    pub(super) fn join(&mut self, now: Instant, told: Option<(Instant, Duration)>) {
+        if self.news || self.out().is_some_and(|out| out.by_login) {
+            return;
+        }
+        match (&mut self.state, told) {
+            (State::Out(_), None) => self.state = State::Calm(Vec::new()),
+            (State::Out(out), Some((look, wait))) => {
+                if let Phase::Resting(until) = &mut out.phase {
+                    *until = look.min(out.ends);
+                    out.wait = wait.clamp(FIRST_WAIT, LONGEST_WAIT);
+                }
+            }
+            (State::Calm(_), Some((look, wait))) => {
+                let (ends, wait) = (now + self.patience, wait.clamp(FIRST_WAIT, LONGEST_WAIT));
+                let phase = Phase::Resting(look.min(ends));
+                self.state = State::Out(Out { ends, wait, phase, by_login: false });
+            }
+            (State::Calm(_) | State::Doubt { .. }, _) => {}
+        }
     }
 
     fn out(&self) -> Option<&Out> {
@@ -395,5 +445,28 @@ mod tests {
         assert_eq!(outages.pause(), Some((Some(now + 3 * SECOND), now + HOURS)));
         outages.logged_in();
         assert_eq!(outages.pause(), None);
+    }
+
+    #[test]
+    fn one_process_looks_and_the_others_hear_of_it() {
+        let (mut ours, now, _) = out(true, HOURS);
+        ours.trouble(now, 4, NotConnected);
+        let mut theirs = Outages::new(HOURS, true);
+        theirs.join(now, ours.tell(now));
+        assert_eq!(theirs.gate(now, 0), Gate::Wait(Some(now + SECOND)));
+        assert_eq!(ours.gate(now + SECOND, 0), Gate::Health);
+        theirs.join(now + SECOND, ours.tell(now + SECOND));
+        assert_eq!(theirs.gate(now + SECOND, 0), Gate::Wait(Some(now + SECOND + LOOKING)), "ours is looking");
+        ours.health_done(now + 2 * SECOND, false);
+        theirs.join(now + 2 * SECOND, ours.tell(now + 2 * SECOND));
+        assert_eq!(theirs.gate(now + 2 * SECOND, 0), Gate::Wait(Some(now + 4 * SECOND)));
+        assert_eq!(theirs.gate(now + 4 * SECOND, 0), Gate::Health, "whoever comes first");
+        theirs.health_done(now + 4 * SECOND, true);
+        assert_eq!(theirs.gate(now + 4 * SECOND, 0), Gate::Open);
+        theirs.went();
+        theirs.answered();
+        assert!(theirs.has_news());
+        ours.join(now + 5 * SECOND, theirs.tell(now + 5 * SECOND));
+        assert!(!ours.is_out() && !theirs.is_out());
     }
 }

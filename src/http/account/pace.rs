@@ -126,8 +126,7 @@ impl Pace {
 
 impl Bucket {
     fn new(interval: Duration, burst: u32, concurrency: u32, now: Instant) -> Self {
-        let interval = if interval < SHORT { interval + interval / 100 } else { interval };
-        let cell = (interval / CELLS).max(Duration::from_nanos(1));
+        let cell = (spaced(interval) / CELLS).max(Duration::from_nanos(1));
         let capacity = capacity(burst, cell);
         let hand = Hand(Arc::new(AtomicU64::new(0)));
         let quota = Quota::with_period(cell).unwrap_or_else(|| Quota::per_second(capacity));
@@ -201,6 +200,11 @@ impl Bucket {
         let nanos = u64::try_from(self.time(now).as_nanos()).unwrap_or(u64::MAX);
         self.hand.0.store(nanos, Ordering::Relaxed);
     }
+}
+
+/// The interval that is kept.
+pub(super) fn spaced(interval: Duration) -> Duration {
+    if interval < SHORT { interval + interval / 100 } else { interval }
 }
 
 /// Cells for the burst and the slack, kept within what the limiter's 64-bit nanoseconds can hold.

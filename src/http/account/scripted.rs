@@ -101,6 +101,7 @@ pub(super) struct Report {
 pub(super) fn rules(rate: &str, concurrency: u32) -> AccountRules {
     AccountRules {
         rate: Rate::parse(rate).unwrap(),
+        shared_rate: Rate::parse(rate).unwrap(),
         burst: 1,
         concurrency,
         refresh_after: Duration::from_mins(55),

@@ -30,10 +30,15 @@ impl Shut {
 
     /// The account knows of one more 429 and is cooling down.
     pub(super) fn told(&self) {
-        self.0.cooling.store(true, Ordering::SeqCst);
+        self.close();
         let less = |heads: u32| heads.checked_sub(1);
         // Without a head before it (a transport that does not tell) there is nothing to take off.
         let _ = self.0.heads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+    }
+
+    /// Another process was told to wait.
+    pub(super) fn close(&self) {
+        self.0.cooling.store(true, Ordering::SeqCst);
     }
 
     /// The cool-down is over.

@@ -233,3 +233,40 @@ fn a_head_closes_before_the_result_is_told() {
     assert!(matches!(account.permit(cool_down.until, 0), Permit::Login));
     assert!(!account.shut().is_closed());
 }
+
+/// Two processes' gates on one account, with what they share handed from one to the other.
+#[test]
+fn a_429_to_one_process_stops_the_other_before_its_next_call() {
+    let (now, wall) = (Instant::now(), 1_800_000_000_000_000);
+    let gate = || Account::new(rules("50/s", 8), now, fastrand::Rng::with_seed(1));
+    let (mut one, mut two) = (gate(), gate());
+    let moment =
+        |span: Duration| Moment { at: now + span, wall: wall + i64::try_from(span.as_micros()).unwrap() };
+    let token = || LoginReading::Token { token: "t".into(), expires_in: None };
+    let mut shared = Shared::default();
+    for gate in [&mut one, &mut two] {
+        gate.hear(moment(Duration::ZERO), shared);
+        assert!(matches!(gate.permit(now, 0), Permit::Login));
+        gate.login_done(now, token(), None);
+    }
+    one.hear(moment(MS), shared);
+    assert!(matches!(one.permit(now + MS, 0), Permit::Go { .. }));
+    shared = one.tell();
+    two.hear(moment(2 * MS), shared);
+    assert!(matches!(two.permit(now + 2 * MS, 0), Permit::Wait { why: Why::Pace, .. }), "the slot is taken");
+    two.hear(moment(30 * MS), shared);
+    assert!(matches!(two.permit(now + 30 * MS, 0), Permit::Go { .. }));
+    shared = two.tell();
+    one.hear(moment(40 * MS), shared);
+    assert!(one.throttled(now + 40 * MS, Some(10 * SECOND)).begins);
+    shared = one.tell();
+    two.hear(moment(41 * MS), shared);
+    assert!(two.shut().is_closed(), "also for what is granted and not yet sent");
+    assert!(matches!(two.permit(now + 41 * MS, 1), Permit::Wait { why: Why::CoolDown, .. }));
+    assert!(!two.throttled(now + 42 * MS, None).begins, "the level climbs once");
+    shared = two.tell();
+    assert_eq!(shared.cool_down_level, 1);
+    two.hear(moment(11 * SECOND), shared);
+    assert!(matches!(two.permit(now + 11 * SECOND, 1), Permit::Go { .. }));
+    assert!(!two.shut().is_closed());
+}

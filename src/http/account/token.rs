@@ -198,6 +198,14 @@ impl Tokens {
         }
     }
 
+    /// The login that was asked for was not sent: others have used up the cap, or were told to wait.
+    pub(super) fn postponed(&mut self, until: Instant) {
+        if self.login.take().is_some() {
+            self.counted.pop_back();
+        }
+        self.renewal = Some(until);
+    }
+
     fn take_up(&mut self, began: Instant, value: SecretString, expires_in: Option<Duration>) -> LoggedIn {
         self.generation += 1;
         (self.throttled, self.hold, self.renewal) = (0, None, None);
@@ -244,21 +252,6 @@ impl Tokens {
     /// Until when a call waits for a login that may not be sent yet.
     pub(super) fn pause(&self, now: Instant) -> Option<Instant> {
         if self.serving(now).is_some() || self.login.is_some() { None } else { self.waiting(now) }
-    }
-}
-
-/// Whether a login may be sent after those of these ages, at `most` in [`LOGIN_WINDOW`].
-///
-/// # Errors
-///
-/// How long to wait, where it may not.
-pub fn may_log_in(ages: &[Duration], most: u32) -> Result<(), Duration> {
-    let mut ages = ages.to_vec();
-    ages.sort_unstable();
-    let oldest = ages.get(most.max(1) as usize - 1);
-    match oldest.and_then(|age| LOGIN_WINDOW.checked_sub(*age)) {
-        Some(wait) if !wait.is_zero() => Err(wait),
-        _ => Ok(()),
     }
 }
 
@@ -393,26 +386,6 @@ mod tests {
         let mut tokens = Tokens::new(55 * MINUTE, 1);
         tokens.restore(now, &[MINUTE, 2 * MINUTE]);
         assert!(matches!(tokens.step(now), Step::Wait(Some(until)) if until == now + 4 * MINUTE));
-    }
-
-    #[test]
-    fn whether_a_login_may_be_sent_by_the_ages_of_the_last() {
-        let table: [(&[u32], u32, Option<u32>); 7] = [
-            (&[], 1, None),
-            (&[1], 2, None),
-            (&[1, 4], 2, Some(1)),
-            (&[4, 1], 2, Some(1)),
-            (&[1, 2, 4], 2, Some(3)),
-            (&[1, 5], 2, None),
-            (&[9, 1], 0, Some(4)),
-        ];
-        for (ages, most, wait) in table {
-            let ages: Vec<_> = ages.iter().map(|age| *age * MINUTE).collect();
-            assert_eq!(may_log_in(&ages, most).err(), wait.map(|wait| wait * MINUTE), "{ages:?} {most}");
-            let (mut tokens, now) = (Tokens::new(55 * MINUTE, most), Instant::now());
-            tokens.restore(now, &ages);
-            assert_eq!(tokens.pause(now), wait.map(|wait| now + wait * MINUTE), "{ages:?} {most}");
-        }
     }
 
     #[test]
