@@ -255,7 +255,7 @@ impl Account {
     /// What other processes are to be told.
     pub fn tell(&mut self) -> Shared {
         let Some((moment, shared)) = &mut self.shared else { return Shared::default() };
-        if !self.outages.is_in_doubt() {
+        if !self.outages.is_in_doubt() && !self.outages.is_over() {
             let (look, wait) = self
                 .outages
                 .tell(moment.at)

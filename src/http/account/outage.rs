@@ -239,18 +239,23 @@ impl Outages {
         self.news
     }
 
+    /// Whether it was waited for long enough, which says nothing of how others wait.
+    pub(super) fn is_over(&self) -> bool {
+        self.out().is_some_and(|out| out.phase == Phase::Over)
+    }
+
     /// What other processes are told: when to look again, and how long to wait after that; nothing without an outage.
     /// While we look ourselves, the others leave us time for it. A login that is not reached is each process's own.
     pub(super) fn tell(&mut self, now: Instant) -> Option<(Instant, Duration)> {
         self.news = false;
-        let out = self.out().filter(|out| !out.by_login && out.phase != Phase::Over)?;
+        let out = self.out().filter(|out| !out.by_login)?;
         let look = if let Phase::Resting(until) = out.phase { until } else { now + LOOKING };
         Some((look, out.wait))
     }
 
     /// Takes up what another process tells, unless there is something newer of our own to tell.
     pub(super) fn join(&mut self, now: Instant, told: Option<(Instant, Duration)>) {
-        if self.news || self.out().is_some_and(|out| out.by_login) {
+        if self.news || self.is_over() || self.out().is_some_and(|out| out.by_login) {
             return;
         }
         match (&mut self.state, told) {
@@ -468,5 +473,18 @@ mod tests {
         assert!(theirs.has_news());
         ours.join(now + 5 * SECOND, theirs.tell(now + 5 * SECOND));
         assert!(!ours.is_out() && !theirs.is_out());
+    }
+
+    #[test]
+    fn who_has_waited_long_enough_does_not_end_it_for_others() {
+        let (mut ours, now, _) = out(true, SECOND);
+        ours.trouble(now, 4, NotConnected);
+        assert_eq!(ours.gate(now + SECOND, 0), Gate::Health);
+        ours.health_done(now + SECOND, false);
+        assert!(ours.is_over());
+        ours.join(now + SECOND, None);
+        ours.tell(now + SECOND);
+        ours.join(now + SECOND, None);
+        assert_eq!(ours.gate(now + SECOND, 0), Gate::Over);
     }
 }
