@@ -10,8 +10,8 @@ mod place;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
-    CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs,
-    RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
+    BackupArgs, CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs,
+    RunArgs, RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
 };
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use not_yet::not_yet;
@@ -93,6 +93,8 @@ pub enum Command {
     Reconcile(ReconcileArgs),
     /// Settle lost answers by the provider's statement
     Resolve(ResolveArgs),
+    /// Copy the ledger to a file, also while runs go on
+    Backup(BackupArgs),
     /// Serve the imitation of the upstreams on its own
     Simulator(SimulatorArgs),
     /// Try the login of an account

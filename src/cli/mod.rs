@@ -229,6 +229,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
         Command::Spend(args) => commands::spend::spend(desk, &args).await,
         Command::Reconcile(args) => commands::reconcile::reconcile(desk, &args).await,
         Command::Resolve(args) => commands::reconcile::resolve(desk, &args).await,
+        Command::Backup(args) => commands::backup::backup(desk, &args).await,
         Command::Check(args) => commands::other::check(desk, &args),
         Command::Simulator(args) => commands::other::simulator(desk, &args).await,
         Command::Login(args) => commands::other::login(desk, &args).await,

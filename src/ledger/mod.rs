@@ -5,6 +5,7 @@
 //! share a commit. Reading goes through a small pool of its own and never waits for the writer.
 
 mod accounts;
+mod backup;
 mod batch;
 mod body;
 mod feed;
@@ -21,6 +22,7 @@ mod spend;
 mod values;
 
 pub use accounts::{AccountMemory, LoginTurn, NewLogin};
+pub use backup::BackupError;
 pub use batch::{AttemptEnd, AttemptState, Batch, Change, Intent, Place};
 pub use body::{pack, unpack};
 pub use feed::{Holder, Known, Pending, StoredAnswer};

@@ -2,6 +2,7 @@
 
 use super::world::{CSV, Going, REPORT, World, companies, numbers};
 use std::time::Duration;
+use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A busy machine bunches arrivals, which is none of the program's doing: one measurement must be undisturbed.
@@ -68,4 +69,26 @@ fn they_keep_one_cap_on_logins() {
     let waiting = if waits { one } else { two };
     assert_eq!(waiting.interrupted(), Some(130));
     assert_eq!((world.logins().len(), world.bill().len()), (1, 1));
+}
+
+#[test]
+fn a_live_ledger_is_copied_and_the_copy_is_one() {
+    let world = World::new("delay = '100ms'\n");
+    world.orgpull(&["backup", "copy.db"]).exits(6).says("there is no ledger");
+    world.job("job", &[&numbers(&companies(20)), REPORT, CSV]);
+    let mut going = world.start(&["run", "job.toml"]);
+    let deadline = Instant::now() + 60 * SECOND;
+    while world.bill().len() < 3 {
+        assert!(Instant::now() < deadline, "nothing is asked");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    world.orgpull(&["backup", "copy.db"]).exits(0).says("copy.db is a copy of");
+    assert_eq!(going.ended(), Some(0));
+    world.orgpull(&["backup", "copy.db"]).exits(2).says("--force");
+    world.orgpull(&["backup", "orgpull.db", "--force"]).exits(2).says("belongs to the ledger itself");
+    let copied =
+        world.orgpull(&["export", "job", "--output", "-", "--format", "csv", "--database", "copy.db"]);
+    assert!(copied.exits(0).stdout.contains("hit"));
+    world.orgpull(&["backup", "copy.db", "--force"]).exits(0);
+    world.orgpull(&["backup", "nowhere/copy.db"]).exits(7).says("cannot be written");
 }

@@ -276,6 +276,20 @@ pub struct LoginArgs {
     pub provider: Option<String>,
 }
 
+/// `backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Where the copy is written; it gets its name when all of it is on disk
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+    /// Copy the simulator's ledger
+    #[arg(long)]
+    pub simulate: bool,
+}
+
 /// `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {}

@@ -1,0 +1,19 @@
+//! `backup`: a copy of the ledger.
+
+use super::super::args::BackupArgs;
+use super::super::{Desk, Failure};
+use crate::domain::exit::Exit;
+use crate::ledger::{BackupError, Ledger};
+
+/// `orgpull backup`.
+pub(in crate::cli) async fn backup(desk: &Desk, args: &BackupArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    ledger.back_up(&args.file, args.force).await.map_err(|error| match error {
+        BackupError::Exists(_) | BackupError::Own(_) => Failure::Usage(error.to_string()),
+        BackupError::Unwritten { .. } => Failure::Output(error.to_string()),
+        BackupError::Ledger(error) => error.into(),
+    })?;
+    desk.say(&format!("{} is a copy of {}\n", args.file.display(), ledger.path().display()))?;
+    Ok(Exit::Settled)
+}
