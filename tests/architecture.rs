@@ -50,7 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
 const TESTS_MAY_IMPORT: [(&str, &str); 1] = [("http", "config::catalogue")];
 
 /// Crates that stay in one room.
-const CRATES: [(&str, &str); 10] = [
+const CRATES: [(&str, &str); 11] = [
     ("sqlx", "ledger"),
     ("libsqlite3_sys", "ledger"),
     ("zstd", "ledger"),
@@ -61,6 +61,7 @@ const CRATES: [(&str, &str); 10] = [
     ("clap_mangen", "cli"),
     ("indicatif", "cli"),
     ("comfy_table", "cli"),
+    ("rustix", "cli"),
 ];
 
 /// Crates that the tests of another room may use: the simulator is asked by a client that is not ours.

@@ -10,8 +10,8 @@ mod place;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
-    BackupArgs, CheckArgs, CompletionsArgs, ExportArgs, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs,
-    RunArgs, RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
+    BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs, LoginArgs, ManArgs,
+    PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
 };
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use not_yet::not_yet;
@@ -99,6 +99,10 @@ pub enum Command {
     Simulator(SimulatorArgs),
     /// Try the login of an account
     Login(LoginArgs),
+    /// List the providers and services, or tell all of one
+    Catalogue(CatalogueArgs),
+    /// See whether everything that a run needs is there
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of the job file
     Schema(SchemaArgs),
     /// Print a completion script

@@ -233,6 +233,8 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
         Command::Check(args) => commands::other::check(desk, &args),
         Command::Simulator(args) => commands::other::simulator(desk, &args).await,
         Command::Login(args) => commands::other::login(desk, &args).await,
+        Command::Catalogue(args) => commands::catalogue::catalogue(desk, &args),
+        Command::Doctor(args) => commands::doctor::doctor(desk, &args).await,
         Command::Schema(_) => commands::other::schema(),
         Command::Completions(args) => commands::other::completions(&args),
         Command::Man(args) => commands::other::man(&args),

@@ -7,7 +7,7 @@ mod reqwest;
 mod retry_after;
 mod send_error;
 
-pub use self::reqwest::HttpTransport;
+pub use self::reqwest::{HttpTransport, Look};
 pub use send_error::{SendError, SendErrorKind};
 
 use crate::upstream::{LoginRequest, Request, Response};

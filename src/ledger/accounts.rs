@@ -98,6 +98,23 @@ impl Ledger {
         Ok(memory)
     }
 
+    /// When anything was last sent, by any account, in milliseconds since 1970.
+    pub async fn last_attempt(&self) -> Result<Option<i64>, LedgerError> {
+        sqlx::query_scalar("SELECT started_at FROM attempts ORDER BY id DESC LIMIT 1")
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))
+    }
+
+    /// What SQLite finds wrong with the file; nothing where it is whole. Reads all of it.
+    pub async fn damage(&self) -> Result<Option<String>, LedgerError> {
+        let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        Ok((found != "ok").then_some(found))
+    }
+
     /// Writes down a cool-down, so that the next process keeps it too.
     pub async fn remember_cool_down(
         &self,

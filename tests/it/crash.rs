@@ -177,7 +177,10 @@ fn killed_while_outputs_are_written() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         let mut process = Process::start(&world, &["run", "job.toml", "--progress", "none"]);
-        process.alive_until(|| !drafts(&world).is_empty());
+        // A draft is also made before the first call, to see that there will be room for one.
+        until(&world, |stats| stats.arrivals > 0);
+        let open = "SELECT count(*) FROM lookups WHERE state IN ('pending', 'started')";
+        process.alive_until(|| query(&world, open)[0].get::<i64, _>(0) == 0 && !drafts(&world).is_empty());
         sleep(Duration::from_millis(dice.u64(..300)));
         if !process.kill() {
             break;

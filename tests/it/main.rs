@@ -8,6 +8,7 @@ mod bad_input;
 mod books;
 mod canary;
 mod changes;
+mod commands;
 mod crash;
 mod disk;
 mod letters;

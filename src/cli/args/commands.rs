@@ -290,6 +290,26 @@ pub struct BackupArgs {
     pub simulate: bool,
 }
 
+/// `catalogue`.
+#[derive(Debug, Args)]
+pub struct CatalogueArgs {
+    /// A provider, or a service such as creditsafe.getdata
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+#[command(after_long_help = Exit::table())]
+pub struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {}

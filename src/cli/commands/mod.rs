@@ -1,6 +1,8 @@
 //! What each command does, in a few lines each: the work is in the other rooms.
 
 pub(super) mod backup;
+pub(super) mod catalogue;
+pub(super) mod doctor;
 pub(super) mod export;
 pub(super) mod other;
 pub(super) mod read;

@@ -4,7 +4,7 @@ use super::{SendError, SendErrorKind, Transport, retry_after};
 use crate::domain::address::is_loopback;
 use crate::time;
 use crate::upstream::{LoginContent, LoginRequest, Method, Request, RequestBody, Response};
-use ::reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -73,6 +73,25 @@ fn build(client: ClientBuilder) -> Result<Client, SendError> {
 
 fn is_near(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| is_loopback(&url))
+}
+
+/// What an address says of its upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The status of its answer.
+    pub status: u16,
+    /// The upstream's clock, in milliseconds since 1970, where it tells.
+    pub date_ms: Option<i64>,
+}
+
+impl HttpTransport {
+    /// Asks a free address once, without a token.
+    pub async fn look(&self, url: &str) -> Result<Look, SendError> {
+        let answer =
+            self.client(url).get(url).timeout(TIMEOUT).send().await.map_err(|error| failed(&error))?;
+        let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+        Ok(Look { status: answer.status().as_u16(), date_ms: date.and_then(retry_after::date_ms) })
+    }
 }
 
 impl Transport for HttpTransport {

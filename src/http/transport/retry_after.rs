@@ -25,6 +25,12 @@ pub(super) fn parse(value: &str, now_ms: i64) -> Option<Duration> {
     Some(Duration::from_millis(wait).min(LONGEST))
 }
 
+/// A date of HTTP in milliseconds since 1970.
+pub(super) fn date_ms(value: &str) -> Option<i64> {
+    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value.trim()).ok()?;
+    Some(date.as_millisecond())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,234 @@
+//! `doctor`: whether everything that a run needs is there, without sending anything that costs.
+
+use super::super::args::DoctorArgs;
+use super::super::{Desk, Failure};
+use crate::config::{Account, Settings};
+use crate::domain::exit::Exit;
+use crate::http::transport::{HttpTransport, Look};
+use crate::ledger::{Ledger, LedgerError};
+use crate::time::now_ms;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Less free room than this stops runs soon.
+const LITTLE: u64 = 100 << 20;
+/// Less than this is told.
+const SCARCE: u64 = 1 << 30;
+/// A clock that is this far off spoils dates, reuse and budgets.
+const CLOCK_OFF_MS: i64 = 60_000;
+
+/// How one thing is.
+struct Finding {
+    what: String,
+    /// What a run that meets it would end with; settled where all is well.
+    exit: Exit,
+    /// Whether it is worth a look though nothing is wrong.
+    warning: bool,
+    text: String,
+}
+
+impl Finding {
+    fn good(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { what: what.into(), exit: Exit::Settled, warning: false, text: text.into() }
+    }
+
+    fn warning(what: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { warning: true, ..Self::good(what, text) }
+    }
+
+    fn fault(what: impl Into<String>, exit: Exit, text: impl Into<String>) -> Self {
+        Self { exit, ..Self::good(what, text) }
+    }
+
+    const fn word(&self) -> &'static str {
+        match (self.exit, self.warning) {
+            (Exit::Settled, false) => "ok",
+            (Exit::Settled, true) => "warning",
+            _ => "fault",
+        }
+    }
+}
+
+/// `orgpull doctor`.
+pub(in crate::cli) async fn doctor(desk: &Desk, args: &DoctorArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(false)?;
+    let mut findings = configuration(&settings);
+    for account in settings.accounts.values() {
+        findings.extend(credentials(account).await);
+    }
+    findings.extend(ledger(&settings.database).await);
+    findings.push(disk(&settings.database));
+    for account in settings.accounts.values() {
+        findings.extend(upstream(&settings, account).await);
+    }
+    let worst = findings.iter().fold(Exit::Settled, |worst, finding| worst.worst(finding.exit));
+    if args.json {
+        let checks: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "check": finding.what, "state": finding.word(), "text": finding.text }))
+            .collect();
+        Desk::print(&format!("{:#}\n", json!({ "exit": worst.code(), "checks": checks })))?;
+    } else {
+        for finding in &findings {
+            let line = format!("{:<8} {}: {}\n", finding.word(), finding.what, finding.text);
+            if finding.exit == Exit::Settled && !finding.warning {
+                desk.say(&line)?;
+            } else {
+                Desk::print(&line)?;
+            }
+        }
+    }
+    Ok(worst)
+}
+
+fn configuration(settings: &Settings) -> Vec<Finding> {
+    let what = "configuration";
+    let mut findings = vec![match &settings.path {
+        Some(path) => {
+            let names: Vec<&str> = settings.accounts.keys().map(String::as_str).collect();
+            let accounts = if names.is_empty() { "no account".to_owned() } else { names.join(", ") };
+            Finding::good(what, format!("{} ({accounts})", path.display()))
+        }
+        None => Finding::warning(what, "there is no orgpull.toml: only --simulate can run"),
+    }];
+    findings.extend(settings.warnings().into_iter().map(|warning| Finding::warning(what, warning)));
+    findings
+}
+
+/// Whether the secrets can be read. They are not shown, and not tried: that is `orgpull login`.
+async fn credentials(account: &Account) -> Vec<Finding> {
+    let what = format!("{} credentials", account.name);
+    let mut secrets = account.credentials.secrets();
+    secrets.extend(account.requestor_id.as_ref().map(|place| ("requestor_id", place)));
+    let mut findings = Vec::new();
+    for (key, place) in &secrets {
+        if let Err(error) = place.read().await {
+            findings.push(Finding::fault(&what, Exit::Config, format!("{key}: {error}")));
+        }
+    }
+    if findings.is_empty() {
+        let keys: Vec<&str> = secrets.iter().map(|(key, _)| *key).collect();
+        let text = if keys.is_empty() {
+            "none are needed".to_owned()
+        } else {
+            format!("{} are there", keys.join(", "))
+        };
+        findings.push(Finding::good(what, text));
+    }
+    findings
+}
+
+async fn ledger(path: &Path) -> Vec<Finding> {
+    let what = "ledger";
+    let ledger = match Ledger::open_existing(path).await {
+        Ok(ledger) => ledger,
+        Err(LedgerError::Missing(_)) => {
+            return vec![Finding::good(
+                what,
+                format!("{}: none yet, the first run makes it", path.display()),
+            )];
+        }
+        Err(error) => return vec![Finding::fault(what, Exit::Ledger, error.to_string())],
+    };
+    let mut findings = vec![match ledger.damage().await {
+        Ok(None) => Finding::good(what, format!("{} is whole", path.display())),
+        Ok(Some(damage)) => {
+            Finding::fault(what, Exit::Ledger, format!("{} is damaged: {damage}", path.display()))
+        }
+        Err(error) => Finding::fault(what, Exit::Ledger, error.to_string()),
+    }];
+    if let Ok(Some(last)) = ledger.last_attempt().await
+        && last > now_ms() + CLOCK_OFF_MS
+    {
+        let text = "the ledger's newest request lies in the future: this machine's clock is behind";
+        findings.push(Finding::warning("clock", text));
+    }
+    ledger.close().await;
+    findings
+}
+
+fn disk(database: &Path) -> Finding {
+    let what = "disk";
+    let folder = database.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+    let free = match rustix::fs::statvfs(folder) {
+        Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
+        Err(error) => return Finding::warning(what, format!("{} does not tell: {error}", folder.display())),
+    };
+    let text = format!("{} MiB are free in {}", free >> 20, folder.display());
+    match free {
+        0..LITTLE => Finding::fault(what, Exit::Ledger, text),
+        LITTLE..SCARCE => Finding::warning(what, text),
+        _ => Finding::good(what, text),
+    }
+}
+
+/// Asks each free health address of an account's services once, and holds this clock against the upstream's.
+async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
+    let what = format!("{} upstream", account.name);
+    let Some(provider) = settings.catalogue.providers.get(&account.name) else { return Vec::new() };
+    let paths: BTreeSet<&str> =
+        provider.services.iter().filter_map(|service| service.health.as_deref()).collect();
+    if paths.is_empty() {
+        return vec![Finding::good(what, "it has no free health address; `orgpull login` tries its login")];
+    }
+    let transport = match HttpTransport::new(&[&account.base_url], 1, account.timeout) {
+        Ok(transport) => transport,
+        Err(error) => return vec![Finding::fault(what, Exit::Config, error.to_string())],
+    };
+    let mut findings = Vec::new();
+    let mut clock = None;
+    for path in paths {
+        match transport.look(&format!("{}{path}", account.base_url)).await {
+            Ok(Look { status, date_ms }) => {
+                clock = clock.or(date_ms.map(|date| now_ms() - date));
+                let text = format!("{path} answers with status {status}");
+                let healthy = status < 400;
+                findings.push(if healthy {
+                    Finding::good(&what, text)
+                } else {
+                    Finding::fault(&what, Exit::Unavailable, text)
+                });
+            }
+            Err(error) => {
+                findings.push(Finding::fault(
+                    &what,
+                    Exit::Unavailable,
+                    format!("{path} is not reached: {error}"),
+                ));
+            }
+        }
+    }
+    findings.extend(clock.map(|off| clock_finding(off, &account.name)));
+    findings
+}
+
+fn clock_finding(off_ms: i64, account: &str) -> Finding {
+    let seconds = off_ms.abs() / 1_000;
+    if off_ms.abs() > CLOCK_OFF_MS {
+        let side = if off_ms > 0 { "ahead of" } else { "behind" };
+        return Finding::warning(
+            "clock",
+            format!("this machine is {seconds} s {side} {account}: set its clock"),
+        );
+    }
+    Finding::good("clock", format!("within a minute of {account}'s"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_told_when_it_is_a_minute_off() {
+        for (off, word, said) in [
+            (0, "ok", "within a minute"),
+            (60_000, "ok", "within a minute"),
+            (61_000, "warning", "61 s ahead of x"),
+            (-90_000, "warning", "90 s behind x"),
+        ] {
+            let finding = clock_finding(off, "x");
+            assert!(finding.word() == word && finding.text.contains(said), "{off} {}", finding.text);
+        }
+    }
+}
