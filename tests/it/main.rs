@@ -14,6 +14,7 @@ mod disk;
 mod letters;
 mod login;
 mod machine;
+mod oidc;
 mod outage;
 mod outputs;
 mod pace;

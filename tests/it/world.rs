@@ -129,9 +129,11 @@ impl World {
         let base = format!("{}/{name}", self.simulator.base_url());
         let account = format!(
             "base_url = '{base}'\ntoken_url = '{base}/token'\nrate = 'unlimited'\nconcurrency = 1\n\
-             client_id = {{ file = 'username' }}\nclient_secret = {{ file = 'password' }}\n{keys}\n"
+             client_id = {{ file = 'username' }}\nclient_secret = {{ file = 'password' }}\n"
         );
-        self.others.insert(name.to_owned(), toml::Value::Table(account.parse().unwrap()));
+        let mut account: toml::Table = account.parse().unwrap();
+        account.extend(keys.parse::<toml::Table>().unwrap());
+        self.others.insert(name.to_owned(), toml::Value::Table(account));
         self.configure()
     }
 
