@@ -1,8 +1,8 @@
 //! A provider's statement: the file in which it says what it billed, read line by line.
 //!
 //! Providers, and the people who save their files, differ: which columns there are, what they are called, how an amount
-//! and a date are written. Columns are found by name ([`columns`]), amounts and dates in the forms that can be read in
-//! one way only ([`cells`]). Whatever is not clear is told with its line, and nothing is done.
+//! and a date are written. Columns are found by name (`columns`), amounts and dates in the forms that can be read in
+//! one way only (`cells`). Whatever is not clear is told with its line, and nothing is done.
 
 mod cells;
 mod columns;
