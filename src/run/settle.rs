@@ -56,6 +56,13 @@ impl<T: Transport> Coordinator<T> {
                 self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
                 self.lost(lane, flight, code);
             }
+            Came::ClientRefused(code, message) => {
+                self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code));
+                self.change(Change::to(flight.ready.at, State::Pending, None));
+                let message = format!("{}: {message}", self.lanes[lane].config.name);
+                self.halt.login.get_or_insert(message);
+                self.requeue(lane, flight.ready);
+            }
             Came::Fault(fault) => {
                 self.lanes[lane].gate.answered(done.generation);
                 self.fault(lane, &flight, &fault);

@@ -37,6 +37,8 @@ pub(super) enum Came {
     Answer(Box<Answer>),
     /// The token was not taken.
     TokenRefused(String),
+    /// The client is not taken: its code, and what to tell.
+    ClientRefused(String, String),
     /// 429.
     Throttled(Option<Duration>),
     /// 503.
@@ -61,6 +63,7 @@ impl fmt::Display for Came {
         match self {
             Self::Answer(answer) => write!(f, "{} {}", answer.outcome, answer.code.as_deref().unwrap_or("")),
             Self::TokenRefused(code) => write!(f, "token refused {code}"),
+            Self::ClientRefused(code, _) => write!(f, "client refused {code}"),
             Self::Throttled(_) => f.write_str("429"),
             Self::Unavailable(_) => f.write_str("503"),
             Self::ServerError(code) | Self::Lost(code) => write!(f, "lost {code}"),
@@ -95,6 +98,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
                     Came::Answer(Box::new(answer))
                 }
                 Reading::TokenRefused { code } => Came::TokenRefused(code),
+                Reading::ClientRefused { code, message } => Came::ClientRefused(code, message),
                 Reading::Throttled => Came::Throttled(retry_after),
                 Reading::Unavailable => Came::Unavailable(retry_after),
                 Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),

@@ -203,6 +203,7 @@ mod tests {
         match read(status, body.as_bytes()) {
             Reading::Answer(answer) => format!("{} {}", answer.outcome, answer.code.unwrap_or_default()),
             Reading::TokenRefused { code } => format!("token {code}"),
+            Reading::ClientRefused { code, .. } => format!("client {code}"),
             Reading::Throttled => "throttled".to_owned(),
             Reading::Unavailable => "unavailable".to_owned(),
             Reading::Lost { code } => format!("lost {code}"),

@@ -78,13 +78,12 @@ fn not_let_in(body: Option<&Value>) -> Reading {
     let error = body.and_then(|body| json::scalar(body.get("error"))).map(|error| shown(&error));
     match error.as_deref() {
         Some(code @ ("invalid_client" | "unauthorized_client" | "access_denied" | "invalid_scope")) => {
-            Reading::Fault(Fault {
+            Reading::ClientRefused {
                 code: code.to_owned(),
                 message: "the service does not take this client; check client_id, client_secret and scope, and that \
                           base_url and token_url belong together"
                     .to_owned(),
-                billed: false,
-            })
+            }
         }
         Some("invalid_token") => Reading::TokenRefused { code: "invalid_token".to_owned() },
         _ => Reading::TokenRefused { code: "401".to_owned() },
@@ -169,6 +168,7 @@ mod tests {
         match reading {
             Reading::Answer(answer) => format!("{} {}", answer.outcome, answer.code.unwrap_or_default()),
             Reading::TokenRefused { code } => format!("token {code}"),
+            Reading::ClientRefused { code, .. } => format!("client {code}"),
             Reading::Throttled => "throttled".to_owned(),
             Reading::Unavailable => "unavailable".to_owned(),
             Reading::Lost { code } => format!("lost {code}"),
@@ -211,7 +211,7 @@ mod tests {
             (400, oauth("invalid_scope"), "fault invalid_scope free"),
             (401, oauth("invalid_token"), "token invalid_token"),
             (401, String::new(), "token 401"),
-            (401, oauth("invalid_client"), "fault invalid_client free"),
+            (401, oauth("invalid_client"), "client invalid_client"),
             (403, r#"{"message":"no"}"#.to_owned(), "denied 403"),
             (403, oauth("insufficient_scope"), "fault insufficient_scope free"),
             (403, html.to_owned(), "fault 403 billed"),

@@ -43,6 +43,13 @@ pub enum Reading {
         /// The upstream's code.
         code: String,
     },
+    /// The client itself is not taken, whatever its token: refused unprocessed, not billed, and the run stops.
+    ClientRefused {
+        /// The upstream's code.
+        code: String,
+        /// For the operator.
+        message: String,
+    },
     /// 429: refused unprocessed, not billed, and the whole account waits.
     Throttled,
     /// 503: refused unprocessed, not billed.

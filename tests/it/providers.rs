@@ -157,3 +157,13 @@ fn the_partner_api_wants_to_know_who_asks_before_anything_is_sent() {
     world.orgpull(&["run", "job.toml"]).exits(0);
     assert_eq!(world.bill().iter().filter(|entry| entry.status == Some(200)).count(), 2);
 }
+
+#[test]
+fn a_client_that_the_service_does_not_take_stops_the_run() {
+    let body = "{\"error\":\"invalid_client\",\"error_description\":\"Bad credentials\"}";
+    let world = dnb(&format!("[[fault]]\ndo = 'body'\nstatus = 401\nbody = '{body}'\n"));
+    let ran = world.run(&[]).exits(5).says("does not take this client");
+    assert_eq!((ran.number("calls"), ran.number("pending"), ran.text("cost")), (1, 3, "0.00"));
+    world.scenario("");
+    assert_eq!(world.run(&[]).exits(0).outcome("hit"), 3);
+}
