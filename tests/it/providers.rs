@@ -167,3 +167,74 @@ fn a_client_that_the_service_does_not_take_stops_the_run() {
     world.scenario("");
     assert_eq!(world.run(&[]).exits(0).outcome("hit"), 3);
 }
+
+/// One lookup of three numbers at a provider, with what each costs.
+fn one_of(provider: &str, scenario: &str) -> (World, &'static str) {
+    let world = World::new(scenario);
+    std::fs::create_dir(world.path("catalogue")).unwrap();
+    let (service, price, keys, input) = match provider {
+        "bisnode" => ("bisnode.person-search", "2.10", "", numbers(&people(3))),
+        "example" => {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/providers/example.toml");
+            std::fs::copy(file, world.path("catalogue/example.toml")).unwrap();
+            ("example.company", "1.30", "", numbers(&companies(3)))
+        }
+        _ => {
+            let own = "name = \"partner\"\n[[service]]\nname = \"customer\"\ntitle = \"A customer.\"\nmethod = \"post\"\n\
+                       path = \"/customers\"\norganisation = 10\nperson = 10\n[service.json]\nid = \"{number}\"\n";
+            world.write("catalogue/partner.toml", own);
+            world.write("requestor", "r-1");
+            ("partner.customer", "0.40", "requestor_id = { file = 'requestor' }", numbers(&companies(3)))
+        }
+    };
+    let world = world.provider(provider, keys);
+    let lookup = format!("[[lookup]]\nid = 'one'\nservice = '{service}'\n");
+    world.job("job", &[&input, &lookup, CSV]);
+    (world, price)
+}
+
+/// Weather is read from status and connection alone, so it is the same whoever answers.
+#[test]
+fn the_same_weather_at_bisnode_the_partner_api_and_ones_own() {
+    for provider in ["bisnode", "example", "partner"] {
+        for (fault, exit, first, others) in [
+            ("do = 'status'\nstatus = 503\ntimes = 1", 0, "hit bought 2 ", "hit bought 1 "),
+            (
+                "do = 'status'\nstatus = 429\nretry_after = '0s'\ntimes = 1",
+                0,
+                "hit bought 2 ",
+                "hit bought 1 ",
+            ),
+            ("do = 'expire-token'\ntimes = 1", 0, "hit bought 2 ", "hit bought 1 "),
+            ("do = 'status'\nstatus = 500", 4, "unknown/500 bought 1 ", "unknown/500 bought 1 "),
+            ("do = 'html'", 4, "unknown/unreadable bought 1 ", "unknown/unreadable bought 1 "),
+            ("do = 'cut'", 4, "unknown/cut bought 1 ", "unknown/cut bought 1 "),
+            ("do = 'close'", 4, "unknown/cut bought 1 ", "unknown/cut bought 1 "),
+        ] {
+            println!("{provider}: {fault}");
+            let (world, price) = one_of(provider, &format!("[[fault]]\n{fault}\n"));
+            let ran = world.run(&[]).exits(exit);
+            let rows = [first, others, others].map(|row| format!("{row}{price}"));
+            assert_eq!(world.out(), rows, "{provider}: {fault}\n{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_refused_login_is_one_request_at_every_provider_and_no_echo_is_shown() {
+    for provider in ["bisnode", "example", "partner"] {
+        let (world, _) = one_of(provider, "[login]\nrefuse = true\n");
+        world.run(&[]).exits(5).says("invalid_client");
+        world.run(&[]).exits(5).says("refused before");
+        assert_eq!((world.logins().len(), world.bill().len()), (1, 0), "{provider}");
+        let echo = "[[fault]]\ndo = 'error'\nstatus = 400\ncode = 'X'\ntext = 'bad number {number}'\n";
+        drop(world);
+        let (world, _) = one_of(provider, echo);
+        let ran = world.orgpull(&["-v", "run", "job.toml"]).exits(0);
+        for entry in world.bill() {
+            let ten = &entry.number[entry.number.len() - 10..];
+            assert!(!ran.stderr.contains(ten) && !ran.stdout.contains(ten), "{provider}: {}", ran.stderr);
+        }
+        assert_eq!(world.bill().len(), 3);
+    }
+}

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(100);
 const AT_ONCE: usize = 6;
 
 /// What a call costs by the configuration below, in öre: each service its own price.
-const PRICES: [(&str, i64); 13] = [
+const PRICES: [(&str, i64); 14] = [
     ("getdata", 320),
     ("getdata:Credit", 1450),
     ("getdataunits", 400),
@@ -41,6 +41,7 @@ const PRICES: [(&str, i64); 13] = [
     ("dnb.signing", 700),
     ("bisnode.person-search", 210),
     ("example.company", 130),
+    ("partner.customer", 40),
 ];
 
 /// A good day's lookup of GetData.
