@@ -33,6 +33,32 @@ pub fn stockholm_midnight(day: Date) -> Option<i64> {
     day.to_zoned(zone).ok().map(|midnight| midnight.timestamp().as_millisecond())
 }
 
+/// The day of a zone that an instant lies in: when it begins and when the next one does, in milliseconds since 1970.
+pub fn day_around(zone: &TimeZone, ms: i64) -> (i64, i64) {
+    let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let day = stamp.to_zoned(zone.clone()).date();
+    (midnight(zone, Ok(day)).unwrap_or(ms), midnight(zone, day.tomorrow()).unwrap_or(i64::MAX))
+}
+
+/// The month of a zone that an instant lies in: when it begins and when the next one does, in milliseconds since 1970.
+pub fn month_around(zone: &TimeZone, ms: i64) -> (i64, i64) {
+    let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let day = stamp.to_zoned(zone.clone()).date();
+    let next = day.last_of_month().tomorrow();
+    (midnight(zone, Ok(day.first_of_month())).unwrap_or(ms), midnight(zone, next).unwrap_or(i64::MAX))
+}
+
+fn midnight(zone: &TimeZone, day: Result<Date, jiff::Error>) -> Option<i64> {
+    day.and_then(|day| day.to_zoned(zone.clone())).ok().map(|midnight| midnight.timestamp().as_millisecond())
+}
+
+/// Date, time of day and zone, as a person of that zone reads it: `2026-11-22 00:00 Europe/Stockholm`.
+pub fn local(zone: &TimeZone, ms: i64) -> String {
+    let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+    let time = stamp.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+    format!("{time} {}", zone.iana_name().unwrap_or("UTC"))
+}
+
 /// RFC 3339 in UTC with whole seconds, as files and JSON show times.
 pub fn rfc3339(ms: i64) -> String {
     let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);

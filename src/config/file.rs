@@ -2,12 +2,13 @@
 
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::secret::Secret;
-use super::{Account, Credentials, SIMULATOR, Scope, Settings, resolve};
+use super::{Account, AccountBudget, Credentials, SIMULATOR, Scope, Settings, resolve};
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::problem::{Problem, Problems, read_text};
 use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -275,6 +276,11 @@ impl Account {
             letters: calls("letters"),
             no_letters: calls("no_letters"),
             prices: prices.collect(),
+            budget: budget(&view.table("budget")),
+            timezone: view
+                .text("timezone")
+                .and_then(|zone| TimeZone::get(zone).ok())
+                .unwrap_or(TimeZone::UTC),
             invoice: invoice(&view.table("invoice")),
         }
     }
@@ -290,6 +296,11 @@ const fn wanted(auth: Auth) -> &'static str {
         Auth::Bearer => "it takes `token`",
         Auth::None => "it takes none",
     }
+}
+
+fn budget(view: &View<'_>) -> AccountBudget {
+    let (day, month) = (view.table("day").limit(), view.table("month").limit());
+    AccountBudget { day, month, warn_at: view.percent("warn_at") }
 }
 
 fn invoice(view: &View<'_>) -> ColumnNames {
@@ -386,10 +397,16 @@ mod tests {
             ("environment = \"sandbox\"\ntimeout = \"0\"", "longer than 0"),
             ("environment = \"sandbox\"\nclient_id = { env = \"X\" }", "does not log in with `client_id`"),
             ("environment = \"sandbox\"\nrequestor_id = { env = \"X\" }", "does not want to know who asks"),
+            ("environment = \"sandbox\"\n[providers.creditsafe.budget]\nmax_calls = 1", "`max_calls`"),
             (
-                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nmax_calls = 1",
-                "`[budget]` is not yet built",
+                "environment = \"sandbox\"\n[providers.creditsafe.budget.day]\nmax_cost = \"1000 kr\"",
+                "two decimals",
             ),
+            (
+                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nwarn_at = \"0%\"",
+                "\"1%\" to \"100%\"",
+            ),
+            ("environment = \"sandbox\"\ntimezone = \"Europe/Stokholm\"", "no such time zone"),
             ("environment = \"sandbox\"\ndatabase = \"x\"", "belongs at the top of the file"),
         ] {
             let problems = read(&account(lines)).unwrap_err();

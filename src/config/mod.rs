@@ -8,11 +8,13 @@ mod file;
 pub mod provider;
 pub mod secret;
 
+use crate::domain::budget::Limit;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::problem::{self, FileError};
 use catalogue::{Auth, Catalogue, Service};
+use jiff::tz::TimeZone;
 use secret::Secret;
 use std::collections::BTreeMap;
 use std::io;
@@ -111,8 +113,23 @@ pub struct Account {
     pub no_letters: Vec<String>,
     /// Price of a call by `service` or `service:block`.
     pub prices: BTreeMap<String, Ore>,
+    /// `budget`: caps over all runs and processes.
+    pub budget: AccountBudget,
+    /// `timezone`: whose days and months those are counted by.
+    pub timezone: TimeZone,
     /// `invoice`: how the columns of the provider's statement are called.
     pub invoice: ColumnNames,
+}
+
+/// `[providers.NAME.budget]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountBudget {
+    /// For each day.
+    pub day: Limit,
+    /// For each month.
+    pub month: Limit,
+    /// The share, in percent, at which to warn.
+    pub warn_at: Option<u8>,
 }
 
 /// What an account logs in with: where its secrets are.
@@ -305,6 +322,17 @@ impl Account {
     pub fn warnings(&self) -> Vec<String> {
         let secrets = self.credentials.secrets().into_iter().map(|(_, secret)| secret);
         secrets.chain(&self.requestor_id).filter_map(Secret::warning).collect()
+    }
+
+    /// Whether a call has a price, be it nothing.
+    pub fn is_priced(&self, service: &str, block: Option<&str>) -> bool {
+        let exact = block.is_some_and(|block| self.prices.contains_key(&format!("{service}:{block}")));
+        exact || self.prices.contains_key(service)
+    }
+
+    /// Whether some budget of it is on money.
+    pub const fn caps_cost(&self) -> bool {
+        self.budget.day.max_cost.is_some() || self.budget.month.max_cost.is_some()
     }
 
     /// The price of a call: that of `service:block` before that of `service`, else nothing.

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a socket, and nothing here imports another room of this crate.
 
 pub mod address;
+pub mod budget;
 pub mod exit;
 pub mod identity;
 pub mod invoice;

@@ -50,6 +50,12 @@ impl Ore {
         ore.filter(|ore| *ore <= LARGEST).map(Self).ok_or(MoneyError::TooLarge)
     }
 
+    /// What is left when `other` is taken away; nothing is the least.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The sum, or nothing where it does not fit.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {

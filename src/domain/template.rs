@@ -68,6 +68,14 @@ impl Template {
         })
     }
 
+    /// The value, where it is the same whatever the row and the day.
+    pub fn literal(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// The value for a row: `column` looks a name up, `today` is the run's first day.
     pub fn fill<'a>(
         &self,

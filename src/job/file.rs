@@ -4,7 +4,7 @@
 mod outputs;
 mod steps;
 
-use super::{Carry, Input, Job, MaxBad, Origin, Rules};
+use super::{Budget, Carry, Input, Job, MaxBad, Origin, Rules};
 use crate::config::{Settings, resolve};
 use crate::domain::number::{Accept, AcceptKind};
 use crate::domain::pace::Rate;
@@ -45,10 +45,12 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         cost_centre: view.owned("cost_centre"),
         steps: reader.steps(&view, &input),
         rules: rules(&view.table("run")),
+        budget: budget(&view.table("budget")),
         outputs: reader.outputs(&view, &absolute, &input),
         input,
         path: absolute.clone(),
     };
+    reader.prices(&view, &job);
     document.verdict(reader.problems)?;
     Ok(job)
 }
@@ -98,6 +100,27 @@ impl Reader<'_> {
             min_rows: view.integer("min_rows").unwrap_or(1),
             max_bad: max_bad(&view),
         }
+    }
+
+    /// A cap on money over a call without a price would cap nothing.
+    fn prices(&mut self, view: &View<'_>, job: &Job) {
+        let views = view.tables("lookup");
+        let unpriced = job.steps.iter().filter_map(|step| {
+            let account = self.settings.accounts.get(&step.account)?;
+            let capped = job.budget.limit.max_cost.is_some() || account.caps_cost();
+            let view = views.iter().find(|view| view.text("id") == Some(&step.id))?;
+            (capped && !step.is_priced(account)).then(|| (view.place("service"), step, account))
+        });
+        let problems: Vec<Problem> = unpriced
+            .map(|(place, step, account)| {
+                let service = &step.service.name;
+                let message = format!("{}.{service} has no price, and a budget caps its cost", account.name);
+                let help =
+                    format!("give it one: [providers.{}] prices = {{ {service} = \"…\" }}", account.name);
+                Problem::new(place, message).help(help)
+            })
+            .collect();
+        self.problems.extend(problems);
     }
 
     /// Exactly one of `path` and `numbers`.
@@ -152,6 +175,10 @@ fn max_bad(view: &View<'_>) -> MaxBad {
         Some(share) => MaxBad::Percent(share.parse().unwrap_or_default()),
         None => MaxBad::Count(text.parse().unwrap_or_default()),
     }
+}
+
+fn budget(view: &View<'_>) -> Budget {
+    Budget { limit: view.limit(), warn_at: view.percent("warn_at") }
 }
 
 fn rules(view: &View<'_>) -> Rules {

@@ -7,7 +7,9 @@ pub mod input;
 
 pub use header::{Header, clashes};
 
-use crate::config::catalogue::Service;
+use crate::config::Account;
+use crate::config::catalogue::{Fallback, Service};
+use crate::domain::budget::Limit;
 use crate::domain::number::Accept;
 use crate::domain::outcome::Outcome;
 use crate::domain::pace::Rate;
@@ -38,6 +40,8 @@ pub struct Job {
     pub steps: Vec<Step>,
     /// `[run]`.
     pub rules: Rules,
+    /// `[budget]`.
+    pub budget: Budget,
     /// `[[output]]`, in order.
     pub outputs: Vec<Output>,
 }
@@ -192,6 +196,29 @@ pub struct Step {
     pub on_unknown: OnUnknown,
     /// How old a stored answer may be; zero is never.
     pub reuse: Duration,
+}
+
+impl Step {
+    /// Whether a call has a price at the account, be it nothing: a block that only a row knows must have that of its
+    /// service.
+    pub fn is_priced(&self, account: &Account) -> bool {
+        let block = self.service.block_param.as_deref();
+        let given = self.params.iter().find(|(name, _)| block == Some(name));
+        let default = || match block.and_then(|name| self.service.param(name))?.default.as_ref()? {
+            Fallback::Text(text) => Some(text.as_str()),
+            Fallback::Reference => None,
+        };
+        account.is_priced(&self.service.name, given.map_or_else(default, |(_, value)| value.literal()))
+    }
+}
+
+/// `[budget]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Over the whole run, however often it is continued.
+    pub limit: Limit,
+    /// The share, in percent, at which to warn.
+    pub warn_at: Option<u8>,
 }
 
 /// `on_unknown`.

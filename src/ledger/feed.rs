@@ -1,7 +1,7 @@
 //! What the dispatcher reads: pending lookups in input order, and what the ledger knows of their identities already.
 
 use super::values::ManyRows;
-use super::{Ledger, LedgerError, Place};
+use super::{JobLock, Ledger, LedgerError, Place};
 use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, State};
@@ -93,10 +93,12 @@ impl Lookers {
             ),
             letters: ManyRows::new(
                 1,
-                "SELECT v.column1 FROM {values} AS v CROSS JOIN attempts a ON a.id = \
+                "SELECT v.column1, a.state, iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
+                 FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me CROSS JOIN attempts a ON a.id = \
                  (SELECT b.id FROM attempts b WHERE b.identity = v.column1 \
                  AND b.state IN ('started', 'unknown', 'answered') ORDER BY b.id DESC LIMIT 1) \
-                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.resolved IS NULL AND a.run <> ?",
+                 CROSS JOIN runs u ON u.id = a.run \
+                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.resolved IS NULL AND a.run <> me.run",
             ),
         }
     }
@@ -219,7 +221,12 @@ impl Ledger {
             }
         }
         for row in fetch(&lookers.letters, reader, identities, Some(run)).await? {
-            if let Some(identity) = identity(&row) {
+            // What a living process waits for is not lost, and is waited for where it is to be sent. A run of our own job
+            // has none: the job is ours.
+            let job: Option<&str> = row.get(2);
+            let at_work = job.is_some_and(|job| JobLock::is_held(self.path(), job));
+            let lost = row.get::<&str, _>(1) == "unknown" || !at_work;
+            if let Some(identity) = identity(&row).filter(|_| lost) {
                 known.entry(identity).or_default().letter_unknown = true;
             }
         }

@@ -5,9 +5,11 @@
 //! share a commit. Reading goes through a small pool of its own and never waits for the writer.
 
 mod accounts;
+mod admit;
 mod backup;
 mod batch;
 mod body;
+mod commit;
 mod feed;
 mod ids;
 mod invoice;
@@ -23,7 +25,7 @@ mod values;
 
 pub use accounts::{AccountMemory, LoginTurn, NewLogin};
 pub use backup::BackupError;
-pub use batch::{AttemptEnd, AttemptState, Batch, Change, Intent, Place};
+pub use batch::{AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal};
 pub use body::{pack, unpack};
 pub use feed::{Holder, Known, Pending, StoredAnswer};
 pub use ids::{AttemptIds, run_id, transactionid};
@@ -37,6 +39,8 @@ pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;
 pub use spend::{SpendBy, SpendRow, Spent};
 
+#[cfg(test)]
+mod money_model;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,8 @@
 //! Opening the ledger: whose file it is, its migrations, its connections.
 
 use super::LedgerError;
-use super::batch::statements;
+use super::admit::rivals;
+use super::commit::Commits;
 use super::feed::Lookers;
 use super::values::ManyRows;
 use crate::domain::identity::DigestKey;
@@ -28,7 +29,8 @@ pub struct Ledger {
     key: DigestKey,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
-    pub(super) statements: ManyRows,
+    pub(super) commits: Commits,
+    pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
 }
 
@@ -71,7 +73,8 @@ impl Ledger {
             key: DigestKey::new(key),
             writer: Mutex::new(writer),
             readers,
-            statements: statements(),
+            commits: Commits::new(),
+            rivals: rivals(),
             lookers: Lookers::new(),
         })
     }

@@ -1,5 +1,6 @@
 //! Beginning a run or going on with one: everything that can be refused is refused here, before anything is sent.
 
+use super::budget::{not_passed, priced};
 use super::copy::{self, Copied};
 use super::event::Level;
 use super::fetch::{Freshness, Verdict, known, verdict};
@@ -65,6 +66,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
         Stage::Running | Stage::Finished | Stage::Stopped => {}
     }
     same_questions(&context.settings, &job, &run)?;
+    not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
     // First what was known to be lost when the user answered for it, then what is found lost only now.
@@ -83,6 +85,8 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     let ledger = &context.ledger;
     same_questions(&context.settings, &job, &run)?;
     same_input(ledger, &job, &run, options.input.as_ref())?;
+    priced(&job, &accounts(&context.settings, &job)?, options)?;
+    not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
@@ -167,6 +171,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let now = now_ms();
     let today = stockholm_date(now);
     let used = accounts(&context.settings, &job)?;
+    priced(&job, &used, options)?;
     let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
     let input_digest = input_digest(ledger, &job.input);
     let input_given = options.input.as_ref().map(|origin| given_digest(ledger, &job, origin));

@@ -4,6 +4,7 @@
 //! transaction → send. An answer and the intent of the call that takes its place share a commit, so a busy run pays one
 //! fsync for many lookups, and a request leaves only after its intent is durable.
 
+use super::budget::Purses;
 use super::event::{Event, Level};
 use super::fetch::{Fetched, Freshness};
 use super::lane::{Lane, LoginCame};
@@ -49,11 +50,11 @@ pub(super) struct Flight {
 }
 
 /// A lookup that may go.
-struct Departure {
-    lane: usize,
-    ready: Ready,
-    token: Arc<Token>,
-    granted: Instant,
+pub(super) struct Departure {
+    pub(super) lane: usize,
+    pub(super) ready: Ready,
+    pub(super) token: Arc<Token>,
+    pub(super) granted: Instant,
 }
 
 /// Why the loop ended before everything was settled.
@@ -65,6 +66,8 @@ pub(super) struct Halt {
     pub(super) login: Option<String>,
     /// A service cannot go on as it is configured.
     pub(super) config: Option<String>,
+    /// A budget is reached.
+    pub(super) budget: Option<String>,
     /// What answers at the login address is no login.
     pub(super) login_address: Option<String>,
     /// The upstream stayed away.
@@ -93,8 +96,9 @@ pub(super) struct Coordinator<T> {
     pub(super) tally: Tally,
     pub(super) flights: HashMap<Place, Flight>,
     pub(super) batch: Batch,
-    /// Steps whose service was stopped.
+    /// Steps that are not asked any more: their service was stopped, or their account's budget is reached.
     pub(super) stopped: Vec<bool>,
+    pub(super) purses: Purses,
     pub(super) halt: Halt,
     pub(super) transport: Arc<T>,
     ids: AttemptIds,
@@ -124,6 +128,7 @@ pub(super) struct Start<T> {
     pub(super) observer: Observer,
     pub(super) tally: Tally,
     pub(super) transport: Arc<T>,
+    pub(super) purses: Purses,
 }
 
 impl<T: Transport> Coordinator<T> {
@@ -140,6 +145,7 @@ impl<T: Transport> Coordinator<T> {
             observer: start.observer,
             tally: start.tally,
             transport: start.transport,
+            purses: start.purses,
             leaders: Leaders::default(),
             flights: HashMap::new(),
             batch: Batch::default(),
@@ -180,7 +186,10 @@ impl<T: Transport> Coordinator<T> {
             if self.is_over() {
                 break;
             }
-            self.wait(&mut stop, next).await;
+            // What was decided while committing is written before anything is waited for.
+            if self.batch.is_empty() || self.held.is_some() {
+                self.wait(&mut stop, next).await;
+            }
         }
         self.tasks.abort_all();
         self.tell(self.told + PROGRESS);
@@ -224,7 +233,11 @@ impl<T: Transport> Coordinator<T> {
         for _ in 0..1_024 {
             let Some(message) = self.heard.take().or_else(|| self.receiver.try_recv().ok()) else { break };
             match message {
-                Message::Done(done) => self.done(done).await,
+                Message::Done(done) => {
+                    // What it did not cost after all may be enough for those that wait for money.
+                    self.lanes.iter_mut().for_each(|lane| lane.is_short = false);
+                    self.done(done).await;
+                }
                 Message::Fetched(Ok(fetched)) => self.fetched(fetched),
                 Message::Fetched(Err(error)) => self.broke(error),
                 Message::Login { lane, came } => {
@@ -289,25 +302,25 @@ impl<T: Transport> Coordinator<T> {
             let now = Instant::now();
             self.lanes[at].queue.wake(now);
             earlier(&mut next, self.lanes[at].queue.next_due());
-            while !self.halt.draining() && room > 0 && self.lanes[at].queue.has_ready() {
+            while !self.halt.draining() && room > 0 && self.lanes[at].may_ask() {
                 let lane = &mut self.lanes[at];
-                let in_flight = lane.in_flight;
-                let (granted, permit) = lane.together(|gate, now| (now, gate.permit(now, in_flight)));
-                match permit {
-                    Permit::Go { token } => {
-                        let Some(ready) = lane.queue.pop() else { break };
-                        lane.in_flight += 1;
-                        room -= 1;
-                        sends.push(Departure { lane: at, ready, token, granted });
-                    }
-                    Permit::Wait { until, why } => {
+                let (granted, tokens, end) = lane.ask(room);
+                for token in tokens {
+                    let Some(ready) = lane.queue.pop() else { break };
+                    lane.in_flight += 1;
+                    room -= 1;
+                    sends.push(Departure { lane: at, ready, token, granted });
+                }
+                match end {
+                    None | Some(Permit::Go { .. }) => {}
+                    Some(Permit::Wait { until, why }) => {
                         tracing::trace!(account = %lane.config.name, ?why, "wait");
                         earlier(&mut next, until);
                         break;
                     }
-                    Permit::Login => self.log_in(at),
-                    Permit::Health => self.ask_health(at),
-                    Permit::Stop(reason) => {
+                    Some(Permit::Login) => self.log_in(at),
+                    Some(Permit::Health) => self.ask_health(at),
+                    Some(Permit::Stop(reason)) => {
                         self.stop(&reason);
                         break;
                     }
@@ -344,18 +357,16 @@ impl<T: Transport> Coordinator<T> {
             return Ok(());
         }
         let mut draws = 0;
-        loop {
+        let committed = loop {
             let now = now_ms();
-            self.batch.intents = sends
-                .iter()
-                .map(|send| self.lanes[send.lane].intent(&send.ready, self.purpose, now))
-                .collect();
+            self.batch.caps = self.purses.caps(now);
+            self.batch.intents = self.intents(&sends, now);
             for intent in &mut self.batch.intents {
                 intent.id = self.ids.next(now);
                 intent.transactionid = transactionid(intent.id);
             }
             match self.ledger.commit(self.run, &self.batch).await {
-                Ok(()) => break,
+                Ok(committed) => break committed,
                 Err(LedgerError::IdTaken) if draws < MOST_DRAWS => {
                     draws += 1;
                     self.ids.redraw();
@@ -363,7 +374,7 @@ impl<T: Transport> Coordinator<T> {
                 Err(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => return self.hold(error, sends),
                 Err(error) => return self.unwritten(error, sends),
             }
-        }
+        };
         let batch = std::mem::take(&mut self.batch);
         tracing::trace!(
             ends = batch.ends.len(),
@@ -381,11 +392,17 @@ impl<T: Transport> Coordinator<T> {
         for change in &batch.changes {
             self.tally.change(change);
         }
-        self.tally.sent(batch.intents.len());
-        for (send, intent) in sends.into_iter().zip(batch.intents) {
-            self.send(send, &intent);
-        }
+        self.depart(sends, &batch.intents, committed);
         Ok(())
+    }
+
+    fn intents(&self, sends: &[Departure], now: i64) -> Vec<Intent> {
+        let rules = Freshness { now, ..self.freshness };
+        let intent = |send: &Departure| {
+            let reuse = self.prepared.job.steps[usize::from(send.ready.at.step)].reuse;
+            self.lanes[send.lane].intent(&send.ready, self.purpose, &rules, reuse)
+        };
+        sends.iter().map(intent).collect()
     }
 
     /// A full disk, or a process that does not let go of the ledger: what was received waits in memory, and nothing is
@@ -429,8 +446,8 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    fn send(&mut self, send: Departure, intent: &Intent) {
-        let Departure { lane, ready, token, granted } = send;
+    pub(super) fn send(&mut self, send: Departure, intent: &Intent) {
+        let Departure { lane, ready, token, .. } = send;
         let at = ready.at;
         let service = &self.prepared.job.steps[usize::from(at.step)].service;
         let account = &mut self.lanes[lane];
@@ -444,7 +461,6 @@ impl<T: Transport> Coordinator<T> {
             service: Arc::clone(service),
             shut: account.gate.shut(),
         };
-        account.together(|gate, now| gate.sent(granted, now));
         self.flights.insert(at, Flight { ready, attempt: intent.id });
         let (transport, sender) = (self.transport.clone(), self.sender.clone());
         self.tasks.spawn(async move {

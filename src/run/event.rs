@@ -1,5 +1,6 @@
 //! What a run tells about itself while it goes on and when it ends: values that the command line shows.
 
+use crate::domain::budget::{Limit, Spend};
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use std::path::PathBuf;
@@ -196,8 +197,23 @@ pub struct PlanReport {
     pub duration: Duration,
     /// That pace, as the `rate` key writes it.
     pub rate: String,
+    /// Each budget that it must keep, before and after.
+    pub budgets: Vec<PlanBudget>,
     /// Why `run` would refuse it: letters would go out, and their lookup does not say that they may.
     pub refusal: Option<String>,
+}
+
+/// One budget in a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanBudget {
+    /// What it is called.
+    pub name: String,
+    /// What it allows.
+    pub limit: Limit,
+    /// What stands against it now.
+    pub before: Spend,
+    /// What would stand against it with everything bought.
+    pub after: Spend,
 }
 
 /// A bad row, told without its content.

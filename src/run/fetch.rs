@@ -42,6 +42,14 @@ pub(super) struct Freshness {
     pub(super) unknown_too: bool,
 }
 
+impl Freshness {
+    /// After which instant an answer must have come to be used again; nothing where none may be.
+    pub(super) fn reuse_after(&self, reuse: Duration) -> Option<i64> {
+        let span = i64::try_from(reuse.as_millis()).unwrap_or(i64::MAX);
+        (!self.buy_again && !reuse.is_zero()).then(|| self.now.saturating_sub(span))
+    }
+}
+
 /// The next pending lookups of a run after a place.
 pub(super) async fn fetch(
     ledger: &Ledger,
@@ -103,9 +111,8 @@ pub(super) fn verdict(
     if let Some(holder) = known.holder.filter(|holder| Some(holder.at) != at) {
         return Verdict::Follow(ask, holder);
     }
-    let oldest = freshness.now - i64::try_from(reuse.as_millis()).unwrap_or(i64::MAX);
-    let fresh =
-        |answer: &StoredAnswer| !freshness.buy_again && !reuse.is_zero() && answer.fetched_at > oldest;
+    let after = freshness.reuse_after(reuse);
+    let fresh = |answer: &StoredAnswer| after.is_some_and(|after| answer.fetched_at > after);
     if let Some(answer) = known.answer.filter(|answer| answer.used_here || fresh(answer)) {
         return Verdict::Reuse(ask, answer);
     }

@@ -52,7 +52,9 @@ impl<T: Transport> Coordinator<T> {
             }
             match verdict {
                 Verdict::Ask(ask) => self.enqueue(Ready { at, ask, spent, lost, refusals: 0 }),
-                Verdict::Follow(ask, holder) => self.follow(Ready { at, ask, spent, lost, refusals: 0 }, holder),
+                Verdict::Follow(ask, holder) => {
+                    self.follow(Ready { at, ask, spent, lost, refusals: 0 }, holder);
+                }
                 Verdict::Reuse(ask, answer) => {
                     let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
                     match self.leaders.lead(ask.identity, at) {
@@ -64,15 +66,7 @@ impl<T: Transport> Coordinator<T> {
                         Lead::Wait => {}
                     }
                 }
-                Verdict::LetterUnknown => self.change(Change {
-                    code: Some("letter-unknown".to_owned()),
-                    text: Some(
-                        "an earlier call with the same identity was lost and may have sent a letter: `retry --unknown` \
-                         asks again"
-                            .to_owned(),
-                    ),
-                    ..Change::to(at, State::Parked, Some(Outcome::Unknown))
-                }),
+                Verdict::LetterUnknown => self.letter_unknown(at),
                 Verdict::Invalid(reason) => self.local(at, Outcome::Invalid, "local", reason),
                 Verdict::Skip(reason) => self.local(at, Outcome::Skipped, "kind", reason),
             }
@@ -111,6 +105,18 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
+    /// Parks a lookup whose letter may have gone out by a call that was lost.
+    pub(super) fn letter_unknown(&mut self, at: Place) {
+        self.change(Change {
+            code: Some("letter-unknown".to_owned()),
+            text: Some(
+                "an earlier call with the same identity was lost and may have sent a letter: `retry --unknown` asks again"
+                    .to_owned(),
+            ),
+            ..Change::to(at, State::Parked, Some(Outcome::Unknown))
+        });
+    }
+
     /// Settles a lookup by an answer that it did not buy.
     pub(super) fn reuse(&mut self, at: Place, ending: Ending) {
         let state = if ending.outcome == Outcome::Unknown { State::Parked } else { State::Settled };
@@ -123,7 +129,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Tells those who waited for an identity how it ended.
     pub(super) fn pass_on(&mut self, identity: Identity, ending: Ending) {
-        for follower in self.leaders.ended(identity, ending, self.fetching) {
+        for follower in self.leaders.ended(identity, Some(ending), self.fetching) {
             self.reuse(follower, ending);
         }
     }

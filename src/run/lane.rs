@@ -2,12 +2,15 @@
 
 use super::RunError;
 use super::coordinator::Flight;
+use super::fetch::Freshness;
 use super::queue::{Queue, Ready};
 use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
 use crate::domain::identity::DigestKey;
-use crate::http::account::{Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Shared};
+use crate::http::account::{
+    Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
+};
 use crate::http::transport::{HttpTransport, Transport};
 use crate::job::Job;
 use crate::ledger::{AccountMemory, Intent, Ledger, LoginTurn, NewLogin, NoticeBoard};
@@ -95,6 +98,8 @@ pub(super) struct Lane {
     /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
     pub(super) doubted: Vec<Flight>,
     pub(super) in_flight: u32,
+    /// Whether its next call did not fit a budget, and calls under way may turn out cheaper.
+    pub(super) is_short: bool,
     /// The free health address of the account's services, where there is one.
     pub(super) health: Option<String>,
     /// The service's id in the ledger, for each step of the job (0 for another account's).
@@ -136,6 +141,7 @@ impl Lane {
             queue: Queue::default(),
             doubted: Vec::new(),
             in_flight: 0,
+            is_short: false,
             health,
             service_ids,
         })
@@ -157,13 +163,35 @@ impl Lane {
         done
     }
 
+    /// Whether there is a lookup that may be asked, as far as money goes.
+    pub(super) fn may_ask(&self) -> bool {
+        !self.is_short && self.queue.has_ready()
+    }
+
+    /// Asks the gate for as many calls as are ready, `most` at most, at one moment: tokens for those that may go, and what
+    /// the gate said to the first that may not.
+    pub(super) fn ask(&mut self, most: usize) -> (Instant, Vec<Arc<Token>>, Option<Permit>) {
+        let (most, mut in_flight) = (most.min(self.queue.ready()), self.in_flight);
+        self.together(|gate, now| {
+            let mut tokens = Vec::new();
+            while tokens.len() < most {
+                match gate.permit(now, in_flight) {
+                    Permit::Go { token } => tokens.push(token),
+                    other => return (now, tokens, Some(other)),
+                }
+                in_flight += 1;
+            }
+            (now, tokens, None)
+        })
+    }
+
     /// Whether nothing of the account waits.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.len() == 0 && self.doubted.is_empty()
     }
 
     /// The intent of a call that is about to be sent; its id is still to be drawn.
-    pub(super) fn intent(&self, ready: &Ready, purpose: i64, now: i64) -> Intent {
+    pub(super) fn intent(&self, ready: &Ready, purpose: i64, rules: &Freshness, reuse: Duration) -> Intent {
         Intent {
             at: ready.at,
             id: 0,
@@ -172,8 +200,10 @@ impl Lane {
             purpose,
             identity: ready.ask.identity,
             letter_making: ready.ask.letter_making,
-            started_at: now,
+            started_at: rules.now,
             reserved: ready.ask.price,
+            reuse_after: rules.reuse_after(reuse),
+            unknown_too: rules.unknown_too,
         }
     }
 }

@@ -4,8 +4,10 @@
 //! driven, and nothing else is.
 
 mod begin;
+mod budget;
 mod coordinator;
 mod copy;
+mod depart;
 pub mod event;
 mod fetch;
 mod intake;
@@ -26,15 +28,17 @@ pub use summary::summary;
 
 use crate::config::secret::SecretError;
 use crate::config::{Account, Settings};
+use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
 use crate::http::transport::{HttpTransport, SendError, Transport};
 use crate::job::input::InputError;
 use crate::job::{Job, Origin};
-use crate::ledger::{JobLock, Ledger, LedgerError, LockError, RunRow, Stage};
+use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
+use budget::Purses;
 use coordinator::{Coordinator, Halt, Start};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
@@ -86,6 +90,8 @@ pub struct Options {
     pub buy_again: bool,
     /// `--input`: read instead of what the job names.
     pub input: Option<Origin>,
+    /// `--max-calls` and `--max-cost`: of this invocation.
+    pub budget: Limit,
 }
 
 /// How an invocation ended.
@@ -183,6 +189,29 @@ pub enum RunError {
         /// The account.
         account: String,
     },
+    /// The run has spent more than its budget now allows.
+    #[error(
+        "[budget] allows {limit}, and run {run} has spent {spent} already: raise it, or start another run with --new; \
+         nothing was sent"
+    )]
+    BudgetPassed {
+        /// The run.
+        run: String,
+        /// What it spent.
+        spent: Spend,
+        /// What the job says now.
+        limit: Limit,
+    },
+    /// `--max-cost` over a service without a price.
+    #[error(
+        "lookup `{lookup}`: {service} has no price, and --max-cost would cap nothing: give it one in `prices`; nothing was sent"
+    )]
+    Unpriced {
+        /// The lookup.
+        lookup: String,
+        /// `provider.service`.
+        service: String,
+    },
     /// The account is not in the configuration.
     #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]; nothing was sent")]
     NoAccount(String),
@@ -235,6 +264,8 @@ impl RunError {
             | Self::Renamed { .. }
             | Self::Secret { .. }
             | Self::NoRequestor { .. }
+            | Self::BudgetPassed { .. }
+            | Self::Unpriced { .. }
             | Self::NoAccount(_)
             | Self::Client(_) => Exit::Config,
         }
@@ -273,9 +304,10 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
     for cut_short in ledger.half_loaded(&job.name).await? {
         ledger.discard(cut_short.id).await?;
     }
+    let extra = options.budget;
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
     let freshness = Freshness { now: now_ms(), buy_again: begun.run.buy_again, unknown_too: false };
-    drive(context, begun, freshness, transport).await.map(Some)
+    drive(context, begun, freshness, extra, transport).await.map(Some)
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
@@ -293,7 +325,7 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
     let transport = client(&context.settings, &job)?;
     let begun = begin::again(context, job, &run.run, unknown).await?;
     let freshness = Freshness { now: now_ms(), buy_again: false, unknown_too: unknown };
-    drive(context, begun, freshness, transport).await
+    drive(context, begun, freshness, Limit::default(), transport).await
 }
 
 /// Waits for something outside (an input that is piped in, a secret's program) before the first request. A signal ends
@@ -327,10 +359,11 @@ async fn drive<T: Transport>(
     context: &Context,
     begun: Begun,
     freshness: Freshness,
+    extra: Limit,
     transport: Arc<T>,
 ) -> Result<Ended, Broken> {
     let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
-    let ended = match pull(context, begun, freshness, transport).await {
+    let ended = match pull(context, begun, freshness, extra, transport).await {
         Ok(halt) => finish(context, run.clone(), &prepared.job, &halt).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one.
@@ -347,6 +380,7 @@ async fn pull<T: Transport>(
     context: &Context,
     begun: Begun,
     freshness: Freshness,
+    extra: Limit,
     transport: Arc<T>,
 ) -> Result<Halt, RunError> {
     let Begun { run, prepared, lanes, continued } = begun;
@@ -363,7 +397,10 @@ async fn pull<T: Transport>(
     }));
     let purpose = prepared.job.purpose.as_deref().unwrap_or_default();
     let purpose = ledger.purpose_id(purpose, prepared.job.cost_centre.as_deref().unwrap_or_default()).await?;
+    let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
+    let purses = Purses::of(&prepared, &lanes, extra, spent);
     let coordinator = Coordinator::new(Start {
+        purses,
         ledger: ledger.clone(),
         prepared,
         run: run.id,
@@ -425,6 +462,7 @@ fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
         (Exit::Login, &halt.login),
         (Exit::Config, &halt.login_address),
         (Exit::Config, &halt.config),
+        (Exit::Budget, &halt.budget),
         (Exit::Unavailable, &halt.unavailable),
     ];
     reasons.extend(halts.into_iter().filter_map(|(exit, why)| Some((exit, why.clone()?))));

@@ -1,12 +1,14 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
 use super::begin::{accounts, environment, missing_column, requestors, same_input, same_questions};
+use super::budget::{not_passed, planned};
 use super::copy::{self, Copied};
 use super::event::{BadExample, PlanReport, PlanStep};
 use super::fetch::{Freshness, Verdict, known, verdict};
 use super::prepared::{Ask, Prepared, Resolved, service_name};
 use super::{Options, RunError};
 use crate::config::Settings;
+use crate::domain::budget::Spend;
 use crate::domain::identity::{DigestKey, Identity};
 use crate::domain::pace::Rate;
 use crate::job::Job;
@@ -91,7 +93,7 @@ async fn plan_new(
         }
     }
     copied.check(&prepared.job.input, options.limit)?;
-    Ok(report(&prepared, copied.rows, copied.bad_rows, copied.examples, steps))
+    report(&prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps).await
 }
 
 async fn plan_rest(
@@ -123,7 +125,8 @@ async fn plan_rest(
             judge(&prepared, step, resolved, books, sums).await?;
         }
     }
-    Ok(report(&prepared, run.rows.unsigned_abs(), run.bad_rows.unsigned_abs(), Vec::new(), steps))
+    not_passed(ledger, &prepared.job, run).await?;
+    report(&prepared, books, (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs(), Vec::new()), steps).await
 }
 
 fn blank(prepared: &Prepared) -> Vec<PlanStep> {
@@ -175,18 +178,20 @@ async fn judge(
     Ok(())
 }
 
-fn report(
+async fn report(
     prepared: &Prepared,
-    rows: u64,
-    bad_rows: u64,
-    examples: Vec<(u64, String)>,
+    books: &Books<'_>,
+    (rows, bad_rows, examples): (u64, u64, Vec<(u64, String)>),
     steps: Vec<PlanStep>,
-) -> PlanReport {
+) -> Result<PlanReport, RunError> {
     let (duration, rate) = slowest(prepared, &steps);
     let silent = steps.iter().zip(&prepared.job.steps).find(|(sums, step)| sums.letters > 0 && !step.letters);
     let refusal = silent
         .map(|(sums, _)| RunError::Letters { lookup: sums.id.clone(), count: sums.letters }.to_string());
-    PlanReport {
+    let bought: Vec<Spend> =
+        steps.iter().map(|step| Spend { calls: step.to_buy, cost: step.price }).collect();
+    let budgets = planned(books.ledger, prepared, books.run, &bought).await?;
+    Ok(PlanReport {
         job: prepared.job.name.clone(),
         environment: environment(&prepared.accounts.iter().collect::<Vec<_>>()),
         rows,
@@ -195,8 +200,9 @@ fn report(
         steps,
         duration,
         rate: rate.to_string(),
+        budgets,
         refusal,
-    }
+    })
 }
 
 /// How long the slowest account takes at its pace; accounts go side by side.

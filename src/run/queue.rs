@@ -59,6 +59,11 @@ impl Queue {
         self.ready.pop_first().map(|(_, ready)| ready)
     }
 
+    /// How many may go.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
@@ -140,12 +145,12 @@ impl Leaders {
 
     /// Notes how the leader ended and gives out its followers. While a read-ahead is under way, which cannot have seen
     /// the ending, it is `kept` until [`Leaders::forget_ended`].
-    pub(super) fn ended(&mut self, identity: Identity, ending: Ending, kept: bool) -> Vec<Place> {
+    pub(super) fn ended(&mut self, identity: Identity, ending: Option<Ending>, kept: bool) -> Vec<Place> {
         let Some(mut leader) = self.by_identity.remove(&identity) else { return Vec::new() };
         let followers = std::mem::take(&mut leader.followers);
         self.waiting -= followers.len();
         if kept {
-            leader.ending = Some(ending);
+            leader.ending = ending;
             self.by_identity.insert(identity, leader);
         }
         followers
@@ -187,7 +192,7 @@ mod tests {
         assert_eq!(leaders.lead(ID, place(1)), Lead::Mine, "it may ask twice");
         assert_eq!(leaders.lead(ID, place(2)), Lead::Wait);
         assert_eq!(leaders.waiting(), 1);
-        assert_eq!(leaders.ended(ID, ending, true), [place(2)]);
+        assert_eq!(leaders.ended(ID, Some(ending), true), [place(2)]);
         assert_eq!(leaders.waiting(), 0);
         assert_eq!(leaders.lead(ID, place(3)), Lead::Ended(ending), "the read-ahead under way missed it");
         leaders.forget_ended();

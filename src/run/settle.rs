@@ -65,7 +65,7 @@ impl<T: Transport> Coordinator<T> {
             }
             Came::Fault(fault) => {
                 self.lanes[lane].gate.answered(done.generation);
-                self.fault(lane, &flight, &fault);
+                self.fault(&flight, &fault);
             }
             Came::Unsent => {
                 self.end(&flight, AttemptState::Unsent, Ore::ZERO, None);
@@ -78,7 +78,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Puts a lookup back among those that may go, unless its service was stopped meanwhile.
-    fn requeue(&mut self, lane: usize, ready: Ready) {
+    pub(super) fn requeue(&mut self, lane: usize, ready: Ready) {
         if !self.stopped[usize::from(ready.at.step)] {
             self.lanes[lane].queue.push(ready);
         }
@@ -288,7 +288,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
-    fn fault(&mut self, lane: usize, flight: &Flight, fault: &Fault) {
+    fn fault(&mut self, flight: &Flight, fault: &Fault) {
         let cost = if fault.billed { flight.ready.ask.price } else { Ore::ZERO };
         self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
         self.change(Change { cost, ..Change::to(flight.ready.at, State::Pending, None) });
@@ -306,12 +306,7 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "service-stopped", message.clone());
             self.halt.config.get_or_insert(message);
         }
-        for (step, affected) in affected.iter().enumerate() {
-            self.stopped[step] |= affected;
-        }
-        let stopped = self.stopped.clone();
-        self.lanes[lane].queue.drop_steps(|step| stopped[usize::from(step)]);
-        self.leaders.drop_steps(|step| stopped[usize::from(step)]);
+        self.stop_steps(&affected);
     }
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.

@@ -60,7 +60,13 @@ pub static ACCOUNT: Table = Table {
             Kind::Secret,
             "Where the id of whoever asks is, at a provider that wants it; a lookup's parameter comes before it.",
         ),
-        Key::not_yet("budget", "A cap on calls and cost of the account."),
+        Key::new(
+            "budget",
+            Kind::Table(&ACCOUNT_BUDGET),
+            "Caps on calls and cost, over all runs and processes on the ledger.",
+        ),
+        Key::text("timezone", Text::Zone, "Whose days and months the account's budgets are counted by.")
+            .or(Literal::Text("Europe/Stockholm")),
         Key::text(
             "rate",
             Text::Rate,
@@ -107,6 +113,30 @@ pub static ACCOUNT: Table = Table {
             Kind::Table(&INVOICE),
             "How the columns of the provider's statement are called, for reconcile and resolve.",
         ),
+    ],
+};
+
+/// `[providers.NAME.budget]`.
+static ACCOUNT_BUDGET: Table = Table {
+    name: "[budget]",
+    about: "Caps on calls and cost of the account, over all runs and processes on the ledger.",
+    keys: &[
+        Key::new("day", Kind::Table(&SPAN_BUDGET), "For each day in the account's time zone."),
+        Key::new("month", Kind::Table(&SPAN_BUDGET), "For each month in the account's time zone."),
+        Key::text(
+            "warn_at",
+            Text::Percent,
+            "Warns when so much of a budget is spent, and says when it runs out at this rate.",
+        ),
+    ],
+};
+
+static SPAN_BUDGET: Table = Table {
+    name: "the budget of a span",
+    about: "Calls and cost at most.",
+    keys: &[
+        Key::new("max_calls", Kind::Integer { min: 0, max: 999_999_999 }, "Calls at most, repeats included."),
+        Key::text("max_cost", Text::Money, "SEK at most, with what lost answers may have cost."),
     ],
 };
 

@@ -4,6 +4,7 @@ use super::check_address;
 use crate::domain::money::Ore;
 use crate::domain::pace::{Rate, parse_span};
 use crate::domain::template::Template;
+use jiff::tz::TimeZone;
 use regex_lite::Regex;
 
 /// Placeholders that an output path may hold.
@@ -31,6 +32,8 @@ pub enum Text {
     Rate,
     /// SEK.
     Money,
+    /// `80%`.
+    Percent,
     /// `50%`, or a count.
     PercentOrCount,
     /// A parameter's value with places to fill in.
@@ -43,6 +46,8 @@ pub enum Text {
     Address,
     /// A regular expression.
     Pattern,
+    /// A time zone of the IANA database.
+    Zone,
 }
 
 impl Text {
@@ -60,11 +65,19 @@ impl Text {
             },
             Self::Rate => Rate::parse(text).map(drop),
             Self::Money => Ore::parse_sek(text).map(drop).map_err(|error| error.to_string()),
+            Self::Percent => percent(text),
             Self::PercentOrCount => percent_or_count(text),
             Self::Template => Template::parse(text).map(drop),
             Self::Pointer => pointer(text),
             Self::OutputPath => output_path(text),
             Self::Address => check_address(text),
+            Self::Zone => match TimeZone::get(text) {
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    Err("there is no such time zone: one of the IANA database, such as \"Europe/Stockholm\""
+                        .to_owned())
+                }
+            },
             Self::Pattern => {
                 Regex::new(text).map(drop).map_err(|error| format!("not a regular expression: {error}"))
             }
@@ -81,10 +94,12 @@ impl Text {
             Self::PositiveSpan => Some(r"^0*[1-9][0-9]*\s*(ms|s|m|min|h|d|day|days)\s*$"),
             Self::Rate => Some(r"^(unlimited|\s*\+?[0-9]+\s*/\s*(s|min|h|day)\s*)$"),
             Self::Money => Some(r"^[0-9]+(\.[0-9]{1,2})?$"),
+            Self::Percent => Some(r"^([1-9][0-9]?|100)%$"),
             Self::PercentOrCount => Some(r"^([0-9]+|[0-9]{1,3}(\.[0-9]+)?%)$"),
             Self::Pointer => Some("^(/([^~]|~[01])*)?$"),
             Self::Address => Some("^https?://"),
             Self::OutputPath => Some("[^/]$"),
+            Self::Zone => Some(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"),
             Self::Free | Self::Template | Self::Pattern => None,
         }
     }
@@ -113,6 +128,15 @@ fn id(text: &str) -> Result<(), String> {
 
 fn word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+fn percent(text: &str) -> Result<(), String> {
+    let digits = text.strip_suffix('%').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let whole = digits.filter(|digits| !digits.starts_with('0')).and_then(|digits| digits.parse::<u8>().ok());
+    match whole {
+        Some(1..=100) => Ok(()),
+        _ => Err("this is a whole share from \"1%\" to \"100%\"".to_owned()),
+    }
 }
 
 fn percent_or_count(text: &str) -> Result<(), String> {
@@ -197,6 +221,16 @@ mod tests {
             (Text::Rate, vec!["60/min", "unlimited"], vec!["60", "0/s", ""]),
             (Text::Money, vec!["0", "3.2", "3.20"], vec!["", "3,20", "-1", "1.234"]),
             (
+                Text::Percent,
+                vec!["1%", "80%", "100%"],
+                vec!["", "%", "0%", "101%", "80", "+8%", "8.5%", "08%"],
+            ),
+            (
+                Text::Zone,
+                vec!["Europe/Stockholm", "UTC", "America/Argentina/Buenos_Aires", "Etc/GMT+1"],
+                vec!["", "Stockholm", "Europe/Atlantis", "CET/"],
+            ),
+            (
                 Text::PercentOrCount,
                 vec!["50%", "0%", "100%", "0.5%", "100", "0"],
                 vec!["", "%", "101%", "-1", "1.5", "+5%", "5 %"],
@@ -224,7 +258,7 @@ mod tests {
         #[test]
         fn what_is_taken_matches_the_schema(text in "[0-9a-z.%/~_ -]{0,8}") {
             for format in [Text::Filled, Text::JobName, Text::Id, Text::Span, Text::PositiveSpan, Text::Rate, Text::Money,
-                Text::PercentOrCount, Text::Pointer, Text::OutputPath] {
+                Text::Percent, Text::PercentOrCount, Text::Pointer, Text::OutputPath, Text::Zone] {
                 let pattern = Regex::new(format.pattern().unwrap()).unwrap();
                 prop_assert!(format.check(&text).is_err() || pattern.is_match(&text), "{:?} {:?}", format, text);
             }

@@ -30,7 +30,11 @@ pub static JOB: Table = Table {
         Key::new("input", Kind::Table(&INPUT), "Which numbers to look up.").required(),
         Key::new("lookup", Kind::Tables(&LOOKUP), "What to ask about each number, in order.").required(),
         Key::new("run", Kind::Table(&RUN), "How the job is carried out."),
-        Key::not_yet("budget", "A cap on calls and cost over the whole run."),
+        Key::new(
+            "budget",
+            Kind::Table(&BUDGET),
+            "Caps on calls and cost over the whole run, however often it is continued.",
+        ),
         Key::not_yet("schedule", "When the job is run by the daemon."),
         Key::new("output", Kind::Tables(&OUTPUT), "Files to write when the run is finished.").required(),
     ],
@@ -159,6 +163,20 @@ static RUN: Table = Table {
             "unfinished",
             &["resume", "restart"],
             "What `orgpull run` does with an unfinished run of this job: continue it, or close it and start another.",
+        ),
+    ],
+};
+
+static BUDGET: Table = Table {
+    name: "[budget]",
+    about: "Caps on calls and cost over the whole run, however often it is continued. At one the run pauses (exit 8).",
+    keys: &[
+        Key::new("max_calls", Kind::Integer { min: 0, max: 999_999_999 }, "Calls at most, repeats included."),
+        Key::text("max_cost", Text::Money, "SEK at most, with what lost answers may have cost."),
+        Key::text(
+            "warn_at",
+            Text::Percent,
+            "Warns when so much of it is spent, and says when it runs out at this rate.",
         ),
     ],
 };

@@ -4,6 +4,8 @@
 //! rooms that read go on to find their own problems in the rest. What was read is only used where there are none.
 
 use super::{Kind, Literal, Need, Table};
+use crate::domain::budget::Limit;
+use crate::domain::money::Ore;
 use crate::domain::pace::parse_span;
 use std::ops::Range;
 use std::time::Duration;
@@ -101,6 +103,19 @@ impl<'t> View<'t> {
     /// A span of time, else the default, else none at all.
     pub fn duration(&self, key: &str) -> Duration {
         self.text(key).and_then(|text| parse_span(text).ok()).unwrap_or_default()
+    }
+
+    /// A whole share in percent.
+    pub fn percent(&self, key: &str) -> Option<u8> {
+        self.text(key)?.strip_suffix('%')?.parse().ok()
+    }
+
+    /// `max_calls` and `max_cost`.
+    pub fn limit(&self) -> Limit {
+        Limit {
+            max_calls: self.integer("max_calls"),
+            max_cost: self.text("max_cost").and_then(|cost| Ore::parse_sek(cost).ok()),
+        }
     }
 
     /// The texts of a list.

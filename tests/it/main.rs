@@ -6,6 +6,7 @@
 mod accounts;
 mod bad_input;
 mod books;
+mod budget;
 mod canary;
 mod changes;
 mod commands;

@@ -1,6 +1,6 @@
 //! What is bought once and used again: numbers that stand twice, and answers of earlier runs.
 
-use super::world::{CREDIT, CSV, REPORT, SIGNATORIES, World, companies, numbers, side_by_side};
+use super::world::{CREDIT, CSV, REPORT, SIGNATORIES, World, companies, numbers, partnerships, side_by_side};
 
 /// The first company three times, in three ways of writing it, and another one between.
 const TWICE: [&str; 4] = ["599900-0002", "599900-0010", "SE599900000201", "165999000002"];
@@ -165,4 +165,43 @@ fn every_answer_of_an_earlier_run_is_used_again_by_the_next() {
         assert_eq!(world.run(&[]).exits(0).number("calls"), 0);
         assert_eq!(world.out(), [format!("{outcome} reused 0 0.00")]);
     }
+}
+
+/// Two jobs at once about the same companies: what one is asking the other waits for, and neither buys it again.
+#[test]
+fn two_processes_buy_the_same_answers_once() {
+    let world = World::new("delay = '20ms'").account("concurrency = 4");
+    world.job("job", &[&numbers(&companies(24)), REPORT, CSV]);
+    let other = CSV.replace("out.csv", "other.csv");
+    world.job("other", &[&numbers(&companies(24)), REPORT, &other]);
+    let (mut one, mut two) = (world.start(&["run", "job.toml"]), world.start(&["run", "other.toml"]));
+    assert_eq!((one.ended(), two.ended()), (Some(0), Some(0)));
+    assert_eq!(world.bill().len(), 24, "each is bought once");
+    let (one, two) = (world.rows("out.csv"), world.rows("other.csv"));
+    for (one, two) in one.iter().zip(&two) {
+        assert_eq!((&one["log_id"], &one["fetched_at"]), (&two["log_id"], &two["fetched_at"]));
+        let sources = [one["source"].as_str(), two["source"].as_str()];
+        assert!(sources == ["bought", "reused"] || sources == ["reused", "bought"], "{sources:?}");
+    }
+}
+
+/// What a process that was killed had sent is lost, not waited for: it may be asked again, unless a letter may be out.
+#[test]
+fn what_a_dead_process_asked_is_not_waited_for() {
+    let world = World::new("[[fault]]\ndo = 'hold'\ntimes = 2").account("concurrency = 2");
+    let firm = partnerships(1);
+    world.job("job", &[&numbers(&[&companies(1)[0]]), REPORT, CSV]);
+    let other = CSV.replace("out.csv", "other.csv");
+    world.job("credit", &[&numbers(&firm), CREDIT, &CSV.replace("out.csv", "credit.csv")]);
+    for job in ["job.toml", "credit.toml"] {
+        let before = world.stats().arrivals;
+        let going = world.start(&["run", job]);
+        world.until_arrived(before + 1);
+        drop(going);
+    }
+    world.job("other", &[&numbers(&[&companies(1)[0], &firm[0]]), CREDIT, REPORT, &other]);
+    let ran = world.pull(&["run", "other.toml"]).exits(4);
+    assert_eq!((ran.outcome("hit"), ran.outcome("unknown")), (3, 1), "{}", ran.said());
+    let unknown = world.rows("other.csv").into_iter().find(|row| row["outcome"] == "unknown").unwrap();
+    assert_eq!((&*unknown["lookup"], &*unknown["code"]), ("credit", "letter-unknown"));
 }

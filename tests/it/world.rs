@@ -241,6 +241,15 @@ impl World {
         Going { child, said }
     }
 
+    /// Waits until so many requests have reached the upstream.
+    pub(crate) fn until_arrived(&self, arrivals: u64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.stats().arrivals < arrivals {
+            assert!(Instant::now() < deadline, "nothing arrives");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits until the upstream takes connections again.
     pub(crate) fn until_back(&self) {
         let deadline = Instant::now() + PATIENCE;

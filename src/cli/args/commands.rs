@@ -3,6 +3,7 @@
 use super::not_yet::ending_not_yet;
 use super::{Cli, Place};
 use crate::domain::exit::Exit;
+use crate::domain::money::Ore;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, ValueEnum, value_parser};
 use std::net::SocketAddr;
@@ -24,6 +25,12 @@ pub struct RunArgs {
     /// Which rows, and whether stored answers may stand in
     #[command(flatten)]
     pub rows: Rows,
+    /// Send at most N calls now; what is left stays pending (exit 8)
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
+    /// Spend at most so much now, such as 500 or 499.50; what is left stays pending (exit 8)
+    #[arg(long, value_name = "SEK", value_parser = Ore::parse_sek)]
+    pub max_cost: Option<Ore>,
     /// The simulator
     #[command(flatten)]
     pub simulation: Simulation,

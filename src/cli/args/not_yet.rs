@@ -5,7 +5,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// Commands to come.
 const COMMANDS: [&str; 4] = ["schedule", "purge", "forget", "access"];
 /// Flags to come.
-const FLAGS: [&str; 3] = ["--max-calls", "--max-cost", "--as"];
+const FLAGS: [&str; 1] = ["--as"];
 /// Output formats to come.
 const FORMATS: [&str; 1] = ["parquet"];
 

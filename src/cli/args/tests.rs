@@ -119,9 +119,6 @@ fn what_is_planned_is_refused_with_not_yet() {
         "orgpull forget 556012-5790",
         "orgpull access --help",
         "orgpull resolve --as billed 1",
-        "orgpull run j.toml --max-calls 5",
-        "orgpull run j.toml --max-cost=40",
-        "orgpull run --simulate --max-calls 5 j.toml",
         "orgpull export r --format parquet --output x.parquet",
     ] {
         let (code, text) = refused(line);
@@ -142,7 +139,7 @@ fn help_and_version_are_no_failure() {
 #[test]
 fn nothing_that_is_planned_is_listed() {
     let all: String = [help(&[]), help(&["run"]), help(&["export"])].concat();
-    for word in ["schedule", "purge", "forget", "access", "max-calls", "max-cost", "parquet"] {
+    for word in ["schedule", "purge", "forget", "access", "parquet"] {
         assert!(!all.contains(word), "{word}");
     }
 }

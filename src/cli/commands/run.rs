@@ -8,6 +8,7 @@ use super::super::{Desk, Failure, signals};
 use super::read::summed_up;
 use super::{job_of, load_job, one_run, origin};
 use crate::config::{SIMULATOR, Settings};
+use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
@@ -34,6 +35,7 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         limit: args.rows.limit,
         buy_again: args.rows.buy_again,
         input: args.rows.input.as_ref().map(origin),
+        budget: Limit { max_calls: args.max_calls, max_cost: args.max_cost },
     };
     let began = Instant::now();
     let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;

@@ -3,7 +3,7 @@
 use super::figures::span;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
-use crate::run::event::{Event, Level, PlanReport, PlanStep, Summary};
+use crate::run::event::{Event, Level, PlanBudget, PlanReport, PlanStep, Summary};
 use serde_json::{Map, Value, json};
 
 /// A run, as `--summary-json` and `status --json` give it.
@@ -58,6 +58,20 @@ pub fn plan_json(plan: &PlanReport) -> Value {
         "seconds": plan.duration.as_secs(),
         "time": span(plan.duration),
         "steps": plan.steps.iter().map(step_json).collect::<Vec<_>>(),
+        "budgets": plan.budgets.iter().map(budget_json).collect::<Vec<_>>(),
+    })
+}
+
+fn budget_json(budget: &PlanBudget) -> Value {
+    json!({
+        "name": budget.name,
+        "max_calls": budget.limit.max_calls,
+        "max_cost": budget.limit.max_cost.map(|cost| cost.to_string()),
+        "calls_before": budget.before.calls,
+        "cost_before": budget.before.cost.to_string(),
+        "calls_after": budget.after.calls,
+        "cost_after": budget.after.cost.to_string(),
+        "passed": budget.limit.is_passed_by(budget.after),
     })
 }
 

@@ -109,6 +109,7 @@ fn to_go_on(summary: &Summary, typed: &Typed, status: &str) -> String {
         Exit::Busy => format!("another process is at it; to look at it: {status}"),
         Exit::Unavailable => format!("when the upstream answers again: {run}"),
         Exit::Bug => format!("please report this; to go on: {run}"),
+        Exit::Budget => format!("{BUDGET}: {run}"),
         exit => match remedy(exit, simulated(summary), Some(&job), command) {
             Some(remedy) => format!("{remedy}, then go on: {run}"),
             None => format!("to go on: {run}"),
@@ -129,6 +130,7 @@ pub fn next_after_refusal(exit: Exit, refused: &Refused<'_>, typed: &Typed) -> S
         }
         Exit::Unavailable => format!("when the upstream answers again: {again}"),
         Exit::Bug => format!("please report this; to try again: {again}"),
+        Exit::Budget => format!("{BUDGET}: {again}"),
         exit => {
             let job = refused.job_path.map(|path| typed.shown(path).to_string_lossy());
             match remedy(exit, refused.simulated, job.as_deref(), command) {
@@ -139,6 +141,7 @@ pub fn next_after_refusal(exit: Exit, refused: &Refused<'_>, typed: &Typed) -> S
     }
 }
 
+const BUDGET: &str = "what is left stays pending; to go on when the budget allows it";
 const OUTPUT: &str = "make room or mend the output's path";
 
 /// What has to be done first, by hand, where that is so.
@@ -161,7 +164,6 @@ fn remedy(
             format!("mend what the reason says of the account ({} tries its login)", command(&["login"]))
         }
         Exit::Ledger => "mend the ledger's disk or its rights".to_owned(),
-        Exit::Budget => "raise the budget".to_owned(),
         _ => return None,
     })
 }
@@ -255,7 +257,7 @@ mod tests {
             ),
             (Exit::Ledger, "mend the ledger's disk or its rights, then: {}"),
             (Exit::Output, "make room or mend the output's path, then: {}"),
-            (Exit::Budget, "raise the budget, then: {}"),
+            (Exit::Budget, "what is left stays pending; to go on when the budget allows it: {}"),
             (
                 Exit::Busy,
                 "wait until the other process has ended; to look at its run: orgpull status portfolio",

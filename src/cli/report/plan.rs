@@ -20,7 +20,22 @@ pub fn plan_text(plan: &PlanReport) -> String {
     }
     let _ = writeln!(text, "\n{}\n", steps(plan));
     text.push_str(&totals(plan));
+    if !plan.budgets.is_empty() {
+        let _ = writeln!(text, "\n{}", budgets(plan));
+    }
     text
+}
+
+fn budgets(plan: &PlanReport) -> String {
+    let mut table = table(&["budget", "allows", "spent", "after this", ""], 1);
+    for budget in &plan.budgets {
+        let passed = budget.limit.is_passed_by(budget.after);
+        let note = if passed { "pauses before the end (exit 8)" } else { "" };
+        let cells = [&budget.limit.to_string(), &budget.before.to_string(), &budget.after.to_string()];
+        let cells = std::iter::once(&budget.name).chain(cells).cloned().chain([note.to_owned()]);
+        table.add_row(cells.collect::<Vec<_>>());
+    }
+    table.trim_fmt()
 }
 
 fn place(plan: &PlanReport) -> &str {

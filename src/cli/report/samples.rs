@@ -1,8 +1,9 @@
 //! Values that the tests of this room share.
 
+use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
-use crate::run::event::{BadExample, PlanReport, PlanStep, Progress, RunState, Summary};
+use crate::run::event::{BadExample, PlanBudget, PlanReport, PlanStep, Progress, RunState, Summary};
 use std::time::Duration;
 
 /// A finished run with everything in it.
@@ -146,6 +147,20 @@ pub(super) fn plan() -> PlanReport {
         ],
         duration: Duration::from_secs(39_378),
         rate: "60/min".to_owned(),
+        budgets: vec![
+            PlanBudget {
+                name: "the budget of the run".to_owned(),
+                limit: Limit { max_calls: Some(40_000), max_cost: Some(Ore::new(15_000_000)) },
+                before: Spend::default(),
+                after: Spend { calls: 39_378, cost: Ore::new(14_000_000) },
+            },
+            PlanBudget {
+                name: "the budget of account creditsafe for the month".to_owned(),
+                limit: Limit { max_calls: None, max_cost: Some(Ore::new(20_000_000)) },
+                before: Spend { calls: 30_000, cost: Ore::new(9_600_000) },
+                after: Spend { calls: 69_378, cost: Ore::new(23_600_000) },
+            },
+        ],
         refusal: None,
     }
 }

@@ -1,0 +1,213 @@
+//! The group commit: what ended and what is about to be sent, in one transaction with one fsync.
+//!
+//! Between the two stands what only this transaction can know: which intents are still needed, and which still fit their
+//! budgets. Since nobody else writes while it is open, what is decided here holds for all processes on the ledger, and it
+//! costs no fsync of its own.
+
+use super::admit::admit;
+use super::batch::{AttemptEnd, Batch, Change, Committed, Intent};
+use super::values::{ManyRows, Query, list};
+use super::{Ledger, LedgerError};
+use crate::domain::money::Ore;
+use crate::domain::outcome::{Outcome, Source};
+use sqlx::SqliteConnection;
+
+/// What ended: the attempts, their bodies, the lookups that change.
+const ENDED: [(usize, &str); 3] = [
+    (
+        9,
+        "UPDATE attempts SET state = v.column2, settled_at = v.column3, cost = v.column4, outcome = v.column5, \
+         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9 \
+         FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
+    ),
+    (
+        2,
+        "INSERT INTO answers (attempt, body) SELECT column1, column2 FROM {values} WHERE column2 IS NOT NULL",
+    ),
+    (
+        15,
+        "UPDATE lookups SET state = v.column4, outcome = v.column5, source = v.column6, \
+         attempt = coalesce(v.column7, attempt), attempts = attempts + v.column8, spent = spent + v.column9, \
+         cost = cost + v.column10, cost_unknown = cost_unknown + v.column11, letters = letters + v.column12, \
+         code = v.column13, text = v.column14, lost = lost + v.column15 FROM {values} AS v WHERE lookups.run = v.column1 \
+         AND lookups.row = v.column2 AND lookups.step = v.column3 AND lookups.state IN ('pending', 'started')",
+    ),
+];
+
+/// What begins: the intents, and their lookups.
+const BEGUN: [(usize, &str); 2] = [
+    (
+        11,
+        "INSERT INTO attempts (id, transactionid, run, row, step, service, purpose, identity, letter_making, \
+         started_at, reserved) SELECT * FROM {values} WHERE column1 IS NOT NULL",
+    ),
+    (
+        4,
+        "UPDATE lookups SET state = 'started', attempt = v.column4, attempts = attempts + 1 \
+         FROM {values} AS v WHERE lookups.run = v.column1 AND lookups.row = v.column2 \
+         AND lookups.step = v.column3 AND lookups.state = 'pending'",
+    ),
+];
+
+/// The statements of a commit, compiled once.
+pub(super) struct Commits {
+    ended: ManyRows,
+    begun: ManyRows,
+}
+
+impl Commits {
+    pub(super) fn new() -> Self {
+        Self { ended: ManyRows::together(&ENDED), begun: ManyRows::together(&BEGUN) }
+    }
+}
+
+/// Each of them in one of its lengths.
+#[cfg(test)]
+pub(super) fn texts() -> Vec<String> {
+    ENDED.iter().chain(&BEGUN).map(|(width, text)| ManyRows::new(*width, text).text()).collect()
+}
+
+/// Money for SQLite, whose integers are signed; prices are bounded far below the difference.
+pub(super) fn ore(amount: Ore) -> i64 {
+    i64::try_from(amount.get()).unwrap_or(i64::MAX)
+}
+
+impl Ledger {
+    /// Writes a batch of run `run` in one transaction, durable when this returns: everything that ended, and of the intents
+    /// those that are still needed and that fit their budgets. On an error nothing of it is written.
+    ///
+    /// # Errors
+    /// [`LedgerError::Full`] and [`LedgerError::IdTaken`] may be tried again; on others the run stops.
+    pub async fn commit(&self, run: i64, batch: &Batch) -> Result<Committed, LedgerError> {
+        if batch.is_empty() {
+            return Ok(Committed::default());
+        }
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut writer = self.writer.lock().await;
+        let mut transaction = self.begin(&mut writer).await?;
+        let pieces = batch.ends.len().max(batch.changes.len()).div_ceil(ManyRows::MOST);
+        for at in 0..pieces {
+            let (ends, changes) = (chunk(&batch.ends, at), chunk(&batch.changes, at));
+            let bodies = ends.iter().filter(|end| end.body.is_some()).count();
+            let written = self.write_ended(&mut transaction, run, ends, changes).await.map_err(failed)?;
+            self.expect(written, ends.len() + bodies + changes.len())?;
+        }
+        let committed = if batch.intents.is_empty() {
+            Committed::default()
+        } else {
+            self.write_begun(&mut transaction, run, batch).await?
+        };
+        transaction.commit().await.map_err(failed)?;
+        Ok(committed)
+    }
+
+    /// Writes the intents that are admitted.
+    async fn write_begun(
+        &self,
+        connection: &mut SqliteConnection,
+        run: i64,
+        batch: &Batch,
+    ) -> Result<Committed, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let rivals = self.rivals(&mut *connection, run, &batch.intents).await.map_err(failed)?;
+        let mut spent = Vec::with_capacity(batch.caps.len());
+        for cap in &batch.caps {
+            spent.push(self.spent_of(&mut *connection, run, &cap.over).await.map_err(failed)?);
+        }
+        let refused = admit(batch, &rivals, &mut spent);
+        let mut turned_away = refused.iter().map(|(at, _)| *at).peekable();
+        let admitted: Vec<&Intent> = (batch.intents.iter().enumerate())
+            .filter(|(at, _)| turned_away.next_if_eq(at).is_none())
+            .map(|(_, intent)| intent)
+            .collect();
+        for piece in admitted.chunks(ManyRows::MOST) {
+            let (query, length) = self.commits.begun.query(piece.len());
+            let query =
+                list(query, BEGUN[0].0, length, piece, |query, intent| bind_intent(query, run, intent));
+            let query = list(query, BEGUN[1].0, length, piece, |query, Intent { at, id, .. }| {
+                query.bind(run).bind(at.row).bind(i64::from(at.step)).bind(id)
+            });
+            let written = query.execute(&mut *connection).await.map_err(failed)?.rows_affected();
+            self.expect(written, 2 * piece.len())?;
+        }
+        Ok(Committed { refused, spent })
+    }
+
+    async fn write_ended(
+        &self,
+        connection: &mut SqliteConnection,
+        run: i64,
+        ends: &[AttemptEnd],
+        changed: &[Change],
+    ) -> Result<u64, sqlx::Error> {
+        let (query, length) = self.commits.ended.query(ends.len().max(changed.len()));
+        let [attempts, bodies, changes] = ENDED.map(|(width, _)| width);
+        let query = list(query, attempts, length, ends, bind_end);
+        let query =
+            list(query, bodies, length, ends, |query, end| query.bind(end.id).bind(end.body.as_deref()));
+        let query = list(query, changes, length, changed, |query, change| bind_change(query, run, change));
+        Ok(query.execute(connection).await?.rows_affected())
+    }
+
+    /// Every lookup and attempt must have been in the state that it must be in.
+    fn expect(&self, written: u64, rows: usize) -> Result<(), LedgerError> {
+        if written == rows as u64 {
+            return Ok(());
+        }
+        Err(LedgerError::Database {
+            path: self.path().to_owned(),
+            reason: "a lookup was changed by another hand while it was under way".to_owned(),
+        })
+    }
+}
+
+fn chunk<T>(items: &[T], at: usize) -> &[T] {
+    items.chunks(ManyRows::MOST).nth(at).unwrap_or_default()
+}
+
+fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
+    query
+        .bind(end.id)
+        .bind(end.state.as_str())
+        .bind(end.settled_at)
+        .bind(ore(end.cost))
+        .bind(end.outcome.map(Outcome::as_str))
+        .bind(end.code.as_deref())
+        .bind(end.text.as_deref())
+        .bind(end.log_id.as_deref())
+        .bind(end.letter)
+}
+
+fn bind_change<'q>(query: Query<'q>, run: i64, change: &'q Change) -> Query<'q> {
+    query
+        .bind(run)
+        .bind(change.at.row)
+        .bind(i64::from(change.at.step))
+        .bind(change.state.as_str())
+        .bind(change.outcome.map(Outcome::as_str))
+        .bind(change.source.map(Source::as_str))
+        .bind(change.attempt)
+        .bind(change.attempts)
+        .bind(change.spent)
+        .bind(ore(change.cost))
+        .bind(ore(change.cost_unknown))
+        .bind(change.letters)
+        .bind(change.code.as_deref())
+        .bind(change.text.as_deref())
+        .bind(change.lost)
+}
+
+fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> {
+    query
+        .bind(intent.id)
+        .bind(intent.transactionid.as_str())
+        .bind(run)
+        .bind(intent.at.row)
+        .bind(i64::from(intent.at.step))
+        .bind(intent.service)
+        .bind(intent.purpose)
+        .bind(&intent.identity.0[..])
+        .bind(intent.letter_making)
+        .bind(intent.started_at)
+        .bind(ore(intent.reserved))
+}

@@ -1,0 +1,106 @@
+//! After a commit: what is durable leaves, and what the ledger turned away waits, follows, or stops for want of money.
+
+use super::coordinator::{Coordinator, Departure};
+use super::event::Level;
+use super::lane::Lane;
+use super::queue::Ending;
+use crate::domain::budget::Spend;
+use crate::http::transport::Transport;
+use crate::ledger::{Committed, Intent, Refusal};
+use crate::time::now_ms;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How soon it is looked again whether another process has the answer that it asked for first.
+const ANOTHERS_ANSWER: Duration = Duration::from_millis(250);
+
+impl<T: Transport> Coordinator<T> {
+    /// Sends what is durable, and takes back what was turned away.
+    pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
+        let mut refused = committed.refused.into_iter().peekable();
+        let (mut going, mut turned_away) = (Vec::new(), Vec::new());
+        for (at, (send, intent)) in sends.into_iter().zip(intents).enumerate() {
+            match refused.next_if(|(refused, _)| *refused == at) {
+                Some((_, refusal)) => turned_away.push((send, refusal)),
+                None => going.push((send, intent)),
+            }
+        }
+        self.tally.sent(going.len());
+        for lane in 0..self.lanes.len() {
+            let granted: Vec<Instant> =
+                going.iter().filter(|(send, _)| send.lane == lane).map(|(send, _)| send.granted).collect();
+            if !granted.is_empty() {
+                self.lanes[lane].together(|gate, now| granted.iter().for_each(|at| gate.sent(*at, now)));
+            }
+        }
+        for (send, intent) in going {
+            self.send(send, intent);
+        }
+        for warning in self.purses.warnings(&committed.spent, now_ms()) {
+            self.notice(Level::Warning, "budget", warning);
+        }
+        for (send, _) in &turned_away {
+            self.lanes[send.lane].in_flight -= 1;
+        }
+        for (send, refusal) in turned_away {
+            self.turned_away(send, refusal, &committed.spent);
+        }
+    }
+
+    /// What becomes of a lookup that is not sent now.
+    fn turned_away(&mut self, send: Departure, refusal: Refusal, spent: &[Spend]) {
+        let Departure { lane, ready, .. } = send;
+        match refusal {
+            Refusal::Answered(answer) => {
+                let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
+                self.reuse(ready.at, ending);
+                self.pass_on(ready.ask.identity, ending);
+            }
+            Refusal::InFlight => {
+                tracing::debug!(account = %self.lanes[lane].config.name, "another process asks the same: waiting for it");
+                self.lanes[lane].queue.delay(ready, Instant::now() + ANOTHERS_ANSWER);
+            }
+            Refusal::LetterUnknown => {
+                self.letter_unknown(ready.at);
+                for follower in self.leaders.ended(ready.ask.identity, None, false) {
+                    self.letter_unknown(follower);
+                }
+            }
+            Refusal::Budget(cap) => {
+                self.requeue(lane, ready);
+                self.is_short(cap, spent[cap]);
+            }
+        }
+    }
+
+    /// A call did not fit a budget. While calls that count are under way it is waited for what they cost in the end; then
+    /// the budget is reached.
+    fn is_short(&mut self, cap: usize, spent: Spend) {
+        let account = self.purses.account(cap).map(str::to_owned);
+        let counts = |lane: &Lane| account.as_ref().is_none_or(|account| *account == lane.config.name);
+        if self.lanes.iter().filter(|lane| counts(lane)).any(|lane| lane.in_flight > 0) {
+            self.lanes.iter_mut().filter(|lane| counts(lane)).for_each(|lane| lane.is_short = true);
+            return;
+        }
+        let affected: Vec<bool> =
+            self.prepared.account_of.iter().map(|at| counts(&self.lanes[*at])).collect();
+        if affected.iter().zip(&self.stopped).any(|(affected, stopped)| *affected && !stopped) {
+            let message = self.purses.reached(cap, spent, now_ms());
+            self.notice(Level::Warning, "budget", message.clone());
+            self.halt.budget.get_or_insert(message);
+            self.stop_steps(&affected);
+        }
+    }
+
+    /// Sends no more of some lookups of the job; what is not settled of them stays pending in the ledger.
+    pub(super) fn stop_steps(&mut self, affected: &[bool]) {
+        for (stopped, affected) in self.stopped.iter_mut().zip(affected) {
+            *stopped |= affected;
+        }
+        let stopped = &self.stopped;
+        for lane in &mut self.lanes {
+            lane.queue.drop_steps(|step| stopped[usize::from(step)]);
+        }
+        self.leaders.drop_steps(|step| stopped[usize::from(step)]);
+    }
+}
