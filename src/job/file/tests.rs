@@ -1,9 +1,11 @@
+mod noise;
+mod outputs;
+
 use super::*;
 use crate::config::catalogue::Catalogue;
 use crate::domain::outcome::Outcome;
 use crate::domain::template::Template;
 use crate::job::{Column, Format, OnUnknown, Output, Shape, SubjectForm};
-use proptest::prelude::*;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -310,76 +312,6 @@ fn a_parameter_names_only_columns_that_there_are() {
 }
 
 #[test]
-fn problems_of_outputs() {
-    for (output, said) in [
-        ("format = \"csv\"", "`path` is missing in [[output]]"),
-        ("path = \"out.xml\"", "cannot be told from this ending"),
-        ("path = \"out/{job}\"", "cannot be told from this ending"),
-        ("path = \"out/{id}.csv\"", "`{id}` is not known here"),
-        ("path = \"in.csv\"", "this path is the input"),
-        ("path = \"x/../a.toml\"\nformat = \"csv\"", "this path is the job file itself"),
-        ("path = \"x.csv\"\n[[output]]\npath = \"./x.csv\"", "an output already"),
-        ("path = \"x.csv\"\n[[output]]\npath = \"x.rejects.csv\"", "the rejects file"),
-        ("path = \"out.parquet\"", "parquet is not yet built"),
-        ("path = \"out.x\"\nformat = \"parquet\"", "\"parquet\" is not yet built"),
-        ("path = \"out.parquet\"\nformat = \"parquet\"", "\"parquet\" is not yet built"),
-        ("path = \"out.json\"\nexcel = true", "`excel` is for csv only"),
-        ("path = \"out.csv\"\nonly = []", "this list is empty"),
-        ("path = \"out.csv\"\nonly = [\"hits\"]", "did you mean \"hit\"?"),
-        ("path = \"out.csv\"\ncolumns = []", "this list is empty"),
-        (
-            "path = \"out.csv\"\ncolumns = [{ name = \"a\", pointer = \"report/x\" }]",
-            "a JSON pointer begins with `/`",
-        ),
-        (
-            "path = \"out.csv\"\ncolumns = [{ name = \"a\", pointer = \"/x\" }, { name = \"a\", pointer = \"/y\" }]",
-            "stands twice",
-        ),
-        (
-            "path = \"out.csv\"\ncolumns = [{ name = \"cost\", pointer = \"/x\" }]",
-            "is one that every row has",
-        ),
-        (
-            "path = \"out.csv\"\ncolumns = [{ name = \"a\", pointer = \"/x\", lookup = \"q\" }]",
-            "there is no lookup `q`",
-        ),
-    ] {
-        refuses(&Parts { output, ..GOOD }, said);
-    }
-}
-
-#[test]
-fn a_column_may_not_be_called_like_one_of_the_outputs_own() {
-    const WIDE: &str = "path = \"o.csv\"\nshape = \"wide\"";
-    const JSON: &str = "path = \"o.jsonl\"";
-    for (carry, output, taken) in [
-        ("outcome", GOOD.output, true),
-        ("log_id", GOOD.output, true),
-        ("row_error", GOOD.output, false),
-        ("r_outcome", GOOD.output, false),
-        ("report", GOOD.output, false),
-        ("row_error", WIDE, true),
-        ("r_outcome", WIDE, true),
-        ("x_outcome", WIDE, false),
-        ("outcome", WIDE, false),
-        ("report", JSON, true),
-    ] {
-        let input = format!("path = \"in.csv\"\ncarry = [\"customer_id\", \"{carry}\"]").leak();
-        let parts = Parts { input, output, ..GOOD };
-        if taken {
-            refuses(&parts, &format!("the column `{carry}` is one that every row of o"));
-            let shown = read(&parts.text()).unwrap_err().render();
-            assert!(shown.contains("a.toml:4:25\n") && shown.contains("leave it out of `carry`"), "{shown}");
-        } else {
-            takes(&parts);
-        }
-        let output = format!("{output}\ncolumns = [{{ name = \"{carry}\", pointer = \"/x\" }}]").leak();
-        let parts = Parts { output, ..GOOD };
-        if taken { refuses(&parts, "is one that every row has") } else { drop(takes(&parts)) }
-    }
-}
-
-#[test]
 fn debug_shows_no_number() {
     let input = "numbers = [\"556012-5790\", \"5565144408\"]";
     let job = takes(&Parts { input, ..GOOD });
@@ -412,15 +344,6 @@ fn the_identity_of_an_input_is_what_it_says() {
         identity("path = \"a.csv\"\ncarry = [\"a\", \"b\"]"),
         identity("path = \"a.csv\"\ncarry = [\"b\", \"a\"]")
     );
-}
-
-#[test]
-fn a_wide_column_says_whose_answer_it_is_from() {
-    let lookup =
-        "id = \"a\"\nservice = \"creditsafe.spar\"\n[[lookup]]\nid = \"b\"\nservice = \"creditsafe.spar\"";
-    let output = "path = \"out.csv\"\nshape = \"wide\"\ncolumns = [{ name = \"x\", pointer = \"/x\" }]";
-    takes(&Parts { output, ..GOOD });
-    refuses(&Parts { lookup, output, ..GOOD }, "add lookup = \"a\" or lookup = \"b\"");
 }
 
 #[test]
@@ -516,88 +439,5 @@ fn shipped_files_are_free_of_problems() {
         assert_eq!(job.name, name);
         assert!(job.text.starts_with("#:schema job.schema.json\n"));
         assert!(job.outputs.iter().all(|output| output.path.starts_with(root.join("out"))));
-    }
-}
-
-/// Any tree of keys that the shapes know, with values of any type.
-fn any_toml() -> impl Strategy<Value = String> {
-    let key = prop::sample::select(vec![
-        "name",
-        "input",
-        "path",
-        "numbers",
-        "carry",
-        "max_bad",
-        "lookup",
-        "id",
-        "service",
-        "params",
-        "blockname",
-        "output",
-        "columns",
-        "pointer",
-        "format",
-        "budget",
-        "x",
-        "providers",
-        "creditsafe",
-        "prices",
-        "letters",
-        "username",
-        "env",
-        "environment",
-        "base_url",
-        "param",
-        "choices",
-        "pattern",
-        "rate",
-        "reuse",
-    ]);
-    let leaf = prop_oneof![
-        Just("1".to_owned()),
-        Just("-9223372036854775808".to_owned()),
-        Just("1.5".to_owned()),
-        Just("true".to_owned()),
-        Just("2026-01-01".to_owned()),
-        "[ -!#-\\[\\]-~åäö]{0,12}".prop_map(|text| format!("\"{text}\"")),
-        Just("\"creditsafe.getdata\"".to_owned()),
-        Just("\"{today-99d}\"".to_owned()),
-    ];
-    let value = leaf.prop_recursive(3, 24, 4, |inner| {
-        let keys = prop::sample::subsequence(
-            vec!["id", "name", "path", "creditsafe", "env", "blockname", "x"],
-            0..4,
-        );
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|values| format!("[{}]", values.join(", "))),
-            (keys, prop::collection::vec(inner, 4)).prop_map(|(keys, values)| {
-                let pairs: Vec<_> =
-                    keys.iter().zip(values).map(|(key, value)| format!("{key} = {value}")).collect();
-                format!("{{ {} }}", pairs.join(", "))
-            }),
-        ]
-    });
-    prop::collection::btree_map(key, value, 0..8).prop_map(|pairs| {
-        pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join("\n")
-    })
-}
-
-proptest! {
-    #[test]
-    fn reading_never_panics(text in any_toml()) {
-        prop_assert!(toml::de::DeTable::parse(&text).is_ok(), "{}", text);
-        let path = Path::new("/a.toml");
-        if let Err(problems) = read(&text) {
-            prop_assert_eq!(problems.render().matches("--> ").count(), problems.list.len());
-        }
-        let _ = crate::config::parse(path, &text, Catalogue::built_in());
-        let _ = crate::config::provider::check(path, &text);
-    }
-
-    #[test]
-    fn reading_noise_never_panics(text in "[\\[\\]{}a-c=\"'.,# \r\n\\\\0-9åé-]{0,60}") {
-        if let Err(problems) = read(&text) {
-            prop_assert!(problems.render().contains("--> "));
-        }
     }
 }
