@@ -87,12 +87,11 @@ pub(super) fn rivals() -> ManyRows {
         "SELECT v.column1, a.id, a.outcome, a.settled_at, o.state, o.letter_making, \
          iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
          FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me \
-         LEFT JOIN attempts a ON a.id = (SELECT b.id FROM attempts b WHERE b.identity = v.column1 \
-         AND b.state = 'answered' AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') \
-         ORDER BY b.id DESC LIMIT 1) \
-         LEFT JOIN attempts o ON o.id = (SELECT c.id FROM attempts c WHERE c.identity = v.column1 \
-         AND c.resolved IS NULL AND (c.state = 'answered' OR c.run <> me.run AND c.state IN ('started', 'unknown')) \
-         ORDER BY c.id DESC LIMIT 1) AND o.state <> 'answered' LEFT JOIN runs u ON u.id = o.run \
+         LEFT JOIN attempts a ON a.id = (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
+         AND b.state = 'answered' AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
+         LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c WHERE c.identity = v.column1 \
+         AND c.resolved IS NULL AND (c.state = 'answered' OR c.run <> me.run AND c.state IN ('started', 'unknown'))) \
+         AND o.state <> 'answered' LEFT JOIN runs u ON u.id = o.run \
          WHERE coalesce(a.id, o.id) IS NOT NULL",
     )
 }

@@ -73,10 +73,10 @@ impl Lookers {
         Self {
             answers: ManyRows::new(
                 1,
-                // Ids rise with time, so the newest is met first, however long the identity's history is.
+                // Ids rise with time: the largest is the newest.
                 "SELECT v.column1, a.id, a.outcome, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
-                 (SELECT b.id FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
-                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY b.id DESC LIMIT 1)",
+                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
+                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid'))",
             ),
             used_here: ManyRows::new(
                 1,
@@ -95,8 +95,8 @@ impl Lookers {
                 1,
                 "SELECT v.column1, a.state, iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
                  FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me CROSS JOIN attempts a ON a.id = \
-                 (SELECT b.id FROM attempts b WHERE b.identity = v.column1 \
-                 AND b.state IN ('started', 'unknown', 'answered') ORDER BY b.id DESC LIMIT 1) \
+                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
+                 AND b.state IN ('started', 'unknown', 'answered')) \
                  CROSS JOIN runs u ON u.id = a.run \
                  WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.resolved IS NULL AND a.run <> me.run",
             ),

@@ -98,8 +98,8 @@ const SLIPS: &[Slip] = &[
     Slip {
         file: "job.toml",
         from: "[input]",
-        to: "[budget]\nmax_calls = 5\n[input]",
-        says: &["job.toml:3:2", "`[budget]` is not yet built"],
+        to: "[budget]\nmax_cost = '12,50'\n[input]",
+        says: &["job.toml:4:12", "two decimals"],
     },
     Slip {
         file: "job.toml",
@@ -458,8 +458,6 @@ fn commands_and_flags_to_come_are_refused_by_name() {
         (&["forget", "5560125790"], "`orgpull forget` is planned, but not yet built"),
         (&["access", "5560125790"], "`orgpull access` is planned, but not yet built"),
         (&["resolve", "--as", "billed", "x"], "`--as` is planned, but not yet built"),
-        (&["run", "job.toml", "--max-calls", "5"], "`--max-calls` is planned, but not yet built"),
-        (&["run", "job.toml", "--max-cost=5"], "`--max-cost` is planned, but not yet built"),
         (
             &["export", "job", "--format", "parquet", "--output", "x"],
             "`--format parquet` is planned, but not yet built",
