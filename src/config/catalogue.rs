@@ -8,6 +8,7 @@ pub use request::{Body, Fill, Method, Node, Piece};
 pub use rules::{CodeForm, Condition, Is, Meaning, Pointer, Rule, Rules, Statuses, is_doubtful, is_protocol};
 
 use crate::domain::redact;
+use jiff::ToSpan;
 use jiff::civil::Date;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
@@ -161,6 +162,26 @@ pub struct Param {
     pub default: Option<Fallback>,
     /// Whether its value may hold no number of a person or an organisation, since it is printed where others read it.
     pub numberless: bool,
+    /// How far back a date may be; nothing where the register does not say.
+    pub max_age: Option<MaxAge>,
+}
+
+/// How far back a register looks, in months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxAge {
+    /// For companies and partnerships.
+    pub months: u32,
+    /// For persons and sole traders.
+    pub months_person: u32,
+}
+
+impl MaxAge {
+    /// Whether a date is too far back about a person (or a sole trader) or a company on this day in Sweden. The register's
+    /// own limit is a day further: what is sent just before midnight may arrive after it.
+    pub fn is_passed(self, date: Date, day: Date, person: bool) -> bool {
+        let months = i64::from(if person { self.months_person } else { self.months });
+        day.checked_sub(months.months()).is_ok_and(|earliest| date <= earliest)
+    }
 }
 
 /// What stands in for a parameter that a job does not give.
@@ -373,11 +394,30 @@ mod tests {
             identity: true,
             default: None,
             numberless: false,
+            max_age: None,
         }
     }
 
     fn check(param: &Param, value: &str) -> Result<String, String> {
         check_value(param, value, day(2026, 3, 1))
+    }
+
+    #[test]
+    fn a_reference_date_is_too_old_a_day_before_the_register_says_so() {
+        let age = MaxAge { months: 60, months_person: 36 };
+        let today = day(2026, 7, 21);
+        for (date, person, passed) in [
+            (day(2021, 7, 21), false, true),
+            (day(2021, 7, 22), false, false),
+            (day(2023, 7, 21), true, true),
+            (day(2023, 7, 22), true, false),
+            (day(2023, 7, 21), false, false),
+            (today, true, false),
+        ] {
+            assert_eq!(age.is_passed(date, today, person), passed, "{date} {person}");
+        }
+        assert!(age.is_passed(day(2021, 2, 28), day(2026, 2, 28), false), "months end where they end");
+        assert!(!age.is_passed(day(2021, 3, 1), day(2026, 2, 28), false));
     }
 
     #[test]
@@ -453,7 +493,7 @@ mod tests {
 
         #[test]
         fn every_real_past_date_is_taken(days in 0i32..20_000) {
-            let date = day(2026, 3, 1).checked_sub(jiff::ToSpan::days(days)).unwrap();
+            let date = day(2026, 3, 1).checked_sub(days.days()).unwrap();
             let param = param(ParamKind::Date);
             prop_assert_eq!(check(&param, &date.to_string()), Ok(date.to_string()));
             prop_assert_eq!(check(&param, &date.strftime("%Y%m%d").to_string()), Ok(date.to_string()));

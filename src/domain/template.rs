@@ -16,6 +16,8 @@ enum Piece {
     Column(String),
     /// Days off the run's first day.
     Today(i32),
+    /// The day on which our newest answer to this lookup of the job came.
+    Last(String),
 }
 
 /// Why a template cannot be filled for a row.
@@ -27,6 +29,9 @@ pub enum FillError {
     /// The date is outside the calendar.
     #[error("the date is out of range")]
     OutOfRange,
+    /// There is no answer yet.
+    #[error("there is no answer to `{0}` yet")]
+    NoAnswer(String),
 }
 
 impl Template {
@@ -68,6 +73,14 @@ impl Template {
         })
     }
 
+    /// The lookup whose newest answer it names, if it does: `{last:ID:date}`.
+    pub fn last(&self) -> Option<&str> {
+        self.pieces.iter().find_map(|piece| match piece {
+            Piece::Last(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }
+
     /// The value, where it is the same whatever the row and the day.
     pub fn literal(&self) -> Option<&str> {
         match self.pieces.as_slice() {
@@ -76,10 +89,12 @@ impl Template {
         }
     }
 
-    /// The value for a row: `column` looks a name up, `today` is the run's first day.
+    /// The value for a row: `column` looks a name up, `today` is the run's first day, `last` the day of the newest answer
+    /// that `{last:…}` is about.
     pub fn fill<'a>(
         &self,
         today: Date,
+        last: Option<Date>,
         column: impl Fn(&str) -> Option<&'a str>,
     ) -> Result<String, FillError> {
         let mut value = String::new();
@@ -88,6 +103,10 @@ impl Template {
                 Piece::Text(text) => value.push_str(text),
                 Piece::Column(name) => {
                     value.push_str(column(name).ok_or_else(|| FillError::NoColumn(name.clone()))?.trim());
+                }
+                Piece::Last(id) => {
+                    let last = last.ok_or_else(|| FillError::NoAnswer(id.clone()))?;
+                    value.push_str(&last.to_string());
                 }
                 Piece::Today(days) => {
                     let date = today.checked_add(days.days()).map_err(|_| FillError::OutOfRange)?;
@@ -111,6 +130,14 @@ fn place(name: &str) -> Result<Piece, String> {
     if name.is_empty() {
         return Err("`{}` names no column".to_owned());
     }
+    if let Some(rest) = name.strip_prefix("last:") {
+        return match rest.split_once(':') {
+            Some((id, "date")) if !id.is_empty() => Ok(Piece::Last(id.to_owned())),
+            _ => {
+                Err(format!("`{{{name}}}`: the newest answer's day is written as in `{{last:report:date}}`"))
+            }
+        };
+    }
     let Some(shift) = name.strip_prefix("today") else { return Ok(Piece::Column(name.to_owned())) };
     if shift.is_empty() {
         return Ok(Piece::Today(0));
@@ -132,7 +159,7 @@ mod tests {
     fn fill(text: &str) -> Result<String, FillError> {
         Template::parse(text)
             .unwrap()
-            .fill(date(2026, 3, 1), |name| (name == "last").then_some(" 2025-01-02 "))
+            .fill(date(2026, 3, 1), Some(date(2026, 2, 3)), |name| (name == "last").then_some(" 2025-01-02 "))
     }
 
     #[test]
@@ -142,6 +169,9 @@ mod tests {
         assert_eq!(fill("{today-30d}").unwrap(), "2026-01-30");
         assert_eq!(fill("a{{b}}{last}c").unwrap(), "a{b}2025-01-02c");
         assert_eq!(fill("").unwrap(), "");
+        assert_eq!(fill("{last:report:date}").unwrap(), "2026-02-03");
+        assert_eq!(Template::parse("{last:report:date}").unwrap().last(), Some("report"));
+        assert!(Template::parse("{last:report}").is_err() && Template::parse("{last::date}").is_err());
         assert_eq!(fill("{other}"), Err(FillError::NoColumn("other".to_owned())));
         assert_eq!(Template::parse("{a}{b}").unwrap().columns().collect::<Vec<_>>(), ["a", "b"]);
     }

@@ -97,6 +97,15 @@ pub(super) fn leaves(answer: &Value) -> Vec<(String, &Value)> {
     found
 }
 
+/// The names of an answer's first leaves that hold something, at most so many, without its metadata.
+pub fn leaf_names(answer: &Value, most: usize) -> Vec<String> {
+    let mut names: Vec<String> = leaves(answer).into_iter().map(|(name, _)| name).collect();
+    names.retain(|name| !name.starts_with("/metaData/"));
+    names.sort_unstable();
+    names.truncate(most);
+    names
+}
+
 /// RFC 6901, section 3: `~` is written `~0` and `/` is written `~1`.
 fn pointer(prefix: &str, key: &str) -> String {
     format!("{prefix}/{}", key.replace('~', "~0").replace('/', "~1"))

@@ -26,7 +26,7 @@ mod tests;
 pub use cells::is_formula;
 pub use columns::ColumnCount;
 pub use files::{ExportError, Naming};
-pub use leaves::MOST_LEAVES;
+pub use leaves::{MOST_LEAVES, leaf_names};
 pub use listing::Listing;
 pub use rejects::Rejects;
 

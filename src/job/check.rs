@@ -300,7 +300,7 @@ password = { env = \"P\" }
         let flags = ConfigFlags { config: Some(root.join("config/orgpull.toml")), ..ConfigFlags::default() };
         let report = check_paths(&["jobs", "config", "config/providers"].map(|part| root.join(part)), &flags);
         assert!(report.is_good(), "{report:?}");
-        assert_eq!(report.good.len(), 11);
+        assert_eq!(report.good.len(), 13);
         assert!(report.good.iter().all(|good| good.warnings.is_empty()), "{report:?}");
     }
 }

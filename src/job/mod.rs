@@ -4,6 +4,7 @@ pub mod check;
 pub mod file;
 mod header;
 pub mod input;
+pub mod when;
 
 pub use header::{Header, clashes};
 
@@ -18,6 +19,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use when::{First, When};
 
 /// A checked job file.
 #[derive(Clone)]
@@ -196,9 +198,18 @@ pub struct Step {
     pub on_unknown: OnUnknown,
     /// How old a stored answer may be; zero is never.
     pub reuse: Duration,
+    /// `when`: conditions that must all be met; none where it is always asked.
+    pub when: Vec<When>,
+    /// `first`, where the job says so.
+    pub first: Option<First>,
 }
 
 impl Step {
+    /// The lookup whose newest answer a parameter names the day of.
+    pub fn last(&self) -> Option<&str> {
+        self.params.iter().find_map(|(_, value)| value.last())
+    }
+
     /// Whether a call has a price at the account, be it nothing: a block that only a row knows must have that of its
     /// service.
     pub fn is_priced(&self, account: &Account) -> bool {

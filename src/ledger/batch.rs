@@ -121,6 +121,8 @@ pub struct Change {
     pub code: Option<String>,
     /// Where no attempt has one.
     pub text: Option<String>,
+    /// Of a skipped lookup that would have been bought: what that would have cost.
+    pub saved: Option<Ore>,
 }
 
 impl Change {
@@ -140,6 +142,7 @@ impl Change {
             letters: 0,
             code: None,
             text: None,
+            saved: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the dispatcher reads: pending lookups in input order, and what the ledger knows of their identities already.
 
-use super::values::ManyRows;
-use super::{JobLock, Ledger, LedgerError, Place};
+use super::values::{ManyRows, list};
+use super::{JobLock, Ledger, LedgerError, Place, unpack};
 use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, State};
@@ -49,6 +49,19 @@ pub struct Holder {
     pub attempt: Option<i64>,
 }
 
+/// Where a lookup stands, for one that depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoodAt {
+    /// Its state.
+    pub state: State,
+    /// Its outcome, where it has one.
+    pub outcome: Option<Outcome>,
+    /// Its code, where it has one.
+    pub code: Option<String>,
+    /// Its answer's body, where that was asked for and is there.
+    pub body: Option<Vec<u8>>,
+}
+
 /// What the ledger knows of an identity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Known {
@@ -66,6 +79,8 @@ pub(super) struct Lookers {
     used_here: ManyRows,
     holders: ManyRows,
     letters: ManyRows,
+    pending_at: ManyRows,
+    stood_at: ManyRows,
 }
 
 impl Lookers {
@@ -91,6 +106,19 @@ impl Lookers {
                  AND l.attempt = a.id WHERE a.run = ? \
                  ORDER BY l.row DESC, l.step DESC",
             ),
+            pending_at: ManyRows::new(
+                2,
+                "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM {values} AS v \
+                 CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
+                 CROSS JOIN rows r ON r.run = l.run AND r.row = l.row WHERE l.run = ? AND l.state = 'pending'",
+            ),
+            stood_at: ManyRows::new(
+                3,
+                "SELECT l.row, l.step, l.state, l.outcome, coalesce(l.code, a.code) AS code, b.body FROM {values} AS v \
+                 CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
+                 LEFT JOIN attempts a ON a.id = l.attempt \
+                 LEFT JOIN answers b ON v.column3 AND b.attempt = l.attempt WHERE l.run = ?",
+            ),
             letters: ManyRows::new(
                 1,
                 "SELECT v.column1, a.state, iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
@@ -107,7 +135,9 @@ impl Lookers {
 #[cfg(test)]
 impl Lookers {
     pub(super) fn texts(&self) -> Vec<String> {
-        [&self.answers, &self.used_here, &self.holders, &self.letters].map(ManyRows::text).into()
+        [&self.answers, &self.used_here, &self.holders, &self.letters, &self.pending_at, &self.stood_at]
+            .map(ManyRows::text)
+            .into()
     }
 }
 
@@ -138,6 +168,47 @@ impl Ledger {
             (run, after, limit),
         )
         .await
+    }
+
+    /// Those of these lookups that are pending, in input order.
+    pub async fn pending_at(&self, run: i64, places: &[Place]) -> Result<Vec<Pending>, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut reader = self.readers.acquire().await.map_err(failed)?;
+        let mut pending = Vec::with_capacity(places.len());
+        for piece in places.chunks(ManyRows::MOST) {
+            let (query, length) = self.lookers.pending_at.query(piece.len());
+            let query =
+                list(query, 2, length, piece, |query, at| query.bind(at.row).bind(i64::from(at.step)));
+            for row in query.bind(run).fetch_all(&mut *reader).await.map_err(failed)? {
+                pending.push(self.pending_of(&row)?);
+            }
+        }
+        pending.sort_unstable_by_key(|lookup: &Pending| lookup.at);
+        Ok(pending)
+    }
+
+    /// Where these lookups stand; of those marked also the answer's body, where there is one.
+    pub async fn stood_at(
+        &self,
+        run: i64,
+        places: &[(Place, bool)],
+    ) -> Result<HashMap<Place, StoodAt>, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut reader = self.readers.acquire().await.map_err(failed)?;
+        let mut stood = HashMap::with_capacity(places.len());
+        for piece in places.chunks(ManyRows::MOST) {
+            let (query, length) = self.lookers.stood_at.query(piece.len());
+            let query = list(query, 3, length, piece, |query, (at, body)| {
+                query.bind(at.row).bind(i64::from(at.step)).bind(*body)
+            });
+            for row in query.bind(run).fetch_all(&mut *reader).await.map_err(failed)? {
+                let state = State::parse(row.get("state")).ok_or_else(|| self.damaged())?;
+                let outcome = row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse);
+                let body = row.get::<Option<&[u8]>, _>("body").and_then(unpack);
+                stood.insert(place(&row), StoodAt { state, outcome, code: row.get("code"), body });
+            }
+        }
+        Ok(stood)
     }
 
     async fn pending_by(

@@ -27,7 +27,7 @@ pub use accounts::{AccountMemory, LoginTurn, NewLogin};
 pub use backup::BackupError;
 pub use batch::{AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal};
 pub use body::{pack, unpack};
-pub use feed::{Holder, Known, Pending, StoredAnswer};
+pub use feed::{Holder, Known, Pending, StoodAt, StoredAnswer};
 pub use ids::{AttemptIds, run_id, transactionid};
 pub use invoice::{Invoice, Reconciled, Settled, SettledAttempt};
 pub use load::{Counts, NewRow};

@@ -145,6 +145,10 @@ pub struct Totals {
     pub letters: u64,
     /// Logins sent.
     pub logins: u64,
+    /// Calls that conditions kept from being made.
+    pub saved_calls: u64,
+    /// What those would have cost.
+    pub saved: Ore,
 }
 
 /// A lookup whose answer was lost.
@@ -352,15 +356,16 @@ impl Ledger {
         Ok(parked.rows_affected())
     }
 
-    /// Makes pending again what ended `failed` or `denied`, and with `unknown` also what ended `unknown`. Attempts and costs
+    /// Makes pending again what ended `failed`, `denied` or undecided, and with `unknown` also what ended `unknown`. Attempts and costs
     /// stay on the books. Returns how many.
     pub async fn retry(&self, run: i64, unknown: bool) -> Result<u64, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
         let done = sqlx::query(
-            "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL \
-             WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') OR ?2 AND outcome = 'unknown')",
+            "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL, \
+             saved = NULL WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') \
+             OR outcome = 'skipped' AND code = 'undecided' OR ?2 AND outcome = 'unknown')",
         )
         .bind(run)
         .bind(unknown)
@@ -386,7 +391,7 @@ impl Ledger {
         let sql = format!(
             "SELECT count(*), count(*) - count(outcome), total(source IS 'reused'), \
              total(source IS 'bought' AND outcome NOT IN ('failed', 'unknown')), total(attempts), \
-             total(max(attempts - 1, 0)), total(cost), total(cost_unknown), total(letters), {outcomes} \
+             total(max(attempts - 1, 0)), total(cost), total(cost_unknown), total(letters), total(saved IS NOT NULL), total(saved), {outcomes} \
              FROM lookups WHERE run = ?"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -416,9 +421,30 @@ impl Ledger {
             cost: Ore::new(sum(6)),
             cost_unknown: Ore::new(sum(7)),
             letters: sum(8),
-            outcomes: std::array::from_fn(|at| sum(9 + at)),
+            saved_calls: sum(9),
+            saved: Ore::new(sum(10)),
+            outcomes: std::array::from_fn(|at| sum(11 + at)),
             logins: logins.unsigned_abs(),
         })
+    }
+
+    /// For each lookup of a job with conditions, in its last finished run: of a hundred rows, for how many those were met.
+    pub async fn gate_shares(&self, job: &str) -> Result<Vec<(u16, u64)>, LedgerError> {
+        let rows = sqlx::query(
+            "SELECT step, total(code IS 'gate'), count(*) FROM lookups WHERE run = (SELECT max(id) FROM runs \
+             WHERE job = ? AND state = 'finished') AND (outcome IS NOT 'skipped' OR code = 'gate') GROUP BY step",
+        )
+        .bind(job)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100")]
+        #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
+        let share = |row: &SqliteRow| {
+            let (closed, all) = (row.get::<f64, _>(1), row.get::<i64, _>(2) as f64);
+            (row.get::<u16, _>(0), ((all - closed) * 100.0 / all).round() as u64)
+        };
+        Ok(rows.iter().map(share).collect())
     }
 
     /// How the lookups that this run sent were decided: service, outcome and code of the last attempt of each, counted.

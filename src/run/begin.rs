@@ -6,7 +6,7 @@ use super::event::Level;
 use super::fetch::{Freshness, Verdict, known, verdict};
 use super::lane::Lane;
 use super::outputs::{self, setting_of};
-use super::prepared::{Prepared, Resolved};
+use super::prepared::{On, Prepared, Resolved};
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
@@ -291,6 +291,8 @@ async fn letters(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(
         return Ok(());
     }
     let mut count = LetterCount::new(steps.len());
+    // A question about a day posts no letter.
+    let on = On { day: prepared.today, last: None };
     let mut after = Place { row: 0, step: 0 };
     loop {
         let pending = ledger.pending_letters(asked.run, after, 2_048).await?;
@@ -300,7 +302,7 @@ async fn letters(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(
         for lookup in &pending {
             let step = usize::from(lookup.at.step);
             if silent[step] {
-                let resolved = prepared.resolve(step, &lookup.subject, &lookup.columns);
+                let resolved = prepared.resolve(step, &lookup.subject, &lookup.columns, on);
                 if matches!(&resolved, Resolved::Ask(ask) if ask.letter_making) {
                     making.push((lookup.at, resolved));
                 }

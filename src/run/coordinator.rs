@@ -6,7 +6,8 @@
 
 use super::budget::Purses;
 use super::event::{Event, Level};
-use super::fetch::{Fetched, Freshness};
+use super::fetch::{Freshness, Page};
+use super::gates::Dependants;
 use super::lane::{Lane, LoginCame};
 use super::prepared::Prepared;
 use super::queue::{Leaders, Ready};
@@ -38,7 +39,7 @@ const HELD_RETRY: Duration = Duration::from_secs(1);
 /// What reaches the loop from outside.
 pub(super) enum Message {
     Done(Done),
-    Fetched(Result<Vec<Fetched>, RunError>),
+    Fetched(Result<Page, RunError>),
     Login { lane: usize, came: LoginCame },
     Health { lane: usize, healthy: bool },
 }
@@ -93,6 +94,7 @@ pub(super) struct Coordinator<T> {
     pub(super) freshness: Freshness,
     pub(super) observer: Observer,
     pub(super) leaders: Leaders,
+    pub(super) dependants: Dependants,
     pub(super) tally: Tally,
     pub(super) flights: HashMap<Place, Flight>,
     pub(super) batch: Batch,
@@ -147,6 +149,7 @@ impl<T: Transport> Coordinator<T> {
             transport: start.transport,
             purses: start.purses,
             leaders: Leaders::default(),
+            dependants: Dependants::default(),
             flights: HashMap::new(),
             batch: Batch::default(),
             halt: Halt::default(),
@@ -192,6 +195,7 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         self.tasks.abort_all();
+        self.warn_of_empty_gates();
         self.tell(self.told + PROGRESS);
         match self.halt.broken.take() {
             Some(error) => Err(error),
@@ -202,7 +206,8 @@ impl<T: Transport> Coordinator<T> {
     fn is_over(&self) -> bool {
         let unheard = self.lost_tasks && self.tasks.is_empty();
         let idle = (self.flights.is_empty() || unheard) && self.batch.is_empty();
-        let nothing_left = self.exhausted && !self.fetching && self.lanes.iter().all(Lane::is_idle);
+        let read = self.exhausted && !self.fetching && self.dependants.none_ripe();
+        let nothing_left = read && self.lanes.iter().all(Lane::is_idle);
         idle && (nothing_left || self.halt.draining())
     }
 
@@ -278,6 +283,10 @@ impl<T: Transport> Coordinator<T> {
     }
 
     pub(super) fn change(&mut self, change: Change) {
+        let ended = matches!(change.state, State::Settled | State::Parked);
+        if ended && self.prepared.gates[usize::from(change.at.step)] {
+            self.dependants.ended(change.at, self.fetching);
+        }
         self.batch.changes.push(change);
     }
 

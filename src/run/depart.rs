@@ -102,5 +102,6 @@ impl<T: Transport> Coordinator<T> {
             lane.queue.drop_steps(|step| stopped[usize::from(step)]);
         }
         self.leaders.drop_steps(|step| stopped[usize::from(step)]);
+        self.dependants.drop_steps(|step| stopped[usize::from(step)]);
     }
 }

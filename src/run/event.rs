@@ -131,6 +131,10 @@ pub struct Summary {
     pub spent_unknown: Ore,
     /// Letters of disclosure that the upstream says went out.
     pub letters: u64,
+    /// Calls that conditions kept from being made.
+    pub saved_calls: u64,
+    /// What those would have cost.
+    pub saved_cost: Ore,
     /// The environment that the run belongs to: `production`, `sandbox`, `simulator` or a base address.
     pub environment: String,
     /// The job's file.
@@ -250,6 +254,12 @@ pub struct PlanStep {
     pub price: Ore,
     /// How many of them may send a letter of disclosure.
     pub letters: u64,
+    /// How many of them depend on a condition that is not decided yet: `to_buy` and `price` are the most.
+    pub gated: u64,
+    /// What those cost at most.
+    pub gated_price: Ore,
+    /// The share of such conditions that was met in the job's last run, in hundredths; nothing where there was none.
+    pub gated_share: Option<u64>,
 }
 
 impl PlanReport {
@@ -266,6 +276,11 @@ impl PlanReport {
 }
 
 impl PlanStep {
+    /// How many of those that depend on a condition are bought, if as many are met as in the job's last run.
+    pub fn expected(&self) -> Option<u64> {
+        self.gated_share.map(|share| (self.gated * share).div_ceil(100))
+    }
+
     /// Good rows: each is exactly one of these.
     pub const fn lookups(&self) -> u64 {
         self.duplicates + self.fresh + self.skipped + self.invalid + self.to_buy

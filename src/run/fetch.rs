@@ -1,9 +1,15 @@
 //! Reading ahead: the next pending lookups with what is known of each, decided in one place for `run` and for `plan`.
 
 use super::RunError;
-use super::prepared::{Ask, Prepared, Resolved};
+use super::gates::{self, Probe};
+use super::prepared::{Ask, On, Prepared, Resolved};
 use crate::domain::identity::Identity;
-use crate::ledger::{Holder, Known, Ledger, Pending, Place, StoredAnswer};
+use crate::domain::money::Ore;
+use crate::domain::number::Subject;
+use crate::domain::outcome::Outcome;
+use crate::job::when::{Gate, code};
+use crate::ledger::{Holder, Known, Ledger, Place, StoredAnswer};
+use crate::time::stockholm_date;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -13,6 +19,14 @@ pub(super) struct Fetched {
     pub(super) spent: u32,
     pub(super) lost: bool,
     pub(super) verdict: Verdict,
+}
+
+/// What was read, and where conditions looked on the way.
+pub(super) struct Page {
+    pub(super) lookups: Vec<Fetched>,
+    pub(super) probes: Vec<Probe>,
+    /// Whether these are the next in input order, rather than some that waited.
+    pub(super) next: bool,
 }
 
 /// What is to be done with a pending lookup.
@@ -27,8 +41,28 @@ pub(super) enum Verdict {
     LetterUnknown,
     /// We refuse it: outcome `invalid`, code `local`.
     Invalid(String),
-    /// The service does not take this kind of number.
-    Skip(String),
+    /// It is not asked.
+    Skip(Skip),
+    /// Its condition is about this lookup, which is not settled yet.
+    Wait(Place),
+}
+
+/// Why a lookup is not asked.
+pub(super) struct Skip {
+    /// In a word.
+    pub(super) code: &'static str,
+    /// For people.
+    pub(super) reason: String,
+    /// What it would have cost, where it would have been bought but for its condition.
+    pub(super) saved: Option<Ore>,
+}
+
+/// Which pending lookups are read.
+pub(super) enum Which {
+    /// The next so many after a place, in input order.
+    After(Place, u32),
+    /// These.
+    At(Vec<Place>),
 }
 
 /// When, and whether, stored answers may be used again.
@@ -50,32 +84,85 @@ impl Freshness {
     }
 }
 
-/// The next pending lookups of a run after a place.
+/// Pending lookups of a run, with what is to be done with each.
 pub(super) async fn fetch(
     ledger: &Ledger,
     prepared: &Prepared,
     run: i64,
-    after: Place,
-    limit: u32,
+    which: Which,
     freshness: Freshness,
-) -> Result<Vec<Fetched>, RunError> {
-    let pending = ledger.pending(run, after, limit).await?;
-    let resolved: Vec<(Pending, Resolved)> = pending
-        .into_iter()
-        .map(|pending| {
-            let resolved = prepared.resolve(usize::from(pending.at.step), &pending.subject, &pending.columns);
-            (pending, resolved)
+) -> Result<Page, RunError> {
+    let (pending, next) = match which {
+        Which::After(after, limit) => (ledger.pending(run, after, limit).await?, true),
+        Which::At(places) => (ledger.pending_at(run, &places).await?, false),
+    };
+    let (gates, probes) = gates::ask(ledger, prepared, run, &pending).await?;
+    let rows: Vec<_> = pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+    let steps: Vec<_> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
+    let resolved = resolve(Some(ledger), prepared, run, &steps, &rows, freshness.now).await?;
+    let known = known(ledger, run, resolved.iter()).await?;
+    let lookups = pending.iter().zip(resolved).zip(gates).map(|((lookup, resolved), gate)| {
+        let step = &prepared.job.steps[usize::from(lookup.at.step)];
+        let verdict = verdict(resolved, Some(lookup.at), &known, step.reuse, freshness);
+        let verdict = gated(verdict, gate, lookup.at);
+        Fetched { at: lookup.at, spent: lookup.spent, lost: lookup.lost, verdict }
+    });
+    Ok(Page { lookups: lookups.collect(), probes, next })
+}
+
+/// What lookups of some rows ask, each of the step beside it. A day of a newest answer is looked up first.
+pub(super) async fn resolve(
+    ledger: Option<&Ledger>,
+    prepared: &Prepared,
+    run: i64,
+    steps: &[usize],
+    rows: &[(&Subject, &[String])],
+    now: i64,
+) -> Result<Vec<Resolved>, RunError> {
+    let on = On { day: stockholm_date(now), last: None };
+    let about: Vec<Option<Identity>> = (steps.iter().zip(rows))
+        .map(|(step, (subject, columns))| {
+            match prepared.resolve(prepared.last_of(*step)?, subject, columns, on) {
+                Resolved::Ask(ask) => Some(ask.identity),
+                _ => None,
+            }
         })
         .collect();
-    let known = known(ledger, run, resolved.iter().map(|(_, resolved)| resolved)).await?;
-    Ok(resolved
-        .into_iter()
-        .map(|(pending, resolved)| {
-            let reuse = prepared.job.steps[usize::from(pending.at.step)].reuse;
-            let verdict = verdict(resolved, Some(pending.at), &known, reuse, freshness);
-            Fetched { at: pending.at, spent: pending.spent, lost: pending.lost, verdict }
+    let asked: Vec<Identity> = about.iter().flatten().copied().collect();
+    let known = match ledger {
+        Some(ledger) if !asked.is_empty() => ledger.known(run, &asked).await?,
+        _ => HashMap::new(),
+    };
+    let last = |about: &Option<Identity>| {
+        let answer = known.get(about.as_ref()?)?.answer?;
+        (answer.outcome != Outcome::Invalid).then(|| stockholm_date(answer.fetched_at))
+    };
+    let each = steps.iter().zip(rows).zip(&about);
+    Ok(each
+        .map(|((step, (subject, columns)), about)| {
+            prepared.resolve(*step, subject, columns, On { last: last(about), ..on })
         })
         .collect())
+}
+
+/// What a condition makes of what would be done without one.
+pub(super) fn gated(verdict: Verdict, gate: Gate, at: Place) -> Verdict {
+    let skip = |code, reason: &str, saved| Verdict::Skip(Skip { code, reason: reason.to_owned(), saved });
+    match (gate, verdict) {
+        // Whatever its condition comes to, it is not asked.
+        (_, Verdict::Skip(why)) if why.code == code::KIND => Verdict::Skip(why),
+        (Gate::Open, verdict) => verdict,
+        (Gate::Waits(step), _) => {
+            Verdict::Wait(Place { row: at.row, step: u16::try_from(step).unwrap_or(u16::MAX) })
+        }
+        (Gate::Undecided, _) => skip(
+            code::UNDECIDED,
+            "what its condition is about failed, was denied or is unknown: `retry` decides anew",
+            None,
+        ),
+        (Gate::Closed, Verdict::Ask(ask)) => skip(code::GATE, "its condition is not met", Some(ask.price)),
+        (Gate::Closed, _) => skip(code::GATE, "its condition is not met", None),
+    }
 }
 
 /// What the ledger knows of the questions among these.
@@ -105,7 +192,7 @@ pub(super) fn verdict(
     let ask = match resolved {
         Resolved::Ask(ask) => ask,
         Resolved::Invalid(reason) => return Verdict::Invalid(reason),
-        Resolved::Skipped(reason) => return Verdict::Skip(reason),
+        Resolved::Skipped { code, reason } => return Verdict::Skip(Skip { code, reason, saved: None }),
     };
     let Some(known) = known.get(&ask.identity) else { return Verdict::Ask(ask) };
     if let Some(holder) = known.holder.filter(|holder| Some(holder.at) != at) {
@@ -125,16 +212,19 @@ pub(super) fn verdict(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::money::Ore;
-    use crate::domain::outcome::{Outcome, State};
+    use crate::domain::outcome::State;
 
     const HOUR: Duration = Duration::from_hours(1);
     const ID: Identity = Identity([1; 16]);
     const AT: Place = Place { row: 9, step: 0 };
 
     fn ask(letter_making: bool) -> Resolved {
+        Resolved::Ask(Ask { letter_making, ..plain() })
+    }
+
+    fn plain() -> Ask {
         let number = "5560125790".to_owned();
-        Resolved::Ask(Ask { number, params: Vec::new(), identity: ID, price: Ore::ZERO, letter_making })
+        Ask { number, params: Vec::new(), identity: ID, price: Ore::ZERO, letter_making: false }
     }
 
     fn decide(
@@ -153,6 +243,7 @@ mod tests {
             Verdict::LetterUnknown => "letter",
             Verdict::Invalid(_) => "invalid",
             Verdict::Skip(_) => "skip",
+            Verdict::Wait(_) => "wait",
         }
     }
 
@@ -192,5 +283,27 @@ mod tests {
         assert_eq!(decide(known, true, HOUR, false, false), "letter");
         assert_eq!(decide(known, true, HOUR, false, true), "ask");
         assert_eq!(decide(known, false, HOUR, false, false), "ask");
+    }
+
+    #[test]
+    fn a_condition_comes_before_everything_but_what_is_never_asked() {
+        let verdict = |gate| match gated(Verdict::Reuse(plain(), answer(0, false)), gate, AT) {
+            Verdict::Reuse(..) => "reuse".to_owned(),
+            Verdict::Wait(place) => format!("wait for {}", place.step),
+            Verdict::Skip(skip) => skip.code.to_owned(),
+            _ => "else".to_owned(),
+        };
+        assert_eq!(verdict(Gate::Open), "reuse");
+        assert_eq!(verdict(Gate::Waits(3)), "wait for 3");
+        assert_eq!(verdict(Gate::Closed), "gate");
+        assert_eq!(verdict(Gate::Undecided), "undecided");
+        let saved = |verdict| match gated(verdict, Gate::Closed, AT) {
+            Verdict::Skip(skip) => skip.saved,
+            _ => panic!("not skipped"),
+        };
+        assert_eq!(saved(Verdict::Ask(plain())), Some(Ore::ZERO));
+        assert_eq!(saved(Verdict::Reuse(plain(), answer(0, false))), None, "it would have cost nothing");
+        let never = Verdict::Skip(Skip { code: code::KIND, reason: String::new(), saved: None });
+        assert!(matches!(gated(never, Gate::Waits(0), AT), Verdict::Skip(skip) if skip.code == code::KIND));
     }
 }

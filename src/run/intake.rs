@@ -1,7 +1,7 @@
 //! What is read ahead on its way into the queues: lookups that need a request wait there, the others are settled at once.
 
 use super::coordinator::{Coordinator, Message};
-use super::fetch::{Fetched, Freshness, Verdict, fetch};
+use super::fetch::{Fetched, Freshness, Page, Skip, Verdict, Which, fetch};
 use super::queue::{Ending, Lead, Ready};
 use crate::domain::identity::Identity;
 use crate::domain::outcome::{Outcome, Source, State};
@@ -23,30 +23,37 @@ impl<T: Transport> Coordinator<T> {
         if !self.batch.is_empty() {
             return;
         }
-        let waiting = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>() + self.leaders.waiting();
+        let queued = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>();
+        let waiting = queued + self.leaders.waiting() + self.dependants.waiting();
         let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
         if self.stopped.iter().all(|stopped| *stopped) {
             self.exhausted = true;
         }
-        if self.fetching || self.exhausted || self.halt.draining() || waiting >= MOST_WAITING || !hungry {
+        if self.fetching || self.halt.draining() {
             return;
         }
+        // Those whose gate has ended come first: they stand earlier in the input, and make room.
+        let ripe = self.dependants.take_ripe(READ_AHEAD as usize);
+        let which = if !ripe.is_empty() {
+            Which::At(ripe)
+        } else if self.exhausted || waiting >= MOST_WAITING || !hungry {
+            return;
+        } else {
+            Which::After(self.after, READ_AHEAD)
+        };
         self.fetching = true;
-        let (ledger, prepared) = (self.ledger.clone(), self.prepared.clone());
-        let (run, after) = (self.run, self.after);
+        let (ledger, prepared, run) = (self.ledger.clone(), self.prepared.clone(), self.run);
         let freshness = Freshness { now: now_ms(), ..self.freshness };
-        self.spawn(async move {
-            Message::Fetched(fetch(&ledger, &prepared, run, after, READ_AHEAD, freshness).await)
-        });
+        self.spawn(async move { Message::Fetched(fetch(&ledger, &prepared, run, which, freshness).await) });
     }
 
     /// Sorts what was read ahead into the queues, and settles what needs no request.
-    pub(super) fn fetched(&mut self, fetched: Vec<Fetched>) {
-        self.exhausted = fetched.len() < READ_AHEAD as usize;
-        if let Some(last) = fetched.last() {
-            self.after = last.at;
+    pub(super) fn fetched(&mut self, page: Page) {
+        if page.next {
+            self.exhausted = page.lookups.len() < READ_AHEAD as usize;
+            self.after = page.lookups.last().map_or(self.after, |last| last.at);
         }
-        for Fetched { at, spent, lost, verdict } in fetched {
+        for Fetched { at, spent, lost, verdict } in page.lookups {
             if self.stopped[usize::from(at.step)] {
                 continue;
             }
@@ -67,13 +74,27 @@ impl<T: Transport> Coordinator<T> {
                     }
                 }
                 Verdict::LetterUnknown => self.letter_unknown(at),
-                Verdict::Invalid(reason) => self.local(at, Outcome::Invalid, "local", reason),
-                Verdict::Skip(reason) => self.local(at, Outcome::Skipped, "kind", reason),
+                Verdict::Invalid(reason) => self.change(Change {
+                    code: Some("local".to_owned()),
+                    text: Some(reason),
+                    ..Change::to(at, State::Settled, Some(Outcome::Invalid))
+                }),
+                Verdict::Skip(Skip { code, reason, saved }) => {
+                    self.change(Change {
+                        code: Some(code.to_owned()),
+                        text: Some(reason),
+                        saved,
+                        ..Change::to(at, State::Settled, Some(Outcome::Skipped))
+                    });
+                }
+                Verdict::Wait(gate) if self.stopped[usize::from(gate.step)] => {}
+                Verdict::Wait(gate) => self.dependants.wait(at, gate),
             }
         }
         // Only now: rows of this page that follow one which ended a moment ago must still find it.
         self.fetching = false;
         self.leaders.forget_ended();
+        self.dependants.read(page.probes);
     }
 
     fn enqueue(&mut self, ready: Ready) {
@@ -132,13 +153,5 @@ impl<T: Transport> Coordinator<T> {
         for follower in self.leaders.ended(identity, Some(ending), self.fetching) {
             self.reuse(follower, ending);
         }
-    }
-
-    fn local(&mut self, at: Place, outcome: Outcome, code: &str, text: String) {
-        self.change(Change {
-            code: Some(code.to_owned()),
-            text: Some(text),
-            ..Change::to(at, State::Settled, Some(outcome))
-        });
     }
 }

@@ -10,6 +10,7 @@ mod copy;
 mod depart;
 pub mod event;
 mod fetch;
+mod gates;
 mod intake;
 mod lane;
 mod outputs;

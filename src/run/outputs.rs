@@ -2,7 +2,7 @@
 
 use super::RunError;
 use super::begin::{accounts, requestors};
-use super::prepared::{Prepared, Resolved, service_name};
+use super::prepared::{On, Prepared, Resolved, service_name};
 use crate::config::Settings;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::Record;
@@ -103,12 +103,13 @@ async fn fill_skipped(
     records: &mut [Record],
 ) -> Result<(), RunError> {
     let Some(prepared) = prepared else { return Ok(()) };
+    let on = On { day: prepared.today, last: None };
     let mut asked = Vec::new();
     for (row, record) in records.iter().enumerate() {
         let Ok(subject) = &record.subject else { continue };
         for (step, lookup) in record.lookups.iter().enumerate() {
             if lookup.outcome == Some(Outcome::Skipped)
-                && let Resolved::Ask(ask) = prepared.resolve(step, subject, &record.columns)
+                && let Resolved::Ask(ask) = prepared.resolve(step, subject, &record.columns, on)
             {
                 asked.push((row, step, ask.identity));
             }

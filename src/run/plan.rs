@@ -4,14 +4,18 @@ use super::begin::{accounts, environment, missing_column, requestors, same_input
 use super::budget::{not_passed, planned};
 use super::copy::{self, Copied};
 use super::event::{BadExample, PlanReport, PlanStep};
-use super::fetch::{Freshness, Verdict, known, verdict};
+use super::fetch::{Freshness, Verdict, gated, known, resolve, verdict};
+use super::gates;
 use super::prepared::{Ask, Prepared, Resolved, service_name};
 use super::{Options, RunError};
 use crate::config::Settings;
 use crate::domain::budget::Spend;
 use crate::domain::identity::{DigestKey, Identity};
+use crate::domain::number::Subject;
+use crate::domain::outcome::{Outcome, State};
 use crate::domain::pace::Rate;
 use crate::job::Job;
+use crate::job::when::{Came, Gate, code, together};
 use crate::ledger::{Ledger, Place, RunRow, Seen};
 use crate::time::{now_ms, stockholm_date};
 use std::time::Duration;
@@ -86,11 +90,7 @@ async fn plan_new(
                 Err(reason) => copied.bad(row.line, &reason),
             }
         }
-        for (step, sums) in steps.iter_mut().enumerate() {
-            let resolved =
-                rows.iter().map(|(subject, columns)| (None, prepared.resolve(step, subject, columns)));
-            judge(&prepared, step, resolved.collect(), books, sums).await?;
-        }
+        judge_rows(&prepared, &rows, books, &mut steps).await?;
     }
     copied.check(&prepared.job.input, options.limit)?;
     report(&prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps).await
@@ -118,11 +118,17 @@ async fn plan_rest(
         let pending = ledger.pending(run.id, after, 512).await?;
         let Some(last) = pending.last() else { break };
         after = last.at;
-        for (step, sums) in steps.iter_mut().enumerate() {
-            let of_step = pending.iter().filter(|lookup| usize::from(lookup.at.step) == step);
-            let resolved =
-                of_step.map(|l| (Some(l.at), prepared.resolve(step, &l.subject, &l.columns))).collect();
-            judge(&prepared, step, resolved, books, sums).await?;
+        let (gates, _) = gates::ask(ledger, &prepared, run.id, &pending).await?;
+        let rows: Vec<_> =
+            pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+        let of: Vec<usize> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
+        let resolved = resolve(Some(ledger), &prepared, run.id, &of, &rows, books.freshness.now).await?;
+        let mut each: Vec<Vec<Planned>> = steps.iter().map(|_| Vec::new()).collect();
+        for ((lookup, resolved), gate) in pending.iter().zip(resolved).zip(gates) {
+            each[usize::from(lookup.at.step)].push(Planned { at: Some(lookup.at), resolved, gate });
+        }
+        for (step, planned) in each.into_iter().enumerate() {
+            judge(&prepared, step, planned, books, &mut steps[step]).await?;
         }
     }
     not_passed(ledger, &prepared.job, run).await?;
@@ -138,33 +144,83 @@ fn blank(prepared: &Prepared) -> Vec<PlanStep> {
     prepared.job.steps.iter().map(step).collect()
 }
 
+/// A lookup as far as a plan can know it.
+struct Planned {
+    /// Where it is, where it is in the ledger.
+    at: Option<Place>,
+    resolved: Resolved,
+    gate: Gate,
+}
+
+/// Adds new rows to the sums, lookup by lookup of the job: what an earlier one is certain not to be asked for decides about
+/// later ones.
+async fn judge_rows(
+    prepared: &Prepared,
+    rows: &[(Subject, Vec<String>)],
+    books: &mut Books<'_>,
+    steps: &mut [PlanStep],
+) -> Result<(), RunError> {
+    let borrowed: Vec<_> = rows.iter().map(|(subject, columns)| (subject, columns.as_slice())).collect();
+    let mut skips: Vec<Vec<Option<&'static str>>> = vec![Vec::new(); rows.len()];
+    for (step, sums) in steps.iter_mut().enumerate() {
+        let of = vec![step; rows.len()];
+        let resolved =
+            resolve(books.ledger, prepared, books.run, &of, &borrowed, books.freshness.now).await?;
+        let planned = resolved.into_iter().zip(&mut skips).map(|(resolved, skips)| {
+            let gate = foreseen(prepared, step, skips);
+            skips.push(match (&resolved, gate) {
+                (Resolved::Skipped { code, .. }, _) => Some(*code),
+                (_, Gate::Closed) => Some(code::GATE),
+                _ => None,
+            });
+            Planned { at: None, resolved, gate }
+        });
+        judge(prepared, step, planned.collect(), books, sums).await?;
+    }
+    Ok(())
+}
+
+/// What the conditions of lookup `step` come to, as far as it follows from earlier lookups that are certainly skipped.
+fn foreseen(prepared: &Prepared, step: usize, skips: &[Option<&'static str>]) -> Gate {
+    together(prepared.job.steps[step].when.iter().map(|when| match skips[when.step] {
+        None => Gate::Waits(when.step),
+        code => {
+            let came = Came { state: State::Settled, outcome: Some(Outcome::Skipped), code, body: None };
+            when.verdict(came, prepared.first(u16::try_from(step).unwrap_or(u16::MAX), when.step))
+        }
+    }))
+}
+
 /// Adds some lookups of one step to its sums.
 async fn judge(
     prepared: &Prepared,
     step: usize,
-    resolved: Vec<(Option<Place>, Resolved)>,
+    planned: Vec<Planned>,
     books: &mut Books<'_>,
     sums: &mut PlanStep,
 ) -> Result<(), RunError> {
     let known = match books.ledger {
-        Some(ledger) => known(ledger, books.run, resolved.iter().map(|(_, resolved)| resolved)).await?,
+        Some(ledger) => known(ledger, books.run, planned.iter().map(|lookup| &lookup.resolved)).await?,
         None => std::collections::HashMap::new(),
     };
     let reuse = prepared.job.steps[step].reuse;
-    let (mut buy, mut fresh): (Vec<Ask>, Vec<Identity>) = (Vec::new(), Vec::new());
-    for (at, resolved) in resolved {
-        match verdict(resolved, at, &known, reuse, books.freshness) {
-            Verdict::Ask(ask) => buy.push(ask),
+    let (mut buy, mut fresh): (Vec<(Ask, bool)>, Vec<Identity>) = (Vec::new(), Vec::new());
+    for Planned { at, resolved, gate } in planned {
+        let waits = matches!(gate, Gate::Waits(_));
+        let gate = if waits { Gate::Open } else { gate };
+        let verdict = verdict(resolved, at, &known, reuse, books.freshness);
+        match gated(verdict, gate, at.unwrap_or(Place { row: 0, step: 0 })) {
+            Verdict::Ask(ask) => buy.push((ask, waits)),
             Verdict::Follow(..) => sums.duplicates += 1,
             Verdict::Reuse(ask, _) => fresh.push(ask.identity),
-            Verdict::LetterUnknown | Verdict::Skip(_) => sums.skipped += 1,
+            Verdict::LetterUnknown | Verdict::Skip(_) | Verdict::Wait(_) => sums.skipped += 1,
             Verdict::Invalid(_) => sums.invalid += 1,
         }
     }
     let first = books.seen.first_times(&fresh).await?;
     sums.fresh += first as u64;
     sums.duplicates += (fresh.len() - first) as u64;
-    for ask in buy {
+    for (ask, waits) in buy {
         if books.seen.first_times(&[ask.identity]).await? == 0 {
             sums.duplicates += 1;
             continue;
@@ -174,6 +230,10 @@ async fn judge(
         sums.price = sums.price.checked_add(ask.price).unwrap_or(sums.price);
         sums.to_buy += 1;
         sums.letters += u64::from(ask.letter_making);
+        if waits {
+            sums.gated += 1;
+            sums.gated_price = sums.gated_price.checked_add(ask.price).unwrap_or(sums.gated_price);
+        }
     }
     Ok(())
 }
@@ -182,8 +242,15 @@ async fn report(
     prepared: &Prepared,
     books: &Books<'_>,
     (rows, bad_rows, examples): (u64, u64, Vec<(u64, String)>),
-    steps: Vec<PlanStep>,
+    mut steps: Vec<PlanStep>,
 ) -> Result<PlanReport, RunError> {
+    if let Some(ledger) = books.ledger.filter(|_| steps.iter().any(|step| step.gated > 0)) {
+        for (step, share) in ledger.gate_shares(&prepared.job.name).await? {
+            if let Some(sums) = steps.get_mut(usize::from(step)).filter(|sums| sums.gated > 0) {
+                sums.gated_share = Some(share);
+            }
+        }
+    }
     let (duration, rate) = slowest(prepared, &steps);
     let silent = steps.iter().zip(&prepared.job.steps).find(|(sums, step)| sums.letters > 0 && !step.letters);
     let refusal = silent

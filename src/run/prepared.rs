@@ -5,6 +5,7 @@ use crate::config::catalogue::{Digits, Fallback, Param, REQUESTOR, Service, chec
 use crate::domain::identity::{DigestKey, Identity, IdentityParts};
 use crate::domain::money::Ore;
 use crate::domain::number::{Kind, Subject};
+use crate::job::when::code;
 use crate::job::{Job, Step};
 use jiff::civil::Date;
 use std::collections::HashMap;
@@ -25,6 +26,8 @@ pub(crate) struct Prepared {
     /// Names of the row's columns, by position.
     columns: HashMap<String, usize>,
     key: DigestKey,
+    /// Which lookups of the job others depend on.
+    pub(crate) gates: Vec<bool>,
 }
 
 /// What a lookup comes to before anything is known of earlier answers.
@@ -33,8 +36,28 @@ pub(crate) enum Resolved {
     Ask(Ask),
     /// A parameter breaks the catalogue: outcome `invalid`, code `local`.
     Invalid(String),
-    /// The service does not take this kind of number.
-    Skipped(String),
+    /// It is not asked: the service does not take this kind of number, or there is no day to ask since.
+    Skipped {
+        /// Why, in a word of [`code`].
+        code: &'static str,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// When a question is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct On {
+    /// The day in Sweden, by which the register judges dates.
+    pub(crate) day: Date,
+    /// The day of the newest answer that the question is about.
+    pub(crate) last: Option<Date>,
+}
+
+impl Resolved {
+    const fn skipped(code: &'static str, reason: String) -> Self {
+        Self::Skipped { code, reason }
+    }
 }
 
 /// A question ready to be asked.
@@ -67,7 +90,10 @@ impl Prepared {
             |step: &Step| accounts.iter().position(|account| account.name == step.account).unwrap_or(0);
         let account_of = job.steps.iter().map(place).collect();
         let columns = columns.iter().enumerate().map(|(at, name)| (name.clone(), at)).collect();
-        Self { job, accounts, requestors, account_of, today, columns, key }
+        let gates = (0..job.steps.len())
+            .map(|step| job.steps.iter().flat_map(|step| &step.when).any(|when| when.step == step))
+            .collect();
+        Self { job, accounts, requestors, account_of, today, columns, key, gates }
     }
 
     /// The account of a lookup.
@@ -84,16 +110,21 @@ impl Prepared {
         })
     }
 
+    /// The lookup of the job whose newest answer a parameter of lookup `step` names the day of.
+    pub(crate) fn last_of(&self, step: usize) -> Option<usize> {
+        let id = self.job.steps[step].last()?;
+        self.job.steps.iter().position(|step| step.id == id)
+    }
+
     /// What lookup `step` of a row asks.
-    pub(crate) fn resolve(&self, step: usize, subject: &Subject, columns: &[String]) -> Resolved {
+    pub(crate) fn resolve(&self, step: usize, subject: &Subject, columns: &[String], on: On) -> Resolved {
         let rules = &self.job.steps[step];
         let account = self.account(step);
         let Some(digits) = digits_for(&rules.service, subject.kind()) else {
-            return Resolved::Skipped(format!(
-                "{} does not take {}",
-                service_name(rules),
-                a_kind(subject.kind())
-            ));
+            return Resolved::skipped(
+                code::KIND,
+                format!("{} does not take {}", service_name(rules), a_kind(subject.kind())),
+            );
         };
         let number = match digits {
             Digits::Ten => subject.sent10(),
@@ -107,10 +138,16 @@ impl Prepared {
                 }
             },
         };
-        let params = match self.params(step, columns) {
+        if let (Some(id), None) = (rules.last(), on.last) {
+            return Resolved::skipped(code::FIRST, format!("there is no answer to `{id}` yet"));
+        }
+        let params = match self.params(step, columns, on) {
             Ok(params) => params,
             Err(reason) => return Resolved::Invalid(reason),
         };
+        if let Some(reason) = too_old(rules, &params, subject, on.day) {
+            return Resolved::skipped(code::TOO_OLD, reason);
+        }
         let block = rules.service.block_param.as_deref();
         let block =
             block.and_then(|name| params.iter().find(|(param, _)| param == name)).map(|(_, v)| v.as_str());
@@ -120,7 +157,7 @@ impl Prepared {
         Resolved::Ask(Ask { number, params, identity, price, letter_making })
     }
 
-    fn params(&self, step: usize, columns: &[String]) -> Result<Vec<(String, String)>, String> {
+    fn params(&self, step: usize, columns: &[String], on: On) -> Result<Vec<(String, String)>, String> {
         let requestor = self.requestors[self.account_of[step]].as_deref();
         let step = &self.job.steps[step];
         let column = |name: &str| self.columns.get(name).and_then(|at| columns.get(*at)).map(String::as_str);
@@ -129,7 +166,7 @@ impl Prepared {
             let name = &param.name;
             let reason = |error: &dyn fmt::Display| format!("parameter `{name}`: {error}");
             let template = step.params.iter().find(|(given, _)| given == name).map(|(_, template)| template);
-            let given = template.map(|template| template.fill(self.today, column)).transpose();
+            let given = template.map(|template| template.fill(self.today, on.last, column)).transpose();
             let given = given.map_err(|e| reason(&e))?.filter(|value| !value.is_empty());
             // An empty cell says nothing about who asks, and the account does not speak in its place.
             let asks = requestor.filter(|_| name == REQUESTOR && template.is_none()).map(str::to_owned);
@@ -171,6 +208,19 @@ impl Prepared {
             params: &params,
         })
     }
+}
+
+/// That a date is further back than the register looks about this subject: it would be refused, and perhaps billed.
+fn too_old(step: &Step, params: &[(String, String)], subject: &Subject, day: Date) -> Option<String> {
+    let person = matches!(subject.kind(), Kind::Person | Kind::SoleTrader);
+    step.service.params.iter().find_map(|param| {
+        let age = param.max_age?;
+        let (_, value) = params.iter().find(|(name, _)| *name == param.name)?;
+        let months = if person { age.months_person } else { age.months };
+        let passed = value.parse().is_ok_and(|date| age.is_passed(date, day, person));
+        passed
+            .then(|| format!("`{}` is more than {months} months ago, which the register refuses", param.name))
+    })
 }
 
 /// What counts as given where the job gives nothing.

@@ -33,6 +33,8 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
         cost: totals.cost,
         spent_unknown: totals.cost_unknown,
         letters: totals.letters,
+        saved_calls: totals.saved_calls,
+        saved_cost: totals.saved,
         environment: run.environment.clone(),
         job_path: PathBuf::from(&run.job_path),
         limit: run.limit_rows.map(i64::unsigned_abs),

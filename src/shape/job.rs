@@ -119,7 +119,16 @@ static LOOKUP: Table = Table {
             ])),
             "Parameters of the service. {column} is that column of the input row; {today} and {today-30d} are days.",
         ),
-        Key::not_yet("when", "A condition on an earlier lookup's answer."),
+        Key::new(
+            "when",
+            Kind::Either(&[Kind::Table(&WHEN), Kind::Tables(&WHEN)]),
+            "A condition on an earlier lookup of the same row, or a list of them that must all hold; else it is skipped.",
+        ),
+        Key::word(
+            "first",
+            &["buy", "skip"],
+            "Where {last:…} has no answer yet: buy asks what depends on this lookup outright, skip leaves it out. On a dependent lookup it counts for that one.",
+        ),
         Key::new(
             "letters",
             Kind::Bool,
@@ -137,6 +146,50 @@ static LOOKUP: Table = Table {
             "An answer in the ledger that is fresher than this is used instead of bought. \"0\" is never.",
         )
         .or(Literal::Text("20h")),
+    ],
+};
+
+static WHEN: Table = Table {
+    name: "a condition",
+    about: "What an earlier lookup of the same row must have come to.",
+    keys: &[
+        Key::text("lookup", Text::Id, "The id of an earlier lookup.").required(),
+        Key::new(
+            "outcome",
+            Kind::List {
+                item: &Kind::Word {
+                    built: &["hit", "partial", "rejected", "no_hit", "invalid", "skipped"],
+                    not_yet: &[],
+                },
+                filled: true,
+            },
+            "Outcomes that fit. Any answer does where absent; failed, denied and unknown decide nothing.",
+        ),
+        Key::new(
+            "code",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: true },
+            "Codes that fit; `S*` is all that begin with S.",
+        ),
+        Key::text(
+            "pointer",
+            Text::Pointer,
+            "Where in the answer's body `is`, `equals` or `any_of` must hold.",
+        ),
+        Key::new(
+            "is",
+            Kind::Word { built: &["empty", "non-empty", "present", "absent"], not_yet: &[] },
+            "What must hold at `pointer`.",
+        ),
+        Key::new(
+            "equals",
+            Kind::Either(&[Kind::Text(Text::Free), Kind::Integer { min: 0, max: 999_999_999 }, Kind::Bool]),
+            "What must stand at `pointer`.",
+        ),
+        Key::new(
+            "any_of",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: true },
+            "Words of which one must stand at `pointer`: as the text, in a list or in its elements, or as a key with something in it.",
+        ),
     ],
 };
 

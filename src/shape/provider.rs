@@ -224,5 +224,15 @@ static PARAM: Table = Table {
             .or(Literal::Bool(true)),
         Key::new("numberless", Kind::Bool, "Whether its value may hold no personal or organisation number.")
             .or(Literal::Bool(false)),
+        Key::new(
+            "max_months",
+            Kind::Integer { min: 1, max: 1_200 },
+            "How many months back a date may be; with kind = \"date\".",
+        ),
+        Key::new(
+            "max_months_person",
+            Kind::Integer { min: 1, max: 1_200 },
+            "The same about persons and sole traders, where it differs.",
+        ),
     ],
 };

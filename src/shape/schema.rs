@@ -106,7 +106,6 @@ mod tests {
             assert_eq!(schema.pointer(absent), None, "{absent}");
         }
         let lookup = &schema["properties"]["lookup"]["items"];
-        assert!(lookup["properties"].get("when").is_none());
         assert_eq!(lookup["properties"]["reuse"]["default"], json!("20h"));
         let formats = &schema["properties"]["output"]["items"]["properties"]["format"]["enum"];
         assert_eq!(*formats, json!(["csv", "json", "jsonl"]));

@@ -131,8 +131,11 @@ impl<'t> View<'t> {
         Self::new(self.inner(key), table, self.place(key))
     }
 
-    /// An array of tables.
+    /// An array of tables; a table alone is one of one.
     pub fn tables(&self, key: &str) -> Vec<Self> {
+        if self.value(key).is_some_and(|value| value.get_ref().is_table()) {
+            return vec![self.table(key)];
+        }
         let array = self.value(key).and_then(|value| value.get_ref().as_array());
         let elements = array.into_iter().flat_map(|array| array.iter());
         elements
@@ -171,8 +174,13 @@ impl<'t> View<'t> {
         match self.shape.key(key).map(|key| key.kind) {
             Some(Kind::Table(table) | Kind::Tables(table) | Kind::Map(&Kind::Table(table))) => table,
             Some(Kind::Secret) => &super::SECRET,
-            Some(Kind::Either(kinds)) if kinds.iter().any(|kind| matches!(kind, Kind::Secret)) => {
-                &super::SECRET
+            Some(Kind::Either(kinds)) => {
+                let table = |kind: &Kind| match kind {
+                    Kind::Secret => Some(&super::SECRET),
+                    Kind::Table(table) | Kind::Tables(table) => Some(*table),
+                    _ => None,
+                };
+                kinds.iter().find_map(table).unwrap_or(&UNKNOWN)
             }
             _ => &UNKNOWN,
         }

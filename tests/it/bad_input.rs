@@ -110,8 +110,8 @@ const SLIPS: &[Slip] = &[
     Slip {
         file: "job.toml",
         from: "service = 'creditsafe.getsignatory'",
-        to: "service = 'creditsafe.getsignatory'\nwhen = { lookup = 'report', outcome = ['hit'] }",
-        says: &["job.toml:13:1", "`when` is not yet built"],
+        to: "service = 'creditsafe.getsignatory'\nwhen = { lookup = 'reprt', outcome = ['hit'] }",
+        says: &["job.toml:13:19", "did you mean `report`?"],
     },
     Slip {
         file: "job.toml",

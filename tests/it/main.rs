@@ -12,6 +12,7 @@ mod changes;
 mod commands;
 mod crash;
 mod disk;
+mod gates;
 mod letters;
 mod login;
 mod machine;

@@ -233,6 +233,8 @@ fn none_begun((job, path): (&str, &Path)) -> Summary {
         cost: Ore::ZERO,
         spent_unknown: Ore::ZERO,
         letters: 0,
+        saved_calls: 0,
+        saved_cost: Ore::ZERO,
         environment: String::new(),
         job_path: path.to_owned(),
         limit: None,

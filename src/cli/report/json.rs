@@ -29,6 +29,8 @@ pub fn summary_json(summary: &Summary) -> Value {
         "cost": summary.cost.to_string(),
         "spent_unknown": summary.spent_unknown.to_string(),
         "letters": summary.letters,
+        "saved_calls": summary.saved_calls,
+        "saved_cost": summary.saved_cost.to_string(),
         "pending": summary.pending,
         "environment": summary.environment,
     })
@@ -89,6 +91,9 @@ fn step_json(step: &PlanStep) -> Value {
         "price_high": step.price_high.to_string(),
         "price": step.price.to_string(),
         "letters": step.letters,
+        "gated": step.gated,
+        "gated_price": step.gated_price.to_string(),
+        "gated_expected": step.expected(),
     })
 }
 
@@ -169,7 +174,7 @@ mod tests {
         let value = summary_json(&samples::summary());
         let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let public = "run job state exit reason next started_at finished_at rows bad_rows lookups outcomes bought reused \
-                      calls retries logins cost spent_unknown letters pending environment";
+                      calls retries logins cost spent_unknown letters saved_calls saved_cost pending environment";
         assert_eq!(keys, public.split_whitespace().collect::<Vec<_>>());
         let outcomes: Vec<&str> = value["outcomes"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(outcomes, Outcome::ALL.map(Outcome::as_str));

@@ -20,10 +20,22 @@ pub fn plan_text(plan: &PlanReport) -> String {
     }
     let _ = writeln!(text, "\n{}\n", steps(plan));
     text.push_str(&totals(plan));
+    for step in plan.steps.iter().filter(|step| step.gated > 0) {
+        text.push_str(&gated(step));
+    }
     if !plan.budgets.is_empty() {
         let _ = writeln!(text, "\n{}", budgets(plan));
     }
     text
+}
+
+fn gated(step: &PlanStep) -> String {
+    let expected = step.expected().map_or_else(
+        || "no earlier run tells how many".to_owned(),
+        |expected| format!("{} if it goes as in the last run", count(expected)),
+    );
+    let (gated, price) = (count(step.gated), money(step.gated_price));
+    format!("Gated    {}: at most {gated} ({price}), where its condition is met; {expected}\n", step.id)
 }
 
 fn budgets(plan: &PlanReport) -> String {

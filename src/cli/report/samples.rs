@@ -30,6 +30,8 @@ pub(super) fn summary() -> Summary {
         cost: Ore::new(3_757_440),
         spent_unknown: Ore::new(640),
         letters: 14,
+        saved_calls: 21,
+        saved_cost: Ore::new(6_720),
         environment: "production".to_owned(),
         job_path: "/home/anna/jobs/portfolio.toml".into(),
         limit: None,
@@ -54,6 +56,8 @@ pub(super) fn settled() -> Summary {
         cost: Ore::ZERO,
         spent_unknown: Ore::ZERO,
         letters: 0,
+        saved_calls: 0,
+        saved_cost: Ore::ZERO,
         ..summary()
     }
 }
@@ -142,6 +146,9 @@ pub(super) fn plan() -> PlanReport {
                 price_high: Ore::new(1_450),
                 price: Ore::new(6_700_000),
                 letters: 41,
+                gated: 19_000,
+                gated_price: Ore::new(6_400_000),
+                gated_share: Some(7),
                 ..PlanStep::default()
             },
         ],

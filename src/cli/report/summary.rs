@@ -103,6 +103,11 @@ pub(super) fn figures(summary: &Summary) -> String {
     lines.push(row("bought", count(summary.bought), &reused(summary)));
     lines.push(row("calls", count(summary.calls), &calls(summary)));
     lines.push(row("cost", amount(summary.cost), &cost(summary)));
+    if summary.saved_calls > 0 {
+        let note =
+            format!("not asked, since their condition was not met: {} saved", money(summary.saved_cost));
+        lines.push(row("gated", count(summary.saved_calls), &note));
+    }
     if summary.letters > 0 {
         lines.push(row("letters", count(summary.letters), letters(summary)));
     }

@@ -188,7 +188,8 @@ impl fmt::Display for CodeForm {
 }
 
 impl Condition {
-    fn holds(&self, body: Option<&Value>) -> bool {
+    /// Whether it holds in a body.
+    pub fn holds(&self, body: Option<&Value>) -> bool {
         let found = body.and_then(|body| self.pointer.of(body));
         match &self.is {
             Is::Empty => found.is_some_and(is_empty),

@@ -3,7 +3,8 @@
 use super::rules::{self, Placed, Reach};
 use super::{Family, Names, request};
 use crate::config::catalogue::{
-    Dialect, Digits, Fallback, Fill, Param, ParamKind, Pattern, Piece, REQUESTOR, Service, check_value,
+    Dialect, Digits, Fallback, Fill, MaxAge, Param, ParamKind, Pattern, Piece, REQUESTOR, Service,
+    check_value,
 };
 use crate::problem::Problem;
 use crate::shape::View;
@@ -137,6 +138,7 @@ fn requestor(
             identity: true,
             default: None,
             numberless: false,
+            max_age: None,
         });
     }
     !exempt
@@ -188,9 +190,23 @@ fn param(view: &View<'_>, problems: &mut Vec<Problem>) -> Param {
         identity: view.flag("identity"),
         default,
         numberless: view.flag("numberless"),
+        max_age: max_age(view, problems),
     };
     check_default(view, &param, problems);
     param
+}
+
+fn max_age(view: &View<'_>, problems: &mut Vec<Problem>) -> Option<MaxAge> {
+    let months = view.small("max_months");
+    let person = view.small("max_months_person");
+    if let Some(key) = ["max_months", "max_months_person"].into_iter().find(|key| view.has(key))
+        && view.text("kind") != Some("date")
+    {
+        let message = "`max_months` and `max_months_person` go with kind = \"date\"";
+        problems.push(Problem::new(view.place(key), message));
+    }
+    let months = months.or(person)?;
+    Some(MaxAge { months, months_person: person.unwrap_or(months) })
 }
 
 fn check_default(view: &View<'_>, param: &Param, problems: &mut Vec<Problem>) {

@@ -1,8 +1,10 @@
 //! `[[lookup]]`: each against the catalogue and the accounts.
 
 use super::Reader;
-use crate::config::catalogue::{Param, Service, check_value};
+use crate::config::catalogue::{CodeForm, Condition, Is, Param, Pointer, Service, check_value};
+use crate::domain::outcome::Outcome;
 use crate::domain::template::Template;
+use crate::job::when::{First, Test, When};
 use crate::job::{Carry, Input, OnUnknown, Origin, Step};
 use crate::problem::Problem;
 use crate::shape::{Item, View, suggestion};
@@ -28,6 +30,7 @@ impl Reader<'_> {
             }
             steps.extend(self.step(view, input));
         }
+        self.links(&lookups, &mut steps);
         steps
     }
 
@@ -45,7 +48,100 @@ impl Reader<'_> {
                 OnUnknown::Park
             },
             reuse: view.duration("reuse"),
+            when: Vec::new(),
+            first: match view.item("first").map(|first| first.text) {
+                Some("skip") => Some(First::Skip),
+                Some(_) => Some(First::Buy),
+                None => None,
+            },
         })
+    }
+
+    /// What lookups say of one another: conditions, and days of newest answers.
+    fn links(&mut self, lookups: &[View<'_>], steps: &mut [Step]) {
+        for view in lookups {
+            let Some(at) = steps.iter().position(|step| view.text("id") == Some(&step.id)) else { continue };
+            let conditions: Vec<When> =
+                view.tables("when").iter().filter_map(|when| self.condition(when, at, steps)).collect();
+            steps[at].when = conditions;
+            self.last(view, at, steps);
+        }
+    }
+
+    fn condition(&mut self, view: &View<'_>, at: usize, steps: &[Step]) -> Option<When> {
+        let named = view.item("lookup")?;
+        let Some(step) = steps[..at].iter().position(|step| step.id == named.text) else {
+            let later = steps[at..].iter().any(|step| step.id == named.text);
+            let (message, help) = if later {
+                let message = format!("`{}` does not come before this lookup", named.text);
+                (message, "a condition is about a lookup that stands above: move one of the two".to_owned())
+            } else {
+                let known = steps[..at].iter().map(|step| step.id.as_str());
+                (format!("there is no lookup `{}`", named.text), suggestion(named.text, known))
+            };
+            self.problems.push(Problem::new(named.span, message).help(help));
+            return None;
+        };
+        let when = When {
+            step,
+            outcomes: view.list("outcome").iter().filter_map(|word| Outcome::parse(word.text)).collect(),
+            codes: view.list("code").iter().map(|code| CodeForm::new(code.text)).collect(),
+            test: self.test(view),
+        };
+        if !["outcome", "code", "pointer"].into_iter().any(|key| view.has(key)) {
+            let problem = Problem::new(view.header(), "this condition says nothing of what must hold");
+            self.problems.push(problem.help("such as outcome = [\"hit\"]"));
+        }
+        Some(when)
+    }
+
+    fn test(&mut self, view: &View<'_>) -> Option<Test> {
+        let pointer = view.owned("pointer").map(Pointer);
+        let tests = ["is", "equals", "any_of"].into_iter().filter(|key| view.has(key)).count();
+        if tests != usize::from(pointer.is_some()) {
+            let message = "`pointer` goes with exactly one of `is`, `equals` and `any_of`";
+            let help = "such as pointer = \"/report/changes\", is = \"non-empty\"";
+            self.problems.push(Problem::new(view.header(), message).help(help));
+            return None;
+        }
+        let pointer = pointer?;
+        if view.has("any_of") {
+            let words = view.list("any_of").iter().map(|word| word.text.to_owned()).collect();
+            return Some(Test::AnyOf(pointer, words));
+        }
+        let is = match (view.text("is"), view.value("equals").and_then(|value| scalar(value.get_ref()))) {
+            (Some("empty"), _) => Is::Empty,
+            (Some("non-empty"), _) => Is::NonEmpty,
+            (Some("present"), _) => Is::Present,
+            (Some("absent"), _) => Is::Absent,
+            (_, equals) => Is::Equals(equals?),
+        };
+        Some(Test::Is(Condition { pointer, is }))
+    }
+
+    /// `{last:ID:date}` names one other lookup of the job, which names none itself.
+    fn last(&mut self, view: &View<'_>, at: usize, steps: &[Step]) {
+        let named: Vec<&str> = steps[at].params.iter().filter_map(|(_, value)| value.last()).collect();
+        let Some(id) = named.first() else { return };
+        let place = view.place("params");
+        let known = steps.iter().filter(|step| step.id != steps[at].id && step.last().is_none());
+        let problem = match steps.iter().find(|step| step.id == *id) {
+            _ if named.iter().any(|other| other != id) => {
+                Problem::new(place, "the `{last:…}` of a lookup must all name the same one")
+            }
+            None => Problem::new(place, format!("`{{last:{id}:date}}`: there is no lookup `{id}`"))
+                .help(suggestion(id, known.map(|step| step.id.as_str()))),
+            Some(step) if step.id == steps[at].id => {
+                Problem::new(place, format!("`{{last:{id}:date}}` names the lookup itself"))
+                    .help("name the lookup that is bought where something has changed")
+            }
+            Some(step) if step.last().is_some() => Problem::new(
+                place,
+                format!("`{{last:{id}:date}}`: `{id}` names a day of another answer itself"),
+            ),
+            Some(_) => return,
+        };
+        self.problems.push(problem);
     }
 
     /// The account and the service of a reference; both must be there.
@@ -115,8 +211,8 @@ impl Reader<'_> {
         for column in template.columns() {
             self.column(column, value.span(), input);
         }
-        if template.columns().next().is_none() {
-            let checked = template.fill(self.today, |_| None).map_err(|error| error.to_string());
+        if template.columns().next().is_none() && template.last().is_none() {
+            let checked = template.fill(self.today, None, |_| None).map_err(|error| error.to_string());
             match checked.and_then(|filled| check_value(param, &filled, self.today)) {
                 Ok(sent) if sent.is_empty() => {
                     let problem = Problem::new(value.span(), format!("`{}` is empty", param.name));

@@ -47,7 +47,7 @@ impl Parts {
 
 /// The value that needs no row.
 fn literal(value: &Template) -> String {
-    value.fill(Date::MIN, |_| None).unwrap()
+    value.fill(Date::MIN, None, |_| None).unwrap()
 }
 
 /// Exactly one problem, whose text holds `said`.
@@ -271,7 +271,10 @@ fn problems_of_lookups() {
             "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = \"2026-02-30\" }",
             "`referencedate` must be a day of the calendar",
         ),
-        ("id = \"a\"\nservice = \"creditsafe.spar\"\nwhen = { lookup = \"b\" }", "`when` is not yet built"),
+        (
+            "id = \"a\"\nservice = \"creditsafe.spar\"\nwhen = { lookup = \"b\", outcome = [\"hit\"] }",
+            "no lookup `b`",
+        ),
         ("id = \"a\"\nservice = \"creditsafe.spar\"\nreuse = 0", "put it in quotes"),
         ("id = \"a\"\nservice = \"creditsafe.spar\"\nletters = \"true\"", "write it without quotes"),
         (
