@@ -9,10 +9,12 @@
 //! - [`ledger`], [`export`]: what is kept, and what is written from it.
 //! - [`simulator`]: an imitation of the upstreams that shares nothing with the rooms above it.
 //! - [`run`]: carrying a job out.
+//! - [`daemon`]: running jobs when they are due.
 //! - [`cli`]: the commands.
 
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod export;
 pub mod http;

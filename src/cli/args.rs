@@ -7,6 +7,7 @@ mod books;
 mod commands;
 mod not_yet;
 mod place;
+mod schedule;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
@@ -16,6 +17,7 @@ pub use commands::{
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use not_yet::not_yet;
 pub use place::Place;
+pub use schedule::{JobArgs, JobsArgs, ScheduleArgs};
 
 use crate::domain::exit::Exit;
 use clap::error::ErrorKind;
@@ -93,6 +95,16 @@ pub enum Command {
     Reconcile(ReconcileArgs),
     /// Settle lost answers by the provider's statement
     Resolve(ResolveArgs),
+    /// Run the jobs of a folder when they are due, until told to stop
+    Schedule(ScheduleArgs),
+    /// List the jobs of a folder: when they fire, how they ended, who runs them
+    Jobs(JobsArgs),
+    /// Keep a job from firing
+    Pause(JobArgs),
+    /// Let a paused job fire again
+    Unpause(JobArgs),
+    /// Have the daemon run a job now
+    Fire(JobArgs),
     /// Copy the ledger to a file, also while runs go on
     Backup(BackupArgs),
     /// Serve the imitation of the upstreams on its own

@@ -47,7 +47,7 @@ mod tests {
             for command in commands() {
                 assert!(script.contains(&command), "{shell}: {command}");
             }
-            for planned in ["schedule", "purge", "parquet"] {
+            for planned in ["purge", "parquet"] {
                 assert!(!script.contains(planned), "{shell}: {planned}");
             }
         }

@@ -9,6 +9,7 @@ mod signals;
 pub mod telemetry;
 
 use crate::config::{ConfigError, ConfigFlags, Settings};
+use crate::daemon::DaemonError;
 use crate::domain::exit::Exit;
 use crate::export::ExportError;
 use crate::ledger::LedgerError;
@@ -44,6 +45,8 @@ enum Failure {
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    #[error(transparent)]
     Export(#[from] ExportError),
     #[error(transparent)]
     Statement(#[from] StatementError),
@@ -68,6 +71,7 @@ impl Failure {
             }
             Self::Ledger(_) => Exit::Ledger,
             Self::Run(error) => error.exit(),
+            Self::Daemon(error) => error.exit(),
             Self::Export(_) | Self::Output(_) => Exit::Output,
             Self::Told(exit) => *exit,
         }
@@ -229,6 +233,11 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
         Command::Spend(args) => commands::spend::spend(desk, &args).await,
         Command::Reconcile(args) => commands::reconcile::reconcile(desk, &args).await,
         Command::Resolve(args) => commands::reconcile::resolve(desk, &args).await,
+        Command::Schedule(args) => commands::schedule::schedule(desk, args).await,
+        Command::Jobs(args) => commands::jobs::jobs(desk, &args).await,
+        Command::Pause(args) => commands::jobs::pause(desk, &args).await,
+        Command::Unpause(args) => commands::jobs::unpause(desk, &args).await,
+        Command::Fire(args) => commands::jobs::fire(desk, &args).await,
         Command::Backup(args) => commands::backup::backup(desk, &args).await,
         Command::Check(args) => commands::other::check(desk, &args),
         Command::Simulator(args) => commands::other::simulator(desk, &args).await,

@@ -1,8 +1,20 @@
-//! INT and TERM: the first asks a run to drain, the second to end now.
+//! INT and TERM: the first asks a run to drain, the second to end now. HUP asks a daemon to read everything again.
 
 use crate::run::StopRequest;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+
+/// Listens for HUP from now on. One that comes while another is waiting says nothing new.
+pub(super) fn reload_requests() -> std::io::Result<mpsc::Receiver<()>> {
+    let mut hup = signal(SignalKind::hangup())?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hup.recv().await.is_some() && !sender.is_closed() {
+            let _ = sender.try_send(());
+        }
+    });
+    Ok(receiver)
+}
 
 /// Listens from now on. Dropping the receiver ends nothing: signals are then only swallowed.
 pub(super) fn stop_requests() -> std::io::Result<watch::Receiver<StopRequest>> {

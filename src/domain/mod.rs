@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod budget;
+pub mod cron;
 pub mod exit;
 pub mod identity;
 pub mod invoice;
@@ -13,4 +14,5 @@ pub mod outcome;
 pub mod pace;
 pub mod record;
 pub mod redact;
+pub mod schedule;
 pub mod template;

@@ -134,7 +134,7 @@ fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Ch
 }
 
 /// What a file is, by the keys at its top.
-fn kind(path: &Path, text: &str) -> Result<FileKind, Problems> {
+pub(crate) fn kind(path: &Path, text: &str) -> Result<FileKind, Problems> {
     let document = Document::parse(path, text)?;
     let known = |kind: FileKind| {
         document.root().keys().filter(|key| kind.shape().key(key.get_ref()).is_some()).count()
@@ -152,7 +152,7 @@ fn kind(path: &Path, text: &str) -> Result<FileKind, Problems> {
 }
 
 /// A file as it is, a folder as the `*.toml` in it, by name.
-fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

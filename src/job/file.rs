@@ -2,6 +2,7 @@
 //! accounts. Everything that is wrong is told at once, and nothing is sent for a file with a problem.
 
 mod outputs;
+mod schedule;
 mod steps;
 
 use super::{Budget, Carry, Input, Job, MaxBad, Origin, Rules};
@@ -46,6 +47,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         steps: reader.steps(&view, &input),
         rules: rules(&view.table("run")),
         budget: budget(&view.table("budget")),
+        schedule: reader.schedule(&view, &input),
         outputs: reader.outputs(&view, &absolute, &input),
         input,
         path: absolute.clone(),

@@ -4,9 +4,11 @@ pub mod check;
 pub mod file;
 mod header;
 pub mod input;
+mod needs;
 pub mod when;
 
 pub use header::{Header, clashes};
+pub use needs::{Needs, needs};
 
 use crate::config::Account;
 use crate::config::catalogue::{Fallback, Service};
@@ -14,6 +16,7 @@ use crate::domain::budget::Limit;
 use crate::domain::number::Accept;
 use crate::domain::outcome::Outcome;
 use crate::domain::pace::Rate;
+use crate::domain::schedule::Schedule;
 use crate::domain::template::Template;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -44,6 +47,8 @@ pub struct Job {
     pub rules: Rules,
     /// `[budget]`.
     pub budget: Budget,
+    /// `[schedule]`.
+    pub schedule: Option<Schedule>,
     /// `[[output]]`, in order.
     pub outputs: Vec<Output>,
 }

@@ -68,6 +68,12 @@ impl JobLock {
         Ok(Self { _file: file })
     }
 
+    /// Who has it now and since when, where some process has it.
+    pub fn holder(database: &Path, job: &str) -> Option<String> {
+        let held = Self::is_held(database, job);
+        held.then(|| std::fs::read_to_string(lock_path(database, job)).unwrap_or_default().trim().to_owned())
+    }
+
     /// Whether some process has it now.
     pub fn is_held(database: &Path, job: &str) -> bool {
         let Ok(file) = File::open(lock_path(database, job)) else { return false };

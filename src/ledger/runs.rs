@@ -34,6 +34,8 @@ pub struct NewRun<'a> {
     pub first_day: &'a str,
     /// Milliseconds since 1970.
     pub started_at: i64,
+    /// The fire that begins it, where it is a schedule that does.
+    pub fire: Option<i64>,
 }
 
 /// Where a run stands. The ledger enforces the same words with a `CHECK`.
@@ -118,6 +120,8 @@ pub struct RunRow {
     pub exit: Option<u8>,
     /// Why it ended so.
     pub reason: Option<String>,
+    /// The fire that began it.
+    pub fire: Option<i64>,
 }
 
 /// Sums over a run's lookups.
@@ -182,7 +186,7 @@ pub struct DecidedBy {
 }
 
 const COLUMNS: &str = "id, run, job, state, environment, job_path, job_text, input_digest, input_bytes, input_sha256, \
-                       limit_rows, input_given, buy_again, columns, steps, first_day, rows, bad_rows, letter_rows, started_at, finished_at, exit, reason";
+                       limit_rows, input_given, buy_again, columns, steps, first_day, rows, bad_rows, letter_rows, started_at, finished_at, exit, reason, fire";
 
 impl Ledger {
     /// Begins a run in state `loading`.
@@ -190,7 +194,7 @@ impl Ledger {
         let mut writer = self.writer.lock().await;
         let done = sqlx::query(
             "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
-             buy_again, columns, steps, first_day, started_at) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.run)
         .bind(new.job)
@@ -205,6 +209,7 @@ impl Ledger {
         .bind(new.steps)
         .bind(new.first_day)
         .bind(new.started_at)
+        .bind(new.fire)
         .execute(&mut *writer)
         .await
         .map_err(|e| self.failed(&e))?;
@@ -231,6 +236,18 @@ impl Ledger {
         self.select("WHERE ?1 = '' ORDER BY id DESC LIMIT ?2", "", Some(limit)).await
     }
 
+    /// A job's newest run.
+    pub async fn last_run(&self, job: &str) -> Result<Option<RunRow>, LedgerError> {
+        let rows = self.select("WHERE job = ?1 AND ?2 IS NULL ORDER BY id DESC LIMIT 1", job, None);
+        Ok(rows.await?.pop())
+    }
+
+    /// A job's newest run over all of its rows that came to its end.
+    pub async fn last_finished(&self, job: &str) -> Result<Option<RunRow>, LedgerError> {
+        let clause = "WHERE job = ?1 AND state = 'finished' AND limit_rows IS ?2 ORDER BY id DESC LIMIT 1";
+        Ok(self.select(clause, job, None).await?.pop())
+    }
+
     /// The runs that a word may mean: a whole id, else a job's last run, else every run whose id begins with it.
     pub async fn find(&self, word: &str) -> Result<Vec<RunRow>, LedgerError> {
         if word == "latest" {
@@ -249,7 +266,7 @@ impl Ledger {
         Ok(Vec::new())
     }
 
-    async fn select(
+    pub(super) async fn select(
         &self,
         clause: &'static str,
         word: &str,
@@ -293,6 +310,7 @@ impl Ledger {
             finished_at: row.get("finished_at"),
             exit: row.get::<Option<u8>, _>("exit"),
             reason: row.get("reason"),
+            fire: row.get("fire"),
         })
     }
 

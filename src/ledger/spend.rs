@@ -176,6 +176,7 @@ mod tests {
                 steps: "[]",
                 first_day: "2026-03-28",
                 started_at: EVENING,
+                fire: None,
             };
             runs.push(ledger.begin_run(new).await.unwrap());
             services.push(ledger.service_id("creditsafe", "sandbox", &format!("s{at}")).await.unwrap());

@@ -43,6 +43,7 @@ pub(super) async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
         steps: r#"[["report","creditsafe.getdata"]]"#,
         first_day: "2026-11-20",
         started_at: LATER,
+        fire: None,
     };
     let run = ledger.begin_run(new).await.unwrap();
     let row =

@@ -198,6 +198,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
         steps: &json(&steps(&job)),
         first_day: &today.to_string(),
         started_at: now,
+        fire: options.fire,
     };
     let run = ledger.begin_run(new).await?;
     let key = ledger.key().clone();

@@ -93,6 +93,8 @@ pub struct Options {
     pub input: Option<Origin>,
     /// `--max-calls` and `--max-cost`: of this invocation.
     pub budget: Limit,
+    /// The fire that a run begun now belongs to.
+    pub fire: Option<i64>,
 }
 
 /// How an invocation ended.

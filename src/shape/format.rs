@@ -1,6 +1,7 @@
 //! Formats of text values: how each is checked, and how a schema describes it.
 
 use super::check_address;
+use crate::domain::cron::CronLine;
 use crate::domain::money::Ore;
 use crate::domain::pace::{Rate, parse_span};
 use crate::domain::template::Template;
@@ -48,6 +49,8 @@ pub enum Text {
     Pattern,
     /// A time zone of the IANA database.
     Zone,
+    /// A line of cron.
+    Cron,
 }
 
 impl Text {
@@ -78,6 +81,7 @@ impl Text {
                         .to_owned())
                 }
             },
+            Self::Cron => CronLine::parse(text).map(drop),
             Self::Pattern => {
                 Regex::new(text).map(drop).map_err(|error| format!("not a regular expression: {error}"))
             }
@@ -100,6 +104,7 @@ impl Text {
             Self::Address => Some("^https?://"),
             Self::OutputPath => Some("[^/]$"),
             Self::Zone => Some(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"),
+            Self::Cron => Some(r"^\s*(@[A-Za-z]+|\S+(\s+\S+){4})\s*$"),
             Self::Free | Self::Template | Self::Pattern => None,
         }
     }
@@ -242,6 +247,7 @@ mod tests {
                 vec!["a.csv", "../out/{job}-{run}-{date}-{time}.csv"],
                 vec!["", "-", "a/", "{id}.csv", "{job.csv", "a}.csv"],
             ),
+            (Text::Cron, vec!["30 2 * * *", "@daily"], vec!["", "30 2 * *", "0 0 30 2 *"]),
             (Text::Pattern, vec![r"^\d{12}$"], vec!["("]),
         ] {
             for text in good {
@@ -258,7 +264,7 @@ mod tests {
         #[test]
         fn what_is_taken_matches_the_schema(text in "[0-9a-z.%/~_ -]{0,8}") {
             for format in [Text::Filled, Text::JobName, Text::Id, Text::Span, Text::PositiveSpan, Text::Rate, Text::Money,
-                Text::Percent, Text::PercentOrCount, Text::Pointer, Text::OutputPath, Text::Zone] {
+                Text::Percent, Text::PercentOrCount, Text::Pointer, Text::OutputPath, Text::Zone, Text::Cron] {
                 let pattern = Regex::new(format.pattern().unwrap()).unwrap();
                 prop_assert!(format.check(&text).is_err() || pattern.is_match(&text), "{:?} {:?}", format, text);
             }

@@ -35,7 +35,7 @@ pub static JOB: Table = Table {
             Kind::Table(&BUDGET),
             "Caps on calls and cost over the whole run, however often it is continued.",
         ),
-        Key::not_yet("schedule", "When the job is run by the daemon."),
+        Key::new("schedule", Kind::Table(&SCHEDULE), "When `orgpull schedule` runs the job."),
         Key::new("output", Kind::Tables(&OUTPUT), "Files to write when the run is finished.").required(),
     ],
 };
@@ -230,6 +230,47 @@ static BUDGET: Table = Table {
             "warn_at",
             Text::Percent,
             "Warns when so much of it is spent, and says when it runs out at this rate.",
+        ),
+    ],
+};
+
+static SCHEDULE: Table = Table {
+    name: "[schedule]",
+    about: "When `orgpull schedule` runs the job.",
+    keys: &[
+        Key::new(
+            "cron",
+            Kind::Either(&[
+                Kind::Text(Text::Cron),
+                Kind::List { item: &Kind::Text(Text::Cron), filled: true },
+            ]),
+            "Minute, hour, day of the month, month, day of the week; or a word such as @daily. One or a list.",
+        )
+        .required(),
+        Key::text("timezone", Text::Zone, "Whose clock the times are read by: a zone of the IANA database.")
+            .or(Literal::Text("Europe/Stockholm")),
+        Key::word(
+            "overlap",
+            &["skip", "queue"],
+            "What becomes of a fire while the job is still running: it is left out, or it waits for its turn.",
+        ),
+        Key::word(
+            "missed",
+            &["run-once", "skip"],
+            "Fires that nobody was there for: the last of them is made up for, or they are left out.",
+        ),
+        Key::text("catch_up", Text::Span, "How late a missed fire is still made up for.")
+            .or(Literal::Text("7d")),
+        Key::text(
+            "jitter",
+            Text::Span,
+            "A fire comes up to so much after its time, each job and each fire by its own share of it.",
+        )
+        .or(Literal::Text("0")),
+        Key::new(
+            "pause_after",
+            Kind::Integer { min: 1, max: 1_000 },
+            "Failures in a row after which the job is paused until `orgpull unpause`; never where absent.",
         ),
     ],
 };

@@ -104,8 +104,14 @@ const SLIPS: &[Slip] = &[
     Slip {
         file: "job.toml",
         from: "[input]",
-        to: "[schedule]\ncron = '0 3 * * *'\n[input]",
-        says: &["job.toml:3:2", "`[schedule]` is not yet built"],
+        to: "[schedule]\ncron = '0 3 30 2 *'\n[input]",
+        says: &["job.toml:4:8", "this never comes"],
+    },
+    Slip {
+        file: "job.toml",
+        from: "[input]",
+        to: "[schedule]\ncron = '@daily'\ntimezone = 'Mars/Olympus'\n[input]",
+        says: &["job.toml:5:12", "there is no such time zone"],
     },
     Slip {
         file: "job.toml",
@@ -453,8 +459,7 @@ fn a_job_that_is_running_already() {
 fn commands_and_flags_to_come_are_refused_by_name() {
     let world = good();
     for (command, says) in [
-        (&["schedule"][..], "`orgpull schedule` is planned, but not yet built"),
-        (&["purge"], "`orgpull purge` is planned, but not yet built"),
+        (&["purge"][..], "`orgpull purge` is planned, but not yet built"),
         (&["forget", "5560125790"], "`orgpull forget` is planned, but not yet built"),
         (&["access", "5560125790"], "`orgpull access` is planned, but not yet built"),
         (&["resolve", "--as", "billed", "x"], "`--as` is planned, but not yet built"),

@@ -25,6 +25,7 @@ mod providers;
 mod reuse;
 mod runs;
 mod scenarios;
+mod schedule;
 mod signals;
 mod together;
 mod words;

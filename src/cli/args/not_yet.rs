@@ -3,7 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands to come.
-const COMMANDS: [&str; 4] = ["schedule", "purge", "forget", "access"];
+const COMMANDS: [&str; 3] = ["purge", "forget", "access"];
 /// Flags to come.
 const FLAGS: [&str; 1] = ["--as"];
 /// Output formats to come.

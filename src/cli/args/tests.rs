@@ -112,9 +112,8 @@ fn mistakes_in_usage_are_exit_2() {
 #[test]
 fn what_is_planned_is_refused_with_not_yet() {
     for line in [
-        "orgpull schedule",
-        "orgpull schedule jobs --list",
-        "orgpull help schedule",
+        "orgpull purge",
+        "orgpull help purge",
         "orgpull -v --database x.db purge --before 2026-01-01",
         "orgpull forget 556012-5790",
         "orgpull access --help",
@@ -126,7 +125,7 @@ fn what_is_planned_is_refused_with_not_yet() {
         assert!(text.contains("not yet"), "{line}: {text}");
         assert!(!text.contains("556012"), "{line}: {text}");
     }
-    assert_eq!(refused("orgpull schedule").1, "error: `orgpull schedule` is planned, but not yet built\n");
+    assert_eq!(refused("orgpull purge").1, "error: `orgpull purge` is planned, but not yet built\n");
 }
 
 #[test]
@@ -139,7 +138,7 @@ fn help_and_version_are_no_failure() {
 #[test]
 fn nothing_that_is_planned_is_listed() {
     let all: String = [help(&[]), help(&["run"]), help(&["export"])].concat();
-    for word in ["schedule", "purge", "forget", "access", "parquet"] {
+    for word in ["purge", "forget", "access", "parquet"] {
         assert!(!all.contains(word), "{word}");
     }
 }

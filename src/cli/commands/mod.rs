@@ -4,10 +4,12 @@ pub(super) mod backup;
 pub(super) mod catalogue;
 pub(super) mod doctor;
 pub(super) mod export;
+pub(super) mod jobs;
 pub(super) mod other;
 pub(super) mod read;
 pub(super) mod reconcile;
 pub(super) mod run;
+pub(super) mod schedule;
 mod scratch;
 pub(super) mod spend;
 

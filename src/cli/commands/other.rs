@@ -1,11 +1,12 @@
 //! `check`, `simulator`, `login`, `schema`, `completions` and `man`.
 
 use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, SimulatorArgs};
-use super::super::report::error_line;
+use super::super::report::{error_line, too_long};
 use super::super::{Desk, Failure, docs, signals};
 use crate::config::Account;
 use crate::domain::exit::Exit;
-use crate::job::check::check_paths;
+use crate::job::check::{FileKind, check_paths};
+use crate::job::{file, needs};
 use crate::ledger::Ledger;
 use crate::run::{self, StopRequest};
 use crate::simulator::{self, Scenario, Simulator};
@@ -19,6 +20,13 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
     for good in &report.good {
         desk.say(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
         good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
+        if good.kind == FileKind::Job
+            && let Ok(settings) = desk.settings(false)
+            && let Ok(job) = file::load(&good.path, &settings)
+            && let Some(needs) = needs(&job, &settings)
+        {
+            desk.warn("schedule", too_long(&job.name, needs));
+        }
     }
     if let Some(error) = &report.configuration {
         desk.console.line(&error_line(&error.to_string()));

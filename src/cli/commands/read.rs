@@ -3,13 +3,16 @@
 use super::super::args::{PlanArgs, RunsArgs, StatusArgs};
 use super::super::report::{
     StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text, status_text, summary_json,
+    too_long,
 };
 use super::super::{Desk, Failure};
 use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
+use crate::job::Needs;
 use crate::ledger::{Ledger, RunRow, UnknownLookup};
 use crate::run::event::Summary;
 use crate::run::{self, Options};
+use crate::time::now_ms;
 
 /// Lost answers that `status` lists one by one; the rest it counts.
 const UNKNOWNS: i64 = 50;
@@ -29,11 +32,15 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
         input: args.rows.input.as_ref().map(origin),
         ..Options::default()
     };
+    let every = job.schedule.as_ref().and_then(|schedule| Some(schedule.spacing(now_ms())?.usual));
     let report = run::plan(&settings, ledger.as_ref(), job, options).await?;
     if args.json {
         Desk::print(&format!("{:#}\n", plan_json(&report)))?;
     } else {
         desk.say(&plan_text(&report))?;
+    }
+    if let Some(every) = every.filter(|every| *every < report.duration) {
+        desk.warn("schedule", too_long(&report.job, Needs { time: report.duration, every }));
     }
     match report.refusal {
         None => Ok(Exit::Settled),

@@ -36,6 +36,7 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         buy_again: args.rows.buy_again,
         input: args.rows.input.as_ref().map(origin),
         budget: Limit { max_calls: args.max_calls, max_cost: args.max_cost },
+        fire: None,
     };
     let began = Instant::now();
     let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
@@ -96,7 +97,10 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
 }
 
 /// Starts the simulator in this process where the command line asks for it, and points every account at it.
-async fn simulator_for(settings: &mut Settings, asked: &Simulation) -> Result<Option<Simulator>, Failure> {
+pub(super) async fn simulator_for(
+    settings: &mut Settings,
+    asked: &Simulation,
+) -> Result<Option<Simulator>, Failure> {
     if !asked.simulate {
         return Ok(None);
     }

@@ -39,6 +39,7 @@ fn run(path: &Path, text: &str) -> RunRow {
         finished_at: None,
         exit: Some(0),
         reason: None,
+        fire: None,
     }
 }
 

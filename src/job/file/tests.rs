@@ -195,7 +195,15 @@ fn problems_at_the_top() {
         ("name = \"a\"\n[budget]\nmax_cost = 12", "put it in quotes"),
         ("name = \"a\"\n[budget]\nmax_cost = \"12 EUR\"", "two decimals"),
         ("name = \"a\"\n[budget]\nmax_calls = -1", "from 0 to"),
-        ("name = \"a\"\n[schedule]\nanything = 1", "`[schedule]` is not yet built"),
+        ("name = \"a\"\n[schedule]\njitter = \"1m\"", "`cron` is missing in [schedule]"),
+        ("name = \"a\"\n[schedule]\ncron = \"0 0 30 2 *\"", "this never comes"),
+        ("name = \"a\"\n[schedule]\ncron = [\"@daily\", \"0 25 * * *\"]", "`25` is no hour"),
+        ("name = \"a\"\n[schedule]\ncron = []", "this list is empty"),
+        ("name = \"a\"\n[schedule]\ncron = \"@daily\"\ntimezone = \"Europe/Atlantis\"", "no such time zone"),
+        ("name = \"a\"\n[schedule]\ncron = \"@daily\"\noverlap = \"both\"", "skip"),
+        ("name = \"a\"\n[schedule]\ncron = \"@daily\"\nmissed = \"all\"", "run-once"),
+        ("name = \"a\"\n[schedule]\ncron = \"@hourly\"\njitter = \"1h\"", "`jitter` reaches the next fire"),
+        ("name = \"a\"\n[schedule]\ncron = \"@daily\"\npause_after = 0", "from 1 to"),
         ("name = \"a\"\n[run]\nattempts = 21", "from 1 to 20"),
         ("name = \"a\"\n[run]\nrate = \"60\"", "a rate is a whole number"),
         ("name = \"a\"\n[run]\npurpose = \"x\"", "belongs at the top of the file"),
@@ -393,7 +401,7 @@ params = { blockname = \"åäö\", lodfreetex = \"x\" } # åäö
 when = { lookup = \"changes\" }
 on_unknown = \"retri\"
 [schedule]
-cron = \"30 2 * * *\"
+cron = \"30 2 30 2 *\"
 [[output]]
 path = \"out/{jobb}.csv\"
 columns = [{ name = \"company\", pointer = \"report\", lookup = \"reprot\" }]

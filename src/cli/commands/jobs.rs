@@ -1,0 +1,124 @@
+//! `jobs`, `pause`, `unpause` and `fire`.
+
+use super::super::args::{JobArgs, JobsArgs};
+use super::super::report::{JobLine, jobs_json, jobs_text};
+use super::super::{Desk, Failure};
+use super::schedule::{folder, ledger_if_any};
+use crate::domain::exit::Exit;
+use crate::domain::redact::scrub;
+use crate::job::Job;
+use crate::ledger::{FireRow, JobBook, JobLock, Ledger, RunRow};
+use crate::shape::Text;
+use crate::time::{local, now_ms};
+use jiff::tz::TimeZone;
+
+/// `orgpull jobs`.
+pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let (folder, good) = folder(desk, &args.dir, &settings, args.simulate)?;
+    let ledger = ledger_if_any(&settings).await?;
+    let mut lines = Vec::new();
+    for job in folder.jobs() {
+        lines.push(match &ledger {
+            Some(ledger) => known(ledger, job).await?,
+            None => line(job, JobBook::default(), None, None),
+        });
+    }
+    if args.json {
+        Desk::print(&format!("{:#}\n", jobs_json(&lines)))?;
+    } else {
+        desk.say(&jobs_text(&lines))?;
+    }
+    if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+}
+
+async fn known(ledger: &Ledger, job: &Job) -> Result<JobLine, Failure> {
+    let book = ledger.job_book(&job.name).await?;
+    let run = ledger.last_run(&job.name).await?;
+    Ok(line(job, book, run, JobLock::holder(ledger.path(), &job.name)))
+}
+
+fn line(job: &Job, book: JobBook, run: Option<RunRow>, running: Option<String>) -> JobLine {
+    let zone = job.schedule.as_ref().map_or(TimeZone::UTC, |schedule| schedule.zone.clone());
+    let at = |ms: i64| (ms, local(&zone, ms));
+    let now = now_ms();
+    let next = job.schedule.as_ref().filter(|_| book.paused.is_none());
+    // What was due while nobody was there is no time to come.
+    let next = next.and_then(|schedule| schedule.next(book.counted_from.unwrap_or(now).max(now)));
+    // A job that is run by hand or by cron has results without fires, and newer ones.
+    let of_fire = |fire: &FireRow| {
+        (fire.state != "claimed").then(|| (fire.exit, fire.reason.clone().unwrap_or_default()))
+    };
+    let newer = run.as_ref().filter(|run| {
+        book.last.as_ref().is_none_or(|fire| run.started_at > fire.ended_at.unwrap_or(fire.due))
+    });
+    let result = match newer {
+        Some(run) => run.exit.map(|exit| (Some(exit), run.reason.clone().unwrap_or_default())),
+        None => book.last.as_ref().and_then(of_fire),
+    };
+    JobLine {
+        job: job.name.clone(),
+        path: job.path.display().to_string(),
+        schedule: job.schedule.as_ref().map(crate::domain::schedule::Schedule::text),
+        next: next.map(|due| at(due.at)),
+        last: book.last.as_ref().map(|fire| at(fire.due)),
+        result,
+        run: run.map(|run| run.run),
+        paused: book.paused,
+        running,
+    }
+}
+
+/// `orgpull pause`.
+pub(in crate::cli) async fn pause(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
+    let ledger = ledger_of(desk, args).await?;
+    ledger.pause(&args.job, "by hand", now_ms()).await?;
+    desk.say(&format!(
+        "{0} is paused until `orgpull unpause {0}`; a run that goes on is not stopped\n",
+        args.job
+    ))?;
+    if !ledger.knows_job(&args.job).await? {
+        desk.warn(
+            "schedule",
+            format!("nothing has run or watched a job called {} on this ledger yet", args.job),
+        );
+    }
+    Ok(Exit::Settled)
+}
+
+/// `orgpull unpause`.
+pub(in crate::cli) async fn unpause(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
+    let ledger = ledger_of(desk, args).await?;
+    let was = ledger.unpause(&args.job, now_ms()).await?;
+    let goes_on = "goes on with its next fire; what was due meanwhile is not made up for";
+    desk.say(&format!("{} {}\n", args.job, if was { goes_on } else { "was not paused" }))?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull fire`.
+pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
+    let ledger = ledger_of(desk, args).await?;
+    let refused = |why: &str| {
+        let job = &args.job;
+        desk.console.line(&format!(
+            "error: {why}; `orgpull run FILE` runs the job {job} from here; nothing was done"
+        ));
+        Err(Failure::Told(Exit::Config))
+    };
+    if ledger.daemons().await?.is_empty() {
+        return refused("no daemon is at work on this ledger (`orgpull schedule`)");
+    }
+    if ledger.job_book(&args.job).await?.counted_from.is_none() {
+        return refused(&format!("no daemon has a job called {}", args.job));
+    }
+    ledger.fire_by_hand(&args.job, now_ms()).await?;
+    desk.say(&format!("{} is given to the daemon, which begins within some seconds\n", args.job))?;
+    Ok(Exit::Settled)
+}
+
+async fn ledger_of(desk: &Desk, args: &JobArgs) -> Result<Ledger, Failure> {
+    // What was typed may be a number by mistake.
+    Text::JobName.check(&args.job).map_err(|why| Failure::Usage(format!("`{}`: {why}", scrub(&args.job))))?;
+    let settings = desk.settings(args.simulate)?;
+    Ok(Ledger::open(&settings.database).await?)
+}

@@ -1,0 +1,172 @@
+//! `schedule`: the daemon, and what it is going to do.
+
+use super::super::args::{LogFormat, ScheduleArgs};
+use super::super::report::{NextFire, error_line, fires_text, told_json, told_text, too_long};
+use super::super::{Desk, Failure, signals};
+use super::run::simulator_for;
+use crate::config::{SIMULATOR, Settings};
+use crate::daemon::{self, Configure, DaemonError, Folder, Setup, Teller};
+use crate::domain::exit::Exit;
+use crate::domain::money::Ore;
+use crate::domain::pace::Rate;
+use crate::domain::schedule::DueTime;
+use crate::job::{Job, needs};
+use crate::ledger::{Ledger, LedgerError};
+use crate::run::RunError;
+use crate::run::event::Level;
+use crate::time::now_ms;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `orgpull schedule`.
+pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<Exit, Failure> {
+    if args.list {
+        return list(desk, &args).await;
+    }
+    let mut settings = desk.settings(args.simulation.simulate)?;
+    let simulator = simulator_for(&mut settings, &args.simulation).await?;
+    let deaf = |e: std::io::Error| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}")));
+    let (stop, reload) = (signals::stop_requests().map_err(deaf)?, signals::reload_requests().map_err(deaf)?);
+    desk.reporter().files(settings.path.as_deref(), &settings.database);
+    let ledger = Arc::new(Ledger::open(&settings.database).await?);
+    if args.simulation.simulate && ledger.has_runs_outside(SIMULATOR).await? {
+        return Err(Failure::Usage(format!(
+            "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \
+             ORGPULL_DATABASE) out, or name another file",
+            settings.database.display()
+        )));
+    }
+    let setup = Setup {
+        folder: absolute(&args.dir),
+        ledger: Arc::clone(&ledger),
+        configure: configure(
+            desk,
+            &settings,
+            simulator.as_ref().map(|simulator| (simulator.base_url(), simulator.pace())),
+        ),
+        simulate: args.simulation.simulate,
+        grace: args.grace,
+        host: host(),
+        teller: teller(desk),
+        stop,
+        reload,
+    };
+    let exit = daemon::serve(setup).await?;
+    if let Some(ledger) = Arc::into_inner(ledger) {
+        ledger.close().await;
+    }
+    if let Some(simulator) = simulator {
+        simulator.shutdown().await?;
+    }
+    Ok(exit)
+}
+
+/// Reads the configuration again, and keeps what this process has made up: the simulator's address and pace, and the
+/// ledger, which stays the same however the file changes.
+fn configure(desk: &Desk, settings: &Settings, simulated: Option<(String, Rate)>) -> Configure {
+    let flags = desk.flags(simulated.is_some());
+    let database = settings.database.clone();
+    Box::new(move || {
+        let mut settings = Settings::load(flags.clone())?;
+        settings.database.clone_from(&database);
+        if let Some((address, pace)) = &simulated {
+            settings.set_simulator_address(address);
+            settings.accounts.values_mut().for_each(|account| account.rate = *pace);
+        }
+        Ok(settings)
+    })
+}
+
+/// One line each, in the form of the logs; `-q` keeps back what is no warning.
+fn teller(desk: &Desk) -> Teller {
+    let (console, quiet, format) = (desk.console.clone(), desk.global.quiet, desk.global.log_format);
+    Arc::new(move |told| {
+        if !quiet || told.level == Level::Warning {
+            console.line(&match format {
+                LogFormat::Text => told_text(&told, now_ms()),
+                LogFormat::Json => told_json(&told, now_ms()).to_string(),
+            });
+        }
+    })
+}
+
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// This machine's name.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The jobs of a folder, after its problems have been told; whether there were any.
+pub(super) fn folder(
+    desk: &Desk,
+    dir: &Path,
+    settings: &Settings,
+    simulate: bool,
+) -> Result<(Folder, bool), Failure> {
+    let mut folder = Folder::new(&absolute(dir), simulate);
+    let (_, broken) = folder.look(settings).map_err(DaemonError::from)?;
+    for error in broken {
+        desk.console.line(&error_line(&error.to_string()));
+    }
+    let twice = folder.twice();
+    for twice in &twice {
+        desk.console.line(&error_line(&twice.to_string()));
+    }
+    let good = folder.broken() == 0 && twice.is_empty();
+    Ok((folder, good))
+}
+
+/// The ledger, where there is one.
+pub(super) async fn ledger_if_any(settings: &Settings) -> Result<Option<Ledger>, Failure> {
+    match Ledger::open_existing(&settings.database).await {
+        Ok(ledger) => Ok(Some(ledger)),
+        Err(LedgerError::Missing(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `orgpull schedule --list`.
+async fn list(desk: &Desk, args: &ScheduleArgs) -> Result<Exit, Failure> {
+    let simulate = args.simulation.simulate;
+    let settings = desk.settings(simulate)?;
+    let (folder, good) = folder(desk, &args.dir, &settings, simulate)?;
+    let ledger = ledger_if_any(&settings).await?;
+    let jobs: Vec<&Job> = folder.jobs().into_iter().filter(|job| job.schedule.is_some()).collect();
+    if jobs.is_empty() {
+        let (folder, broken) = (absolute(&args.dir), folder.broken());
+        return Err(DaemonError::NothingToDo { folder, broken }.into());
+    }
+    let now = now_ms();
+    let count = usize::try_from(args.count).unwrap_or(usize::MAX);
+    let mut fires: Vec<NextFire<'_>> = Vec::new();
+    for job in jobs {
+        let Some(schedule) = &job.schedule else { continue };
+        let (cost, paused) = match &ledger {
+            Some(ledger) => {
+                (last_cost(ledger, &job.name).await?, ledger.job_book(&job.name).await?.paused.is_some())
+            }
+            None => (None, false),
+        };
+        let next = |due: &DueTime| schedule.next(due.at);
+        let times = std::iter::successors(schedule.next(now), next).take(count);
+        fires.extend(times.map(|due| NextFire { job: &job.name, schedule, due, cost, paused }));
+        if let Some(needs) = needs(job, &settings) {
+            desk.warn("schedule", too_long(&job.name, needs));
+        }
+    }
+    fires.sort_by_key(|fire| (fire.due.at, fire.job));
+    fires.truncate(count);
+    Desk::print(&fires_text(&fires))?;
+    if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+}
+
+/// What the job's last run cost: what the next one may be expected to.
+async fn last_cost(ledger: &Ledger, job: &str) -> Result<Option<Ore>, Failure> {
+    match ledger.last_finished(job).await? {
+        Some(run) => Ok(Some(ledger.totals(run.id).await?.cost)),
+        None => Ok(None),
+    }
+}

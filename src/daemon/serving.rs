@@ -1,0 +1,459 @@
+//! The daemon's loop, and what it keeps in mind between two looks.
+
+use super::carry::{Carrying, Ending, observer};
+use super::folder::Folder;
+use super::ticker::Ticker;
+use super::{DaemonError, Setup, Told, systemd};
+use crate::config::Settings;
+use crate::domain::exit::Exit;
+use crate::domain::schedule::{Fire, Missed, Overlap, Schedule, Verdict};
+use crate::job::Job;
+use crate::ledger::{Cause, Daemon, FireRow, LedgerError, NewFire};
+use crate::run::event::Level;
+use crate::run::{Context, StopRequest};
+use crate::time::{local, now_ms};
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep};
+
+/// Looks at folder and ledger are so far apart at least, so that a tick that is lost or doubled changes nothing.
+const LOOK: Duration = Duration::from_secs(4);
+/// Heartbeats are.
+const BEAT: Duration = Duration::from_secs(30);
+/// Nothing is slept through for longer, whatever the ticker does.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A job that is watched.
+struct Watch {
+    job: Job,
+    schedule: Schedule,
+    /// What was due until then is dealt with, in milliseconds since 1970.
+    last: i64,
+    /// When to look at it again.
+    wake: Option<i64>,
+}
+
+/// A fire that has come to its end.
+struct Done {
+    fire: FireRow,
+    ending: Ending,
+}
+
+pub(super) struct Serving {
+    setup: Setup,
+    settings: Settings,
+    daemon: Daemon,
+    folder: Folder,
+    watched: BTreeMap<String, Watch>,
+    /// Names that several files have, as they were last told.
+    twice: Vec<super::Twice>,
+    /// Jobs that are at work, each with the fires that wait for it.
+    at_work: BTreeMap<String, VecDeque<FireRow>>,
+    tasks: JoinSet<Done>,
+    /// Endings that are not in the ledger yet.
+    endings: VecDeque<Done>,
+    runs_stop: watch::Sender<StopRequest>,
+    looked: Option<Instant>,
+    beat: Option<Instant>,
+    /// What went wrong and has been told.
+    trouble: Option<String>,
+}
+
+impl Serving {
+    pub(super) async fn begin(setup: Setup) -> Result<Self, DaemonError> {
+        let settings = (setup.configure)()?;
+        let mut folder = Folder::new(&setup.folder, setup.simulate);
+        let (_, broken) = folder.look(&settings)?;
+        for error in broken {
+            (setup.teller)(broken_file(&error.to_string()));
+        }
+        if !folder.jobs().iter().any(|job| job.schedule.is_some()) && folder.twice().is_empty() {
+            return Err(DaemonError::NothingToDo { folder: setup.folder, broken: folder.broken() });
+        }
+        let daemon = setup.ledger.enrol(&setup.host, &setup.folder, now_ms()).await?;
+        let mut serving = Self {
+            settings,
+            daemon,
+            folder,
+            watched: BTreeMap::new(),
+            twice: Vec::new(),
+            at_work: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            endings: VecDeque::new(),
+            runs_stop: watch::Sender::new(StopRequest::None),
+            looked: None,
+            beat: None,
+            trouble: None,
+            setup,
+        };
+        serving.watch().await?;
+        Ok(serving)
+    }
+
+    pub(super) async fn serve(
+        mut self,
+        mut stop: watch::Receiver<StopRequest>,
+        mut reload: mpsc::Receiver<()>,
+    ) -> Result<Exit, DaemonError> {
+        let ticker = Ticker::start().await?;
+        self.tell_serving();
+        systemd::ready();
+        loop {
+            let turned = self.turn().await;
+            self.tell_trouble(turned);
+            systemd::alive();
+            let pause = self.pause();
+            tokio::select! {
+                biased;
+                Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => break,
+                Some(()) = reload.recv() => self.reload(),
+                Some(done) = self.tasks.join_next() => self.endings.extend(done.ok()),
+                () = ticker.tick() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        ticker.stop().await;
+        let exit = self.drain(stop).await;
+        self.setup.ledger.retire(self.daemon).await?;
+        Ok(exit)
+    }
+
+    /// Does whatever there is to do now.
+    async fn turn(&mut self) -> Result<(), LedgerError> {
+        self.settle().await?;
+        let due = |now: i64| self.watched.values().any(|watch| watch.wake.is_some_and(|wake| wake <= now));
+        let is_due = due(now_ms());
+        if is_due || self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            self.look().await?;
+            if is_due {
+                self.fire().await?;
+            }
+            self.take_over().await?;
+        }
+        if self.beat.is_none_or(|beat| beat.elapsed() >= BEAT) {
+            self.setup.ledger.beat(&self.daemon, self.watched.len(), now_ms()).await?;
+            self.beat = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// How long there is nothing to do, as far as is known.
+    fn pause(&self) -> Duration {
+        if self.trouble.is_some() {
+            return LOOK;
+        }
+        let now = now_ms();
+        let wake = self.watched.values().filter_map(|watch| watch.wake).min();
+        let until = wake.map_or(LONGEST, |wake| Duration::from_millis((wake - now).max(1).unsigned_abs()));
+        until.min(LONGEST)
+    }
+
+    /// Looks at the folder again.
+    async fn look(&mut self) -> Result<(), LedgerError> {
+        self.looked = Some(Instant::now());
+        match self.folder.look(&self.settings) {
+            Ok((changed, broken)) => {
+                for error in broken {
+                    (self.setup.teller)(broken_file(&error.to_string()));
+                }
+                if changed { self.watch().await } else { Ok(()) }
+            }
+            Err(error) => {
+                let message = format!("{error}; the jobs that were there go on");
+                self.tell_once(message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the watched jobs those of the folder.
+    async fn watch(&mut self) -> Result<(), LedgerError> {
+        let now = now_ms();
+        let twice = self.folder.twice();
+        if twice != self.twice {
+            for twice in &twice {
+                self.tell(Told::new(Level::Warning, "broken", twice.to_string()));
+            }
+            self.twice = twice;
+        }
+        let mut watched = BTreeMap::new();
+        for job in self.folder.jobs() {
+            let Some(schedule) = &job.schedule else { continue };
+            let (last, wake) = match self.watched.get(&job.name) {
+                Some(watch) if watch.schedule == *schedule => (watch.last, watch.wake),
+                _ => (self.setup.ledger.watch(&job.name, &schedule.text(), now).await?.last, Some(now)),
+            };
+            let watch = Watch { job: job.clone(), schedule: schedule.clone(), last, wake };
+            watched.insert(job.name.clone(), watch);
+        }
+        self.watched = watched;
+        Ok(())
+    }
+
+    /// Claims what is due, and sets it going.
+    async fn fire(&mut self) -> Result<(), LedgerError> {
+        let now = now_ms();
+        let names: Vec<String> = self.watched.keys().cloned().collect();
+        for name in names {
+            let Some(watch) = self.watched.get(&name).filter(|w| w.wake.is_some_and(|wake| wake <= now))
+            else {
+                continue;
+            };
+            let decision = watch.schedule.due(&name, watch.last, now);
+            if let Some(fire) = decision.fire {
+                self.claim(&name, fire, now).await?;
+            }
+            if let Some(watch) = self.watched.get_mut(&name) {
+                watch.last = decision.fire.map_or(watch.last, |fire| fire.due);
+                watch.wake = decision.wake;
+            }
+        }
+        Ok(())
+    }
+
+    async fn claim(&mut self, name: &str, fire: Fire, now: i64) -> Result<(), LedgerError> {
+        let Some(watch) = self.watched.get(name) else { return Ok(()) };
+        let overlaps = self.at_work.contains_key(name) && watch.schedule.overlap == Overlap::Skip;
+        let left_out = match fire.verdict {
+            Verdict::LeaveOut => Some(missed(&watch.schedule)),
+            _ if overlaps => Some("the job is still running"),
+            Verdict::OnTime | Verdict::CatchUp => None,
+        };
+        let cause = if fire.verdict == Verdict::OnTime { Cause::Schedule } else { Cause::Missed };
+        let new = NewFire { job: name, due: fire.due, cause, left_out };
+        let zone = watch.schedule.zone.clone();
+        let Some(claimed) = self.setup.ledger.claim(&self.daemon, new, now).await? else {
+            tracing::debug!(job = name, due = fire.due, "claimed by another daemon, or paused");
+            return Ok(());
+        };
+        let due = local(&zone, fire.due);
+        let told = match left_out {
+            Some(why) => Told::new(Level::Warning, "skipped", format!("{name}: left out, due {due}: {why}")),
+            None if cause == Cause::Missed => {
+                Told::new(Level::Info, "fire", format!("{name} fires: due {due}, which was missed"))
+            }
+            None => Told::new(Level::Info, "fire", format!("{name} fires: due {due}")),
+        };
+        self.tell(Told { due: Some(fire.due), ..told.of(name) });
+        if left_out.is_none() {
+            self.set_going(claimed);
+        }
+        Ok(())
+    }
+
+    /// Takes over what a daemon that is gone has left, and what was given by hand.
+    async fn take_over(&mut self) -> Result<(), LedgerError> {
+        for fire in self.setup.ledger.abandoned().await? {
+            let Some(watch) = self.watched.get(&fire.job) else { continue };
+            let now = now_ms();
+            let catch_up = i64::try_from(watch.schedule.catch_up.as_millis()).unwrap_or(i64::MAX);
+            let too_late = fire.cause != Cause::Hand && now - fire.due > catch_up;
+            let zone = watch.schedule.zone.clone();
+            if !self.setup.ledger.take_over(&self.daemon, &fire, now).await? {
+                continue;
+            }
+            let (name, due) = (fire.job.clone(), local(&zone, fire.due));
+            if too_late && self.setup.ledger.run_of_fire(fire.id).await?.is_none() {
+                self.setup.ledger.end_fire(fire.id, None, missed(&self.watched[&name].schedule), now).await?;
+                continue;
+            }
+            let message = match fire.cause {
+                Cause::Hand => format!("{name} fires: by hand"),
+                Cause::Schedule | Cause::Missed => {
+                    format!("{name} fires: due {due}, taken over from a daemon that is gone")
+                }
+            };
+            let told = Told::new(Level::Info, "fire", message).of(&name);
+            self.tell(Told { due: Some(fire.due), ..told });
+            self.set_going(fire);
+        }
+        Ok(())
+    }
+
+    /// Lets a fire begin, or wait for the job's turn.
+    fn set_going(&mut self, fire: FireRow) {
+        if let Some(waiting) = self.at_work.get_mut(&fire.job) {
+            waiting.push_back(fire);
+            return;
+        }
+        let Some(watch) = self.watched.get(&fire.job) else {
+            let ending = Ending::LeftOut("the job is gone from the folder".to_owned());
+            self.endings.push_back(Done { fire, ending });
+            return;
+        };
+        self.at_work.insert(fire.job.clone(), VecDeque::new());
+        let teller = self.setup.teller.clone();
+        let context = Context {
+            ledger: self.setup.ledger.clone(),
+            settings: self.settings.clone(),
+            observer: observer(&fire.job, fire.due, &teller),
+            stop: self.runs_stop.subscribe(),
+        };
+        let carrying = Carrying { context, job: watch.job.clone(), fire: fire.clone(), teller };
+        let runtime = Handle::current();
+        self.tasks.spawn(async move {
+            // On a thread of its own: runs are not in each other's way, and a panic does not take its fire with it.
+            let carried = spawn_blocking(move || runtime.block_on(carrying.carry_out()));
+            let ending = match carried.await {
+                Ok(Ok(ending)) => ending,
+                Ok(Err(error)) => Ending::Ended { exit: Exit::Ledger, reason: error.to_string() },
+                Err(_) => Ending::Ended { exit: Exit::Bug, reason: "a bug in orgpull".to_owned() },
+            };
+            Done { fire, ending }
+        });
+    }
+
+    /// Writes down how fires ended, and lets begin what waited for them.
+    async fn settle(&mut self) -> Result<(), LedgerError> {
+        while let Some(Done { fire, ending }) = self.endings.front() {
+            let now = now_ms();
+            match ending {
+                Ending::Ended { exit, reason } => {
+                    self.setup.ledger.end_fire(fire.id, Some(exit.code()), reason, now).await?;
+                }
+                Ending::LeftOut(why) => {
+                    self.setup.ledger.end_fire(fire.id, None, why, now).await?;
+                    let message = format!("{}: left out: {why}", fire.job);
+                    let told = Told::new(Level::Warning, "skipped", message).of(&fire.job);
+                    self.tell(Told { due: Some(fire.due), ..told });
+                }
+                Ending::Interrupted => {}
+            }
+            let name = fire.job.clone();
+            self.endings.pop_front();
+            self.pause_if_it_keeps_failing(&name).await?;
+            let next = self.at_work.remove(&name).and_then(|mut waiting| {
+                let next = waiting.pop_front();
+                Some((next?, waiting))
+            });
+            if let Some((next, waiting)) = next {
+                if *self.runs_stop.borrow() != StopRequest::None {
+                    continue;
+                }
+                self.set_going(next);
+                if let Some(rest) = self.at_work.get_mut(&name) {
+                    rest.extend(waiting);
+                } else {
+                    // Its job is gone: so is what waited.
+                    for fire in waiting {
+                        self.set_going(fire);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn pause_if_it_keeps_failing(&mut self, name: &str) -> Result<(), LedgerError> {
+        let after = self.watched.get(name).and_then(|watch| watch.schedule.pause_after);
+        let Some(after) = after else { return Ok(()) };
+        if !self.setup.ledger.keeps_failing(name, after).await? {
+            return Ok(());
+        }
+        let why =
+            if after == 1 { "it failed".to_owned() } else { format!("it failed {after} times in a row") };
+        self.setup.ledger.pause(name, &why, now_ms()).await?;
+        let message = format!("{name} is paused: {why}; `orgpull unpause {name}` lets it go on");
+        self.tell(Told::new(Level::Warning, "paused", message).of(name));
+        Ok(())
+    }
+
+    /// Reads configuration and folder anew. What is running goes on as it began.
+    fn reload(&mut self) {
+        systemd::reloading();
+        match (self.setup.configure)() {
+            Ok(settings) => {
+                self.settings = settings;
+                self.folder.forget();
+                self.twice.clear();
+                self.looked = None;
+                self.tell(Told::new(Level::Info, "reloaded", "configuration and jobs are read again"));
+            }
+            Err(error) => {
+                let message = format!("{error}\nthe configuration as it was stays in force");
+                self.tell(Told::new(Level::Warning, "broken", message));
+            }
+        }
+        systemd::ready();
+    }
+
+    /// Lets runs come to a rest: nothing new is sent, and what is in flight is waited for, as long as `grace` says.
+    async fn drain(&mut self, mut stop: watch::Receiver<StopRequest>) -> Exit {
+        systemd::stopping();
+        let message = match self.tasks.len() {
+            0 => "stopping".to_owned(),
+            1 => "stopping: 1 run is brought to a rest".to_owned(),
+            several => format!("stopping: {several} runs are brought to a rest"),
+        };
+        self.tell(Told::new(Level::Info, "stopping", message));
+        self.runs_stop.send_replace(StopRequest::Drain);
+        let mut exit = Exit::Settled;
+        let mut grace = pin!(sleep(self.setup.grace));
+        while !self.tasks.is_empty() {
+            tokio::select! {
+                Some(done) = self.tasks.join_next() => {
+                    self.endings.extend(done.ok());
+                    continue;
+                }
+                () = &mut grace, if exit == Exit::Settled => {}
+                Ok(_) = stop.wait_for(|request| *request == StopRequest::Abort), if exit == Exit::Settled => {}
+            }
+            exit = Exit::Stopped;
+            self.runs_stop.send_replace(StopRequest::Abort);
+            let message = "runs are cut short: what was in flight is unknown";
+            self.tell(Told::new(Level::Warning, "stopping", message));
+        }
+        let settled = self.settle().await;
+        self.tell_trouble(settled);
+        exit
+    }
+
+    fn tell_serving(&self) {
+        let jobs = self.watched.len();
+        let first = self.watched.values().filter_map(|watch| {
+            let next = watch.schedule.next(watch.last.max(now_ms()))?;
+            Some((next.at, format!("{} at {}", watch.job.name, local(&watch.schedule.zone, next.at))))
+        });
+        let next = first.min().map_or_else(String::new, |(_, next)| format!("; next is {next}"));
+        let jobs = if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") };
+        let message = format!("serving {jobs} of {}{next}", self.setup.folder.display());
+        self.tell(Told::new(Level::Info, "serving", message));
+    }
+
+    /// Tells what keeps it from its work: once, and when it is over.
+    fn tell_trouble(&mut self, turned: Result<(), LedgerError>) {
+        match turned {
+            Err(error) => self.tell_once(format!("{error}; it is tried again every few seconds")),
+            Ok(()) if self.trouble.take().is_some() => {
+                self.tell(Told::new(Level::Info, "resumed", "all is well again"));
+            }
+            Ok(()) => {}
+        }
+    }
+
+    fn tell_once(&mut self, message: String) {
+        if self.trouble.as_ref() != Some(&message) {
+            self.tell(Told::new(Level::Warning, "trouble", message.clone()));
+            self.trouble = Some(message);
+        }
+    }
+
+    fn tell(&self, told: Told) {
+        (self.setup.teller)(told);
+    }
+}
+
+fn missed(schedule: &Schedule) -> &'static str {
+    match schedule.missed {
+        Missed::Skip => "it was missed",
+        Missed::RunOnce => "it was missed, and is too late to be made up for (`catch_up`)",
+    }
+}
+
+fn broken_file(problems: &str) -> Told {
+    Told::new(Level::Warning, "broken", format!("{problems}\nthe other jobs go on"))
+}

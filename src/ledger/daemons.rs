@@ -1,0 +1,112 @@
+//! Daemons on a ledger: each has a row with its heartbeat, and a lock of the system's that vanishes with it.
+
+use super::{Ledger, LedgerError, run_id};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A daemon that is at work. Dropped, or with its process, it is gone, and others may take its fires over.
+#[derive(Debug)]
+pub struct Daemon {
+    pub(super) name: String,
+    path: PathBuf,
+    _lock: File,
+}
+
+/// A daemon as others see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaemonRow {
+    /// Its name in the ledger.
+    pub daemon: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// The folder that it watches.
+    pub folder: String,
+    /// Jobs with a schedule in it.
+    pub jobs: u64,
+    /// Milliseconds since 1970.
+    pub started_at: i64,
+    /// Its last heartbeat, in milliseconds since 1970.
+    pub beat_at: i64,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Ledger {
+    /// Enrols this process as a daemon, and forgets those that are gone.
+    pub async fn enrol(&self, host: &str, folder: &Path, now: i64) -> Result<Daemon, LedgerError> {
+        let name = run_id();
+        let path = lock_path(self.path(), &name);
+        let unopened =
+            |e: std::io::Error| LedgerError::Unopened { path: path.clone(), reason: e.to_string() };
+        let mut options = OpenOptions::new();
+        let lock = options.create_new(true).write(true).mode(0o600).open(&path).map_err(unopened)?;
+        lock.lock().map_err(unopened)?;
+        let daemon = Daemon { name, path, _lock: lock };
+        let query = sqlx::query(
+            "INSERT INTO daemons (daemon, pid, host, folder, jobs, started_at, beat_at) VALUES (?, ?, ?, ?, 0, ?5, ?5)",
+        );
+        let query = query.bind(&daemon.name).bind(std::process::id()).bind(host);
+        self.write_one(query.bind(folder.to_string_lossy().into_owned()).bind(now)).await?;
+        for gone in self.enrolled().await?.iter().filter(|other| !self.lives(&other.daemon)) {
+            let _ = std::fs::remove_file(lock_path(self.path(), &gone.daemon));
+            self.write_one(sqlx::query("DELETE FROM daemons WHERE daemon = ?").bind(&gone.daemon)).await?;
+        }
+        Ok(daemon)
+    }
+
+    /// Notes that a daemon is alive, and how many jobs it has.
+    pub async fn beat(&self, daemon: &Daemon, jobs: usize, now: i64) -> Result<(), LedgerError> {
+        let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
+        let query = sqlx::query("UPDATE daemons SET jobs = ?, beat_at = ? WHERE daemon = ?");
+        self.write_one(query.bind(jobs).bind(now).bind(&daemon.name)).await
+    }
+
+    /// Takes a daemon off the list, as it ends in good order.
+    pub async fn retire(&self, daemon: Daemon) -> Result<(), LedgerError> {
+        self.write_one(sqlx::query("DELETE FROM daemons WHERE daemon = ?").bind(&daemon.name)).await
+    }
+
+    /// The daemons that are at work now.
+    pub async fn daemons(&self) -> Result<Vec<DaemonRow>, LedgerError> {
+        let mut daemons = self.enrolled().await?;
+        daemons.retain(|daemon| self.lives(&daemon.daemon));
+        Ok(daemons)
+    }
+
+    async fn enrolled(&self) -> Result<Vec<DaemonRow>, LedgerError> {
+        let sql =
+            "SELECT daemon, pid, host, folder, jobs, started_at, beat_at FROM daemons ORDER BY started_at";
+        let rows = sqlx::query(sql).fetch_all(&self.readers).await.map_err(|e| self.failed(&e))?;
+        let read = |row: &SqliteRow| DaemonRow {
+            daemon: row.get(0),
+            pid: row.get(1),
+            host: row.get(2),
+            folder: row.get(3),
+            jobs: row.get::<i64, _>(4).unsigned_abs(),
+            started_at: row.get(5),
+            beat_at: row.get(6),
+        };
+        Ok(rows.iter().map(read).collect())
+    }
+
+    /// Whether a daemon's lock is held by some process.
+    pub(super) fn lives(&self, daemon: &str) -> bool {
+        let Ok(file) = File::open(lock_path(self.path(), daemon)) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+}
+
+fn lock_path(database: &Path, daemon: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(format!(".daemon-{daemon}.lock"));
+    PathBuf::from(name)
+}

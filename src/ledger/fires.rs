@@ -1,0 +1,261 @@
+//! Fires: claimed before their runs start, taken over where their daemon is gone, and what jobs make of them.
+
+use super::{Daemon, Ledger, LedgerError, RunRow};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+/// Why a fire is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Its time came.
+    Schedule,
+    /// Its time came while nobody was there.
+    Missed,
+    /// `orgpull fire`.
+    Hand,
+}
+
+impl Cause {
+    const ALL: [Self; 3] = [Self::Schedule, Self::Missed, Self::Hand];
+
+    /// The ledger's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Missed => "missed",
+            Self::Hand => "hand",
+        }
+    }
+}
+
+/// A fire to be claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFire<'a> {
+    /// The job.
+    pub job: &'a str,
+    /// Its due time, in milliseconds since 1970.
+    pub due: i64,
+    /// Why.
+    pub cause: Cause,
+    /// Why it is left out, where it is.
+    pub left_out: Option<&'a str>,
+}
+
+/// A fire as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FireRow {
+    /// Its id in this ledger.
+    pub id: i64,
+    /// The job.
+    pub job: String,
+    /// Its due time, in milliseconds since 1970.
+    pub due: i64,
+    /// Why it is there.
+    pub cause: Cause,
+    /// `claimed`, `ended` or `skipped`.
+    pub state: String,
+    /// Which daemon has or had it.
+    pub daemon: Option<String>,
+    /// When it ended or was left out, in milliseconds since 1970.
+    pub ended_at: Option<i64>,
+    /// Exit code.
+    pub exit: Option<u8>,
+    /// Why it ended so or was left out.
+    pub reason: Option<String>,
+}
+
+/// Where a daemon begins with a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watched {
+    /// Nothing that was due until then is left to be done.
+    pub last: i64,
+}
+
+/// What the ledger knows of a job's schedule.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobBook {
+    /// Since when it is paused (milliseconds since 1970), and why.
+    pub paused: Option<(i64, String)>,
+    /// Its newest fire.
+    pub last: Option<FireRow>,
+    /// From where its next fire is counted, in milliseconds since 1970; nothing where no daemon has seen it.
+    pub counted_from: Option<i64>,
+}
+
+const COLUMNS: &str = "id, job, due, cause, state, daemon, ended_at, exit, reason";
+
+/// Exit codes that are no failure of the job's: all settled, the budget or the night is used up, stopped by a signal.
+const NO_FAILURE: &str = "(0, 8, 130)";
+
+impl Ledger {
+    /// Notes that a daemon watches a job with this schedule, and tells where it begins: a schedule that is new, or says
+    /// something new, begins now.
+    pub async fn watch(&self, job: &str, cron: &str, now: i64) -> Result<Watched, LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO schedules (job, cron, since) VALUES (?1, ?2, ?3) ON CONFLICT (job) DO UPDATE SET cron = ?2, \
+             since = max(since, ?3) WHERE cron IS NOT ?2",
+        );
+        self.write_one(query.bind(job).bind(cron).bind(now)).await?;
+        let book = self.job_book(job).await?;
+        Ok(Watched { last: book.counted_from.unwrap_or(now) })
+    }
+
+    /// Claims a fire for a daemon; nothing where another has claimed it, or the job is paused.
+    pub async fn claim(
+        &self,
+        daemon: &Daemon,
+        new: NewFire<'_>,
+        now: i64,
+    ) -> Result<Option<FireRow>, LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO fires (job, due, cause, state, daemon, claimed_at, ended_at, reason) \
+             SELECT ?1, ?2, ?3, iif(?6 IS NULL, 'claimed', 'skipped'), ?4, ?5, iif(?6 IS NULL, NULL, ?5), ?6 \
+             WHERE NOT EXISTS (SELECT 1 FROM schedules WHERE job = ?1 AND paused_at IS NOT NULL) \
+             ON CONFLICT (job, due) DO NOTHING RETURNING id, job, due, cause, state, daemon, ended_at, exit, reason",
+        );
+        let query = query.bind(new.job).bind(new.due).bind(new.cause.as_str()).bind(&daemon.name);
+        let mut writer = self.writer.lock().await;
+        let row = query.bind(now).bind(new.left_out).fetch_optional(&mut *writer).await;
+        row.map_err(|e| self.failed(&e))?.map(|row| self.fire_of(&row)).transpose()
+    }
+
+    /// Fires of jobs that are not paused whose daemon is gone, or that were given by hand and nobody has yet.
+    pub async fn abandoned(&self) -> Result<Vec<FireRow>, LedgerError> {
+        let open = self.fires(
+            "WHERE state = 'claimed' AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.job = fires.job AND \
+             s.paused_at IS NOT NULL AND fires.cause <> 'hand') AND ?1 = '' ORDER BY due, id",
+            "",
+        );
+        let mut open = open.await?;
+        open.retain(|fire| fire.daemon.as_ref().is_none_or(|daemon| !self.lives(daemon)));
+        Ok(open)
+    }
+
+    /// Takes an abandoned fire over; false where somebody else was quicker.
+    pub async fn take_over(&self, daemon: &Daemon, fire: &FireRow, now: i64) -> Result<bool, LedgerError> {
+        let query = sqlx::query(
+            "UPDATE fires SET daemon = ?1, claimed_at = ?2 WHERE id = ?3 AND state = 'claimed' AND daemon IS ?4",
+        );
+        let query = query.bind(&daemon.name).bind(now).bind(fire.id).bind(&fire.daemon);
+        let mut writer = self.writer.lock().await;
+        let done = query.execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes how a fire ended: with an exit code, or left out.
+    pub async fn end_fire(
+        &self,
+        fire: i64,
+        exit: Option<u8>,
+        reason: &str,
+        now: i64,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "UPDATE fires SET state = iif(?2 IS NULL, 'skipped', 'ended'), exit = ?2, reason = ?3, ended_at = ?4 WHERE id = ?1",
+        );
+        self.write_one(query.bind(fire).bind(exit).bind(reason).bind(now)).await
+    }
+
+    /// The run that a fire began.
+    pub async fn run_of_fire(&self, fire: i64) -> Result<Option<RunRow>, LedgerError> {
+        Ok(self.select("WHERE fire = ?2 AND ?1 = ''", "", Some(fire)).await?.pop())
+    }
+
+    /// Puts down a fire for whichever daemon has the job.
+    pub async fn fire_by_hand(&self, job: &str, now: i64) -> Result<(), LedgerError> {
+        // A due time of the schedule may lie in the same millisecond.
+        let query = sqlx::query(
+            "INSERT INTO fires (job, due, cause, state, claimed_at) SELECT ?1, \
+             max(?2, coalesce((SELECT max(due) + 1 FROM fires WHERE job = ?1 AND cause = 'hand'), 0)) \
+             + EXISTS (SELECT 1 FROM fires WHERE job = ?1 AND due = ?2), 'hand', 'claimed', ?2",
+        );
+        self.write_one(query.bind(job).bind(now)).await
+    }
+
+    /// Pauses a job. What was due while it is paused is not made up for.
+    pub async fn pause(&self, job: &str, why: &str, now: i64) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO schedules (job, since, paused_at, paused_why) VALUES (?1, ?2, ?2, ?3) \
+             ON CONFLICT (job) DO UPDATE SET paused_at = coalesce(paused_at, ?2), paused_why = coalesce(paused_why, ?3)",
+        );
+        self.write_one(query.bind(job).bind(now).bind(why)).await
+    }
+
+    /// Lets a paused job go on with what is due from now on; false where it was not paused.
+    pub async fn unpause(&self, job: &str, now: i64) -> Result<bool, LedgerError> {
+        let query = sqlx::query(
+            "UPDATE schedules SET paused_at = NULL, paused_why = NULL, since = max(since, ?2) \
+             WHERE job = ?1 AND paused_at IS NOT NULL",
+        );
+        let mut writer = self.writer.lock().await;
+        let done = query.bind(job).bind(now).execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Whether the last `count` fires of a job that came to an end all failed, since it was last let go on.
+    pub async fn keeps_failing(&self, job: &str, count: u32) -> Result<bool, LedgerError> {
+        let sql = format!(
+            "SELECT count(*) = ?2 AND total(exit IN {NO_FAILURE}) = 0 FROM (SELECT exit FROM fires \
+             WHERE job = ?1 AND state = 'ended' \
+             AND ended_at > coalesce((SELECT since FROM schedules WHERE job = ?1), 0) \
+             ORDER BY ended_at DESC, id DESC LIMIT ?2)"
+        );
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(job).bind(count);
+        query.fetch_one(&self.readers).await.map_err(|e| self.failed(&e))
+    }
+
+    /// What is known of a job's schedule.
+    pub async fn job_book(&self, job: &str) -> Result<JobBook, LedgerError> {
+        let row = sqlx::query("SELECT since, paused_at, paused_why, cron FROM schedules WHERE job = ?")
+            .bind(job)
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        let last = self.fires("WHERE job = ?1 ORDER BY due DESC LIMIT 1", job).await?.pop();
+        let scheduled =
+            self.fires("WHERE job = ?1 AND cause <> 'hand' ORDER BY due DESC LIMIT 1", job).await?;
+        let seen = row.as_ref().filter(|row| row.get::<Option<String>, _>("cron").is_some());
+        let since = seen.map(|row| row.get::<i64, _>("since"));
+        let fired = scheduled.first().map(|fire| fire.due);
+        Ok(JobBook {
+            paused: row.as_ref().and_then(|row| {
+                Some((row.get::<Option<i64>, _>("paused_at")?, row.get::<Option<String>, _>("paused_why")?))
+            }),
+            last,
+            counted_from: since.map(|since| fired.map_or(since, |due| due.max(since))),
+        })
+    }
+
+    /// Whether a job of that name has ever run here or been watched.
+    pub async fn knows_job(&self, job: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM schedules WHERE job = ?1 AND cron IS NOT NULL) \
+                   OR EXISTS (SELECT 1 FROM runs WHERE job = ?1)";
+        sqlx::query_scalar(sql).bind(job).fetch_one(&self.readers).await.map_err(|e| self.failed(&e))
+    }
+
+    async fn fires(&self, clause: &'static str, job: &str) -> Result<Vec<FireRow>, LedgerError> {
+        let sql = format!("SELECT {COLUMNS} FROM fires {clause}");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(job.to_owned());
+        let rows = query.fetch_all(&self.readers).await.map_err(|e| self.failed(&e))?;
+        rows.iter().map(|row| self.fire_of(row)).collect()
+    }
+
+    fn fire_of(&self, row: &SqliteRow) -> Result<FireRow, LedgerError> {
+        let cause: String = row.get("cause");
+        let cause = Cause::ALL.into_iter().find(|known| known.as_str() == cause);
+        Ok(FireRow {
+            id: row.get("id"),
+            job: row.get("job"),
+            due: row.get("due"),
+            cause: cause.ok_or_else(|| self.damaged())?,
+            state: row.get("state"),
+            daemon: row.get("daemon"),
+            ended_at: row.get("ended_at"),
+            exit: row.get::<Option<u8>, _>("exit"),
+            reason: row.get("reason"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Fires on a real ledger: one claim wins, the dead are followed, and a year of nights in virtual time.
+
+use super::*;
+use crate::domain::cron::CronLine;
+use crate::domain::schedule::{Missed, Overlap, Schedule, Verdict};
+use crate::ledger::{NewRun, run_id};
+use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+const JOB: &str = "nightly";
+const HOUR: i64 = 3_600_000;
+/// 2026-01-01 in UTC.
+const START: i64 = 1_767_225_600_000;
+const END: i64 = START + 365 * 24 * HOUR;
+
+async fn open(folder: &Path) -> Ledger {
+    Ledger::open(&folder.join("orgpull.db")).await.unwrap()
+}
+
+fn due(due: i64) -> NewFire<'static> {
+    NewFire { job: JOB, due, cause: Cause::Schedule, left_out: None }
+}
+
+async fn begin_run(ledger: &Ledger, fire: i64) {
+    let run = run_id();
+    let new = NewRun {
+        run: &run,
+        job: JOB,
+        environment: "sandbox",
+        job_path: "/nightly.toml",
+        job_text: "",
+        input_digest: "",
+        limit_rows: None,
+        input_given: None,
+        buy_again: false,
+        columns: "[]",
+        steps: "[]",
+        first_day: "2026-01-01",
+        started_at: 1,
+        fire: Some(fire),
+    };
+    ledger.begin_run(new).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_of_two_daemons_wins_and_the_dead_are_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path()).await;
+    let one = ledger.enrol("here", folder.path(), 1).await.unwrap();
+    let two = ledger.enrol("here", folder.path(), 2).await.unwrap();
+    assert_eq!(ledger.daemons().await.unwrap().len(), 2);
+    let fire = ledger.claim(&one, due(10), 10).await.unwrap().unwrap();
+    assert_eq!(ledger.claim(&two, due(10), 10).await.unwrap(), None);
+    assert_eq!(ledger.abandoned().await.unwrap(), []);
+    drop(one);
+    assert_eq!(ledger.abandoned().await.unwrap(), std::slice::from_ref(&fire));
+    assert!(ledger.take_over(&two, &fire, 11).await.unwrap());
+    assert!(!ledger.take_over(&two, &fire, 11).await.unwrap(), "it is no longer as it was seen");
+    begin_run(&ledger, fire.id).await;
+    assert!(ledger.run_of_fire(fire.id).await.unwrap().is_some());
+    ledger.end_fire(fire.id, Some(4), "2 unknown", 12).await.unwrap();
+    assert_eq!(ledger.job_book(JOB).await.unwrap().last.unwrap().exit, Some(4));
+    let three = ledger.enrol("here", folder.path(), 3).await.unwrap();
+    assert_eq!(ledger.daemons().await.unwrap().len(), 2, "the dead are forgotten");
+    ledger.retire(three).await.unwrap();
+    ledger.retire(two).await.unwrap();
+    assert_eq!(ledger.daemons().await.unwrap(), []);
+    assert_eq!(
+        std::fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|f| { f.as_ref().unwrap().file_name().to_string_lossy().contains("daemon") })
+            .count(),
+        0,
+        "no lock file is left"
+    );
+}
+
+#[tokio::test]
+async fn what_is_paused_does_not_fire_and_is_not_made_up_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path()).await;
+    let daemon = ledger.enrol("here", folder.path(), 1).await.unwrap();
+    assert_eq!(ledger.watch(JOB, "30 2 * * *", 100).await.unwrap().last, 100);
+    assert_eq!(ledger.watch(JOB, "30 2 * * *", 200).await.unwrap().last, 100, "nothing new is said");
+    assert_eq!(ledger.watch(JOB, "30 3 * * *", 300).await.unwrap().last, 300);
+    ledger.pause(JOB, "by hand", 400).await.unwrap();
+    assert_eq!(ledger.claim(&daemon, due(500), 500).await.unwrap(), None);
+    assert_eq!(ledger.job_book(JOB).await.unwrap().paused, Some((400, "by hand".to_owned())));
+    ledger.fire_by_hand(JOB, 500).await.unwrap();
+    ledger.fire_by_hand(JOB, 500).await.unwrap();
+    let by_hand = ledger.abandoned().await.unwrap();
+    assert_eq!(
+        by_hand.iter().map(|fire| (fire.cause, fire.daemon.is_none())).collect::<Vec<_>>(),
+        [(Cause::Hand, true); 2]
+    );
+    assert!(ledger.unpause(JOB, 600).await.unwrap() && !ledger.unpause(JOB, 601).await.unwrap());
+    let book = ledger.job_book(JOB).await.unwrap();
+    assert_eq!((book.paused, book.counted_from), (None, Some(600)));
+}
+
+#[tokio::test]
+async fn failures_in_a_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path()).await;
+    let daemon = ledger.enrol("here", folder.path(), 1).await.unwrap();
+    let mut told = Vec::new();
+    for (at, exit) in [10_u8, 4, 0, 3, 8, 10, 10, 4].into_iter().enumerate() {
+        let at = i64::try_from(at).unwrap() + 2;
+        let fire = ledger.claim(&daemon, due(at), at).await.unwrap().unwrap();
+        ledger.end_fire(fire.id, Some(exit), "", at).await.unwrap();
+        told.push(ledger.keeps_failing(JOB, 3).await.unwrap());
+    }
+    assert_eq!(told, [false, false, false, false, false, false, false, true]);
+    ledger.pause(JOB, "3 times", 20).await.unwrap();
+    ledger.unpause(JOB, 20).await.unwrap();
+    assert!(!ledger.keeps_failing(JOB, 3).await.unwrap(), "it begins anew");
+}
+
+/// A daemon that comes and goes.
+struct Node {
+    daemon: Option<Daemon>,
+    last: i64,
+    wake: i64,
+    /// When it goes or comes next.
+    turns: i64,
+}
+
+/// The job's lock: which fire has it, in which node, until when.
+struct AtWork {
+    fire: FireRow,
+    node: usize,
+    ends: i64,
+}
+
+struct Year {
+    ledger: Ledger,
+    schedule: Schedule,
+    nodes: [Node; 2],
+    at_work: Option<AtWork>,
+    dice: fastrand::Rng,
+    now: i64,
+}
+
+impl Year {
+    /// The next instant at which anything happens.
+    fn next(&self) -> i64 {
+        let up = self.nodes.iter().filter(|node| node.daemon.is_some()).map(|node| node.wake);
+        let work = self.at_work.iter().map(|work| work.ends);
+        let next = self.nodes.iter().map(|node| node.turns).chain(up).chain(work).min().unwrap();
+        next.max(self.now + 1)
+    }
+
+    async fn comes_or_goes(&mut self, at: usize, folder: &Path) {
+        let (now, node) = (self.now, &mut self.nodes[at]);
+        if node.turns > now {
+            return;
+        }
+        node.turns = now + self.dice.i64(HOUR..100 * HOUR);
+        if node.daemon.take().is_some() {
+            // kill -9: what it had stays claimed.
+            self.at_work.take_if(|work| work.node == at);
+            return;
+        }
+        node.daemon = Some(self.ledger.enrol("here", folder, now).await.unwrap());
+        node.last = self.ledger.watch(JOB, &self.schedule.text(), START).await.unwrap().last;
+        node.wake = now;
+    }
+
+    /// What a daemon's turn does, less what goes over the wire.
+    async fn turn(&mut self, at: usize) {
+        let now = self.now;
+        let Some(daemon) = self.nodes[at].daemon.take() else { return };
+        for fire in self.ledger.abandoned().await.unwrap() {
+            if self.at_work.is_none() && self.ledger.take_over(&daemon, &fire, now).await.unwrap() {
+                self.work(at, fire).await;
+            }
+        }
+        if self.nodes[at].wake <= now {
+            let decision = self.schedule.due(JOB, self.nodes[at].last, now);
+            if let Some(fire) = decision.fire {
+                let left_out = match fire.verdict {
+                    Verdict::LeaveOut => Some("missed"),
+                    _ => self.at_work.is_some().then_some("running"),
+                };
+                let cause = if fire.verdict == Verdict::OnTime { Cause::Schedule } else { Cause::Missed };
+                let new = NewFire { job: JOB, due: fire.due, cause, left_out };
+                if let Some(claimed) = self.ledger.claim(&daemon, new, now).await.unwrap()
+                    && left_out.is_none()
+                {
+                    self.work(at, claimed).await;
+                }
+                self.nodes[at].last = fire.due;
+            }
+            self.nodes[at].wake = decision.wake.unwrap();
+        }
+        self.nodes[at].daemon = Some(daemon);
+    }
+
+    async fn work(&mut self, node: usize, fire: FireRow) {
+        // Some die between claim and run.
+        if self.dice.u8(..10) == 0 {
+            self.nodes[node].turns = self.now + 1;
+            return;
+        }
+        if self.ledger.run_of_fire(fire.id).await.unwrap().is_none() {
+            begin_run(&self.ledger, fire.id).await;
+        }
+        let ends = self.now + self.dice.i64(HOUR / 60..30 * HOUR);
+        self.at_work = Some(AtWork { fire, node, ends });
+    }
+}
+
+#[tokio::test]
+async fn a_year_of_nights() {
+    let folder = tempfile::tempdir().unwrap();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let node = |turns| Node { daemon: None, last: 0, wake: i64::MAX, turns };
+    let mut year = Year {
+        ledger: open(folder.path()).await,
+        schedule: Schedule {
+            lines: vec![CronLine::parse("30 2 * * *").unwrap()],
+            zone: TimeZone::get("Europe/Stockholm").unwrap(),
+            overlap: Overlap::Skip,
+            missed: Missed::RunOnce,
+            catch_up: Duration::from_hours(72),
+            jitter: Duration::from_mins(5),
+            pause_after: None,
+        },
+        nodes: [node(START), node(START + HOUR)],
+        at_work: None,
+        dice: fastrand::Rng::with_seed(seed),
+        now: START,
+    };
+    // Due times for which somebody was there, or came within three days before the next.
+    let mut awaited = BTreeSet::new();
+    while year.now < END {
+        year.now = year.next();
+        if let Some(work) = year.at_work.take_if(|work| work.ends <= year.now) {
+            year.ledger.end_fire(work.fire.id, Some(0), "all settled", year.now).await.unwrap();
+        }
+        for at in [0, 1] {
+            year.comes_or_goes(at, folder.path()).await;
+            year.turn(at).await;
+            if year.nodes[at].daemon.is_some() {
+                let newest = year.schedule.due(JOB, START, year.now).fire;
+                awaited.extend(newest.filter(|fire| fire.verdict != Verdict::LeaveOut).map(|fire| fire.due));
+            }
+        }
+    }
+    // Whatever is left is followed to its end.
+    year.dice = fastrand::Rng::with_seed(0);
+    while let Some(fire) = year.ledger.abandoned().await.unwrap().into_iter().next() {
+        let daemon = year.ledger.enrol("here", folder.path(), END).await.unwrap();
+        assert!(year.ledger.take_over(&daemon, &fire, END).await.unwrap());
+        if year.ledger.run_of_fire(fire.id).await.unwrap().is_none() {
+            begin_run(&year.ledger, fire.id).await;
+        }
+        year.ledger.end_fire(fire.id, Some(0), "all settled", END).await.unwrap();
+    }
+    let fires = year.ledger.fires("WHERE job = ?1 ORDER BY due", JOB).await.unwrap();
+    let dues: BTreeSet<i64> = fires.iter().map(|fire| fire.due).collect();
+    assert_eq!(dues.len(), fires.len());
+    assert!(
+        awaited.is_subset(&dues),
+        "a night was lost: {:?}",
+        awaited.difference(&dues).collect::<Vec<_>>()
+    );
+    assert!(fires.len() > 250, "{} fires", fires.len());
+    for fire in &fires {
+        let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM runs WHERE fire = ?")
+            .bind(fire.id)
+            .fetch_one(&year.ledger.readers)
+            .await
+            .unwrap();
+        let still = year.at_work.as_ref().is_some_and(|work| work.fire.id == fire.id);
+        let expected = i64::from(fire.state == "ended" || still);
+        assert_eq!(runs, expected, "{fire:?}");
+    }
+    for cause in [Cause::Schedule, Cause::Missed] {
+        assert!(fires.iter().any(|fire| fire.cause == cause), "{cause:?} never came up");
+    }
+    assert!(fires.iter().any(|fire| fire.state == "skipped"));
+}
