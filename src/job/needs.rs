@@ -1,15 +1,15 @@
 //! How long a job needs at its pace, beside how often it fires.
 
 use super::input::{Columns, Reader};
-use super::{Job, Origin};
-use crate::config::Settings;
+use super::{Job, Origin, Step};
+use crate::config::{Account, Settings};
 use crate::time::{now_ms, stockholm_date};
 use std::time::Duration;
 
 /// A job that cannot be done by the time its next fire comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
-    /// How long its slowest account takes where all of it is bought.
+    /// How long its slowest account takes where everything that is asked without a condition is bought.
     pub time: Duration,
     /// The time between most of its fires.
     pub every: Duration,
@@ -23,8 +23,10 @@ pub fn needs(job: &Job, settings: &Settings) -> Option<Needs> {
         return None;
     }
     let rows = rows(job)?;
-    let of_account = |account: &crate::config::Account| {
-        let steps = job.steps.iter().filter(|step| step.account == account.name).count() as u64;
+    let of_account = |account: &Account| {
+        // What is asked on a condition may not be asked at all.
+        let asked = |step: &&Step| step.account == account.name && step.when.is_empty();
+        let steps = job.steps.iter().filter(asked).count() as u64;
         let calls = u32::try_from(rows.saturating_mul(steps)).unwrap_or(u32::MAX);
         Some(account.rate.min(job.rules.rate).interval()?.saturating_mul(calls))
     };
