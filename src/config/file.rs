@@ -39,8 +39,20 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     let accounts = reader.accounts(&view);
     document.verdict(reader.problems)?;
     let database = resolve(folder, Path::new(view.text("database").unwrap_or_default()));
-    Ok(Settings { path: Some(path.to_owned()), database, accounts, catalogue, database_given: false })
+    let confirm_above =
+        view.text("confirm_above").and_then(|sek| Ore::parse_sek(sek).ok()).unwrap_or_default();
+    Ok(Settings {
+        path: Some(path.to_owned()),
+        database,
+        accounts,
+        catalogue,
+        confirm_above,
+        database_given: false,
+    })
 }
+
+/// Outcomes that an agreement may have for nothing.
+const FREE: [&str; 3] = ["no_hit", "rejected", "invalid"];
 
 struct Reader<'c> {
     folder: &'c Path,
@@ -145,6 +157,20 @@ impl Reader<'_> {
         }
         for (call, _) in view.entries("prices") {
             self.call(&call, provider);
+        }
+        for free in view.list("free") {
+            let (service, outcome) = match free.text.split_once(':') {
+                Some((service, outcome)) => (Some(service), outcome),
+                None => (None, free.text),
+            };
+            if !FREE.contains(&outcome) {
+                let message = format!("`{outcome}` is none of {}", FREE.join(", "));
+                let help = "an outcome that costs nothing, such as \"no_hit\", or \"getdata:no_hit\"";
+                self.problems.push(Problem::new(free.span.clone(), message).help(help));
+            }
+            if let Some(service) = service {
+                self.call(&Item { text: service, span: free.span }, provider);
+            }
         }
     }
 
@@ -276,6 +302,7 @@ impl Account {
             letters: calls("letters"),
             no_letters: calls("no_letters"),
             prices: prices.collect(),
+            free: calls("free"),
             budget: budget(&view.table("budget")),
             timezone: view
                 .text("timezone")

@@ -11,6 +11,7 @@ pub mod secret;
 use crate::domain::budget::Limit;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
+use crate::domain::outcome::Outcome;
 use crate::domain::pace::Rate;
 use crate::problem::{self, FileError};
 use catalogue::{Auth, Catalogue, Service};
@@ -29,6 +30,8 @@ pub const SIMULATOR: &str = "simulator";
 const CREDITSAFE: &str = "creditsafe";
 /// Where the simulator is until it listens; nothing answers there.
 const NOT_LISTENING: &str = "http://127.0.0.1:0";
+/// Above which price `run` asks, where the configuration does not say: 500 SEK.
+const CONFIRM_ABOVE: Ore = Ore::new(50_000);
 /// The ledger of `--simulate`, beside the configured one.
 const SIMULATOR_DATABASE: &str = "orgpull-simulator.db";
 
@@ -43,6 +46,8 @@ pub struct Settings {
     pub accounts: BTreeMap<String, Account>,
     /// What providers are.
     pub catalogue: Catalogue,
+    /// `confirm_above`: the price above which `run` asks on a terminal.
+    pub confirm_above: Ore,
     /// Whether the ledger's file was given on the command line: then it is the simulator's too.
     pub database_given: bool,
 }
@@ -113,6 +118,8 @@ pub struct Account {
     pub no_letters: Vec<String>,
     /// Price of a call by `service` or `service:block`.
     pub prices: BTreeMap<String, Ore>,
+    /// `free`: outcomes that cost nothing, `outcome` or `service:outcome`.
+    pub free: Vec<String>,
     /// `budget`: caps over all runs and processes.
     pub budget: AccountBudget,
     /// `timezone`: whose days and months those are counted by.
@@ -262,6 +269,7 @@ impl Settings {
             database: folder.join("orgpull.db"),
             accounts: BTreeMap::new(),
             catalogue: Catalogue::built_in(),
+            confirm_above: CONFIRM_ABOVE,
             database_given: false,
         }
     }
@@ -322,6 +330,15 @@ impl Account {
     pub fn warnings(&self) -> Vec<String> {
         let secrets = self.credentials.secrets().into_iter().map(|(_, secret)| secret);
         secrets.chain(&self.requestor_id).filter_map(Secret::warning).collect()
+    }
+
+    /// Whether an answer of this outcome costs nothing.
+    pub fn is_free(&self, service: &str, outcome: Outcome) -> bool {
+        let word = outcome.as_str();
+        self.free.iter().any(|free| match free.split_once(':') {
+            Some((of, free)) => of == service && free == word,
+            None => free == word,
+        })
     }
 
     /// Whether a call has a price, be it nothing.

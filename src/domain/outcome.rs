@@ -78,6 +78,34 @@ impl Outcome {
     }
 }
 
+/// Some outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Outcomes(u16);
+
+impl Outcomes {
+    /// Those whose answers say something for good, and may be used again.
+    pub const ANSWERS: [Outcome; 5] =
+        [Outcome::Hit, Outcome::Partial, Outcome::Rejected, Outcome::NoHit, Outcome::Invalid];
+
+    /// Whether one is among them.
+    pub const fn contains(self, outcome: Outcome) -> bool {
+        self.0 & (1 << outcome.index()) != 0
+    }
+}
+
+impl FromIterator<Outcome> for Outcomes {
+    fn from_iter<I: IntoIterator<Item = Outcome>>(outcomes: I) -> Self {
+        Self(outcomes.into_iter().fold(0, |set, outcome| set | 1 << outcome.index()))
+    }
+}
+
+/// All of [`Outcomes::ANSWERS`].
+impl Default for Outcomes {
+    fn default() -> Self {
+        Self::ANSWERS.into_iter().collect()
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -9,6 +9,7 @@ use super::{Budget, Carry, Input, Job, MaxBad, Origin, Rules};
 use crate::config::{Settings, resolve};
 use crate::domain::number::{Accept, AcceptKind};
 use crate::domain::pace::Rate;
+use crate::domain::template::Template;
 use crate::problem::{FileError, Problem, Problems, read_text};
 use crate::shape::{Document, JOB, View};
 use crate::time;
@@ -42,7 +43,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         name: view.owned("name").unwrap_or_default(),
         text: text.to_owned(),
         description: view.owned("description"),
-        purpose: view.owned("purpose"),
+        purpose: reader.purpose(&view, &input),
         cost_centre: view.owned("cost_centre"),
         steps: reader.steps(&view, &input),
         rules: rules(&view.table("run")),
@@ -102,6 +103,21 @@ impl Reader<'_> {
             min_rows: view.integer("min_rows").unwrap_or(1),
             max_bad: max_bad(&view),
         }
+    }
+
+    fn purpose(&mut self, view: &View<'_>, input: &Input) -> Option<Template> {
+        let purpose = view.item("purpose")?;
+        let template = Template::parse(purpose.text).ok()?;
+        if template.last().is_some() {
+            let problem = Problem::new(purpose.span, "a purpose names no answer");
+            self.problems
+                .push(problem.help("it may name columns of the input: \"application {application_id}\""));
+            return None;
+        }
+        for column in template.columns() {
+            self.column(column, purpose.span.clone(), input);
+        }
+        Some(template)
     }
 
     /// A cap on money over a call without a price would cap nothing.

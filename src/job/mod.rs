@@ -14,7 +14,7 @@ use crate::config::Account;
 use crate::config::catalogue::{Fallback, Service};
 use crate::domain::budget::Limit;
 use crate::domain::number::Accept;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Outcome, Outcomes};
 use crate::domain::pace::Rate;
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Template;
@@ -35,8 +35,8 @@ pub struct Job {
     pub text: String,
     /// `description`.
     pub description: Option<String>,
-    /// `purpose`: why the data is asked for.
-    pub purpose: Option<String>,
+    /// `purpose`: why the data is asked for; a template over columns of the input.
+    pub purpose: Option<Template>,
     /// `cost_centre`.
     pub cost_centre: Option<String>,
     /// `[input]`.
@@ -58,7 +58,8 @@ impl Job {
     pub fn template_columns(&self) -> Vec<String> {
         let Carry::Columns(carried) = &self.input.carry else { return Vec::new() };
         let mut columns: Vec<String> = Vec::new();
-        for column in self.steps.iter().flat_map(|step| &step.params).flat_map(|(_, value)| value.columns()) {
+        let values = self.steps.iter().flat_map(|step| &step.params).map(|(_, value)| value);
+        for column in values.chain(&self.purpose).flat_map(Template::columns) {
             if !carried.iter().chain(&columns).any(|known| known == column) {
                 columns.push(column.to_owned());
             }
@@ -203,6 +204,8 @@ pub struct Step {
     pub on_unknown: OnUnknown,
     /// How old a stored answer may be; zero is never.
     pub reuse: Duration,
+    /// `reuse_outcomes`: which stored answers may be used again.
+    pub reuse_outcomes: Outcomes,
     /// `when`: conditions that must all be met; none where it is always asked.
     pub when: Vec<When>,
     /// `first`, where the job says so.

@@ -2,6 +2,8 @@
 
 use super::{Ledger, LedgerError};
 use sqlx::Row;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 /// What the ledger remembers of an account in an environment.
@@ -50,6 +52,9 @@ pub enum LoginTurn {
     /// The cap is reached, or the login asked for patience: not before so long from now.
     Wait(Duration),
 }
+
+const NEW_PURPOSE: &str = "INSERT INTO purposes (purpose, cost_centre) VALUES (?1, ?2) \
+                           ON CONFLICT DO UPDATE SET purpose = excluded.purpose RETURNING id";
 
 impl Ledger {
     /// What is remembered of an account, with its logins after `since`.
@@ -202,12 +207,33 @@ impl Ledger {
         self.fetch_id(query.bind(account).bind(environment).bind(service)).await
     }
 
+    /// The ids of purposes in this ledger. Those that are new are written in one transaction.
+    pub async fn purpose_ids(&self, purposes: &[String], cost_centre: &str) -> Result<Vec<i64>, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut ids: HashMap<&str, Option<i64>> = HashMap::new();
+        for purpose in purposes {
+            if let Entry::Vacant(entry) = ids.entry(purpose) {
+                let known =
+                    sqlx::query_scalar("SELECT id FROM purposes WHERE purpose = ? AND cost_centre = ?");
+                let known = known.bind(purpose).bind(cost_centre).fetch_optional(&self.readers).await;
+                entry.insert(known.map_err(failed)?);
+            }
+        }
+        if ids.values().any(Option::is_none) {
+            let mut writer = self.writer.lock().await;
+            let mut transaction = self.begin(&mut writer).await?;
+            for (purpose, id) in ids.iter_mut().filter(|(_, id)| id.is_none()) {
+                let query = sqlx::query_scalar(NEW_PURPOSE).bind(*purpose).bind(cost_centre);
+                *id = Some(query.fetch_one(&mut *transaction).await.map_err(failed)?);
+            }
+            transaction.commit().await.map_err(failed)?;
+        }
+        Ok(purposes.iter().filter_map(|purpose| ids.get(purpose.as_str()).copied().flatten()).collect())
+    }
+
     /// The id of a purpose in this ledger.
     pub async fn purpose_id(&self, purpose: &str, cost_centre: &str) -> Result<i64, LedgerError> {
-        let query = sqlx::query(
-            "INSERT INTO purposes (purpose, cost_centre) VALUES (?1, ?2) \
-             ON CONFLICT DO UPDATE SET purpose = excluded.purpose RETURNING id",
-        );
+        let query = sqlx::query(NEW_PURPOSE);
         self.fetch_id(query.bind(purpose).bind(cost_centre)).await
     }
 

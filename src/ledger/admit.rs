@@ -67,7 +67,10 @@ pub(super) fn admit(
 
 /// Whether an intent is not to be sent for what others did.
 fn needless(intent: &Intent, rival: Rival) -> Option<Refusal> {
-    let fresh = |answer: &StoredAnswer| intent.reuse_after.is_some_and(|after| answer.fetched_at > after);
+    let fresh = |answer: &StoredAnswer| {
+        intent.reuse_after.is_some_and(|after| answer.fetched_at > after)
+            && intent.reuse_outcomes.contains(answer.outcome)
+    };
     if let Some(answer) = rival.answer.filter(fresh) {
         return Some(Refusal::Answered(answer));
     }

@@ -4,7 +4,7 @@ use super::StoredAnswer;
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
-use crate::domain::outcome::{Outcome, Source, State};
+use crate::domain::outcome::{Outcome, Outcomes, Source, State};
 
 /// Which lookup of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +39,8 @@ pub struct Intent {
     /// An answer to the same identity that came after this instant, in milliseconds since 1970, is used instead, and one
     /// that another process is fetching is waited for; nothing where it is to be bought whatever there is.
     pub reuse_after: Option<i64>,
+    /// The outcomes of answers that may be used.
+    pub reuse_outcomes: Outcomes,
     /// Whether the user has said that a letter-making call that was lost may be repeated.
     pub unknown_too: bool,
 }
@@ -218,6 +220,8 @@ pub enum Refusal {
 pub struct Committed {
     /// Those that were not written, by their places in [`Batch::intents`], in order.
     pub refused: Vec<(usize, Refusal)>,
+    /// Those that were written though another run's call for the same was lost: what may be paid twice.
+    pub again: Spend,
     /// What stands against each budget now, in the order of [`Batch::caps`]; empty where nothing was to be sent.
     pub spent: Vec<Spend>,
 }

@@ -8,6 +8,7 @@ use super::admit::admit;
 use super::batch::{AttemptEnd, Batch, Change, Committed, Intent};
 use super::values::{ManyRows, Query, list};
 use super::{Ledger, LedgerError};
+use crate::domain::budget::Spend;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use sqlx::SqliteConnection;
@@ -115,6 +116,7 @@ impl Ledger {
             spent.push(self.spent_of(&mut *connection, run, &cap.over).await.map_err(failed)?);
         }
         let refused = admit(batch, &rivals, &mut spent);
+        let lost = |intent: &&Intent| rivals.get(&intent.identity).is_some_and(|rival| rival.open.is_some());
         let mut turned_away = refused.iter().map(|(at, _)| *at).peekable();
         let admitted: Vec<&Intent> = (batch.intents.iter().enumerate())
             .filter(|(at, _)| turned_away.next_if_eq(at).is_none())
@@ -130,7 +132,9 @@ impl Ledger {
             let written = query.execute(&mut *connection).await.map_err(failed)?.rows_affected();
             self.expect(written, 2 * piece.len())?;
         }
-        Ok(Committed { refused, spent })
+        let again = admitted.iter().copied().filter(lost);
+        let again = again.fold(Spend::default(), |sum, intent| sum.and(1, intent.reserved));
+        Ok(Committed { refused, again, spent })
     }
 
     async fn write_ended(

@@ -7,6 +7,7 @@
 
 mod settle;
 
+pub(super) use settle::{FOLLOW, told};
 pub use settle::{Settled, SettledAttempt};
 
 use super::ids::attempt_id;

@@ -170,6 +170,10 @@ pub struct UnknownLookup {
     pub cost: Ore,
     /// Whether the provider has billed it, as `resolve` was told.
     pub billed: bool,
+    /// When it was sent, in milliseconds since 1970.
+    pub sent_at: Option<i64>,
+    /// Whether it may have posted a letter.
+    pub letter_making: bool,
 }
 
 /// How many lookups one kind of last attempt decided.
@@ -446,6 +450,23 @@ impl Ledger {
         })
     }
 
+    /// How many bytes a stored answer of a service takes, on average over the newest of the ledger; nothing where none is
+    /// among them.
+    pub async fn answer_size(&self, account: &str, service: &str) -> Result<Option<u64>, LedgerError> {
+        let size: Option<f64> = sqlx::query_scalar(
+            "SELECT avg(length(b.body)) FROM (SELECT attempt, body FROM answers ORDER BY attempt DESC LIMIT 2000) b \
+             CROSS JOIN attempts a ON a.id = b.attempt CROSS JOIN services s ON s.id = a.service \
+             WHERE s.account = ? AND s.service = ?",
+        )
+        .bind(account)
+        .bind(service)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an average of lengths")]
+        Ok(size.map(|size| size as u64))
+    }
+
     /// For each lookup of a job with conditions, in its last finished run: of a hundred rows, for how many those were met.
     pub async fn gate_shares(&self, job: &str) -> Result<Vec<(u16, u64)>, LedgerError> {
         let rows = sqlx::query(
@@ -488,7 +509,8 @@ impl Ledger {
     /// The lookups of a run whose answers are lost, at most `limit` of them.
     pub async fn unknowns(&self, run: i64, limit: i64) -> Result<Vec<UnknownLookup>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT r.line, l.step, a.transactionid, a.code, l.state = 'settled' AS billed, l.cost, l.cost_unknown FROM lookups l \
+            "SELECT r.line, l.step, a.transactionid, a.code, l.state = 'settled' AS billed, l.cost, l.cost_unknown, a.started_at, \
+             a.letter_making FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row LEFT JOIN attempts a ON a.id = l.attempt \
              WHERE l.run = ? AND l.outcome = 'unknown' ORDER BY l.row, l.step LIMIT ?",
         )
@@ -506,6 +528,8 @@ impl Ledger {
                 row.get::<i64, _>(if row.get("billed") { "cost" } else { "cost_unknown" }).unsigned_abs(),
             ),
             billed: row.get("billed"),
+            sent_at: row.get("started_at"),
+            letter_making: row.get::<Option<bool>, _>("letter_making").unwrap_or(false),
         };
         Ok(rows.iter().map(unknown).collect())
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::number::{Accept, AcceptKind, Subject};
-use crate::domain::outcome::{Outcome, Source, State};
+use crate::domain::outcome::{Outcome, Outcomes, Source, State};
 use jiff::civil::date;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -65,6 +65,7 @@ pub(super) fn intent(ledger_ids: (i64, i64), row: i64, id: i64, identity: u8, le
         started_at: LATER,
         reserved: PRICE,
         reuse_after: None,
+        reuse_outcomes: Outcomes::default(),
         unknown_too: false,
     }
 }

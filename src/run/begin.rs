@@ -3,7 +3,7 @@
 use super::budget::{not_passed, priced};
 use super::copy::{self, Copied};
 use super::event::Level;
-use super::fetch::{Freshness, Verdict, known, verdict};
+use super::fetch::{Freshness, Reuse, Verdict, known, verdict};
 use super::lane::Lane;
 use super::outputs::{self, setting_of};
 use super::prepared::{On, Prepared, Resolved};
@@ -338,7 +338,7 @@ impl LetterCount {
         let known = known(ledger, asked.run, making.iter().map(|(_, resolved)| resolved)).await?;
         for (at, resolved) in making {
             let step = usize::from(at.step);
-            let reuse = prepared.job.steps[step].reuse;
+            let reuse = Reuse::of(&prepared.job.steps[step]);
             let Verdict::Ask(ask) = verdict(resolved, Some(at), &known, reuse, asked.freshness) else {
                 continue;
             };

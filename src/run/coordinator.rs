@@ -12,8 +12,10 @@ use super::lane::{Lane, LoginCame};
 use super::prepared::Prepared;
 use super::queue::{Leaders, Ready};
 use super::tally::Tally;
+use super::trial::Trials;
 use super::worker::{Done, Sending, exchange};
 use super::{Observer, RunError, StopRequest};
+use crate::domain::budget::Spend;
 use crate::domain::outcome::State;
 use crate::http::account::{Permit, StopReason, Token};
 use crate::http::transport::Transport;
@@ -89,18 +91,20 @@ pub(super) struct Coordinator<T> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) prepared: Arc<Prepared>,
     pub(super) run: i64,
-    pub(super) purpose: i64,
     pub(super) lanes: Vec<Lane>,
     pub(super) freshness: Freshness,
     pub(super) observer: Observer,
     pub(super) leaders: Leaders,
     pub(super) dependants: Dependants,
+    pub(super) trials: Trials,
     pub(super) tally: Tally,
     pub(super) flights: HashMap<Place, Flight>,
     pub(super) batch: Batch,
     /// Steps that are not asked any more: their service was stopped, or their account's budget is reached.
     pub(super) stopped: Vec<bool>,
     pub(super) purses: Purses,
+    /// What was asked though another run's call for the same was lost.
+    pub(super) again: Spend,
     pub(super) halt: Halt,
     pub(super) transport: Arc<T>,
     ids: AttemptIds,
@@ -124,7 +128,6 @@ pub(super) struct Start<T> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) prepared: Arc<Prepared>,
     pub(super) run: i64,
-    pub(super) purpose: i64,
     pub(super) lanes: Vec<Lane>,
     pub(super) freshness: Freshness,
     pub(super) observer: Observer,
@@ -141,15 +144,16 @@ impl<T: Transport> Coordinator<T> {
             ledger: start.ledger,
             prepared: start.prepared,
             run: start.run,
-            purpose: start.purpose,
             lanes: start.lanes,
             freshness: start.freshness,
             observer: start.observer,
             tally: start.tally,
             transport: start.transport,
             purses: start.purses,
+            again: Spend::default(),
             leaders: Leaders::default(),
             dependants: Dependants::default(),
+            trials: Trials::default(),
             flights: HashMap::new(),
             batch: Batch::default(),
             halt: Halt::default(),
@@ -196,6 +200,13 @@ impl<T: Transport> Coordinator<T> {
         }
         self.tasks.abort_all();
         self.warn_of_empty_gates();
+        if self.again.calls > 0 {
+            let message = format!(
+                "asked again after an earlier run's answer was lost, and perhaps paid twice: {}",
+                self.again
+            );
+            self.notice(Level::Info, "asked-again", message);
+        }
         self.tell(self.told + PROGRESS);
         match self.halt.broken.take() {
             Some(error) => Err(error),
@@ -286,6 +297,9 @@ impl<T: Transport> Coordinator<T> {
         let ended = matches!(change.state, State::Settled | State::Parked);
         if ended && self.prepared.gates[usize::from(change.at.step)] {
             self.dependants.ended(change.at, self.fetching);
+        }
+        if ended {
+            self.trial_ended(&change);
         }
         self.batch.changes.push(change);
     }
@@ -408,8 +422,8 @@ impl<T: Transport> Coordinator<T> {
     fn intents(&self, sends: &[Departure], now: i64) -> Vec<Intent> {
         let rules = Freshness { now, ..self.freshness };
         let intent = |send: &Departure| {
-            let reuse = self.prepared.job.steps[usize::from(send.ready.at.step)].reuse;
-            self.lanes[send.lane].intent(&send.ready, self.purpose, &rules, reuse)
+            let step = &self.prepared.job.steps[usize::from(send.ready.at.step)];
+            self.lanes[send.lane].intent(&send.ready, &rules, step)
         };
         sends.iter().map(intent).collect()
     }

@@ -17,6 +17,7 @@ const ANOTHERS_ANSWER: Duration = Duration::from_millis(250);
 impl<T: Transport> Coordinator<T> {
     /// Sends what is durable, and takes back what was turned away.
     pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
+        self.again = self.again.and(committed.again.calls, committed.again.cost);
         let mut refused = committed.refused.into_iter().peekable();
         let (mut going, mut turned_away) = (Vec::new(), Vec::new());
         for (at, (send, intent)) in sends.into_iter().zip(intents).enumerate() {
@@ -103,5 +104,6 @@ impl<T: Transport> Coordinator<T> {
         }
         self.leaders.drop_steps(|step| stopped[usize::from(step)]);
         self.dependants.drop_steps(|step| stopped[usize::from(step)]);
+        self.trials.drop_steps(|step| stopped[usize::from(step)]);
     }
 }

@@ -203,8 +203,27 @@ pub struct PlanReport {
     pub rate: String,
     /// Each budget that it must keep, before and after.
     pub budgets: Vec<PlanBudget>,
+    /// By how many bytes the ledger grows at most, roughly.
+    pub ledger_bytes: u64,
+    /// What differs from the job's last run, where that was asked for and there is one.
+    pub diff: Option<PlanDiff>,
     /// Why `run` would refuse it: letters would go out, and their lookup does not say that they may.
     pub refusal: Option<String>,
+}
+
+/// What differs between a plan and the job's last run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanDiff {
+    /// The run.
+    pub run: String,
+    /// Its good and bad rows.
+    pub rows: (u64, u64),
+    /// What it sent.
+    pub calls: u64,
+    /// What that cost.
+    pub cost: Ore,
+    /// What the job file says otherwise now, a line each.
+    pub changes: Vec<String>,
 }
 
 /// One budget in a plan.
@@ -266,6 +285,11 @@ impl PlanReport {
     /// Good rows × lookups of the job.
     pub fn lookups(&self) -> u64 {
         self.steps.iter().map(PlanStep::lookups).sum()
+    }
+
+    /// What buying costs at least: with every condition unmet that is not decided yet.
+    pub fn price_low(&self) -> Ore {
+        self.steps.iter().fold(self.price(), |price, step| price.saturating_sub(step.gated_price))
     }
 
     /// What buying costs; the largest amount where the sum does not fit.

@@ -6,7 +6,8 @@ use super::prepared::{Ask, On, Prepared, Resolved};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::number::Subject;
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Outcome, Outcomes};
+use crate::job::Step;
 use crate::job::when::{Gate, code};
 use crate::ledger::{Holder, Known, Ledger, Place, StoredAnswer};
 use crate::time::stockholm_date;
@@ -18,6 +19,8 @@ pub(super) struct Fetched {
     pub(super) at: Place,
     pub(super) spent: u32,
     pub(super) lost: bool,
+    /// The purpose's id in the ledger.
+    pub(super) purpose: i64,
     pub(super) verdict: Verdict,
 }
 
@@ -76,6 +79,19 @@ pub(super) struct Freshness {
     pub(super) unknown_too: bool,
 }
 
+/// Which stored answers a lookup may use again.
+#[derive(Clone, Copy)]
+pub(super) struct Reuse {
+    within: Duration,
+    outcomes: Outcomes,
+}
+
+impl Reuse {
+    pub(super) const fn of(step: &Step) -> Self {
+        Self { within: step.reuse, outcomes: step.reuse_outcomes }
+    }
+}
+
 impl Freshness {
     /// After which instant an answer must have come to be used again; nothing where none may be.
     pub(super) fn reuse_after(&self, reuse: Duration) -> Option<i64> {
@@ -101,12 +117,16 @@ pub(super) async fn fetch(
     let steps: Vec<_> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
     let resolved = resolve(Some(ledger), prepared, run, &steps, &rows, freshness.now).await?;
     let known = known(ledger, run, resolved.iter()).await?;
-    let lookups = pending.iter().zip(resolved).zip(gates).map(|((lookup, resolved), gate)| {
-        let step = &prepared.job.steps[usize::from(lookup.at.step)];
-        let verdict = verdict(resolved, Some(lookup.at), &known, step.reuse, freshness);
-        let verdict = gated(verdict, gate, lookup.at);
-        Fetched { at: lookup.at, spent: lookup.spent, lost: lookup.lost, verdict }
-    });
+    let purposes = prepared.purposes(&pending);
+    let purposes =
+        ledger.purpose_ids(&purposes, prepared.job.cost_centre.as_deref().unwrap_or_default()).await?;
+    let lookups =
+        pending.iter().zip(resolved).zip(gates).zip(purposes).map(|(((lookup, resolved), gate), purpose)| {
+            let step = &prepared.job.steps[usize::from(lookup.at.step)];
+            let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
+            let verdict = gated(verdict, gate, lookup.at);
+            Fetched { at: lookup.at, spent: lookup.spent, lost: lookup.lost, purpose, verdict }
+        });
     Ok(Page { lookups: lookups.collect(), probes, next })
 }
 
@@ -186,7 +206,7 @@ pub(super) fn verdict(
     resolved: Resolved,
     at: Option<Place>,
     known: &HashMap<Identity, Known>,
-    reuse: Duration,
+    reuse: Reuse,
     freshness: Freshness,
 ) -> Verdict {
     let ask = match resolved {
@@ -198,8 +218,10 @@ pub(super) fn verdict(
     if let Some(holder) = known.holder.filter(|holder| Some(holder.at) != at) {
         return Verdict::Follow(ask, holder);
     }
-    let after = freshness.reuse_after(reuse);
-    let fresh = |answer: &StoredAnswer| after.is_some_and(|after| answer.fetched_at > after);
+    let after = freshness.reuse_after(reuse.within);
+    let fresh = |answer: &StoredAnswer| {
+        after.is_some_and(|after| answer.fetched_at > after) && reuse.outcomes.contains(answer.outcome)
+    };
     if let Some(answer) = known.answer.filter(|answer| answer.used_here || fresh(answer)) {
         return Verdict::Reuse(ask, answer);
     }
@@ -224,7 +246,7 @@ mod tests {
 
     fn plain() -> Ask {
         let number = "5560125790".to_owned();
-        Ask { number, params: Vec::new(), identity: ID, price: Ore::ZERO, letter_making: false }
+        Ask { number, params: Vec::new(), identity: ID, price: Ore::ZERO, letter_making: false, tried: None }
     }
 
     fn decide(
@@ -236,6 +258,7 @@ mod tests {
     ) -> &'static str {
         let known = HashMap::from([(ID, known)]);
         let freshness = Freshness { now: 10 * 3_600_000, buy_again, unknown_too };
+        let reuse = Reuse { within: reuse, outcomes: Outcomes::default() };
         match verdict(ask(letter), Some(AT), &known, reuse, freshness) {
             Verdict::Ask(_) => "ask",
             Verdict::Follow(..) => "follow",
@@ -263,6 +286,17 @@ mod tests {
         assert_eq!(decide(known(3), false, 2 * HOUR, false, false), "ask");
         assert_eq!(decide(known(1), false, 2 * HOUR, true, false), "ask", "--buy-again");
         assert_eq!(decide(known(0), false, Duration::ZERO, false, false), "ask", "reuse = \"0\"");
+    }
+
+    #[test]
+    fn the_job_says_which_outcomes_are_used_again() {
+        let known = HashMap::from([(ID, Known { answer: Some(answer(1, false)), ..Known::default() })]);
+        let freshness = Freshness { now: 10 * 3_600_000, buy_again: false, unknown_too: false };
+        for (outcomes, reused) in [([Outcome::Hit], true), ([Outcome::NoHit], false)] {
+            let reuse = Reuse { within: 2 * HOUR, outcomes: outcomes.into_iter().collect() };
+            let verdict = verdict(ask(false), Some(AT), &known, reuse, freshness);
+            assert_eq!(matches!(verdict, Verdict::Reuse(..)), reused);
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         let queued = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>();
-        let waiting = queued + self.leaders.waiting() + self.dependants.waiting();
+        let waiting = queued + self.leaders.waiting() + self.dependants.waiting() + self.trials.waiting();
         let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
         if self.stopped.iter().all(|stopped| *stopped) {
             self.exhausted = true;
@@ -53,14 +53,14 @@ impl<T: Transport> Coordinator<T> {
             self.exhausted = page.lookups.len() < READ_AHEAD as usize;
             self.after = page.lookups.last().map_or(self.after, |last| last.at);
         }
-        for Fetched { at, spent, lost, verdict } in page.lookups {
+        for Fetched { at, spent, lost, purpose, verdict } in page.lookups {
             if self.stopped[usize::from(at.step)] {
                 continue;
             }
             match verdict {
-                Verdict::Ask(ask) => self.enqueue(Ready { at, ask, spent, lost, refusals: 0 }),
+                Verdict::Ask(ask) => self.enqueue(Ready { at, ask, spent, lost, refusals: 0, purpose }),
                 Verdict::Follow(ask, holder) => {
-                    self.follow(Ready { at, ask, spent, lost, refusals: 0 }, holder);
+                    self.follow(Ready { at, ask, spent, lost, refusals: 0, purpose }, holder);
                 }
                 Verdict::Reuse(ask, answer) => {
                     let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
@@ -99,12 +99,29 @@ impl<T: Transport> Coordinator<T> {
 
     fn enqueue(&mut self, ready: Ready) {
         match self.leaders.lead(ready.ask.identity, ready.at) {
-            Lead::Mine => {
-                let lane = self.prepared.account_of[usize::from(ready.at.step)];
-                self.lanes[lane].queue.push(ready);
-            }
+            Lead::Mine => self.queue_up(ready),
             Lead::Ended(ending) => self.reuse(ready.at, ending),
             Lead::Wait => {}
+        }
+    }
+
+    /// Puts a lookup among those that may go, unless its block is being tried.
+    fn queue_up(&mut self, ready: Ready) {
+        let ready = match &ready.ask.tried {
+            Some(block) => self.trials.enter((ready.at.step, block.clone()), ready),
+            None => Some(ready),
+        };
+        if let Some(ready) = ready {
+            let lane = self.prepared.account_of[usize::from(ready.at.step)];
+            self.lanes[lane].queue.push(ready);
+        }
+    }
+
+    /// Lets those go who waited for a block's trial.
+    pub(super) fn trial_ended(&mut self, change: &Change) {
+        for ready in self.trials.ended(change.at, change.outcome, change.letters) {
+            let lane = self.prepared.account_of[usize::from(ready.at.step)];
+            self.requeue(lane, ready);
         }
     }
 

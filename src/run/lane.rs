@@ -12,7 +12,7 @@ use crate::http::account::{
     Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
 };
 use crate::http::transport::{HttpTransport, Transport};
-use crate::job::Job;
+use crate::job::{Job, Step};
 use crate::ledger::{AccountMemory, Intent, Ledger, LoginTurn, NewLogin, NoticeBoard};
 use crate::time::{now_ms, now_us};
 use crate::upstream::{LoginReading, login_request, read_login};
@@ -191,18 +191,19 @@ impl Lane {
     }
 
     /// The intent of a call that is about to be sent; its id is still to be drawn.
-    pub(super) fn intent(&self, ready: &Ready, purpose: i64, rules: &Freshness, reuse: Duration) -> Intent {
+    pub(super) fn intent(&self, ready: &Ready, rules: &Freshness, step: &Step) -> Intent {
         Intent {
             at: ready.at,
             id: 0,
             transactionid: String::new(),
             service: self.service_ids[usize::from(ready.at.step)],
-            purpose,
+            purpose: ready.purpose,
             identity: ready.ask.identity,
             letter_making: ready.ask.letter_making,
             started_at: rules.now,
             reserved: ready.ask.price,
-            reuse_after: rules.reuse_after(reuse),
+            reuse_after: rules.reuse_after(step.reuse),
+            reuse_outcomes: step.reuse_outcomes,
             unknown_too: rules.unknown_too,
         }
     }

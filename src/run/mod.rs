@@ -20,11 +20,12 @@ mod queue;
 mod settle;
 mod summary;
 mod tally;
+mod trial;
 mod worker;
 
 pub use lane::try_login;
 pub use outputs::export;
-pub use plan::plan;
+pub use plan::{diff, plan};
 pub use summary::summary;
 
 use crate::config::secret::SecretError;
@@ -398,8 +399,6 @@ async fn pull<T: Transport>(
         lookups: totals.lookups,
         pending: totals.pending,
     }));
-    let purpose = prepared.job.purpose.as_deref().unwrap_or_default();
-    let purpose = ledger.purpose_id(purpose, prepared.job.cost_centre.as_deref().unwrap_or_default()).await?;
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
     let purses = Purses::of(&prepared, &lanes, extra, spent);
     let coordinator = Coordinator::new(Start {
@@ -407,7 +406,6 @@ async fn pull<T: Transport>(
         ledger: ledger.clone(),
         prepared,
         run: run.id,
-        purpose,
         lanes,
         freshness,
         observer: context.observer.clone(),

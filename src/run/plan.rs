@@ -3,8 +3,8 @@
 use super::begin::{accounts, environment, missing_column, requestors, same_input, same_questions};
 use super::budget::{not_passed, planned};
 use super::copy::{self, Copied};
-use super::event::{BadExample, PlanReport, PlanStep};
-use super::fetch::{Freshness, Verdict, gated, known, resolve, verdict};
+use super::event::{BadExample, PlanDiff, PlanReport, PlanStep};
+use super::fetch::{Freshness, Reuse, Verdict, gated, known, resolve, verdict};
 use super::gates;
 use super::prepared::{Ask, Prepared, Resolved, service_name};
 use super::{Options, RunError};
@@ -14,10 +14,12 @@ use crate::domain::identity::{DigestKey, Identity};
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, State};
 use crate::domain::pace::Rate;
-use crate::job::Job;
 use crate::job::when::{Came, Gate, code, together};
+use crate::job::{Job, Step, file};
 use crate::ledger::{Ledger, Place, RunRow, Seen};
 use crate::time::{now_ms, stockholm_date};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 /// Rows judged at once.
@@ -136,11 +138,8 @@ async fn plan_rest(
 }
 
 fn blank(prepared: &Prepared) -> Vec<PlanStep> {
-    let step = |step: &crate::job::Step| PlanStep {
-        id: step.id.clone(),
-        service: service_name(step),
-        ..PlanStep::default()
-    };
+    let step =
+        |step: &Step| PlanStep { id: step.id.clone(), service: service_name(step), ..PlanStep::default() };
     prepared.job.steps.iter().map(step).collect()
 }
 
@@ -203,7 +202,7 @@ async fn judge(
         Some(ledger) => known(ledger, books.run, planned.iter().map(|lookup| &lookup.resolved)).await?,
         None => std::collections::HashMap::new(),
     };
-    let reuse = prepared.job.steps[step].reuse;
+    let reuse = Reuse::of(&prepared.job.steps[step]);
     let (mut buy, mut fresh): (Vec<(Ask, bool)>, Vec<Identity>) = (Vec::new(), Vec::new());
     for Planned { at, resolved, gate } in planned {
         let waits = matches!(gate, Gate::Waits(_));
@@ -257,6 +256,7 @@ async fn report(
         .map(|(sums, _)| RunError::Letters { lookup: sums.id.clone(), count: sums.letters }.to_string());
     let bought: Vec<Spend> =
         steps.iter().map(|step| Spend { calls: step.to_buy, cost: step.price }).collect();
+    let ledger_bytes = growth(books.ledger, prepared, rows, &steps).await?;
     let budgets = planned(books.ledger, prepared, books.run, &bought).await?;
     Ok(PlanReport {
         job: prepared.job.name.clone(),
@@ -268,8 +268,101 @@ async fn report(
         duration,
         rate: rate.to_string(),
         budgets,
+        ledger_bytes,
+        diff: None,
         refusal,
     })
+}
+
+/// What a row of the input and one lookup of it take in the ledger, with their indexes: measured on a million of each.
+const ROW_BYTES: u64 = 90;
+const LOOKUP_BYTES: u64 = 45;
+/// The same of an attempt, and of an answer where none of its service is stored yet.
+const ATTEMPT_BYTES: u64 = 190;
+const ANSWER_BYTES: u64 = 800;
+
+/// By how many bytes the ledger grows if everything is bought, from the sizes of answers that it holds.
+async fn growth(
+    ledger: Option<&Ledger>,
+    prepared: &Prepared,
+    rows: u64,
+    steps: &[PlanStep],
+) -> Result<u64, RunError> {
+    let mut bytes = rows * ROW_BYTES;
+    for (step, sums) in prepared.job.steps.iter().zip(steps) {
+        let stored = match ledger {
+            Some(ledger) => ledger.answer_size(&step.account, &step.service.name).await?,
+            None => None,
+        };
+        bytes +=
+            sums.lookups() * LOOKUP_BYTES + sums.to_buy * (ATTEMPT_BYTES + stored.unwrap_or(ANSWER_BYTES));
+    }
+    Ok(bytes)
+}
+
+/// What differs between a plan and the last run of its job; nothing where there is none.
+pub async fn diff(ledger: &Ledger, job: &Job, settings: &Settings) -> Result<Option<PlanDiff>, RunError> {
+    let Some(run) = ledger.find(&job.name).await?.pop().filter(|run| run.job == job.name) else {
+        return Ok(None);
+    };
+    let totals = ledger.totals(run.id).await?;
+    let then = file::parse(Path::new(&run.job_path), &run.job_text, settings, true).ok();
+    Ok(Some(PlanDiff {
+        run: run.run,
+        rows: (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs()),
+        calls: totals.calls,
+        cost: totals.cost,
+        changes: then.map_or_else(
+            || vec!["its job file does not read any more".to_owned()],
+            |then| changes(&then, job),
+        ),
+    }))
+}
+
+/// What one job says otherwise than another, without values, which may be about somebody.
+fn changes(then: &Job, now: &Job) -> Vec<String> {
+    let mut changes = Vec::new();
+    for step in &now.steps {
+        let id = &step.id;
+        let Some(old) = then.steps.iter().find(|old| old.id == *id) else {
+            changes.push(format!("lookup `{id}` is new ({})", service_name(step)));
+            continue;
+        };
+        if service_name(old) != service_name(step) {
+            changes.push(format!(
+                "lookup `{id}` asks {}, and asked {}",
+                service_name(step),
+                service_name(old)
+            ));
+        }
+        let param =
+            |step: &Step, name: &str| step.params.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+        let names: BTreeSet<&str> =
+            step.params.iter().chain(&old.params).map(|(name, _)| name.as_str()).collect();
+        let differ = names.into_iter().filter(|name| param(step, name) != param(old, name));
+        changes.extend(differ.map(|name| format!("lookup `{id}`: parameter `{name}` differs")));
+        let keys = [
+            ("when", step.when != old.when),
+            ("reuse", step.reuse != old.reuse || step.reuse_outcomes != old.reuse_outcomes),
+            ("letters", step.letters != old.letters),
+            ("on_unknown", step.on_unknown != old.on_unknown),
+        ];
+        changes.extend(
+            keys.iter()
+                .filter(|(_, differs)| *differs)
+                .map(|(key, _)| format!("lookup `{id}`: `{key}` differs")),
+        );
+    }
+    let gone = then.steps.iter().filter(|old| !now.steps.iter().any(|step| step.id == old.id));
+    changes.extend(gone.map(|old| format!("lookup `{}` is gone", old.id)));
+    let parts = [
+        ("[input]", then.input.identity() != now.input.identity()),
+        ("[budget]", then.budget != now.budget),
+        ("purpose", then.purpose != now.purpose),
+        ("cost_centre", then.cost_centre != now.cost_centre),
+    ];
+    changes.extend(parts.iter().filter(|(_, differs)| *differs).map(|(part, _)| format!("{part} differs")));
+    changes
 }
 
 /// How long the slowest account takes at its pace; accounts go side by side.

@@ -5,8 +5,11 @@ use crate::config::catalogue::{Digits, Fallback, Param, REQUESTOR, Service, chec
 use crate::domain::identity::{DigestKey, Identity, IdentityParts};
 use crate::domain::money::Ore;
 use crate::domain::number::{Kind, Subject};
+use crate::domain::redact::scrub;
+use crate::domain::template::Template;
 use crate::job::when::code;
 use crate::job::{Job, Step};
+use crate::ledger::Pending;
 use jiff::civil::Date;
 use std::collections::HashMap;
 use std::fmt;
@@ -73,6 +76,8 @@ pub(crate) struct Ask {
     pub(crate) price: Ore,
     /// Whether a letter of disclosure may go out.
     pub(crate) letter_making: bool,
+    /// The block, where the subject gets letters and the account says that this one posts none.
+    pub(crate) tried: Option<String>,
 }
 
 impl Prepared {
@@ -103,11 +108,28 @@ impl Prepared {
 
     /// The first template column that the run did not copy, if there is one.
     pub(crate) fn missing_column(&self) -> Option<(&str, &str)> {
+        let of_purpose = self.job.purpose.iter().flat_map(Template::columns);
+        if let Some(missing) = of_purpose.into_iter().find(|name| !self.columns.contains_key(*name)) {
+            return Some(("purpose", missing));
+        }
         self.job.steps.iter().find_map(|step| {
             let mut columns = step.params.iter().flat_map(|(_, template)| template.columns());
             let missing = columns.find(|name| !self.columns.contains_key(*name))?;
             Some((step.id.as_str(), missing))
         })
+    }
+
+    /// Why each of these is asked.
+    pub(crate) fn purposes(&self, pending: &[Pending]) -> Vec<String> {
+        let purpose = |lookup: &Pending| {
+            let column = |name: &str| {
+                self.columns.get(name).and_then(|at| lookup.columns.get(*at)).map(String::as_str)
+            };
+            let filled = self.job.purpose.as_ref()?.fill(self.today, None, column).ok()?;
+            // A number in it would stand where nobody masks it.
+            Some(scrub(filled.trim()))
+        };
+        pending.iter().map(|lookup| purpose(lookup).unwrap_or_default()).collect()
     }
 
     /// The lookup of the job whose newest answer a parameter of lookup `step` names the day of.
@@ -153,8 +175,10 @@ impl Prepared {
             block.and_then(|name| params.iter().find(|(param, _)| param == name)).map(|(_, v)| v.as_str());
         let identity = self.identity(account, rules, &number, &params);
         let price = account.price(&rules.service.name, block);
-        let letter_making = subject.kind().gets_letter() && account.may_send_letter(&rules.service, block);
-        Resolved::Ask(Ask { number, params, identity, price, letter_making })
+        let gets_letter = subject.kind().gets_letter() && rules.service.letters;
+        let letter_making = gets_letter && account.may_send_letter(&rules.service, block);
+        let tried = (gets_letter && !letter_making).then(|| block.unwrap_or_default().to_owned());
+        Resolved::Ask(Ask { number, params, identity, price, letter_making, tried })
     }
 
     fn params(&self, step: usize, columns: &[String], on: On) -> Result<Vec<(String, String)>, String> {

@@ -18,6 +18,8 @@ pub(super) struct Ready {
     pub(super) lost: bool,
     /// How often in a row its token was refused.
     pub(super) refusals: u32,
+    /// The purpose's id in the ledger.
+    pub(super) purpose: i64,
 }
 
 /// The lookups of one account that wait: those that may go, by their place in the input, and those that wait for a time.
@@ -208,8 +210,10 @@ mod tests {
             identity: ID,
             price: crate::domain::money::Ore::ZERO,
             letter_making: false,
+            tried: None,
         };
-        let ready = |row| Ready { at: place(row), ask: ask(), spent: 0, lost: false, refusals: 0 };
+        let ready =
+            |row| Ready { at: place(row), ask: ask(), spent: 0, lost: false, refusals: 0, purpose: 0 };
         let mut queue = Queue::default();
         queue.push(ready(3));
         queue.push(ready(2));

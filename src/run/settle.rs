@@ -103,7 +103,12 @@ impl<T: Transport> Coordinator<T> {
     fn answered(&mut self, flight: &Flight, answer: Answer) {
         let letters = u32::from(answer.letter == Some(true));
         let outcome = answer.outcome;
-        let cost = if answer.billed { flight.ready.ask.price } else { Ore::ZERO };
+        let step = usize::from(flight.ready.at.step);
+        let free = self.prepared.account(step).is_free(&self.prepared.job.steps[step].service.name, outcome);
+        let cost = if answer.billed && !free { flight.ready.ask.price } else { Ore::ZERO };
+        if letters > 0 && flight.ready.ask.tried.is_some() {
+            self.unannounced_letter(flight);
+        }
         self.batch.ends.push(AttemptEnd {
             id: flight.attempt,
             state: AttemptState::Answered,
@@ -125,6 +130,29 @@ impl<T: Transport> Coordinator<T> {
             ..Change::to(flight.ready.at, State::Settled, Some(outcome))
         });
         self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt: flight.attempt });
+    }
+
+    /// A letter went out where the account says that none does: the service stops before there is a second one.
+    fn unannounced_letter(&mut self, flight: &Flight) {
+        let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
+        let (account, service) = (step.account.clone(), step.service.name.clone());
+        let block = flight.ready.ask.tried.as_deref().unwrap_or_default();
+        let call = if block.is_empty() { service.clone() } else { format!("{service}:{block}") };
+        let message = format!(
+            "{account}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{account}] lists it in \
+             no_letters: move it to letters, and let the lookup say `letters = true` if letters are wanted"
+        );
+        self.notice(Level::Warning, "service-stopped", message.clone());
+        self.halt.config.get_or_insert(message);
+        self.stop_service(&account, &service);
+    }
+
+    /// Sends no more to a service.
+    fn stop_service(&mut self, account: &str, service: &str) {
+        let steps = &self.prepared.job.steps;
+        let affected: Vec<bool> =
+            steps.iter().map(|step| step.account == account && step.service.name == service).collect();
+        self.stop_steps(&affected);
     }
 
     /// An expired token: refused unprocessed, free, and repeated once with a new one.
@@ -294,19 +322,12 @@ impl<T: Transport> Coordinator<T> {
         self.change(Change { cost, ..Change::to(flight.ready.at, State::Pending, None) });
         let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
         let (account, service) = (step.account.clone(), step.service.name.clone());
-        let affected: Vec<bool> = self
-            .prepared
-            .job
-            .steps
-            .iter()
-            .map(|s| s.account == account && s.service.name == service)
-            .collect();
         if !self.stopped[usize::from(flight.ready.at.step)] {
             let message = format!("{account}.{service} is stopped ({}): {}", fault.code, fault.message);
             self.notice(Level::Warning, "service-stopped", message.clone());
             self.halt.config.get_or_insert(message);
         }
-        self.stop_steps(&affected);
+        self.stop_service(&account, &service);
     }
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.

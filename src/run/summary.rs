@@ -1,7 +1,9 @@
 //! A run summed up from the ledger, for people and for `--summary-json`.
 
-use super::RunError;
 use super::event::{RunState, Summary};
+use super::{RunError, finished};
+use crate::domain::exit::Exit;
+use crate::domain::outcome::Outcome;
 use crate::ledger::{JobLock, Ledger, RunRow, Stage};
 use crate::time::rfc3339;
 use std::path::PathBuf;
@@ -10,7 +12,12 @@ use std::path::PathBuf;
 pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError> {
     let totals = ledger.totals(run.id).await?;
     let at_work = JobLock::is_held(ledger.path(), &run.job);
-    let (state, reason) = state(run, at_work);
+    let (state, mut reason) = state(run, at_work);
+    if state == RunState::Finished && run.exit == Some(Exit::Unsettled.code()) {
+        // What was settled since by a statement or the user's word is not what the run ended with.
+        let of = |outcome: Outcome| totals.outcomes[outcome.index()];
+        reason = finished(of(Outcome::Failed), of(Outcome::Unknown));
+    }
     Ok(Summary {
         run: run.run.clone(),
         job: run.job.clone(),

@@ -12,6 +12,12 @@ pub static CONFIGURATION: Table = Table {
     keys: &[
         Key::text("database", Text::Filled, "The ledger's file, relative to this one.")
             .or(Literal::Text("orgpull.db")),
+        Key::text(
+            "confirm_above",
+            Text::Money,
+            "The price in SEK above which run shows its plan and asks first, on a terminal. --yes answers.",
+        )
+        .or(Literal::Text("500")),
         Key::new(
             "catalogue",
             Kind::List { item: &Kind::Text(Text::Filled), filled: false },
@@ -107,6 +113,11 @@ pub static ACCOUNT: Table = Table {
             "prices",
             Kind::Map(&Kind::Text(Text::Money)),
             "The price of a call in SEK, by service or service:block.",
+        ),
+        Key::new(
+            "free",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: false },
+            "Outcomes that cost nothing: no_hit, rejected or invalid, alone or of one service (getdata:no_hit).",
         ),
         Key::new(
             "invoice",

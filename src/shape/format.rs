@@ -39,6 +39,8 @@ pub enum Text {
     PercentOrCount,
     /// A parameter's value with places to fill in.
     Template,
+    /// The same, and not nothing.
+    FilledTemplate,
     /// RFC 6901.
     Pointer,
     /// A file to write, with placeholders of a run.
@@ -57,7 +59,7 @@ impl Text {
     /// Whether a text is of this format, or why it is not.
     pub fn check(self, text: &str) -> Result<(), String> {
         match self {
-            Self::Filled if text.trim().is_empty() => Err("this is empty".to_owned()),
+            Self::Filled | Self::FilledTemplate if text.trim().is_empty() => Err("this is empty".to_owned()),
             Self::Free | Self::Filled => Ok(()),
             Self::JobName => name(text),
             Self::Id => id(text),
@@ -70,7 +72,7 @@ impl Text {
             Self::Money => Ore::parse_sek(text).map(drop).map_err(|error| error.to_string()),
             Self::Percent => percent(text),
             Self::PercentOrCount => percent_or_count(text),
-            Self::Template => Template::parse(text).map(drop),
+            Self::Template | Self::FilledTemplate => Template::parse(text).map(drop),
             Self::Pointer => pointer(text),
             Self::OutputPath => output_path(text),
             Self::Address => check_address(text),
@@ -91,7 +93,7 @@ impl Text {
     /// The regular expression that an editor may check it with, where there is one.
     pub const fn pattern(self) -> Option<&'static str> {
         match self {
-            Self::Filled => Some(r"\S"),
+            Self::Filled | Self::FilledTemplate => Some(r"\S"),
             Self::JobName => Some("^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
             Self::Id => Some("^[A-Za-z0-9_-]{1,64}$"),
             Self::Span => Some(r"^(0|[0-9]+\s*(ms|s|m|min|h|d|day|days)\s*)$"),

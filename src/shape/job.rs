@@ -22,8 +22,8 @@ pub static JOB: Table = Table {
         Key::text("description", Text::Free, "What the job is for, for people."),
         Key::text(
             "purpose",
-            Text::Filled,
-            "Why the data is asked for. Required where kind is person or any; kept with every attempt.",
+            Text::FilledTemplate,
+            "Why the data is asked for. Required where kind is person or any; kept with every attempt. {column} is that column of the input row.",
         ),
         Key::text("cost_centre", Text::Filled, "Who bears the cost; kept with the run."),
         Key::not_yet("retention", "How long answers are kept."),
@@ -146,6 +146,17 @@ static LOOKUP: Table = Table {
             "An answer in the ledger that is fresher than this is used instead of bought. \"0\" is never.",
         )
         .or(Literal::Text("20h")),
+        Key::new(
+            "reuse_outcomes",
+            Kind::List {
+                item: &Kind::Word {
+                    built: &["hit", "partial", "rejected", "no_hit", "invalid"],
+                    not_yet: &[],
+                },
+                filled: true,
+            },
+            "Which stored answers may be used again; all of these where absent. failed and unknown never are.",
+        ),
     ],
 };
 

@@ -184,7 +184,7 @@ fn a_statement_settles_what_was_lost_once_and_for_all() {
     });
     world.write("march.csv", &text);
     let early = world.orgpull(&["resolve", "--invoice", "march.csv", "--complete-from", "2020-01-01"]);
-    drop(early.exits(0).says("settles 2 lost answers").says("1 billed: 3.00 SEK").says("3.20 SEK less"));
+    drop(early.exits(0).says("2 lost answers are settled").says("1 billed: 3.00 SEK").says("3.20 SEK less"));
     let status = json(&world.orgpull(&["status", "--json"]).exits(0).stdout);
     let outcomes = &status["outcomes"];
     assert_eq!([&outcomes["hit"], &outcomes["unknown"], &outcomes["failed"]], [2, 1, 2]);

@@ -462,7 +462,6 @@ fn commands_and_flags_to_come_are_refused_by_name() {
         (&["purge"][..], "`orgpull purge` is planned, but not yet built"),
         (&["forget", "5560125790"], "`orgpull forget` is planned, but not yet built"),
         (&["access", "5560125790"], "`orgpull access` is planned, but not yet built"),
-        (&["resolve", "--as", "billed", "x"], "`--as` is planned, but not yet built"),
         (
             &["export", "job", "--format", "parquet", "--output", "x"],
             "`--format parquet` is planned, but not yet built",

@@ -16,6 +16,7 @@ mod gates;
 mod letters;
 mod login;
 mod machine;
+mod money;
 mod oidc;
 mod outage;
 mod outputs;

@@ -1,6 +1,6 @@
 //! The arguments of the commands that keep the books.
 
-use crate::domain::invoice::ColumnNames;
+use crate::domain::invoice::{ColumnNames, Settles};
 use crate::ledger;
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
@@ -80,15 +80,50 @@ pub struct ReconcileArgs {
 /// `resolve`.
 #[derive(Debug, Args)]
 pub struct ResolveArgs {
-    /// The provider's statement: csv or tsv with a header
-    #[arg(long, value_name = "FILE", required = true)]
-    pub invoice: PathBuf,
+    /// The run whose lost answers are settled by --as: an id, a unique prefix of one, a job's name or `latest`
+    #[arg(
+        value_name = "RUN",
+        requires = "settles",
+        required_unless_present = "invoice",
+        conflicts_with = "invoice"
+    )]
+    pub run: Option<String>,
+    /// What became of them, as the provider's own records say
+    #[arg(long = "as", value_name = "WHAT", value_enum, requires = "run")]
+    pub settles: Option<ResolveAs>,
+    /// Only those of this line of the input
+    #[arg(long, value_name = "N", requires = "run")]
+    pub line: Option<u64>,
+    /// Only those of this lookup of the job
+    #[arg(long, value_name = "ID", requires = "run")]
+    pub lookup: Option<String>,
+    /// The provider's statement, which settles those that it names: csv or tsv with a header
+    #[arg(long, value_name = "FILE")]
+    pub invoice: Option<PathBuf>,
     /// Whose statement it is, and how it is written
     #[command(flatten)]
     pub statement: InvoiceArgs,
     /// The simulator's ledger
     #[arg(long)]
     pub simulate: bool,
+}
+
+/// `--as`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ResolveAs {
+    /// They cost nothing, and `retry` may ask them again.
+    NotCarriedOut,
+    /// They were paid for, and nobody has their answers.
+    Billed,
+}
+
+impl From<ResolveAs> for Settles {
+    fn from(settles: ResolveAs) -> Self {
+        match settles {
+            ResolveAs::NotCarriedOut => Self::NotCarriedOut,
+            ResolveAs::Billed => Self::Billed,
+        }
+    }
 }
 
 /// Whose statement it is, how its columns are called, and which days it covers.

@@ -107,6 +107,9 @@ pub struct PlanArgs {
     /// Which rows, and whether stored answers may stand in
     #[command(flatten)]
     pub rows: Rows,
+    /// Also tell what differs from the job's last run
+    #[arg(long)]
+    pub diff: bool,
     /// Plan for the simulator and its ledger
     #[arg(long)]
     pub simulate: bool,
@@ -143,6 +146,9 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// With --json: the lost answers one by one instead of the run
+    #[arg(long, requires = "json")]
+    pub unknowns: bool,
     /// A run in the simulator's ledger
     #[arg(long)]
     pub simulate: bool,

@@ -4,8 +4,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands to come.
 const COMMANDS: [&str; 3] = ["purge", "forget", "access"];
-/// Flags to come.
-const FLAGS: [&str; 1] = ["--as"];
 /// Output formats to come.
 const FORMATS: [&str; 1] = ["parquet"];
 
@@ -19,10 +17,6 @@ pub fn not_yet(error: &clap::Error) -> Option<String> {
         ErrorKind::InvalidSubcommand => {
             let command = text(ContextKind::InvalidSubcommand)?;
             COMMANDS.contains(&command).then(|| refusal(&format!("`orgpull {command}`")))
-        }
-        ErrorKind::UnknownArgument => {
-            let flag = text(ContextKind::InvalidArg)?;
-            FLAGS.contains(&flag).then(|| refusal(&format!("`{flag}`")))
         }
         ErrorKind::InvalidValue => {
             let format = text(ContextKind::InvalidValue)?;

@@ -117,7 +117,6 @@ fn what_is_planned_is_refused_with_not_yet() {
         "orgpull -v --database x.db purge --before 2026-01-01",
         "orgpull forget 556012-5790",
         "orgpull access --help",
-        "orgpull resolve --as billed 1",
         "orgpull export r --format parquet --output x.parquet",
     ] {
         let (code, text) = refused(line);

@@ -12,10 +12,13 @@ use crate::job::Needs;
 use crate::ledger::{Ledger, RunRow, UnknownLookup};
 use crate::run::event::Summary;
 use crate::run::{self, Options};
-use crate::time::now_ms;
+use crate::time::{now_ms, rfc3339};
+use serde_json::{Value, json};
 
 /// Lost answers that `status` lists one by one; the rest it counts.
 const UNKNOWNS: i64 = 50;
+/// The same of `--unknowns --json`, which programs read whole.
+const MOST_UNKNOWNS: i64 = 100_000;
 
 /// `orgpull plan`.
 pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Failure> {
@@ -33,7 +36,12 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
         ..Options::default()
     };
     let every = job.schedule.as_ref().and_then(|schedule| Some(schedule.spacing(now_ms())?.usual));
-    let report = run::plan(&settings, ledger.as_ref(), job, options).await?;
+    let diff = match &ledger {
+        Some(ledger) if args.diff => run::diff(ledger, &job, &settings).await?,
+        _ => None,
+    };
+    let mut report = run::plan(&settings, ledger.as_ref(), job, options).await?;
+    report.diff = diff;
     if args.json {
         Desk::print(&format!("{:#}\n", plan_json(&report)))?;
     } else {
@@ -75,7 +83,13 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
     let run = one_run(&ledger, &args.run).await?;
     let summary = summed_up(desk, &ledger, &run, None).await?;
     if args.json {
-        Desk::print(&format!("{:#}\n", summary_json(&summary)))?;
+        let json = if args.unknowns {
+            let unknowns = ledger.unknowns(run.id, MOST_UNKNOWNS).await?;
+            unknowns.iter().map(|lookup| unknown_json(&run, lookup)).collect()
+        } else {
+            summary_json(&summary)
+        };
+        Desk::print(&format!("{json:#}\n"))?;
         return Ok(Exit::Settled);
     }
     let unknown: Vec<String> =
@@ -100,15 +114,31 @@ pub(super) async fn summed_up(
     Ok(summary)
 }
 
+fn unknown_json(run: &RunRow, lookup: &UnknownLookup) -> Value {
+    let step = run.steps.get(usize::from(lookup.step));
+    json!({
+        "line": lookup.line,
+        "lookup": step.map(|(id, _)| id),
+        "service": step.map(|(_, service)| service),
+        "transactionid": lookup.transactionid,
+        "sent_at": lookup.sent_at.map(rfc3339),
+        "code": lookup.code,
+        "cost": lookup.cost.to_string(),
+        "letter": lookup.letter_making,
+        "billed": lookup.billed,
+    })
+}
+
 /// A lost answer by its place in the input, never by its number.
 fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
     let step = run.steps.get(usize::from(lookup.step)).map_or("?", |(id, _)| id.as_str());
     format!(
-        "line {}, {step}: {} ({}, {} {})",
+        "line {}, {step}: {} ({}, {} {}{})",
         lookup.line,
         lookup.transactionid.as_deref().unwrap_or("not sent by this run"),
         lookup.code.as_deref().unwrap_or("lost"),
         if lookup.billed { "billed at" } else { "may have cost" },
-        money(lookup.cost)
+        money(lookup.cost),
+        if lookup.letter_making { ", and may have posted a letter" } else { "" }
     )
 }

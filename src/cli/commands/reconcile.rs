@@ -6,12 +6,15 @@ use super::super::report::{
     resolve_text,
 };
 use super::super::{Desk, Failure};
+use super::one_run;
 use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
-use crate::domain::invoice::Verdict;
+use crate::domain::invoice::{Settles, Verdict};
 use crate::export::Listing;
-use crate::ledger::{Invoice, Ledger, Reconciled};
+use crate::ledger::{Chosen, Invoice, JobLock, Ledger, Reconciled};
+use crate::run::RunError;
 use crate::statement::Statement;
+use crate::time::{now_ms, rfc3339};
 use jiff::civil::Date;
 use std::path::Path;
 
@@ -51,18 +54,49 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     told.end(desk)
 }
 
-/// `orgpull resolve --invoice`.
+/// `orgpull resolve`.
 pub(in crate::cli) async fn resolve(desk: &Desk, args: &ResolveArgs) -> Result<Exit, Failure> {
+    match (&args.run, args.settles, &args.invoice) {
+        (Some(run), Some(settles), _) => resolve_run(desk, args, run, settles.into()).await,
+        (_, _, Some(invoice)) => resolve_invoice(desk, args, invoice).await,
+        _ => Err(Failure::Usage("give a run with --as, or --invoice".to_owned())),
+    }
+}
+
+/// `orgpull resolve RUN --as`.
+async fn resolve_run(desk: &Desk, args: &ResolveArgs, run: &str, settles: Settles) -> Result<Exit, Failure> {
+    let settings = desk.settings(args.simulate)?;
+    let ledger = Ledger::open_existing(&settings.database).await?;
+    let run = one_run(&ledger, run).await?;
+    let step = args.lookup.as_ref().map(|id| {
+        let step =
+            run.steps.iter().position(|(known, _)| known == id).and_then(|step| u16::try_from(step).ok());
+        step.ok_or_else(|| Failure::Usage(format!("run {} has no lookup `{id}`", run.run)))
+    });
+    let chosen = Chosen { line: args.line, step: step.transpose()? };
+    // Whoever drives the run knows where its lookups stand, and must not be surprised.
+    let lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms())).map_err(RunError::Locked);
+    let _lock = lock.map_err(Failure::Run)?;
+    let settled = ledger.resolve(run.id, chosen, settles).await?;
+    let retry = desk.typed().command(args.simulate, &["retry", &run.run]);
+    let retry = if settled.to_retry.is_empty() { Vec::new() } else { vec![retry] };
+    desk.say(&resolve_text(&format!("run {} of {}", run.run, run.job), &settled, &retry))?;
+    Ok(Exit::Settled)
+}
+
+/// `orgpull resolve --invoice`.
+async fn resolve_invoice(desk: &Desk, args: &ResolveArgs, file: &Path) -> Result<Exit, Failure> {
     let settings = desk.settings(args.simulate)?;
     let account = account(&settings, args.statement.provider.as_deref())?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let invoice = ledger.invoice_to_settle(&account.name, &account.environment).await?;
-    let (mut invoice, days) = taken_in(invoice, account, &args.invoice, &args.statement).await?;
+    let (mut invoice, days) = taken_in(invoice, account, file, &args.statement).await?;
     let settled = invoice.settle().await?;
     let typed = desk.typed();
     let retry = |run: &String| typed.command(args.simulate, &["retry", run.as_str()]);
     let retry: Vec<String> = settled.to_retry.iter().map(retry).collect();
-    desk.say(&resolve_text(&args.invoice, days, &settled, &retry))?;
+    let what = format!("{}, complete for {} to {}", file.display(), days.0, days.1);
+    desk.say(&resolve_text(&what, &settled, &retry))?;
     Ok(Exit::Settled)
 }
 

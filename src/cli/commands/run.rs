@@ -2,7 +2,7 @@
 
 use super::super::args::{Place, Reporting, RetryArgs, RunArgs, Simulation};
 use super::super::report::{
-    Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples,
+    Closing, ColumnFound, OutputLine, Reporter, money, plan_text, summary_json, summary_text, with_examples,
 };
 use super::super::{Desk, Failure, signals};
 use super::read::summed_up;
@@ -13,7 +13,8 @@ use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::export::{ColumnCount, Written};
-use crate::ledger::{Ledger, RunRow};
+use crate::job::{Job, Origin};
+use crate::ledger::{Ledger, LedgerError, RunRow};
 use crate::run::event::{RunState, Summary};
 use crate::run::{self, Broken, Context, Ended, Options, RunError};
 use crate::simulator::{self, Scenario, Simulator};
@@ -38,6 +39,9 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         budget: Limit { max_calls: args.max_calls, max_cost: args.max_cost },
         fire: None,
     };
+    if !args.reporting.yes && !args.simulation.simulate && !wanted(desk, &settings, &job, &options).await? {
+        return Ok(Exit::Settled);
+    }
     let began = Instant::now();
     let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
@@ -296,6 +300,54 @@ fn output_line(written: &Written) -> OutputLine {
     }
 }
 
+/// Shows a person at a terminal the plan of a run that costs more than they said, and asks. Where nobody is, as under cron,
+/// nothing is asked: budgets are for that.
+async fn wanted(desk: &Desk, settings: &Settings, job: &Job, options: &Options) -> Result<bool, Failure> {
+    let piped = matches!(options.input.as_ref().unwrap_or(&job.input.origin), Origin::Stdin);
+    if piped || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    let ledger = match Ledger::open_existing(&settings.database).await {
+        Ok(ledger) => Some(ledger),
+        Err(LedgerError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let limit = options.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    if options.only_continue
+        && match &ledger {
+            Some(ledger) => ledger.unfinished(&job.name, limit).await?.is_none(),
+            None => true,
+        }
+    {
+        return Ok(true);
+    }
+    // What is wrong with the job or its input the run itself tells.
+    let plan = run::plan(settings, ledger.as_ref(), job.clone(), options.clone()).await;
+    if let Some(ledger) = ledger {
+        ledger.close().await;
+    }
+    let Ok(plan) = plan else { return Ok(true) };
+    let price = options.budget.max_cost.map_or(plan.price(), |most| most.min(plan.price()));
+    if plan.refusal.is_some() || price <= settings.confirm_above {
+        return Ok(true);
+    }
+    let text = format!("{}\nThis may cost {}. Run it? [y/N] ", plan_text(&plan), money(price));
+    if asked(&text)? {
+        return Ok(true);
+    }
+    desk.console.line("nothing was sent");
+    Ok(false)
+}
+
+/// Puts a question on the terminal; whatever is not yes is no.
+fn asked(question: &str) -> Result<bool, Failure> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{question}").and_then(|()| stderr.flush())?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
+}
+
 /// Says what asking again may cost, and asks.
 async fn agreed(ledger: &Ledger, run: &RunRow, yes: bool) -> Result<bool, Failure> {
     let totals = ledger.totals(run.id).await?;
@@ -304,7 +356,6 @@ async fn agreed(ledger: &Ledger, run: &RunRow, yes: bool) -> Result<bool, Failur
         return Ok(true);
     }
     let cost: Ore = totals.cost_unknown;
-    let mut stderr = std::io::stderr();
     let question = format!(
         "{unknown} lookups of run {} ended unknown: their calls may have been billed ({cost} SEK) and may have sent \
          letters.\nAsking again may cost as much once more and send a second letter. Ask again? [y/N] ",
@@ -313,8 +364,5 @@ async fn agreed(ledger: &Ledger, run: &RunRow, yes: bool) -> Result<bool, Failur
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Usage(format!("{question}\nthere is nobody to ask: --yes answers")));
     }
-    write!(stderr, "{question}").and_then(|()| stderr.flush())?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
+    asked(&question)
 }

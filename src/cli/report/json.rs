@@ -61,6 +61,17 @@ pub fn plan_json(plan: &PlanReport) -> Value {
         "time": span(plan.duration),
         "steps": plan.steps.iter().map(step_json).collect::<Vec<_>>(),
         "budgets": plan.budgets.iter().map(budget_json).collect::<Vec<_>>(),
+        "price_low": plan.price_low().to_string(),
+        "price_high": plan.price().to_string(),
+        "ledger_bytes": plan.ledger_bytes,
+        "diff": plan.diff.as_ref().map(|diff| json!({
+            "run": diff.run,
+            "rows": diff.rows.0,
+            "bad_rows": diff.rows.1,
+            "calls": diff.calls,
+            "cost": diff.cost.to_string(),
+            "changes": diff.changes,
+        })),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::figures::{count, counted, money, span};
 use super::table::table;
 use crate::config::SIMULATOR;
-use crate::run::event::{PlanReport, PlanStep};
+use crate::run::event::{PlanDiff, PlanReport, PlanStep};
 use std::fmt::Write as _;
 
 /// The plan as text. Nothing in it names a subject.
@@ -23,10 +23,43 @@ pub fn plan_text(plan: &PlanReport) -> String {
     for step in plan.steps.iter().filter(|step| step.gated > 0) {
         text.push_str(&gated(step));
     }
+    if let Some(diff) = &plan.diff {
+        text.push_str(&difference(plan, diff));
+    }
     if !plan.budgets.is_empty() {
         let _ = writeln!(text, "\n{}", budgets(plan));
     }
     text
+}
+
+fn difference(plan: &PlanReport, diff: &PlanDiff) -> String {
+    let bought = plan.steps.iter().map(|step| step.to_buy).sum::<u64>();
+    let mut text = format!(
+        "\nAgainst the last run, {}\n  rows   {} ({} bad), then {} ({} bad)\n  calls  {}, then {}\n  cost   {}, then {}\n",
+        diff.run,
+        count(plan.rows),
+        count(plan.bad_rows),
+        count(diff.rows.0),
+        count(diff.rows.1),
+        count(bought),
+        count(diff.calls),
+        money(plan.price()),
+        money(diff.cost),
+    );
+    for change in &diff.changes {
+        let _ = writeln!(text, "  {change}");
+    }
+    text
+}
+
+/// Bytes as people count them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
+        10_000_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
 }
 
 fn gated(step: &PlanStep) -> String {
@@ -95,10 +128,14 @@ fn totals(plan: &PlanReport) -> String {
     };
     let letters = sum(|step| step.letters);
     let letters = if letters == 0 { "none".to_owned() } else { format!("up to {}", count(letters)) };
+    let price = match plan.price_low() {
+        low if low == plan.price() => money(low),
+        low => format!("{} to {}", money(low), money(plan.price())),
+    };
+    let ledger = size(plan.ledger_bytes);
     format!(
-        "To buy   {}\nPrice    {}\nLetters  {letters}\nTime     {time}\n",
-        count(to_buy),
-        money(plan.price())
+        "To buy   {}\nPrice    {price}\nLetters  {letters}\nTime     {time}\nLedger   grows by about {ledger}\n",
+        count(to_buy)
     )
 }
 

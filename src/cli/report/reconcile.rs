@@ -146,18 +146,15 @@ pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
     text
 }
 
-/// What a statement settled; its last line is what to type next.
-pub fn resolve_text(file: &Path, (first, last): (Date, Date), settled: &Settled, retry: &[String]) -> String {
+/// What a statement, or the user's word on a run, settled; its last line is what to type next.
+pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
     let (billed, cost) = settled.billed;
     let (not, counted) = settled.not_carried_out;
-    let file = file.display();
     if billed + not == 0 {
-        return format!(
-            "{file}, complete for {first} to {last}, settles no lost answer: nothing was changed\n"
-        );
+        return format!("{what}: no lost answer is to be settled, and nothing was changed\n");
     }
     let mut text = format!(
-        "{file}, complete for {first} to {last}, settles {} lost answers\n  {} billed: {}\n  {} not carried out: {} \
+        "{what}: {} lost answers are settled\n  {} billed: {}\n  {} not carried out: {} \
          less than was counted\n",
         count(billed + not),
         count(billed),

@@ -3,7 +3,9 @@
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
-use crate::run::event::{BadExample, PlanBudget, PlanReport, PlanStep, Progress, RunState, Summary};
+use crate::run::event::{
+    BadExample, PlanBudget, PlanDiff, PlanReport, PlanStep, Progress, RunState, Summary,
+};
 use std::time::Duration;
 
 /// A finished run with everything in it.
@@ -168,6 +170,14 @@ pub(super) fn plan() -> PlanReport {
                 after: Spend { calls: 69_378, cost: Ore::new(23_600_000) },
             },
         ],
+        ledger_bytes: 41_000_000,
+        diff: Some(PlanDiff {
+            run: "k3v9q2".to_owned(),
+            rows: (12_003, 3),
+            calls: 11_790,
+            cost: Ore::new(3_757_440),
+            changes: vec!["lookup `report`: parameter `blockname` differs".to_owned()],
+        }),
         refusal: None,
     }
 }

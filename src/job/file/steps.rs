@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::config::catalogue::{CodeForm, Condition, Is, Param, Pointer, Service, check_value};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Outcome, Outcomes};
 use crate::domain::template::Template;
 use crate::job::when::{First, Test, When};
 use crate::job::{Carry, Input, OnUnknown, Origin, Step};
@@ -48,6 +48,10 @@ impl Reader<'_> {
                 OnUnknown::Park
             },
             reuse: view.duration("reuse"),
+            reuse_outcomes: match view.list("reuse_outcomes") {
+                given if given.is_empty() => Outcomes::default(),
+                given => given.iter().filter_map(|outcome| Outcome::parse(outcome.text)).collect(),
+            },
             when: Vec::new(),
             first: match view.item("first").map(|first| first.text) {
                 Some("skip") => Some(First::Skip),
@@ -229,7 +233,7 @@ impl Reader<'_> {
     }
 
     /// A column that a parameter names must be one that the input can have.
-    fn column(&mut self, column: &str, span: Range<usize>, input: &Input) {
+    pub(super) fn column(&mut self, column: &str, span: Range<usize>, input: &Input) {
         let message = if matches!(input.origin, Origin::Numbers(_)) {
             format!("`{{{column}}}` is a column of the input, and `numbers` have none")
         } else if super::has_no_columns(&input.origin) {

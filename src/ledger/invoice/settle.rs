@@ -25,7 +25,7 @@ const NOT_CARRIED_OUT: &str = "INSERT INTO temp.settled (attempt) SELECT a.id FR
 /// What follows from `temp.settled`, in this order: sums of the lookups, those that wait for nothing any more, the rows
 /// that follow them, the attempts. `DISTINCT` has the small side made first, so that a long ledger is searched and not
 /// walked.
-const FOLLOW: [&str; 4] = [
+pub(in crate::ledger) const FOLLOW: [&str; 4] = [
     "UPDATE lookups SET cost = lookups.cost + d.cost, cost_unknown = lookups.cost_unknown - d.was, \
      lost = lost - d.attempts, \
      code = CASE WHEN d.billed > 0 AND state = 'parked' THEN 'billed' ELSE code END \
@@ -113,7 +113,7 @@ impl Invoice<'_> {
 }
 
 /// What `temp.settled` holds, asked before the attempts forget what was counted for them.
-async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error> {
+pub(in crate::ledger) async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error> {
     let row = sqlx::query(
         "SELECT count(s.amount), coalesce(sum(s.amount), 0), count(*) - count(s.amount), \
          coalesce(sum(CASE WHEN s.amount IS NULL THEN a.cost END), 0) \

@@ -63,6 +63,17 @@ impl World {
         rows.iter().map(attempt).collect()
     }
 
+    /// Why each call was made, sorted.
+    pub(crate) fn purposes(&self) -> Vec<String> {
+        let read = async {
+            let mut ledger = SqliteConnectOptions::new().filename(self.path("orgpull.db")).connect().await?;
+            let purposes = "SELECT p.purpose FROM attempts a JOIN purposes p ON p.id = a.purpose ORDER BY 1";
+            let purposes = sqlx::query_scalar(purposes).fetch_all(&mut ledger).await?;
+            ledger.close().await.map(|()| purposes)
+        };
+        self.runtime.block_on(read).unwrap()
+    }
+
     /// Changes the ledger behind our back.
     pub(crate) fn change(&self, sql: &'static str) {
         let write = async {

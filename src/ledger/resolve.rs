@@ -1,0 +1,50 @@
+//! Lost answers of a run settled by the user's own word, where the provider's log or invoice has told them.
+
+use super::invoice::{FOLLOW, Settled, told};
+use super::open::options;
+use super::{Ledger, LedgerError};
+use crate::domain::invoice::Settles;
+use sqlx::{ConnectOptions, Connection};
+
+/// Which lost answers of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// Of this physical line of the input only.
+    pub line: Option<u64>,
+    /// Of this lookup of the job only.
+    pub step: Option<u16>,
+}
+
+const CHOSEN: &str = "INSERT INTO temp.settled (attempt, amount) SELECT a.id, iif(?2, a.cost, NULL) FROM attempts a \
+                      CROSS JOIN rows r ON r.run = a.run AND r.row = a.row WHERE a.run = ?1 AND a.state = 'unknown' \
+                      AND a.resolved IS NULL AND (?3 IS NULL OR r.line = ?3) AND (?4 IS NULL OR a.step = ?4)";
+
+impl Ledger {
+    /// Settles lost answers of a run one way, in one transaction. Billed ones keep the cost that they were counted at. The
+    /// caller holds the job's lock.
+    pub async fn resolve(&self, run: i64, chosen: Chosen, settles: Settles) -> Result<Settled, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        // Temporary tables are a connection's own: this one ends with them.
+        let mut connection = options(self.path()).connect().await.map_err(failed)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        sqlx::query("CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER) STRICT")
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        sqlx::query(CHOSEN)
+            .bind(run)
+            .bind(settles == Settles::Billed)
+            .bind(chosen.line.map(|line| i64::try_from(line).unwrap_or(i64::MAX)))
+            .bind(chosen.step)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let settled = told(&mut transaction).await.map_err(failed)?;
+        for text in FOLLOW {
+            sqlx::query(text).execute(&mut *transaction).await.map_err(failed)?;
+        }
+        transaction.commit().await.map_err(failed)?;
+        connection.close().await.map_err(failed)?;
+        Ok(settled)
+    }
+}

@@ -1,0 +1,116 @@
+//! Blocks that are said to post no letter, tried with one call before many: if the configuration is wrong, the first letter
+//! stops the service before there is a second one.
+
+use super::queue::Ready;
+use crate::domain::outcome::Outcome;
+use crate::ledger::Place;
+use std::collections::{HashMap, VecDeque};
+
+/// A lookup of the job, and the block that it asks for.
+pub(super) type Tried = (u16, String);
+
+/// One block of one lookup.
+#[derive(Default)]
+struct Trial {
+    /// The lookup that tries it.
+    at: Option<Place>,
+    waiting: VecDeque<Ready>,
+    /// Whether a report came that posted none.
+    passed: bool,
+}
+
+/// Who tries what, and who waits for it.
+#[derive(Default)]
+pub(super) struct Trials {
+    by_block: HashMap<Tried, Trial>,
+    waiting: usize,
+}
+
+impl Trials {
+    /// Gives a lookup back that may go: the first of its block, and all once that has passed.
+    pub(super) fn enter(&mut self, tried: Tried, ready: Ready) -> Option<Ready> {
+        let trial = self.by_block.entry(tried).or_default();
+        if trial.passed || trial.at.is_some_and(|at| at == ready.at) {
+            return Some(ready);
+        }
+        if trial.at.is_none() {
+            trial.at = Some(ready.at);
+            return Some(ready);
+        }
+        trial.waiting.push_back(ready);
+        self.waiting += 1;
+        None
+    }
+
+    /// A lookup has ended. Gives out who may go: everybody after a report that posted no letter, the next one after an end
+    /// that says nothing.
+    pub(super) fn ended(&mut self, at: Place, outcome: Option<Outcome>, letters: u32) -> Vec<Ready> {
+        let Some(trial) = self.by_block.values_mut().find(|trial| trial.at == Some(at)) else {
+            return Vec::new();
+        };
+        trial.at = None;
+        trial.passed = letters == 0 && matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+        let out: Vec<Ready> = if trial.passed {
+            trial.waiting.drain(..).collect()
+        } else {
+            trial.waiting.pop_front().into_iter().collect()
+        };
+        if !trial.passed {
+            trial.at = out.first().map(|next| next.at);
+        }
+        self.waiting -= out.len();
+        out
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Lets go of the lookups of some steps; they stay pending in the ledger.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
+        self.by_block.retain(|(step, _), _| !dropped(*step));
+        self.waiting = self.by_block.values().map(|trial| trial.waiting.len()).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identity::Identity;
+    use crate::domain::money::Ore;
+    use crate::run::prepared::Ask;
+
+    fn ready(row: i64) -> Ready {
+        let (price, identity) = (Ore::ZERO, Identity([1; 16]));
+        let ask = Ask {
+            number: String::new(),
+            params: Vec::new(),
+            identity,
+            price,
+            letter_making: false,
+            tried: None,
+        };
+        Ready { at: Place { row, step: 0 }, ask, spent: 0, lost: false, refusals: 0, purpose: 0 }
+    }
+
+    fn rows(ready: &[Ready]) -> Vec<i64> {
+        ready.iter().map(|ready| ready.at.row).collect()
+    }
+
+    #[test]
+    fn one_goes_first_and_the_others_when_it_has_posted_none() {
+        let mut trials = Trials::default();
+        let block = || (0, "Basic".to_owned());
+        assert!(trials.enter(block(), ready(1)).is_some());
+        assert!(trials.enter(block(), ready(1)).is_some(), "again, after it was refused unprocessed");
+        assert!(trials.enter(block(), ready(2)).is_none() && trials.enter(block(), ready(3)).is_none());
+        assert!(trials.enter((0, "Other".to_owned()), ready(4)).is_some(), "each block for itself");
+        assert_eq!(trials.waiting(), 2);
+        let next = trials.ended(Place { row: 1, step: 0 }, Some(Outcome::NoHit), 0);
+        assert_eq!(rows(&next), [2], "a miss proves nothing");
+        assert_eq!(rows(&trials.ended(Place { row: 2, step: 0 }, Some(Outcome::Hit), 0)), [3]);
+        assert!(trials.enter(block(), ready(5)).is_some() && trials.enter(block(), ready(6)).is_some());
+        assert_eq!(trials.waiting(), 0);
+    }
+}
