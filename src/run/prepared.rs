@@ -203,7 +203,8 @@ impl Prepared {
                 }
                 continue;
             };
-            let value = check_value(param, &value, self.today).map_err(|e| reason(&e))?;
+            // A run that goes on for days may name an answer that came after its first.
+            let value = check_value(param, &value, self.today.max(on.day)).map_err(|e| reason(&e))?;
             step.service.carries(name, &value).map_err(|e| reason(&e))?;
             values.push((name.clone(), value));
         }

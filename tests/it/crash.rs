@@ -269,3 +269,43 @@ fn one_process_a_job_and_several_jobs_a_ledger() {
     assert!(killed.kill());
     Process::start(&world, &["run", "one.toml"]).ends().exits(4);
 }
+
+/// Killed at whatever instant between reserving, sending and settling: what is reserved stays spent, and the budget is never
+/// passed by one öre, neither on the bill nor in the ledger.
+#[test]
+fn a_budget_holds_however_often_the_process_dies() {
+    const BUDGET: i64 = 20_000;
+    let mut dice = dice();
+    let world = busy("delay = '3ms..6ms'").account("[budget.day]\nmax_cost = '200.00'");
+    both(&world, "job", &companies(120));
+    let spent = |world: &World| -> i64 {
+        query(world, "SELECT coalesce(sum(coalesce(cost, reserved)), 0) FROM attempts")[0].get(0)
+    };
+    let mut kills = 0;
+    let ended = loop {
+        let mut process = Process::start(&world, &["run", "job.toml", "--progress", "none"]);
+        let aim = world.stats().arrivals + dice.u64(1..=9);
+        process.alive_until(|| world.stats().arrivals >= aim);
+        sleep(Duration::from_micros(dice.u64(..6_000)));
+        if !process.kill() {
+            break process.ends();
+        }
+        kills += 1;
+        assert!(spent(&world) <= BUDGET, "{} öre after {kills} kills", spent(&world));
+    };
+    println!("{kills} kills");
+    assert!(kills >= 3);
+    ended.exits(8);
+    let billed: i64 =
+        world.bill().iter().filter(|entry| entry.billed).map(|entry| price(entry.service)).sum();
+    let (spent, kept) = (spent(&world), query(&world, "SELECT sum(cost) FROM spent")[0].get::<i64, _>(0));
+    assert!(billed <= spent && spent <= BUDGET, "{billed} billed, {spent} spent");
+    assert!(spent > BUDGET - 600, "the next one at 3.20 or 6.00 would have passed it: {spent}");
+    assert_eq!(spent, kept, "the sums that budgets are asked of are those of the attempts");
+    Books::of(&world).nothing_twice();
+}
+
+/// What a call of these services costs in the tests' configuration, in öre.
+fn price(service: &str) -> i64 {
+    if service == "getdata" { 320 } else { 600 }
+}
