@@ -5,7 +5,7 @@ use crate::domain::pace::Rate;
 use crate::job::check::{FileKind, files, kind};
 use crate::job::{Job, file};
 use crate::problem::{FileError, read_text};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -62,7 +62,7 @@ impl Folder {
     /// Looks at it, and gives the files that have problems they did not have when it was last looked at. True where
     /// anything has changed.
     pub fn look(&mut self, settings: &Settings) -> Result<(bool, Vec<&FileError>), FileError> {
-        let paths = files(&self.path)?;
+        let paths = files(&self.path)?.into_iter().collect::<BTreeSet<PathBuf>>();
         let before = self.files.len();
         self.files.retain(|path, _| paths.contains(path));
         let mut changed = self.files.len() < before;

@@ -9,6 +9,7 @@ mod books;
 mod budget;
 mod canary;
 mod changes;
+mod clock;
 mod commands;
 mod crash;
 mod disk;

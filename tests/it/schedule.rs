@@ -1,10 +1,11 @@
 //! The daemon: what it fires, once; what becomes of it when it dies; and what the verbs around it do.
 
 use crate::books::{Books, query};
-use crate::machine::{Process, busy, release, until, until_held};
+use crate::machine::{BINARY, LONG, Process, busy, command, release, until, until_held};
 use crate::world::{CSV, REPORT, Ran, World, companies, numbers};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
+use std::os::unix::net::UnixDatagram;
 
 const DAEMON: [&str; 2] = ["schedule", "."];
 /// A schedule that does not come while a test lasts.
@@ -296,6 +297,54 @@ fn the_fires_to_come() {
     assert!(listed.stdout.contains("02:30 does not exist that night: fires at 03:00"), "{}", listed.stdout);
     assert!(listed.stdout.contains("02:30 comes twice that night: fires at the first"), "{}", listed.stdout);
     assert_eq!(world.stats().arrivals, 0);
+}
+
+#[test]
+fn two_files_of_one_name_are_told_by_check_too() {
+    let world = busy("");
+    scheduled(&world, "job", 1, YEARLY);
+    world.write("copy.toml", &world.read("job.toml"));
+    world
+        .orgpull(&["check", "."])
+        .exits(0)
+        .says("job.toml are both called `job`: `schedule` runs neither of them");
+    world
+        .orgpull(&["schedule", ".", "--list"])
+        .exits(3)
+        .says("has a [schedule]")
+        .says("are all called `job`");
+}
+
+/// The service manager's side: a socket that hears what it is told.
+#[test]
+fn the_service_manager_is_told() {
+    let world = busy("");
+    scheduled(&world, "job", 1, YEARLY);
+    let socket = UnixDatagram::bind(world.path("notify")).unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let hears = |word: &str| {
+        let mut bytes = [0; 256];
+        loop {
+            let length = socket.recv(&mut bytes).unwrap();
+            if std::str::from_utf8(&bytes[..length]).unwrap().contains(word) {
+                return;
+            }
+        }
+    };
+    let mut command = command(&world, BINARY, &DAEMON);
+    command.env("NOTIFY_SOCKET", world.path("notify")).env("WATCHDOG_USEC", "20000000");
+    let process = Process::of(&mut command);
+    for (signal, words) in [
+        (None, &["READY=1", "WATCHDOG=1"][..]),
+        (Some("HUP"), &["RELOADING=1", "READY=1"]),
+        (Some("TERM"), &["STOPPING=1"]),
+    ] {
+        if let Some(signal) = signal {
+            process.signal(signal);
+        }
+        words.iter().copied().for_each(hears);
+    }
+    process.ends().exits(0);
 }
 
 #[test]

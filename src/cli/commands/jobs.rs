@@ -1,7 +1,7 @@
 //! `jobs`, `pause`, `unpause` and `fire`.
 
 use super::super::args::{JobArgs, JobsArgs};
-use super::super::report::{JobLine, jobs_json, jobs_text};
+use super::super::report::{JobLine, daemons_text, jobs_json, jobs_text};
 use super::super::{Desk, Failure};
 use super::schedule::{folder, ledger_if_any};
 use crate::domain::exit::Exit;
@@ -27,7 +27,11 @@ pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, F
     if args.json {
         Desk::print(&format!("{:#}\n", jobs_json(&lines)))?;
     } else {
-        desk.say(&jobs_text(&lines))?;
+        let daemons = match &ledger {
+            Some(ledger) => ledger.daemons().await?,
+            None => Vec::new(),
+        };
+        desk.say(&format!("{}\n{}", jobs_text(&lines), daemons_text(&daemons)))?;
     }
     if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }

@@ -5,13 +5,15 @@ use super::super::report::{error_line, too_long};
 use super::super::{Desk, Failure, docs, signals};
 use crate::config::Account;
 use crate::domain::exit::Exit;
-use crate::job::check::{FileKind, check_paths};
+use crate::job::check::{FileKind, Report, check_paths};
 use crate::job::{file, needs};
 use crate::ledger::Ledger;
 use crate::run::{self, StopRequest};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::upstream::LoginReading;
+use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// `orgpull check`.
@@ -20,14 +22,8 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
     for good in &report.good {
         desk.say(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
         good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
-        if good.kind == FileKind::Job
-            && let Ok(settings) = desk.settings(false)
-            && let Ok(job) = file::load(&good.path, &settings)
-            && let Some(needs) = needs(&job, &settings)
-        {
-            desk.warn("schedule", too_long(&job.name, needs));
-        }
     }
+    schedules(desk, &report);
     if let Some(error) = &report.configuration {
         desk.console.line(&error_line(&error.to_string()));
     }
@@ -35,6 +31,26 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
         desk.console.line(&error_line(&bad.to_string()));
     }
     if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+}
+
+/// Warns of jobs that share a name, and of those that need longer than the time between their fires.
+fn schedules(desk: &Desk, report: &Report) {
+    let jobs = report.good.iter().filter(|good| good.kind == FileKind::Job);
+    // Files that are good were judged with these settings, so they are there.
+    let Ok(settings) = desk.settings(false) else { return };
+    let mut paths: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for (path, job) in jobs.filter_map(|good| Some((&good.path, file::load(&good.path, &settings).ok()?))) {
+        if let Some(needs) = needs(&job, &settings) {
+            desk.warn("schedule", too_long(&job.name, needs));
+        }
+        if let Some(other) = paths.insert(job.name.clone(), path.clone()) {
+            let (other, path, job) = (other.display(), path.display(), job.name);
+            desk.warn(
+                "schedule",
+                format!("{other} and {path} are both called `{job}`: `schedule` runs neither of them"),
+            );
+        }
+    }
 }
 
 /// `orgpull simulator`.

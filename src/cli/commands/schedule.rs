@@ -5,7 +5,7 @@ use super::super::report::{NextFire, error_line, fires_text, told_json, told_tex
 use super::super::{Desk, Failure, signals};
 use super::run::simulator_for;
 use crate::config::{SIMULATOR, Settings};
-use crate::daemon::{self, Configure, DaemonError, Folder, Setup, Teller};
+use crate::daemon::{self, Configure, DaemonError, Folder, Setup, Teller, Told};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
@@ -27,7 +27,8 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let deaf = |e: std::io::Error| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}")));
     let (stop, reload) = (signals::stop_requests().map_err(deaf)?, signals::reload_requests().map_err(deaf)?);
-    desk.reporter().files(settings.path.as_deref(), &settings.database);
+    let teller = teller(desk);
+    teller(files(&settings));
     let ledger = Arc::new(Ledger::open(&settings.database).await?);
     if args.simulation.simulate && ledger.has_runs_outside(SIMULATOR).await? {
         return Err(Failure::Usage(format!(
@@ -47,7 +48,7 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
         simulate: args.simulation.simulate,
         grace: args.grace,
         host: host(),
-        teller: teller(desk),
+        teller,
         stop,
         reload,
     };
@@ -88,6 +89,14 @@ fn teller(desk: &Desk) -> Teller {
             });
         }
     })
+}
+
+/// Which files it goes by, as every run names them.
+fn files(settings: &Settings) -> Told {
+    let configuration =
+        settings.path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
+    let message = format!("configuration {configuration}, ledger {}", settings.database.display());
+    Told { level: Level::Info, kind: "files", job: None, run: None, due: None, exit: None, message }
 }
 
 pub(super) fn absolute(path: &Path) -> PathBuf {

@@ -6,6 +6,7 @@ use crate::daemon::Told;
 use crate::domain::money::Ore;
 use crate::domain::schedule::{ClockChange, DueTime, Schedule};
 use crate::job::Needs;
+use crate::ledger::DaemonRow;
 use crate::run::event::Level;
 use crate::time::{local, rfc3339};
 use serde_json::{Value, json};
@@ -150,7 +151,27 @@ pub fn jobs_text(jobs: &[JobLine]) -> String {
     format!("{}\n", table.trim_fmt())
 }
 
-/// The same as a list of objects.
+/// Who sees to it that jobs fire.
+pub fn daemons_text(daemons: &[DaemonRow]) -> String {
+    if daemons.is_empty() {
+        return "no daemon is at work on this ledger, so nothing fires: `orgpull schedule` is one\n"
+            .to_owned();
+    }
+    let line = |daemon: &DaemonRow| {
+        format!(
+            "daemon: process {} on {}, {} jobs of {}, since {}, last heartbeat {}\n",
+            daemon.pid,
+            daemon.host,
+            daemon.jobs,
+            daemon.folder,
+            rfc3339(daemon.started_at),
+            rfc3339(daemon.beat_at)
+        )
+    };
+    daemons.iter().map(line).collect()
+}
+
+/// The jobs as a list of objects.
 pub fn jobs_json(jobs: &[JobLine]) -> Value {
     let line = |job: &JobLine| {
         let at = |when: &Option<(i64, String)>| when.as_ref().map(|(at, _)| rfc3339(*at));
