@@ -10,7 +10,7 @@ use crate::domain::schedule::{Fire, Missed, Overlap, Schedule, Verdict};
 use crate::job::Job;
 use crate::ledger::{Cause, Daemon, FireRow, LedgerError, NewFire};
 use crate::run::event::Level;
-use crate::run::{Context, StopRequest};
+use crate::run::{Context, SharedTokens, StopRequest};
 use crate::time::{local, now_ms};
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -57,6 +57,8 @@ pub(super) struct Serving {
     /// Endings that are not in the ledger yet.
     endings: VecDeque<Done>,
     runs_stop: watch::Sender<StopRequest>,
+    /// One token a process, however many runs it has.
+    tokens: SharedTokens,
     looked: Option<Instant>,
     beat: Option<Instant>,
     /// What went wrong and has been told.
@@ -85,6 +87,7 @@ impl Serving {
             tasks: JoinSet::new(),
             endings: VecDeque::new(),
             runs_stop: watch::Sender::new(StopRequest::None),
+            tokens: SharedTokens::default(),
             looked: None,
             beat: None,
             trouble: None,
@@ -292,6 +295,7 @@ impl Serving {
             settings: self.settings.clone(),
             observer: observer(&fire.job, fire.due, &teller),
             stop: self.runs_stop.subscribe(),
+            tokens: self.tokens.clone(),
         };
         let carrying = Carrying { context, job: watch.job.clone(), fire: fire.clone(), teller };
         let runtime = Handle::current();

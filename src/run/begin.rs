@@ -172,7 +172,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let today = stockholm_date(now);
     let used = accounts(&context.settings, &job)?;
     priced(&job, &used, options)?;
-    let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
+    let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let input_digest = input_digest(ledger, &job.input);
     let input_given = options.input.as_ref().map(|origin| given_digest(ledger, &job, origin));
     if let Some(origin) = &options.input {
@@ -365,7 +365,7 @@ impl LetterCount {
 async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {
     let ledger = &context.ledger;
     let used = accounts(&context.settings, &job)?;
-    let lanes = unless_stopped(context, lanes(ledger, &context.settings, &job, &used)).await?;
+    let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let requestors = requestors(&used, &job).await?;
     let accounts = used.into_iter().cloned().collect();
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
@@ -423,15 +423,11 @@ pub(super) async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Optio
     Ok(requestors)
 }
 
-async fn lanes(
-    ledger: &Ledger,
-    settings: &Settings,
-    job: &Job,
-    used: &[&Account],
-) -> Result<Vec<Lane>, RunError> {
+async fn lanes(context: &Context, job: &Job, used: &[&Account]) -> Result<Vec<Lane>, RunError> {
+    let Context { ledger, settings, tokens, .. } = context;
     let mut lanes = Vec::with_capacity(used.len());
     for account in used {
-        lanes.push(Lane::open(ledger, settings, job, account).await?);
+        lanes.push(Lane::open(ledger, settings, tokens, job, account).await?);
     }
     Ok(lanes)
 }

@@ -4,6 +4,7 @@ use super::RunError;
 use super::coordinator::Flight;
 use super::fetch::Freshness;
 use super::queue::{Queue, Ready};
+use super::tokens::{SharedToken, SharedTokens};
 use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
@@ -93,6 +94,8 @@ pub(super) struct Lane {
     /// Whether the login refused these very credentials before.
     pub(super) refused: bool,
     pub(super) gate: Gate,
+    /// The account's token in this process.
+    pub(super) shared: Arc<SharedToken>,
     board: NoticeBoard,
     pub(super) queue: Queue,
     /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
@@ -110,6 +113,7 @@ impl Lane {
     pub(super) async fn open(
         ledger: &Ledger,
         settings: &Settings,
+        tokens: &SharedTokens,
         job: &Job,
         account: &Account,
     ) -> Result<Self, RunError> {
@@ -136,6 +140,7 @@ impl Lane {
             board: ledger.notice_board(&account.name, &account.environment)?,
             gate: gate(account, job, &memory, now_ms, health.is_some()),
             refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
+            shared: Arc::new(tokens.of(&credentials.digest)),
             credentials: Arc::new(credentials),
             config: account.clone(),
             queue: Queue::default(),

@@ -20,6 +20,7 @@ mod queue;
 mod settle;
 mod summary;
 mod tally;
+mod tokens;
 mod trial;
 mod worker;
 
@@ -27,6 +28,7 @@ pub use lane::try_login;
 pub use outputs::export;
 pub use plan::{diff, plan};
 pub use summary::summary;
+pub use tokens::SharedTokens;
 
 use crate::config::secret::SecretError;
 use crate::config::{Account, Settings};
@@ -77,6 +79,8 @@ pub struct Context {
     pub observer: Observer,
     /// What signals ask.
     pub stop: watch::Receiver<StopRequest>,
+    /// The tokens of this process.
+    pub tokens: SharedTokens,
 }
 
 /// How `run` was asked for.

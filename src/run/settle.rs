@@ -339,9 +339,11 @@ impl<T: Transport> Coordinator<T> {
         let (ledger, transport) = (self.ledger.clone(), self.transport.clone());
         let account = self.lanes[lane].config.clone();
         let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
+        let (shared, life) = (self.lanes[lane].shared.clone(), account.refresh_after);
         let asks = Asks::Run(self.run);
         self.spawn(async move {
-            Message::Login { lane, came: log_in(ledger, transport, account, auth, credentials, asks).await }
+            let login = log_in(ledger, transport, account, auth, credentials, asks);
+            Message::Login { lane, came: shared.or_log_in(life, login).await }
         });
     }
 

@@ -315,6 +315,22 @@ fn two_files_of_one_name_are_told_by_check_too() {
         .says("are all called `job`");
 }
 
+#[test]
+fn runs_of_one_daemon_share_its_token() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 6");
+    for (name, own) in ["a", "b", "c"].into_iter().zip(companies(6).chunks(2)) {
+        world.job(name, &[&numbers(own), REPORT, &CSV.replace("out.csv", &format!("{name}.csv")), YEARLY]);
+    }
+    long_gone(&world);
+    let mut process = daemon(&world, &[]);
+    until_held(&world, 6);
+    release(&world);
+    until_ended(&mut process, &world, 3);
+    assert_eq!(world.logins().len(), 1);
+    process.signal("TERM");
+    process.ends().exits(0);
+}
+
 /// The service manager's side: a socket that hears what it is told.
 #[test]
 fn the_service_manager_is_told() {

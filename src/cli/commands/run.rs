@@ -16,7 +16,7 @@ use crate::export::{ColumnCount, Written};
 use crate::job::{Job, Origin};
 use crate::ledger::{Ledger, LedgerError, RunRow};
 use crate::run::event::{RunState, Summary};
-use crate::run::{self, Broken, Context, Ended, Options, RunError};
+use crate::run::{self, Broken, Context, Ended, Options, RunError, SharedTokens};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::time::{now_ms, rfc3339};
 use std::io::{BufRead, IsTerminal, Write};
@@ -148,7 +148,7 @@ async fn begin(
     }
     let hears = reporter.clone();
     let observer: run::Observer = Arc::new(move |event| hears.event(&event));
-    Ok((Context { ledger, settings, observer, stop }, reporter))
+    Ok((Context { ledger, settings, observer, stop, tokens: SharedTokens::default() }, reporter))
 }
 
 /// Shows how a run ended, and what to type next.
