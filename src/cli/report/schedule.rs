@@ -1,6 +1,6 @@
 //! Schedules, for people and for programs: what the daemon says, the next fires, and the jobs of a folder.
 
-use super::figures::{money, span};
+use super::figures::{counted, money, span};
 use super::table::table;
 use crate::daemon::Told;
 use crate::domain::money::Ore;
@@ -159,10 +159,10 @@ pub fn daemons_text(daemons: &[DaemonRow]) -> String {
     }
     let line = |daemon: &DaemonRow| {
         format!(
-            "daemon: process {} on {}, {} jobs of {}, since {}, last heartbeat {}\n",
+            "daemon: process {} on {}, {} of {}, since {}, last heartbeat {}\n",
             daemon.pid,
             daemon.host,
-            daemon.jobs,
+            counted(daemon.jobs, "job", "jobs"),
             daemon.folder,
             rfc3339(daemon.started_at),
             rfc3339(daemon.beat_at)
