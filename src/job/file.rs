@@ -5,13 +5,13 @@ mod outputs;
 mod schedule;
 mod steps;
 
-use super::{Budget, Carry, Input, Job, MaxBad, Origin, Rules};
+use super::{Budget, Carry, Input, Job, MaxBad, Origin, Rules, Tolerate};
 use crate::config::{Settings, resolve};
 use crate::domain::number::{Accept, AcceptKind};
-use crate::domain::pace::Rate;
+use crate::domain::pace::{Rate, parse_span};
 use crate::domain::template::Template;
 use crate::problem::{FileError, Problem, Problems, read_text};
-use crate::shape::{Document, JOB, View};
+use crate::shape::{Document, Item, JOB, View};
 use crate::time;
 use jiff::civil::Date;
 use std::path::Path;
@@ -53,6 +53,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         input,
         path: absolute.clone(),
     };
+    reader.some_time(&view.table("run"));
     reader.prices(&view, &job);
     document.verdict(reader.problems)?;
     Ok(job)
@@ -118,6 +119,14 @@ impl Reader<'_> {
             self.column(column, purpose.span.clone(), input);
         }
         Some(template)
+    }
+
+    fn some_time(&mut self, run: &View<'_>) {
+        let none = |item: Item<'_>| parse_span(item.text).is_ok_and(|span| span.is_zero());
+        if run.item("max_time").is_some_and(none) {
+            let problem = Problem::new(run.place("max_time"), "in no time at all nothing could be sent");
+            self.problems.push(problem.help("leave `max_time` out, or give it a span such as \"4h\""));
+        }
     }
 
     /// A cap on money over a call without a price would cap nothing.
@@ -206,7 +215,14 @@ fn rules(view: &View<'_>) -> Rules {
         attempts: view.small("attempts").unwrap_or(1),
         outage_wait: view.duration("outage_wait"),
         restart: view.text("unfinished") == Some("restart"),
+        max_time: view.has("max_time").then(|| view.duration("max_time")),
+        tolerate: tolerate(&view.table("tolerate")),
     }
+}
+
+fn tolerate(view: &View<'_>) -> Tolerate {
+    let most = |key| view.integer(key).unwrap_or_default();
+    Tolerate { unknown: most("unknown"), failed: most("failed") }
 }
 
 #[cfg(test)]

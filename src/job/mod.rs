@@ -262,6 +262,19 @@ pub struct Rules {
     pub outage_wait: Duration,
     /// Whether `run` starts anew rather than continuing.
     pub restart: bool,
+    /// How long one invocation may send.
+    pub max_time: Option<Duration>,
+    /// What exit 0 puts up with.
+    pub tolerate: Tolerate,
+}
+
+/// `tolerate` of `[run]`: how many lookups may end so without exit 4.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tolerate {
+    /// Lost answers.
+    pub unknown: u64,
+    /// Certainly not carried out, attempts spent.
+    pub failed: u64,
 }
 
 /// `[[output]]`.

@@ -1,5 +1,6 @@
 //! One process runs a job at a time.
 
+use crate::domain::redact::scrub;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,7 +59,7 @@ impl JobLock {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let note = format!("process {}, since {since}\n", std::process::id());
+        let note = format!("{}\n", holder(since));
         let written =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
         // The note is a courtesy; a full disk must not keep the job from being continued.
@@ -79,6 +80,21 @@ impl JobLock {
         let Ok(file) = File::open(lock_path(database, job)) else { return false };
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
+}
+
+/// Who we are, for whoever finds the lock taken: process, machine (the ledger may be on a disk that several share), since
+/// when, and what was typed.
+fn holder(since: &str) -> String {
+    // Where there is no such file, the process and the time must do.
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = match machine.trim() {
+        "" => String::new(),
+        name => format!(", on {name}"),
+    };
+    let typed = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let typed = typed.replace(|c: char| c.is_control(), " ");
+    let process = std::process::id();
+    format!("process {process}, since {since}{machine}: orgpull {}", scrub(&typed))
 }
 
 /// Tries for a moment: somebody who only asks who runs the job holds it for an instant too.

@@ -71,6 +71,8 @@ pub(super) struct Halt {
     pub(super) config: Option<String>,
     /// A budget is reached.
     pub(super) budget: Option<String>,
+    /// `max_time` is over.
+    pub(super) is_late: bool,
     /// What answers at the login address is no login.
     pub(super) login_address: Option<String>,
     /// The upstream stayed away.
@@ -83,7 +85,7 @@ impl Halt {
     /// Whether nothing more is to be sent by any account.
     pub(super) fn draining(&self) -> bool {
         let refused = self.login.is_some() || self.login_address.is_some();
-        self.signalled || refused || self.unavailable.is_some() || self.broken.is_some()
+        self.signalled || self.is_late || refused || self.unavailable.is_some() || self.broken.is_some()
     }
 }
 
@@ -119,6 +121,8 @@ pub(super) struct Coordinator<T> {
     pub(super) exhausted: bool,
     pub(super) fetching: bool,
     told: Instant,
+    /// When `max_time` is over.
+    deadline: Option<Instant>,
     /// Since when the ledger takes no writes, and when to try again.
     held: Option<(Instant, Instant)>,
 }
@@ -134,12 +138,16 @@ pub(super) struct Start<T> {
     pub(super) tally: Tally,
     pub(super) transport: Arc<T>,
     pub(super) purses: Purses,
+    /// When this invocation began.
+    pub(super) began: Instant,
 }
 
 impl<T: Transport> Coordinator<T> {
     pub(super) fn new(start: Start<T>) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
+        let deadline = start.prepared.job.rules.max_time.and_then(|most| start.began.checked_add(most));
         Self {
+            deadline,
             stopped: vec![false; start.prepared.job.steps.len()],
             ledger: start.ledger,
             prepared: start.prepared,
@@ -181,6 +189,7 @@ impl<T: Transport> Coordinator<T> {
             self.tell_others();
             self.resolve_doubts();
             self.obey(&mut stop);
+            self.keep_time();
             if *stop.borrow() == StopRequest::Abort {
                 self.abort().await?;
                 break;
@@ -227,7 +236,9 @@ impl<T: Transport> Coordinator<T> {
         if !self.receiver.is_empty() {
             return;
         }
-        let next = next.unwrap_or_else(|| Instant::now() + PROGRESS).min(Instant::now() + PROGRESS);
+        let latest = Instant::now() + PROGRESS;
+        let due = self.deadline.filter(|_| !self.halt.is_late);
+        let next = [next, due].into_iter().flatten().fold(latest, Instant::min);
         tokio::select! {
             biased;
             changed = stop.changed() => if changed.is_err() { tokio::time::sleep_until(next).await },
@@ -290,6 +301,19 @@ impl<T: Transport> Coordinator<T> {
                     self.flights.len()
                 ),
             );
+        }
+    }
+
+    /// After `max_time` nothing new is sent, whatever is waited for.
+    fn keep_time(&mut self) {
+        let over = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        if over && !self.halt.is_late {
+            self.halt.is_late = true;
+            let message = format!(
+                "the time that max_time allows is over: nothing new is sent, and {} in flight are waited for",
+                self.flights.len()
+            );
+            self.notice(Level::Info, "max-time", message);
         }
     }
 

@@ -8,6 +8,7 @@ mod budget;
 mod coordinator;
 mod copy;
 mod depart;
+mod ending;
 pub mod event;
 mod fetch;
 mod gates;
@@ -44,6 +45,7 @@ use crate::time::{now_ms, rfc3339};
 use begin::Begun;
 use budget::Purses;
 use coordinator::{Coordinator, Halt, Start};
+use ending::{finished, stopped};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
 use std::collections::BTreeSet;
@@ -297,7 +299,7 @@ impl<E: Into<RunError>> From<E> for Broken {
 
 /// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
 pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
-    let ledger = &context.ledger;
+    let (ledger, began) = (&context.ledger, Instant::now());
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
     for warning in job
@@ -315,7 +317,7 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
     let extra = options.budget;
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
     let freshness = Freshness { now: now_ms(), buy_again: begun.run.buy_again, unknown_too: false };
-    drive(context, begun, freshness, extra, transport).await.map(Some)
+    drive(context, begun, Terms { freshness, extra, began }, transport).await.map(Some)
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
@@ -324,7 +326,7 @@ pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> 
 }
 
 async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
-    let ledger = &context.ledger;
+    let (ledger, began) = (&context.ledger, Instant::now());
     if run.job != job.name {
         let (run, was, is) = (run.run.clone(), run.job.clone(), job.name);
         return Err(RunError::Renamed { run, was, is }.into());
@@ -333,7 +335,7 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
     let transport = client(&context.settings, &job)?;
     let begun = begin::again(context, job, &run.run, unknown).await?;
     let freshness = Freshness { now: now_ms(), buy_again: false, unknown_too: unknown };
-    drive(context, begun, freshness, Limit::default(), transport).await
+    drive(context, begun, Terms { freshness, extra: Limit::default(), began }, transport).await
 }
 
 /// Waits for something outside (an input that is piped in, a secret's program) before the first request. A signal ends
@@ -362,16 +364,23 @@ fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError
     HttpTransport::new(&addresses, concurrency, timeout).map(Arc::new).map_err(RunError::Client)
 }
 
+/// What holds for this invocation alone.
+struct Terms {
+    freshness: Freshness,
+    /// `--max-calls` and `--max-cost`.
+    extra: Limit,
+    began: Instant,
+}
+
 /// Drives what is pending, then ends the run: outputs where nothing is left, a reason where something is.
 async fn drive<T: Transport>(
     context: &Context,
     begun: Begun,
-    freshness: Freshness,
-    extra: Limit,
+    terms: Terms,
     transport: Arc<T>,
 ) -> Result<Ended, Broken> {
     let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
-    let ended = match pull(context, begun, freshness, extra, transport).await {
+    let ended = match pull(context, begun, terms, transport).await {
         Ok(halt) => finish(context, run.clone(), &prepared.job, &halt).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one.
@@ -387,11 +396,11 @@ async fn drive<T: Transport>(
 async fn pull<T: Transport>(
     context: &Context,
     begun: Begun,
-    freshness: Freshness,
-    extra: Limit,
+    terms: Terms,
     transport: Arc<T>,
 ) -> Result<Halt, RunError> {
     let Begun { run, prepared, lanes, continued } = begun;
+    let Terms { freshness, extra, began } = terms;
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
     (context.observer)(Event::Started(Started {
@@ -415,6 +424,7 @@ async fn pull<T: Transport>(
         observer: context.observer.clone(),
         tally: Tally::new(totals, Instant::now()),
         transport,
+        began,
     });
     let (halt, tally) = coordinator.drive(context.stop.clone()).await?;
     tracing::debug!(pending = tally.pending(), "the loop has ended");
@@ -433,8 +443,8 @@ async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Resul
         match export(ledger, &run, job, &context.settings, &job.outputs).await {
             Ok(written) => {
                 let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
-                let exit = if failed + unknown > 0 { Exit::Unsettled } else { Exit::Settled };
-                (Stage::Finished, exit, finished(failed, unknown), Some(now_ms()), written)
+                let (exit, reason) = finished(failed, unknown, job.rules.tolerate);
+                (Stage::Finished, exit, reason, Some(now_ms()), written)
             }
             Err(error) => {
                 let exit = error.exit();
@@ -446,34 +456,6 @@ async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Resul
     ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
     let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
     Ok(Ended { run, exit, written })
-}
-
-fn finished(failed: u64, unknown: u64) -> String {
-    match (failed, unknown) {
-        (0, 0) => "all settled".to_owned(),
-        (failed, 0) => format!("{failed} failed"),
-        (0, unknown) => format!("{unknown} unknown"),
-        (failed, unknown) => format!("{failed} failed and {unknown} unknown"),
-    }
-}
-
-/// Why a run stopped with something pending; the worst reason wins.
-fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
-    let mut reasons: Vec<(Exit, String)> = Vec::new();
-    if halt.signalled {
-        reasons.push((Exit::Stopped, format!("stopped by a signal, {pending} lookups pending")));
-    }
-    let halts = [
-        (Exit::Login, &halt.login),
-        (Exit::Config, &halt.login_address),
-        (Exit::Config, &halt.config),
-        (Exit::Budget, &halt.budget),
-        (Exit::Unavailable, &halt.unavailable),
-    ];
-    reasons.extend(halts.into_iter().filter_map(|(exit, why)| Some((exit, why.clone()?))));
-    let none =
-        || (Exit::Bug, format!("{pending} lookups are pending and nothing says why: a bug in orgpull"));
-    reasons.into_iter().reduce(|a, b| if a.0.worst(b.0) == a.0 { a } else { b }).unwrap_or_else(none)
 }
 
 /// Tells the observer something an operator wants to know.

@@ -1,9 +1,11 @@
 //! A run summed up from the ledger, for people and for `--summary-json`.
 
+use super::RunError;
+use super::ending::finished;
 use super::event::{RunState, Summary};
-use super::{RunError, finished};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
+use crate::job::Tolerate;
 use crate::ledger::{JobLock, Ledger, RunRow, Stage};
 use crate::time::rfc3339;
 use std::path::PathBuf;
@@ -16,7 +18,7 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
     if state == RunState::Finished && run.exit == Some(Exit::Unsettled.code()) {
         // What was settled since by a statement or the user's word is not what the run ended with.
         let of = |outcome: Outcome| totals.outcomes[outcome.index()];
-        reason = finished(of(Outcome::Failed), of(Outcome::Unknown));
+        (_, reason) = finished(of(Outcome::Failed), of(Outcome::Unknown), Tolerate::default());
     }
     Ok(Summary {
         run: run.run.clone(),

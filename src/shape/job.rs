@@ -228,6 +228,27 @@ static RUN: Table = Table {
             &["resume", "restart"],
             "What `orgpull run` does with an unfinished run of this job: continue it, or close it and start another.",
         ),
+        Key::text(
+            "max_time",
+            Text::Span,
+            "How long one invocation may go on: after it nothing new is sent, what is in flight finishes, and the rest stays pending (exit 8).",
+        ),
+        Key::new(
+            "tolerate",
+            Kind::Table(&TOLERATE),
+            "So many lookups may end unknown or failed without the run ending with exit 4.",
+        ),
+    ],
+};
+
+static TOLERATE: Table = Table {
+    name: "`tolerate`",
+    about: "How many lookups may end so without the run ending with exit 4.",
+    keys: &[
+        Key::new("unknown", Kind::Integer { min: 0, max: 999_999_999 }, "Lost answers at most.")
+            .or(Literal::Integer(0)),
+        Key::new("failed", Kind::Integer { min: 0, max: 999_999_999 }, "Lookups that failed, at most.")
+            .or(Literal::Integer(0)),
     ],
 };
 

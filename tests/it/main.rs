@@ -18,6 +18,7 @@ mod letters;
 mod login;
 mod machine;
 mod money;
+mod nights;
 mod oidc;
 mod outage;
 mod outputs;

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// What is replaced, in this order.
-const FILTERS: [(&str, &str); 11] = [
+const FILTERS: [(&str, &str); 12] = [
     (r"/tmp/\.tmp\w+", "[folder]"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?( UTC|Z)?", "[time]"),
@@ -20,6 +20,7 @@ const FILTERS: [(&str, &str); 11] = [
     (r"\b(after|in) ((under|less than) 1 s|\d+ s)", "$1 [duration]"),
     (r"\b70000\d{4}\b", "[log_id]"),
     (r"process \d+, since", "process [pid], since"),
+    (r", on \S+: orgpull", ", on [host]: orgpull"),
 ];
 
 /// A command, all it wrote, and its exit code.

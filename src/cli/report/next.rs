@@ -141,7 +141,7 @@ pub fn next_after_refusal(exit: Exit, refused: &Refused<'_>, typed: &Typed) -> S
     }
 }
 
-const BUDGET: &str = "what is left stays pending; to go on when the budget allows it";
+const BUDGET: &str = "what is left stays pending; to go on, when its budget or its night allows it";
 const OUTPUT: &str = "make room or mend the output's path";
 
 /// What has to be done first, by hand, where that is so.
@@ -257,7 +257,10 @@ mod tests {
             ),
             (Exit::Ledger, "mend the ledger's disk or its rights, then: {}"),
             (Exit::Output, "make room or mend the output's path, then: {}"),
-            (Exit::Budget, "what is left stays pending; to go on when the budget allows it: {}"),
+            (
+                Exit::Budget,
+                "what is left stays pending; to go on, when its budget or its night allows it: {}",
+            ),
             (
                 Exit::Busy,
                 "wait until the other process has ended; to look at its run: orgpull status portfolio",

@@ -1,0 +1,77 @@
+//! How an invocation ended: its exit code and its reason.
+
+use super::coordinator::Halt;
+use crate::domain::exit::Exit;
+use crate::job::Tolerate;
+
+/// The end of a run that has nothing pending, and what of it the job puts up with.
+pub(super) fn finished(failed: u64, unknown: u64, tolerate: Tolerate) -> (Exit, String) {
+    let reason = match (failed, unknown) {
+        (0, 0) => return (Exit::Settled, "all settled".to_owned()),
+        (failed, 0) => format!("{failed} failed"),
+        (0, unknown) => format!("{unknown} unknown"),
+        (failed, unknown) => format!("{failed} failed and {unknown} unknown"),
+    };
+    if failed <= tolerate.failed && unknown <= tolerate.unknown {
+        return (Exit::Settled, format!("{reason}, tolerated as [run] tolerate says"));
+    }
+    (Exit::Unsettled, reason)
+}
+
+/// Why a run stopped with something pending; the worst reason wins.
+pub(super) fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
+    let mut reasons: Vec<(Exit, String)> = Vec::new();
+    if halt.signalled {
+        reasons.push((Exit::Stopped, format!("stopped by a signal, {pending} lookups pending")));
+    }
+    let halts = [
+        (Exit::Login, &halt.login),
+        (Exit::Config, &halt.login_address),
+        (Exit::Config, &halt.config),
+        (Exit::Budget, &halt.budget),
+        (Exit::Unavailable, &halt.unavailable),
+    ];
+    reasons.extend(halts.into_iter().filter_map(|(exit, why)| Some((exit, why.clone()?))));
+    if halt.is_late {
+        let why = format!("the time that max_time allows is over, {pending} lookups pending");
+        reasons.push((Exit::Budget, why));
+    }
+    let none =
+        || (Exit::Bug, format!("{pending} lookups are pending and nothing says why: a bug in orgpull"));
+    reasons.into_iter().reduce(|a, b| if a.0.worst(b.0) == a.0 { a } else { b }).unwrap_or_else(none)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tolerated_is_told_and_ends_well() {
+        let tolerate = Tolerate { unknown: 2, failed: 1 };
+        for (failed, unknown, exit, said) in [
+            (0, 0, Exit::Settled, "all settled"),
+            (1, 0, Exit::Settled, "1 failed, tolerated"),
+            (0, 2, Exit::Settled, "2 unknown, tolerated"),
+            (1, 2, Exit::Settled, "1 failed and 2 unknown, tolerated"),
+            (2, 0, Exit::Unsettled, "2 failed"),
+            (1, 3, Exit::Unsettled, "1 failed and 3 unknown"),
+        ] {
+            let (ended, reason) = finished(failed, unknown, tolerate);
+            assert_eq!(ended, exit, "{reason}");
+            assert!(reason.starts_with(said), "{reason}");
+            assert_eq!(reason.contains("tolerated"), exit == Exit::Settled && failed + unknown > 0);
+        }
+        assert_eq!(finished(0, 1, Tolerate::default()).0, Exit::Unsettled);
+    }
+
+    #[test]
+    fn the_end_of_the_time_is_a_reason_of_its_own_and_gives_way_to_worse() {
+        let late = Halt { is_late: true, ..Halt::default() };
+        let (exit, reason) = stopped(&late, 7);
+        assert_eq!(exit, Exit::Budget);
+        assert!(reason.contains("max_time") && reason.contains("7 lookups pending"), "{reason}");
+        let away = Halt { unavailable: Some("away".to_owned()), ..late };
+        assert_eq!(stopped(&away, 7), (Exit::Unavailable, "away".to_owned()));
+        assert_eq!(stopped(&Halt::default(), 7).0, Exit::Bug);
+    }
+}
