@@ -11,6 +11,7 @@ mod cool_down;
 mod outage;
 mod pace;
 mod pause;
+mod priority;
 mod shut;
 mod together;
 mod token;
@@ -27,6 +28,7 @@ use crate::upstream::LoginReading;
 use cool_down::CoolDowns;
 use outage::{Gate, Outages};
 use pace::{Pace, Speed};
+use priority::Priority;
 use std::sync::Arc;
 use std::time::Duration;
 use together::Slots;
@@ -46,6 +48,8 @@ pub struct AccountRules {
     pub shared_rate: Rate,
     /// Calls that may follow one another without the pace's distance.
     pub burst: u32,
+    /// Whether the pace is left to other processes that ask for it.
+    pub low: bool,
     /// Calls in flight at once.
     pub concurrency: u32,
     /// Age at which a token is renewed, where the upstream does not tell its life.
@@ -139,6 +143,7 @@ pub struct Account {
     tokens: Tokens,
     shut: Shut,
     slots: Slots,
+    priority: Priority,
     /// What was last heard of other processes, and when; nothing where nobody listens.
     shared: Option<(Moment, Shared)>,
     stop: Option<StopReason>,
@@ -157,6 +162,7 @@ impl Account {
             tokens: Tokens::new(rules.refresh_after, rules.logins),
             shut: Shut::default(),
             slots: Slots::default(),
+            priority: Priority::new(rules.low),
             shared: None,
             stop: None,
             rng,
@@ -210,9 +216,14 @@ impl Account {
     fn slot(&mut self, now: Instant) -> Result<(), Instant> {
         let speed = self.shared_speed();
         let Some((moment, shared)) = &mut self.shared else { return self.pace.take(now) };
+        // Whoever waits for a slower pace of its own keeps nobody from the account's.
+        if self.pace.is_due(now) {
+            self.priority.turn(shared, *moment, speed).map_err(|wait| now + wait)?;
+        }
         Slots::ready(shared, *moment, speed)?;
         self.pace.take(now)?;
         self.slots.take(shared, *moment, speed, self.rules.concurrency);
+        self.priority.served();
         Ok(())
     }
 

@@ -216,6 +216,8 @@ fn rules(view: &View<'_>) -> Rules {
         outage_wait: view.duration("outage_wait"),
         restart: view.text("unfinished") == Some("restart"),
         max_time: view.has("max_time").then(|| view.duration("max_time")),
+        oldest: view.text("order") == Some("oldest"),
+        low: view.text("priority") == Some("low"),
         tolerate: tolerate(&view.table("tolerate")),
     }
 }

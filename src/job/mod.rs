@@ -264,6 +264,10 @@ pub struct Rules {
     pub restart: bool,
     /// How long one invocation may send.
     pub max_time: Option<Duration>,
+    /// `order = "oldest"`: begins with what is stalest.
+    pub oldest: bool,
+    /// `priority = "low"`: leaves the account's pace to others.
+    pub low: bool,
     /// What exit 0 puts up with.
     pub tolerate: Tolerate,
 }

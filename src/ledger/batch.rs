@@ -7,7 +7,7 @@ use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Outcomes, Source, State};
 
 /// Which lookup of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// The row's position in the input, from 1.
     pub row: i64,

@@ -17,6 +17,8 @@ pub struct Pending {
     pub spent: u32,
     /// Whether the answer to one of them was lost: then it can no longer end as certainly not carried out.
     pub lost: bool,
+    /// When the register last answered about it, where that decides the order; else 0.
+    pub heard_at: i64,
     /// About whom.
     pub subject: Subject,
     /// The row's copied columns.
@@ -227,13 +229,14 @@ impl Ledger {
         rows.iter().map(|row| self.pending_of(row)).collect()
     }
 
-    fn pending_of(&self, row: &SqliteRow) -> Result<Pending, LedgerError> {
+    pub(super) fn pending_of(&self, row: &SqliteRow) -> Result<Pending, LedgerError> {
         let subject = self.subject(row.get("subject"), row.get("kind"))?;
         let columns: &str = row.get("columns");
         Ok(Pending {
             at: place(row),
             spent: row.get("spent"),
             lost: row.get::<i64, _>("lost") > 0,
+            heard_at: 0,
             subject,
             columns: serde_json::from_str(columns).map_err(|_| self.damaged())?,
         })

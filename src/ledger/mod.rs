@@ -24,6 +24,7 @@ mod resolve;
 mod runs;
 mod seen;
 mod spend;
+mod turns;
 mod values;
 
 pub use accounts::{AccountMemory, LoginTurn, NewLogin};
@@ -44,6 +45,7 @@ pub use resolve::Chosen;
 pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;
 pub use spend::{SpendBy, SpendRow, Spent};
+pub use turns::Turn;
 
 #[cfg(test)]
 mod money_model;

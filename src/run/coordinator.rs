@@ -19,7 +19,7 @@ use crate::domain::budget::Spend;
 use crate::domain::outcome::State;
 use crate::http::account::{Permit, StopReason, Token};
 use crate::http::transport::Transport;
-use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, transactionid};
+use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, Turn, transactionid};
 use crate::time::now_ms;
 use crate::upstream::prepare;
 use std::collections::HashMap;
@@ -117,7 +117,7 @@ pub(super) struct Coordinator<T> {
     /// Whether a task ended without its message, so that what it carried must not be waited for.
     lost_tasks: bool,
     tasks: JoinSet<()>,
-    pub(super) after: Place,
+    pub(super) after: Turn,
     pub(super) exhausted: bool,
     pub(super) fetching: bool,
     told: Instant,
@@ -171,7 +171,7 @@ impl<T: Transport> Coordinator<T> {
             heard: None,
             lost_tasks: false,
             tasks: JoinSet::new(),
-            after: Place { row: 0, step: 0 },
+            after: Turn::default(),
             exhausted: false,
             fetching: false,
             told: Instant::now(),

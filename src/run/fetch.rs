@@ -9,7 +9,7 @@ use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Outcomes};
 use crate::job::Step;
 use crate::job::when::{Gate, code};
-use crate::ledger::{Holder, Known, Ledger, Place, StoredAnswer};
+use crate::ledger::{Holder, Known, Ledger, Place, StoredAnswer, Turn};
 use crate::time::stockholm_date;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use std::time::Duration;
 /// A pending lookup and what is to be done with it.
 pub(super) struct Fetched {
     pub(super) at: Place,
+    pub(super) heard_at: i64,
     pub(super) spent: u32,
     pub(super) lost: bool,
     /// The purpose's id in the ledger.
@@ -28,7 +29,7 @@ pub(super) struct Fetched {
 pub(super) struct Page {
     pub(super) lookups: Vec<Fetched>,
     pub(super) probes: Vec<Probe>,
-    /// Whether these are the next in input order, rather than some that waited.
+    /// Whether these are the next in the run's order, rather than some that waited.
     pub(super) next: bool,
 }
 
@@ -62,8 +63,8 @@ pub(super) struct Skip {
 
 /// Which pending lookups are read.
 pub(super) enum Which {
-    /// The next so many after a place, in input order.
-    After(Place, u32),
+    /// The next so many after a turn, in the order of the job.
+    After(Turn, u32),
     /// These.
     At(Vec<Place>),
 }
@@ -109,7 +110,10 @@ pub(super) async fn fetch(
     freshness: Freshness,
 ) -> Result<Page, RunError> {
     let (pending, next) = match which {
-        Which::After(after, limit) => (ledger.pending(run, after, limit).await?, true),
+        Which::After(after, limit) if prepared.job.rules.oldest => {
+            (ledger.pending_by_turn(run, after, limit).await?, true)
+        }
+        Which::After(after, limit) => (ledger.pending(run, after.at, limit).await?, true),
         Which::At(places) => (ledger.pending_at(run, &places).await?, false),
     };
     let (gates, probes) = gates::ask(ledger, prepared, run, &pending).await?;
@@ -125,7 +129,14 @@ pub(super) async fn fetch(
             let step = &prepared.job.steps[usize::from(lookup.at.step)];
             let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
             let verdict = gated(verdict, gate, lookup.at);
-            Fetched { at: lookup.at, spent: lookup.spent, lost: lookup.lost, purpose, verdict }
+            Fetched {
+                at: lookup.at,
+                heard_at: lookup.heard_at,
+                spent: lookup.spent,
+                lost: lookup.lost,
+                purpose,
+                verdict,
+            }
         });
     Ok(Page { lookups: lookups.collect(), probes, next })
 }

@@ -6,7 +6,7 @@ use super::queue::{Ending, Lead, Ready};
 use crate::domain::identity::Identity;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::transport::Transport;
-use crate::ledger::{Change, Holder, Place};
+use crate::ledger::{Change, Holder, Place, Turn};
 use crate::time::now_ms;
 
 /// Lookups read ahead at once. More makes the hop to the database cheaper, fewer leaves less to be overtaken by another
@@ -32,7 +32,7 @@ impl<T: Transport> Coordinator<T> {
         if self.fetching || self.halt.draining() {
             return;
         }
-        // Those whose gate has ended come first: they stand earlier in the input, and make room.
+        // Those whose gate has ended come first: they stand earlier in the order, and make room.
         let ripe = self.dependants.take_ripe(READ_AHEAD as usize);
         let which = if !ripe.is_empty() {
             Which::At(ripe)
@@ -51,16 +51,19 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn fetched(&mut self, page: Page) {
         if page.next {
             self.exhausted = page.lookups.len() < READ_AHEAD as usize;
-            self.after = page.lookups.last().map_or(self.after, |last| last.at);
+            self.after =
+                page.lookups.last().map_or(self.after, |last| Turn { heard_at: last.heard_at, at: last.at });
         }
-        for Fetched { at, spent, lost, purpose, verdict } in page.lookups {
+        for Fetched { at, heard_at, spent, lost, purpose, verdict } in page.lookups {
             if self.stopped[usize::from(at.step)] {
                 continue;
             }
             match verdict {
-                Verdict::Ask(ask) => self.enqueue(Ready { at, ask, spent, lost, refusals: 0, purpose }),
+                Verdict::Ask(ask) => {
+                    self.enqueue(Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose });
+                }
                 Verdict::Follow(ask, holder) => {
-                    self.follow(Ready { at, ask, spent, lost, refusals: 0, purpose }, holder);
+                    self.follow(Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose }, holder);
                 }
                 Verdict::Reuse(ask, answer) => {
                     let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
@@ -130,7 +133,7 @@ impl<T: Transport> Coordinator<T> {
             self.reuse(ready.at, Ending { outcome, attempt });
             return;
         }
-        // The earlier row is under way, or waits in a queue: it comes first in the input, so it was read before.
+        // The earlier row is under way, or waits in a queue: it comes first in any order, so it was read before.
         match self.leaders.join(ready.ask.identity, ready.at) {
             Some(Lead::Ended(ending)) => self.reuse(ready.at, ending),
             Some(_) => {}

@@ -221,6 +221,7 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
         rate: account.rate.min(job.rules.rate),
         shared_rate: account.rate,
         burst: account.burst,
+        low: job.rules.low,
         concurrency: account.concurrency.min(job.rules.concurrency.unwrap_or(u32::MAX)),
         refresh_after: account.refresh_after,
         cool_down: account.cool_down,

@@ -14,6 +14,7 @@ mod fetch;
 mod gates;
 mod intake;
 mod lane;
+mod order;
 mod outputs;
 mod plan;
 mod prepared;
@@ -413,6 +414,10 @@ async fn pull<T: Transport>(
         pending: totals.pending,
     }));
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
+    if prepared.job.rules.oldest {
+        let asked = order::always_asked(&prepared, &lanes);
+        unless_stopped(context, async { Ok(ledger.rank(run.id, &asked).await?) }).await?;
+    }
     let purses = Purses::of(&prepared, &lanes, extra, spent);
     let coordinator = Coordinator::new(Start {
         purses,

@@ -261,7 +261,7 @@ pub(crate) fn service_name(step: &Step) -> String {
     format!("{}.{}", step.account, step.service.name)
 }
 
-fn digits_for(service: &Service, kind: Kind) -> Option<Digits> {
+pub(super) fn digits_for(service: &Service, kind: Kind) -> Option<Digits> {
     match kind {
         Kind::Organisation | Kind::Partnership => service.organisation,
         Kind::SoleTrader => service.sole_trader,

@@ -1,9 +1,9 @@
-//! What is ready to be asked, in input order, and who follows whom: the coordinator's memory, bounded however long the run.
+//! What is ready to be asked, in the order of the run, and who follows whom: the coordinator's memory, bounded however long the run.
 
 use super::prepared::Ask;
 use crate::domain::identity::Identity;
 use crate::domain::outcome::Outcome;
-use crate::ledger::Place;
+use crate::ledger::{Place, Turn};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use tokio::time::Instant;
@@ -11,6 +11,8 @@ use tokio::time::Instant;
 /// A lookup that may be sent.
 pub(super) struct Ready {
     pub(super) at: Place,
+    /// What comes before the place in the order of the run; 0 in input order.
+    pub(super) heard_at: i64,
     pub(super) ask: Ask,
     /// Attempts spent of those that the job allows.
     pub(super) spent: u32,
@@ -22,17 +24,23 @@ pub(super) struct Ready {
     pub(super) purpose: i64,
 }
 
-/// The lookups of one account that wait: those that may go, by their place in the input, and those that wait for a time.
+impl Ready {
+    fn turn(&self) -> Turn {
+        Turn { heard_at: self.heard_at, at: self.at }
+    }
+}
+
+/// The lookups of one account that wait: those that may go, in the order of the run, and those that wait for a time.
 #[derive(Default)]
 pub(super) struct Queue {
-    ready: BTreeMap<Place, Ready>,
+    ready: BTreeMap<Turn, Ready>,
     delayed: HashMap<Place, Ready>,
     due: BinaryHeap<Reverse<(Instant, Place)>>,
 }
 
 impl Queue {
     pub(super) fn push(&mut self, ready: Ready) {
-        self.ready.insert(ready.at, ready);
+        self.ready.insert(ready.turn(), ready);
     }
 
     /// Not before `due`.
@@ -46,7 +54,7 @@ impl Queue {
         while self.due.peek().is_some_and(|Reverse((due, _))| *due <= now) {
             let Some(Reverse((_, at))) = self.due.pop() else { return };
             if let Some(ready) = self.delayed.remove(&at) {
-                self.ready.insert(at, ready);
+                self.push(ready);
             }
         }
     }
@@ -56,7 +64,7 @@ impl Queue {
         self.due.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// The first in input order.
+    /// The first in the order of the run.
     pub(super) fn pop(&mut self) -> Option<Ready> {
         self.ready.pop_first().map(|(_, ready)| ready)
     }
@@ -75,7 +83,7 @@ impl Queue {
     }
 
     pub(super) fn get_mut(&mut self, at: Place) -> Option<&mut Ready> {
-        match self.ready.get_mut(&at) {
+        match self.ready.values_mut().find(|ready| ready.at == at) {
             Some(ready) => Some(ready),
             None => self.delayed.get_mut(&at),
         }
@@ -83,7 +91,7 @@ impl Queue {
 
     /// Lets go of the lookups of some steps; they stay pending in the ledger.
     pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
-        self.ready.retain(|at, _| !dropped(at.step));
+        self.ready.retain(|turn, _| !dropped(turn.at.step));
         self.delayed.retain(|at, _| !dropped(at.step));
     }
 }
@@ -202,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_queue_gives_in_input_order_and_holds_what_is_delayed() {
+    async fn a_queue_gives_in_order_and_holds_what_is_delayed() {
         let now = Instant::now();
         let ask = || Ask {
             number: String::new(),
@@ -212,8 +220,15 @@ mod tests {
             letter_making: false,
             tried: None,
         };
-        let ready =
-            |row| Ready { at: place(row), ask: ask(), spent: 0, lost: false, refusals: 0, purpose: 0 };
+        let ready = |row| Ready {
+            at: place(row),
+            heard_at: 0,
+            ask: ask(),
+            spent: 0,
+            lost: false,
+            refusals: 0,
+            purpose: 0,
+        };
         let mut queue = Queue::default();
         queue.push(ready(3));
         queue.push(ready(2));
@@ -223,6 +238,11 @@ mod tests {
         assert_eq!(queue.len(), 2);
         queue.wake(now + std::time::Duration::from_secs(1));
         assert_eq!(queue.pop().map(|r| r.at.row), Some(1));
+        queue.push(Ready { heard_at: 9, ..ready(1) });
+        queue.push(Ready { heard_at: 8, ..ready(2) });
+        assert_eq!(queue.pop().map(|r| r.at.row), Some(3));
+        assert_eq!(queue.pop().map(|r| r.at.row), Some(2), "the staler comes first");
+        assert!(queue.get_mut(place(1)).is_some());
         queue.drop_steps(|step| step == 0);
         assert!(!queue.has_ready());
     }

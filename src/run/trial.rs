@@ -91,7 +91,7 @@ mod tests {
             letter_making: false,
             tried: None,
         };
-        Ready { at: Place { row, step: 0 }, ask, spent: 0, lost: false, refusals: 0, purpose: 0 }
+        Ready { at: Place { row, step: 0 }, heard_at: 0, ask, spent: 0, lost: false, refusals: 0, purpose: 0 }
     }
 
     fn rows(ready: &[Ready]) -> Vec<i64> {

@@ -233,6 +233,16 @@ static RUN: Table = Table {
             Text::Span,
             "How long one invocation may go on: after it nothing new is sent, what is in flight finishes, and the rest stays pending (exit 8).",
         ),
+        Key::word(
+            "order",
+            &["input", "oldest"],
+            "In which order rows are asked. oldest begins with those that have no stored answer, then those whose newest answer is the oldest. Outputs stay in input order.",
+        ),
+        Key::word(
+            "priority",
+            &["normal", "low"],
+            "low leaves the account's pace to other processes that ask for it, and takes what they leave.",
+        ),
         Key::new(
             "tolerate",
             Kind::Table(&TOLERATE),

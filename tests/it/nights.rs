@@ -51,6 +51,43 @@ fn max_time_ends_outages_and_cool_downs_too() {
 }
 
 #[test]
+fn the_stalest_come_first_and_outputs_stay_in_order() {
+    let companies = companies(4);
+    let world = World::new("");
+    let job = |name: &str, at: &[usize]| {
+        let chosen: Vec<&String> = at.iter().map(|at| &companies[*at]).collect();
+        world.job(name, &[&numbers(&chosen), REPORT, CSV, "[run]\norder = 'oldest'\n"]);
+    };
+    job("first", &[3]);
+    world.pull(&["run", "first.toml"]).exits(0);
+    job("second", &[1]);
+    world.pull(&["run", "second.toml"]).exits(0);
+    job("job", &[1, 3, 0, 1, 2]);
+    let ran = world.run(&["--buy-again"]).exits(0);
+    assert_eq!((ran.outcome("hit"), ran.number("calls")), (5, 4));
+    let digits = |at: usize| companies[at].replace('-', "");
+    let asked: Vec<String> = world.bill().into_iter().skip(2).map(|entry| entry.number).collect();
+    let expected = [0, 2, 3, 1].map(digits);
+    assert!(asked.iter().zip(&expected).all(|(asked, number)| asked.ends_with(number)), "{asked:?}");
+    let lines: Vec<String> = world.rows("out.csv").into_iter().map(|row| row["line"].clone()).collect();
+    assert_eq!(lines, ["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn every_number_gets_its_turn_over_the_nights() {
+    let world = World::new("");
+    let nights = |run: &str| rules(&world, 5, run);
+    nights("order = 'oldest'\nunfinished = 'restart'\n");
+    for night in 1..=5_usize {
+        // A budget ends a night after exactly one call, as a clock would.
+        world.run(&["--max-calls", "1", "--buy-again"]).exits(8);
+        let numbers: std::collections::BTreeSet<_> =
+            world.bill().into_iter().map(|entry| entry.number).collect();
+        assert_eq!(numbers.len(), night);
+    }
+}
+
+#[test]
 fn what_is_tolerated_keeps_exit_0() {
     let faults =
         "[[fault]]\ndo = 'close'\ntimes = 2\n[[fault]]\nafter = 2\ndo = 'status'\nstatus = 503\ntimes = 1";

@@ -100,6 +100,12 @@ impl Pace {
         self.floor = self.floor.max(at);
     }
 
+    /// Whether a call may be expected to be had by now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let half = self.speed.interval.unwrap_or_default() / 2;
+        now >= self.floor && self.last.is_none_or(|last| now >= last + half)
+    }
+
     /// Takes one call, or says when the next may be had.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         if now < self.floor {

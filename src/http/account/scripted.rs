@@ -103,6 +103,7 @@ pub(super) fn rules(rate: &str, concurrency: u32) -> AccountRules {
         rate: Rate::parse(rate).unwrap(),
         shared_rate: Rate::parse(rate).unwrap(),
         burst: 1,
+        low: false,
         concurrency,
         refresh_after: Duration::from_mins(55),
         logins: 10,

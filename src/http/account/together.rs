@@ -36,7 +36,7 @@ impl Moment {
     }
 }
 
-fn micros(span: Duration) -> i64 {
+pub(super) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4)
 }
 
@@ -53,22 +53,24 @@ pub struct Shared {
     pub(super) outage_look: i64,
     /// How long the wait after that look is, in microseconds.
     pub(super) outage_wait: i64,
+    /// When somebody of normal priority last asked for a slot.
+    pub(super) asked: i64,
 }
 
 impl Shared {
     /// As it is kept outside the process.
     pub fn words(&self) -> [i64; 8] {
-        let Self { charged, held, cool_down_until, cool_down_level, outage_look, outage_wait } = *self;
-        [LAYOUT, charged, held, cool_down_until, cool_down_level.into(), outage_look, outage_wait, 0]
+        let Self { charged, held, cool_down_until, cool_down_level, outage_look, outage_wait, asked } = *self;
+        [LAYOUT, charged, held, cool_down_until, cool_down_level.into(), outage_look, outage_wait, asked]
     }
 
     /// Reads it again. What another version wrote, or nobody yet, is a state in which nothing has happened.
     pub fn of_words(words: [i64; 8]) -> Self {
-        let [LAYOUT, charged, held, cool_down_until, level, outage_look, outage_wait, _] = words else {
+        let [LAYOUT, charged, held, cool_down_until, level, outage_look, outage_wait, asked] = words else {
             return Self::default();
         };
         let cool_down_level = u32::try_from(level).unwrap_or_default();
-        Self { charged, held, cool_down_until, cool_down_level, outage_look, outage_wait }
+        Self { charged, held, cool_down_until, cool_down_level, outage_look, outage_wait, asked }
     }
 }
 
@@ -241,6 +243,7 @@ mod tests {
             cool_down_level: 4,
             outage_look: 5,
             outage_wait: 6,
+            asked: 7,
         };
         assert_eq!(Shared::of_words(shared.words()), shared);
         assert_eq!(Shared::of_words([0; 8]), Shared::default());

@@ -208,6 +208,8 @@ fn problems_at_the_top() {
         ("name = \"a\"\n[run]\nrate = \"60\"", "a rate is a whole number"),
         ("name = \"a\"\n[run]\nmax_time = \"0\"", "nothing could be sent"),
         ("name = \"a\"\n[run]\nmax_time = 4", "put it in quotes"),
+        ("name = \"a\"\n[run]\norder = \"newest\"", "\"oldest\""),
+        ("name = \"a\"\n[run]\npriority = \"high\"", "\"low\""),
         ("name = \"a\"\n[run]\ntolerate = 50", "where a table is expected"),
         ("name = \"a\"\n[run]\ntolerate = { lost = 50 }", "`lost`"),
         ("name = \"a\"\n[run]\npurpose = \"x\"", "belongs at the top of the file"),
