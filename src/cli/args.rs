@@ -17,7 +17,7 @@ pub use commands::{
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use not_yet::not_yet;
 pub use place::Place;
-pub use schedule::{JobArgs, JobsArgs, ScheduleArgs};
+pub use schedule::{InstallArgs, JobArgs, JobsArgs, ScheduleArgs, ScheduleCommand};
 
 use crate::domain::exit::Exit;
 use clap::error::ErrorKind;

@@ -3,7 +3,9 @@
 //! A secret is read once, when a run or `orgpull login` begins, before anything is sent; never while files are checked:
 //! `check`, `plan` and `--simulate` ask for none. No error holds what was read, nor what a program wrote, since that may be the secret itself.
 
+use crate::domain::identity::hex;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -80,6 +82,8 @@ impl Secret {
             Self::Simulated => b"simulator".to_vec(),
             Self::Env(name) => variable(name)?,
             Self::File(path) => {
+                let handed = handed_over(path);
+                let path = handed.as_ref().unwrap_or(path);
                 let unreadable = |source| SecretError::Unreadable { path: path.clone(), source };
                 let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
                 let mut bytes = Vec::new();
@@ -96,6 +100,15 @@ impl Secret {
         let token = self.read().await?;
         let visible = token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic());
         if visible { Ok(token) } else { Err(SecretError::NotAToken(self.clone())) }
+    }
+
+    /// The name under which systemd hands over what is in a secret's file (`LoadCredential=`).
+    pub fn credential_name(path: &Path) -> String {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let plain: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+        let digest = hex(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+        format!("{plain}.{digest:.12}")
     }
 
     /// What an operator should know about the place of a secret: a file that every user of the machine may read.
@@ -119,6 +132,13 @@ impl Secret {
         }
         Ok(SecretString::from(line))
     }
+}
+
+/// Where systemd has put a secret's file, under a unit that `schedule install` wrote: the file itself may be one that the
+/// service cannot read.
+fn handed_over(path: &Path) -> Option<PathBuf> {
+    let folder = PathBuf::from(std::env::var_os("CREDENTIALS_DIRECTORY")?);
+    Some(folder.join(Secret::credential_name(path))).filter(|file| file.exists())
 }
 
 /// The place, for messages.

@@ -9,6 +9,7 @@ mod folder;
 mod serving;
 mod systemd;
 mod ticker;
+pub mod unit;
 
 pub use folder::{Folder, Twice};
 

@@ -3,6 +3,8 @@
 //! A line knows no zone: it names local times, and `schedule` says when those come. It is read here rather than by a
 //! crate because crates differ in just what costs money: which lines they take, and what they do where the clock changes.
 
+mod calendar;
+
 use jiff::civil::{Date, DateTime, Time, date};
 
 /// The words, and the lines that they stand for.

@@ -14,6 +14,7 @@ mod commands;
 mod crash;
 mod disk;
 mod gates;
+mod install;
 mod letters;
 mod login;
 mod machine;

@@ -206,7 +206,7 @@ impl World {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_orgpull"));
         command.args(arguments).current_dir(self.folder.path()).env_clear().env("HOME", self.folder.path());
         command

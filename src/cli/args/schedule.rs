@@ -3,14 +3,17 @@
 use super::Simulation;
 use crate::domain::exit::Exit;
 use crate::domain::pace::parse_span;
-use clap::{Args, value_parser};
+use clap::{Args, Subcommand, value_parser};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// `schedule`.
 #[derive(Debug, Args)]
-#[command(after_long_help = Exit::table())]
+#[command(after_long_help = Exit::table(), args_conflicts_with_subcommands = true)]
 pub struct ScheduleArgs {
+    /// What else there is to do
+    #[command(subcommand)]
+    pub command: Option<ScheduleCommand>,
     /// The folder of jobs
     #[arg(value_name = "DIR", default_value = "jobs")]
     pub dir: PathBuf,
@@ -26,6 +29,38 @@ pub struct ScheduleArgs {
     /// The simulator
     #[command(flatten)]
     pub simulation: Simulation,
+}
+
+/// What else `schedule` does.
+#[derive(Debug, Subcommand)]
+pub enum ScheduleCommand {
+    /// Write what systemd needs to run the jobs: the daemon's service, or a service and a timer a job
+    Install(InstallArgs),
+}
+
+/// `schedule install`.
+#[derive(Debug, Args)]
+#[command(after_long_help = Exit::table())]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct InstallArgs {
+    /// The folder of jobs
+    #[arg(value_name = "DIR", default_value = "jobs")]
+    pub dir: PathBuf,
+    /// For systemd
+    #[arg(long, required = true)]
+    pub systemd: bool,
+    /// For the user's own systemd
+    #[arg(long, conflicts_with = "system", required_unless_present = "system")]
+    pub user: bool,
+    /// For the machine's systemd
+    #[arg(long)]
+    pub system: bool,
+    /// A timer and a service a job instead of the daemon
+    #[arg(long)]
+    pub timer: bool,
+    /// Print the units, write nothing
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// `jobs`.

@@ -4,6 +4,7 @@ pub(super) mod backup;
 pub(super) mod catalogue;
 pub(super) mod doctor;
 pub(super) mod export;
+mod install;
 pub(super) mod jobs;
 pub(super) mod other;
 pub(super) mod read;

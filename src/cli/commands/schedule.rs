@@ -1,8 +1,9 @@
 //! `schedule`: the daemon, and what it is going to do.
 
-use super::super::args::{LogFormat, ScheduleArgs};
+use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
 use super::super::report::{NextFire, error_line, fires_text, told_json, told_text, too_long};
 use super::super::{Desk, Failure, signals};
+use super::install::install;
 use super::run::simulator_for;
 use crate::config::{SIMULATOR, Settings};
 use crate::daemon::{self, Configure, DaemonError, Folder, Setup, Teller, Told};
@@ -20,6 +21,9 @@ use std::sync::Arc;
 
 /// `orgpull schedule`.
 pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<Exit, Failure> {
+    if let Some(ScheduleCommand::Install(args)) = &args.command {
+        return install(desk, args);
+    }
     if args.list {
         return list(desk, &args).await;
     }

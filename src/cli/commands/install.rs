@@ -1,0 +1,187 @@
+//! `schedule install`: units for systemd.
+
+use super::super::args::InstallArgs;
+use super::super::{Desk, Failure};
+use super::schedule::{absolute, folder};
+use crate::config::Settings;
+use crate::config::secret::Secret;
+use crate::daemon::DaemonError;
+use crate::daemon::unit::{MARK, Manager, Site, UnitFile, daemon, timer};
+use crate::domain::exit::Exit;
+use crate::job::{Job, Origin};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// `orgpull schedule install`.
+pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> {
+    let settings = desk.settings(false)?;
+    let (folder, good) = folder(desk, &args.dir, &settings, false)?;
+    if !good {
+        return Err(Failure::Told(Exit::Config));
+    }
+    let jobs: Vec<&Job> = folder.jobs().into_iter().filter(|job| job.schedule.is_some()).collect();
+    if jobs.is_empty() {
+        return Err(DaemonError::NothingToDo { folder: absolute(&args.dir), broken: 0 }.into());
+    }
+    let site = site(desk, args, &settings, &jobs)?;
+    let units = if args.timer { timers(&site, &jobs)? } else { vec![daemon(&site, &absolute(&args.dir))] };
+    let place = place(args)?;
+    if args.print {
+        let shown = units.iter().map(|unit| format!("# {}\n{}", place.join(&unit.name).display(), unit.text));
+        Desk::print(&shown.collect::<Vec<_>>().join("\n"))?;
+        return Ok(Exit::Settled);
+    }
+    write(&place, &units)?;
+    Desk::print(&next(args, &place, &units))?;
+    Ok(Exit::Settled)
+}
+
+fn timers(site: &Site, jobs: &[&Job]) -> Result<Vec<UnitFile>, Failure> {
+    let mut units = Vec::new();
+    for job in jobs {
+        let Some(schedule) = &job.schedule else { continue };
+        let each = timer(site, &job.name, &job.path, schedule).ok_or_else(|| {
+            Failure::Usage(format!(
+                "job {}: systemd knows no name for its time zone: leave --timer out",
+                job.name
+            ))
+        })?;
+        units.extend(each);
+    }
+    Ok(units)
+}
+
+/// Where everything is, and what a service needs of it.
+fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> Result<Site, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|e| Failure::Usage(format!("this program's own file cannot be found: {e}")))?;
+    let database = absolute(&settings.database);
+    let config = settings.path.as_deref().map(absolute);
+    let mut reads = vec![folder_of(&program), absolute(&args.dir)];
+    reads.extend(config.as_deref().map(folder_of));
+    let mut writes = vec![there(&folder_of(&database))];
+    for job in jobs {
+        if let Origin::Path(input) = &job.input.origin {
+            reads.push(folder_of(input));
+        }
+        writes.extend(job.outputs.iter().map(|output| there(&folder_of(&plain(&output.path)))));
+    }
+    let credentials = credentials(desk, settings);
+    let all = reads.iter().chain(&writes).chain(credentials.iter().map(|(_, path)| path)).chain([&program]);
+    let odd = |path: &&PathBuf| path.to_str().is_none_or(|text| text.contains(char::is_control));
+    if let Some(odd) = all.into_iter().find(odd) {
+        let shown = odd.to_string_lossy().escape_debug().to_string();
+        return Err(Failure::Usage(format!("systemd cannot be told of {shown}: its name is no plain text")));
+    }
+    for list in [&mut reads, &mut writes] {
+        list.sort();
+        list.dedup();
+    }
+    let manager = if args.user { Manager::User } else { Manager::System { owner: owner(&database) } };
+    Ok(Site { manager, program, config, database, reads, writes, credentials })
+}
+
+/// The files of secrets, each under the name by which it is handed over. Secrets that no service has are warned of.
+fn credentials(desk: &Desk, settings: &Settings) -> Vec<(String, PathBuf)> {
+    let mut credentials = Vec::new();
+    for account in settings.accounts.values() {
+        let requestor = account.requestor_id.as_ref().map(|id| ("requestor_id", id));
+        for (what, secret) in account.credentials.secrets().into_iter().chain(requestor) {
+            match secret {
+                Secret::File(path) => credentials.push((Secret::credential_name(path), path.clone())),
+                Secret::Env(name) => desk.warn(
+                    "install",
+                    format!(
+                        "the {what} of account `{}` is in the environment variable {name}, which no service has: put it \
+                         into a file, and name that in the configuration",
+                        account.name
+                    ),
+                ),
+                Secret::Command(_) | Secret::Simulated => {}
+            }
+        }
+    }
+    credentials.sort();
+    credentials.dedup();
+    credentials
+}
+
+/// Who owns the ledger, or the folder that it will be in: the service is theirs. Nobody where that is root.
+fn owner(database: &Path) -> Option<(u32, u32)> {
+    let owned = std::fs::metadata(there(database)).ok()?;
+    (owned.uid() != 0).then(|| (owned.uid(), owned.gid()))
+}
+
+/// The part of a path before the first that is filled in for each run.
+fn plain(path: &Path) -> PathBuf {
+    path.components()
+        .take_while(|part| !part.as_os_str().to_string_lossy().contains('{'))
+        .collect::<PathBuf>()
+        .join("x")
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    absolute(path).parent().unwrap_or(Path::new("/")).to_owned()
+}
+
+/// The nearest that is there: a service cannot be given what is not.
+fn there(path: &Path) -> PathBuf {
+    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
+}
+
+fn place(args: &InstallArgs) -> Result<PathBuf, Failure> {
+    if args.system {
+        return Ok(PathBuf::from("/etc/systemd/system"));
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config")));
+    let config = config.ok_or_else(|| {
+        Failure::Usage("neither XDG_CONFIG_HOME nor HOME says where a user's units are".to_owned())
+    })?;
+    Ok(config.join("systemd/user"))
+}
+
+/// Writes all of them, or none where one of that name is somebody else's.
+fn write(place: &Path, units: &[UnitFile]) -> Result<(), Failure> {
+    let failed = |path: &Path, e: std::io::Error| {
+        Failure::Output(format!("{} cannot be written: {e}", path.display()))
+    };
+    for unit in units {
+        let path = place.join(&unit.name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) if !text.starts_with(MARK) => {
+                return Err(Failure::Usage(format!(
+                    "{} is there, and orgpull did not write it: move it away, or look at --print; nothing was written",
+                    path.display()
+                )));
+            }
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path, e)),
+            _ => {}
+        }
+    }
+    std::fs::create_dir_all(place).map_err(|e| failed(place, e))?;
+    for unit in units {
+        let path = place.join(&unit.name);
+        std::fs::write(&path, &unit.text).map_err(|e| failed(&path, e))?;
+    }
+    Ok(())
+}
+
+/// What was written, and what to type next; none of it is run.
+fn next(args: &InstallArgs, place: &Path, units: &[UnitFile]) -> String {
+    let systemctl = if args.user { "systemctl --user" } else { "sudo systemctl" };
+    let mut lines: Vec<String> =
+        units.iter().map(|unit| place.join(&unit.name).display().to_string()).collect();
+    let started: Vec<&str> = units
+        .iter()
+        .map(|unit| unit.name.as_str())
+        .filter(|name| !args.timer || name.strip_suffix(".timer").is_some())
+        .collect();
+    lines.push("\nNext:".to_owned());
+    lines.push(format!("  {systemctl} daemon-reload"));
+    lines.push(format!("  {systemctl} enable --now {}", started.join(" ")));
+    if args.user {
+        lines.push("  loginctl enable-linger    # or it ends when you log out".to_owned());
+    }
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,89 @@
+//! `schedule install`: units that systemd takes.
+
+use crate::world::{CSV, REPORT, World, companies, numbers};
+use std::fs;
+use std::process::Command;
+
+const NIGHTLY: &str = "[schedule]\ncron = ['30 2 * * *', '0 3 13 * 5']\njitter = '5m'\n";
+
+fn world() -> World {
+    let world = World::new("");
+    fs::create_dir(world.path("jobs")).unwrap();
+    world.job("nightly", &[&numbers(&companies(1)), REPORT, CSV, NIGHTLY]);
+    fs::rename(world.path("nightly.toml"), world.path("jobs/nightly.toml")).unwrap();
+    world
+}
+
+/// `systemd-analyze verify`, where there is one.
+fn verified(world: &World, units: &str) {
+    let folder = world.path("units");
+    let _ = fs::create_dir(&folder);
+    let mut files = Vec::new();
+    for unit in units.split("# /etc/systemd/system/").skip(1) {
+        let (name, text) = unit.split_once('\n').unwrap();
+        let file = folder.join(name);
+        fs::write(&file, text).unwrap();
+        files.push(file);
+    }
+    assert!(!files.is_empty(), "{units}");
+    match Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&files).output() {
+        Ok(told) => {
+            let said = String::from_utf8_lossy(&told.stderr);
+            let ours =
+                said.lines().filter(|line| line.contains("orgpull") && !line.contains("network-online"));
+            assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new(), "{said}");
+        }
+        Err(error) => println!("not verified, for want of systemd-analyze: {error}"),
+    }
+}
+
+#[test]
+fn the_units_are_ones_that_systemd_takes() {
+    let world = world();
+    let print = ["schedule", "install", "--systemd", "--system", "--print"];
+    let daemon = world.orgpull(&print).exits(0).stdout;
+    for line in ["Type=notify", "WatchdogSec=", "ProtectSystem=strict", "NoNewPrivileges=yes", "UMask=0077"] {
+        assert!(daemon.contains(line), "{line} is not in\n{daemon}");
+    }
+    assert_eq!(daemon.matches("LoadCredential=").count(), 2, "{daemon}");
+    assert!(!daemon.contains("a password"));
+    verified(&world, &daemon);
+    let timers = world.orgpull(&[&print[..], &["--timer"]].concat()).exits(0).stdout;
+    assert!(
+        timers.contains("Persistent=true")
+            && timers.contains("OnCalendar=Fri *-*-* 03:00:00 Europe/Stockholm")
+    );
+    verified(&world, &timers);
+    assert!(!world.path(".config").exists(), "printing writes nothing");
+}
+
+#[test]
+fn what_somebody_else_wrote_is_left_alone() {
+    let world = world();
+    let install = ["schedule", "install", "--systemd", "--user"];
+    world.orgpull(&install).exits(0).says("systemctl --user enable --now orgpull.service");
+    world.orgpull(&install).exits(0);
+    let unit = ".config/systemd/user/orgpull.service";
+    assert!(world.read(unit).contains("ProtectHome="));
+    world.write(unit, "[Unit]\n");
+    world.orgpull(&install).exits(2).says("did not write it");
+    assert_eq!(world.read(unit), "[Unit]\n");
+    world.orgpull(&["schedule", "install", "--systemd"]).exits(2);
+    fs::remove_file(world.path("jobs/nightly.toml")).unwrap();
+    world.orgpull(&install).exits(3);
+}
+
+#[test]
+fn a_secret_is_taken_from_where_systemd_puts_it() {
+    let world = world();
+    let unit = world.orgpull(&["schedule", "install", "--systemd", "--system", "--print"]).exits(0).stdout;
+    fs::create_dir(world.path("credentials")).unwrap();
+    for line in unit.lines().filter_map(|line| line.strip_prefix("LoadCredential=")) {
+        let (name, file) = line.split_once(':').unwrap();
+        fs::rename(file, world.path("credentials").join(name)).unwrap();
+    }
+    world.orgpull(&["login"]).exits(3);
+    let mut login = world.command(&["login"]);
+    let ended = login.env("CREDENTIALS_DIRECTORY", world.path("credentials")).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
