@@ -77,6 +77,7 @@ impl Reader<'_> {
                 continue;
             };
             self.calls(&view, provider);
+            self.caps(&view);
             self.login_keys(&view, provider);
             if let Some(place) = self.place(&view, provider) {
                 let credentials = self.credentials(&view, provider);
@@ -136,6 +137,21 @@ impl Reader<'_> {
         };
         self.problems.push(problem);
         None
+    }
+
+    /// A budget that caps nothing was meant to cap something.
+    fn caps(&mut self, account: &View<'_>) {
+        let view = account.table("budget");
+        let mut empty: Vec<_> = ["day", "month"]
+            .into_iter()
+            .filter(|span| view.is_idle(span))
+            .map(|span| view.place(span))
+            .collect();
+        empty.extend(account.is_idle("budget").then(|| account.place("budget")));
+        for place in empty {
+            let problem = Problem::new(place, "this budget caps nothing");
+            self.problems.push(problem.help("such as day = { max_cost = \"5000\" }"));
+        }
     }
 
     /// What `letters`, `no_letters` and `prices` name must be there.
@@ -430,7 +446,15 @@ mod tests {
                 "two decimals",
             ),
             (
-                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nwarn_at = \"0%\"",
+                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nwarn_at = \"80%\"",
+                "this budget caps nothing",
+            ),
+            (
+                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nday = {}",
+                "this budget caps nothing",
+            ),
+            (
+                "environment = \"sandbox\"\n[providers.creditsafe.budget]\nday = { max_calls = 1 }\nwarn_at = \"0%\"",
                 "\"1%\" to \"100%\"",
             ),
             ("environment = \"sandbox\"\ntimezone = \"Europe/Stokholm\"", "no such time zone"),

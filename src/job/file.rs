@@ -54,6 +54,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         path: absolute.clone(),
     };
     reader.some_time(&view.table("run"));
+    reader.caps(&view);
     reader.prices(&view, &job);
     document.verdict(reader.problems)?;
     Ok(job)
@@ -103,6 +104,14 @@ impl Reader<'_> {
             carry,
             min_rows: view.integer("min_rows").unwrap_or(1),
             max_bad: max_bad(&view),
+        }
+    }
+
+    /// A budget that caps nothing was meant to cap something.
+    fn caps(&mut self, job: &View<'_>) {
+        if job.is_idle("budget") {
+            let problem = Problem::new(job.place("budget"), "this budget caps nothing");
+            self.problems.push(problem.help("give it `max_calls`, `max_cost`, or both"));
         }
     }
 

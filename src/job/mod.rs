@@ -221,13 +221,19 @@ impl Step {
     /// Whether a call has a price at the account, be it nothing: a block that only a row knows must have that of its
     /// service.
     pub fn is_priced(&self, account: &Account) -> bool {
-        let block = self.service.block_param.as_deref();
-        let given = self.params.iter().find(|(name, _)| block == Some(name));
-        let default = || match block.and_then(|name| self.service.param(name))?.default.as_ref()? {
-            Fallback::Text(text) => Some(text.as_str()),
-            Fallback::Reference => None,
-        };
-        account.is_priced(&self.service.name, given.map_or_else(default, |(_, value)| value.literal()))
+        account.is_priced(&self.service.name, self.block())
+    }
+
+    /// The block that it asks for, where the service has blocks and it is the same for every row.
+    pub fn block(&self) -> Option<&str> {
+        let block = self.service.block_param.as_deref()?;
+        match self.params.iter().find(|(name, _)| name == block) {
+            Some((_, value)) => value.literal(),
+            None => match self.service.param(block)?.default.as_ref()? {
+                Fallback::Text(text) => Some(text),
+                Fallback::Reference => None,
+            },
+        }
     }
 }
 

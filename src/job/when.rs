@@ -14,6 +14,8 @@ pub mod code {
     pub const FIRST: &str = "first";
     /// The reference date is further back than the register looks.
     pub const TOO_OLD: &str = "too-old";
+    /// A parameter breaks the catalogue: it was not asked, and nothing is known.
+    pub const LOCAL: &str = "local";
     /// The service does not take this kind of number.
     pub const KIND: &str = "kind";
 }
@@ -86,7 +88,8 @@ impl When {
         let open = |open: bool| if open { Gate::Open } else { Gate::Closed };
         match (outcome, came.code) {
             (Outcome::Failed | Outcome::Denied | Outcome::Unknown, _)
-            | (Outcome::Skipped, Some(code::UNDECIDED)) => Gate::Undecided,
+            | (Outcome::Skipped, Some(code::UNDECIDED))
+            | (Outcome::Invalid, Some(code::LOCAL)) => Gate::Undecided,
             (Outcome::Skipped, Some(code::FIRST)) => open(first == First::Buy),
             (Outcome::Skipped, Some(code::TOO_OLD)) => Gate::Open,
             (Outcome::Skipped, _) if !self.outcomes.contains(&Outcome::Skipped) => Gate::Closed,
@@ -176,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_not_settled_is_waited_for_and_what_failed_decides_nothing() {
-        use Outcome::{Denied, Failed, Hit, Rejected, Skipped, Unknown};
+        use Outcome::{Denied, Failed, Hit, Invalid, Rejected, Skipped, Unknown};
         let hits = When { outcomes: vec![Hit], ..when() };
         let parked = Came { state: State::Parked, ..settled(Unknown, None) };
         for (came, gate) in [
@@ -186,6 +189,8 @@ mod tests {
             (settled(Rejected, Some("S4")), Gate::Closed),
             (settled(Failed, Some("503")), Gate::Undecided),
             (settled(Denied, Some("R1")), Gate::Undecided),
+            (settled(Invalid, Some(code::LOCAL)), Gate::Undecided),
+            (settled(Invalid, Some("22")), Gate::Closed),
             (parked, Gate::Undecided),
             (settled(Unknown, Some("billed")), Gate::Undecided),
             (settled(Skipped, Some(code::UNDECIDED)), Gate::Undecided),

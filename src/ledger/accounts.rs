@@ -207,6 +207,36 @@ impl Ledger {
         self.fetch_id(query.bind(account).bind(environment).bind(service)).await
     }
 
+    /// Remembers that a call (`service` or `service:block`) has posted a letter that nobody announced.
+    pub async fn remember_letter(
+        &self,
+        account: &str,
+        environment: &str,
+        call: &str,
+        now: i64,
+    ) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO unannounced_letters (account, environment, call, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        );
+        self.write_one(query.bind(account).bind(environment).bind(call).bind(now)).await
+    }
+
+    /// The calls of an account that have posted letters which nobody had announced.
+    pub async fn unannounced_letters(
+        &self,
+        account: &str,
+        environment: &str,
+    ) -> Result<Vec<String>, LedgerError> {
+        sqlx::query_scalar(
+            "SELECT call FROM unannounced_letters WHERE account = ? AND environment = ? ORDER BY call",
+        )
+        .bind(account)
+        .bind(environment)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))
+    }
+
     /// The ids of purposes in this ledger. Those that are new are written in one transaction.
     pub async fn purpose_ids(&self, purposes: &[String], cost_centre: &str) -> Result<Vec<i64>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);

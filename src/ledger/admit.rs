@@ -49,7 +49,7 @@ pub(super) fn admit(
             continue;
         }
         let full = |(at, cap): &(usize, &Cap)| {
-            cap.over.counts(intent) && (closed[*at] || !cap.limit.admits(spent[*at], intent.reserved))
+            cap.over.counts(intent.service) && (closed[*at] || !cap.limit.admits(spent[*at], intent.reserved))
         };
         if let Some((full, _)) = batch.caps.iter().enumerate().find(full) {
             closed[full] = true;
@@ -57,7 +57,7 @@ pub(super) fn admit(
             continue;
         }
         for (cap, spent) in batch.caps.iter().zip(spent.iter_mut()) {
-            if cap.over.counts(intent) {
+            if cap.over.counts(intent.service) {
                 *spent = spent.and(1, intent.reserved);
             }
         }
@@ -92,9 +92,10 @@ pub(super) fn rivals() -> ManyRows {
          FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me \
          LEFT JOIN attempts a ON a.id = (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
          AND b.state = 'answered' AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
-         LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c WHERE c.identity = v.column1 \
-         AND c.resolved IS NULL AND (c.state = 'answered' OR c.run <> me.run AND c.state IN ('started', 'unknown'))) \
-         AND o.state <> 'answered' LEFT JOIN runs u ON u.id = o.run \
+         LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c INDEXED BY attempts_open \
+         WHERE c.identity = v.column1 AND c.state IN ('started', 'unknown') AND c.resolved IS NULL AND c.run <> me.run) \
+         AND NOT EXISTS (SELECT 1 FROM attempts d WHERE d.identity = v.column1 AND d.state = 'answered' AND d.id > o.id) \
+         LEFT JOIN runs u ON u.id = o.run \
          WHERE coalesce(a.id, o.id) IS NOT NULL",
     )
 }

@@ -193,11 +193,11 @@ pub enum Over {
 }
 
 impl Over {
-    /// Whether a call counts.
-    pub(super) fn counts(&self, intent: &Intent) -> bool {
+    /// Whether a call to this service of the ledger counts.
+    pub fn counts(&self, service: i64) -> bool {
         match self {
             Self::Run => true,
-            Self::Account { services, .. } => services.contains(&intent.service),
+            Self::Account { services, .. } => services.contains(&service),
         }
     }
 }

@@ -73,14 +73,27 @@ pub struct Known {
     pub holder: Option<Holder>,
     /// Whether a letter-making call of another run was lost and never settled since.
     pub letter_unknown: bool,
+    /// A call of another run whose process is there and waits for the answer.
+    pub elsewhere: Option<Elsewhere>,
 }
+
+/// A call that another process waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Whether it may post a letter.
+    pub letter_making: bool,
+}
+
+/// A run that there is not.
+const NO_RUN: i64 = -1;
 
 /// The statements of this room.
 pub(super) struct Lookers {
     answers: ManyRows,
+    before: ManyRows,
     used_here: ManyRows,
     holders: ManyRows,
-    letters: ManyRows,
+    open: ManyRows,
     pending_at: ManyRows,
     stood_at: ManyRows,
 }
@@ -88,6 +101,12 @@ pub(super) struct Lookers {
 impl Lookers {
     pub(super) fn new() -> Self {
         Self {
+            before: ManyRows::new(
+                1,
+                "SELECT v.column1, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
+                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
+                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND b.settled_at < ?)",
+            ),
             answers: ManyRows::new(
                 1,
                 // Ids rise with time: the largest is the newest.
@@ -121,14 +140,15 @@ impl Lookers {
                  LEFT JOIN attempts a ON a.id = l.attempt \
                  LEFT JOIN answers b ON v.column3 AND b.attempt = l.attempt WHERE l.run = ?",
             ),
-            letters: ManyRows::new(
+            open: ManyRows::new(
                 1,
-                "SELECT v.column1, a.state, iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
+                "SELECT v.column1, a.state, a.letter_making, \
+                 iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
                  FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me CROSS JOIN attempts a ON a.id = \
-                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
-                 AND b.state IN ('started', 'unknown', 'answered')) \
-                 CROSS JOIN runs u ON u.id = a.run \
-                 WHERE a.letter_making = 1 AND a.state IN ('started', 'unknown') AND a.resolved IS NULL AND a.run <> me.run",
+                 (SELECT max(b.id) FROM attempts b INDEXED BY attempts_open WHERE b.identity = v.column1 \
+                 AND b.state IN ('started', 'unknown') AND b.resolved IS NULL AND b.run <> me.run) \
+                 CROSS JOIN runs u ON u.id = a.run WHERE NOT EXISTS (SELECT 1 FROM attempts c \
+                 WHERE c.identity = v.column1 AND c.state = 'answered' AND c.id > a.id)",
             ),
         }
     }
@@ -137,9 +157,17 @@ impl Lookers {
 #[cfg(test)]
 impl Lookers {
     pub(super) fn texts(&self) -> Vec<String> {
-        [&self.answers, &self.used_here, &self.holders, &self.letters, &self.pending_at, &self.stood_at]
-            .map(ManyRows::text)
-            .into()
+        [
+            &self.answers,
+            &self.before,
+            &self.used_here,
+            &self.holders,
+            &self.open,
+            &self.pending_at,
+            &self.stood_at,
+        ]
+        .map(ManyRows::text)
+        .into()
     }
 }
 
@@ -167,6 +195,22 @@ impl Ledger {
              CROSS JOIN lookups l ON l.run = r.run AND l.row = r.row \
              WHERE r.run = ?1 AND r.row >= ?2 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' \
              AND r.kind <> 'organisation' ORDER BY l.row, l.step LIMIT ?4",
+            (run, after, limit),
+        )
+        .await
+    }
+
+    /// The next lookups of a run after a place that ended unknown, in input order.
+    pub async fn ended_unknown(
+        &self,
+        run: i64,
+        after: Place,
+        limit: u32,
+    ) -> Result<Vec<Pending>, LedgerError> {
+        self.pending_by(
+            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
+             CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
+             WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.outcome = 'unknown' ORDER BY l.row, l.step LIMIT ?4",
             (run, after, limit),
         )
         .await
@@ -206,7 +250,10 @@ impl Ledger {
             for row in query.bind(run).fetch_all(&mut *reader).await.map_err(failed)? {
                 let state = State::parse(row.get("state")).ok_or_else(|| self.damaged())?;
                 let outcome = row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse);
-                let body = row.get::<Option<&[u8]>, _>("body").and_then(unpack);
+                let body = match row.get::<Option<&[u8]>, _>("body") {
+                    Some(packed) => Some(unpack(packed).ok_or_else(|| self.damaged())?),
+                    None => None,
+                };
                 stood.insert(place(&row), StoodAt { state, outcome, code: row.get("code"), body });
             }
         }
@@ -255,18 +302,53 @@ impl Ledger {
         }
     }
 
-    /// What is known of each identity, for run `run`. Identities may repeat.
+    /// When the newest answer to each identity came that came before an instant (milliseconds since 1970) and says
+    /// something of the subject.
+    pub async fn answered_before(
+        &self,
+        identities: &[Identity],
+        before: i64,
+    ) -> Result<HashMap<Identity, i64>, LedgerError> {
+        let mut reader = self.readers.acquire().await.map_err(|e| self.failed(&e))?;
+        let mut answered = HashMap::new();
+        for chunk in identities.chunks(ManyRows::MOST) {
+            let rows = fetch(&self.lookers.before, &mut reader, chunk, Some(before)).await;
+            for row in rows.map_err(|e| self.failed(&e))? {
+                if let Some(identity) = identity(&row) {
+                    answered.insert(identity, row.get(1));
+                }
+            }
+        }
+        Ok(answered)
+    }
+
+    /// What is known of each identity, for a run, or for none that there is yet. Identities may repeat.
     pub async fn known(
         &self,
-        run: i64,
+        run: Option<i64>,
         identities: &[Identity],
     ) -> Result<HashMap<Identity, Known>, LedgerError> {
         let mut distinct = identities.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        let mut known = HashMap::with_capacity(distinct.len());
+        // Halves, each on a connection of its own: what takes time is to look up, not to tell.
+        let (one, two) =
+            distinct.split_at(if distinct.len() > ManyRows::MOST { distinct.len() / 2 } else { 0 });
+        let (one, two) = tokio::try_join!(self.known_part(run, one), self.known_part(run, two))?;
+        Ok(one.into_iter().chain(two).collect())
+    }
+
+    async fn known_part(
+        &self,
+        run: Option<i64>,
+        identities: &[Identity],
+    ) -> Result<HashMap<Identity, Known>, LedgerError> {
+        let mut known = HashMap::with_capacity(identities.len());
+        if identities.is_empty() {
+            return Ok(known);
+        }
         let mut reader = self.readers.acquire().await.map_err(|e| self.failed(&e))?;
-        for chunk in distinct.chunks(ManyRows::MOST) {
+        for chunk in identities.chunks(ManyRows::MOST) {
             self.known_chunk(&mut reader, run, chunk, &mut known).await.map_err(|e| self.failed(&e))?;
         }
         Ok(known)
@@ -275,7 +357,7 @@ impl Ledger {
     async fn known_chunk(
         &self,
         reader: &mut SqliteConnection,
-        run: i64,
+        run: Option<i64>,
         identities: &[Identity],
         known: &mut HashMap<Identity, Known>,
     ) -> Result<(), sqlx::Error> {
@@ -287,22 +369,27 @@ impl Ledger {
                 known.entry(identity).or_default().answer = Some(answer);
             }
         }
-        self.mark_used_here(reader, run, known).await?;
-        for row in fetch(&lookers.holders, reader, identities, Some(run)).await? {
-            if let Some(identity) = identity(&row) {
-                // Rows come last first, so the first one of the run is what stays.
-                known.entry(identity).or_default().holder = holder(&row);
+        if let Some(run) = run {
+            self.mark_used_here(reader, run, known).await?;
+            for row in fetch(&lookers.holders, reader, identities, Some(run)).await? {
+                if let Some(identity) = identity(&row) {
+                    // Rows come last first, so the first one of the run is what stays.
+                    known.entry(identity).or_default().holder = holder(&row);
+                }
             }
         }
-        for row in fetch(&lookers.letters, reader, identities, Some(run)).await? {
-            // What a living process waits for is not lost, and is waited for where it is to be sent. A run of our own job
-            // has none: the job is ours.
-            let job: Option<&str> = row.get(2);
-            let at_work = job.is_some_and(|job| JobLock::is_held(self.path(), job));
-            let lost = row.get::<&str, _>(1) == "unknown" || !at_work;
-            if let Some(identity) = identity(&row).filter(|_| lost) {
-                known.entry(identity).or_default().letter_unknown = true;
-            }
+        // A run of our own job has no process but ours: the job is locked.
+        let mut at_work: HashMap<String, bool> = HashMap::new();
+        for row in fetch(&lookers.open, reader, identities, Some(run.unwrap_or(NO_RUN))).await? {
+            let Some(identity) = identity(&row) else { continue };
+            let (started, letter_making): (bool, bool) = (row.get::<&str, _>(1) == "started", row.get(2));
+            let job = row.get::<Option<&str>, _>(3).filter(|_| started);
+            let waits = job.is_some_and(|job| {
+                *at_work.entry(job.to_owned()).or_insert_with(|| JobLock::is_held(self.path(), job))
+            });
+            let known = known.entry(identity).or_default();
+            known.elsewhere = waits.then_some(Elsewhere { letter_making });
+            known.letter_unknown = letter_making && !waits;
         }
         Ok(())
     }

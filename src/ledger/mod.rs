@@ -32,7 +32,7 @@ pub use backup::BackupError;
 pub use batch::{AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal};
 pub use body::{pack, unpack};
 pub use daemons::{Daemon, DaemonRow};
-pub use feed::{Holder, Known, Pending, StoodAt, StoredAnswer};
+pub use feed::{Elsewhere, Holder, Known, Pending, StoodAt, StoredAnswer};
 pub use fires::{Cause, FireRow, JobBook, NewFire, Watched};
 pub use ids::{AttemptIds, run_id, transactionid};
 pub use invoice::{Invoice, Reconciled, Settled, SettledAttempt};

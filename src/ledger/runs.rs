@@ -387,7 +387,8 @@ impl Ledger {
         let done = sqlx::query(
             "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL, \
              saved = NULL WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') \
-             OR outcome = 'skipped' AND code = 'undecided' OR ?2 AND outcome = 'unknown')",
+             OR outcome = 'skipped' AND code = 'undecided' OR state = 'parked' AND code = 'letter-unknown' \
+             OR ?2 AND outcome = 'unknown')",
         )
         .bind(run)
         .bind(unknown)
@@ -467,23 +468,42 @@ impl Ledger {
         Ok(size.map(|size| size as u64))
     }
 
-    /// For each lookup of a job with conditions, in its last finished run: of a hundred rows, for how many those were met.
-    pub async fn gate_shares(&self, job: &str) -> Result<Vec<(u16, u64)>, LedgerError> {
-        let rows = sqlx::query(
-            "SELECT step, total(code IS 'gate'), count(*) FROM lookups WHERE run = (SELECT max(id) FROM runs \
-             WHERE job = ? AND state = 'finished') AND (outcome IS NOT 'skipped' OR code = 'gate') GROUP BY step",
-        )
-        .bind(job)
-        .fetch_all(&self.readers)
-        .await
-        .map_err(|e| self.failed(&e))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100")]
-        #[expect(clippy::cast_precision_loss, reason = "a share needs no 53 bits")]
-        let share = |row: &SqliteRow| {
-            let (closed, all) = (row.get::<f64, _>(1), row.get::<i64, _>(2) as f64);
-            (row.get::<u16, _>(0), ((all - closed) * 100.0 / all).round() as u64)
-        };
-        Ok(rows.iter().map(share).collect())
+    /// Runs with calls that have no end yet: a process waits for them, or it died.
+    pub async fn runs_in_flight(&self) -> Result<Vec<RunRow>, LedgerError> {
+        let clause = "WHERE id IN (SELECT run FROM attempts INDEXED BY attempts_open WHERE state IN ('started', 'unknown') \
+                      AND resolved IS NULL AND state = 'started') AND ?1 = '' AND ?2 IS NULL";
+        self.select(clause, "", None).await
+    }
+
+    /// Of a lookup and the one that its condition is about, by their ids in the job: in how many rows of the job's last
+    /// finished runs the condition was met, and in how many it was decided. Rows that were bought outright decided nothing.
+    pub async fn gate_history(&self, job: &str, lookup: &str, gate: &str) -> Result<(u64, u64), LedgerError> {
+        let clause = "WHERE job = ?1 AND state = 'finished' ORDER BY id DESC LIMIT ?2";
+        let runs = self.select(clause, job, Some(5)).await?;
+        let (mut met, mut decided) = (0, 0);
+        for run in runs {
+            let place = |id: &str| {
+                let at = run.steps.iter().position(|(known, _)| known == id);
+                at.and_then(|at| i64::try_from(at).ok())
+            };
+            let (Some(lookup), Some(gate)) = (place(lookup), place(gate)) else { continue };
+            let row = sqlx::query(
+                "SELECT total(l.outcome <> 'skipped'), total(l.outcome <> 'skipped' OR l.code = 'gate') FROM lookups l \
+                 CROSS JOIN lookups g ON g.run = l.run AND g.row = l.row AND g.step = ?3 \
+                 WHERE l.run = ?1 AND l.step = ?2 AND g.outcome <> 'skipped'",
+            )
+            .bind(run.id)
+            .bind(lookup)
+            .bind(gate)
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of rows")]
+            let count = |at: usize| row.get::<f64, _>(at) as u64;
+            met += count(0);
+            decided += count(1);
+        }
+        Ok((met, decided))
     }
 
     /// How the lookups that this run sent were decided: service, outcome and code of the last attempt of each, counted.

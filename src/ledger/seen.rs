@@ -5,7 +5,8 @@ use super::LedgerError;
 use super::values::ManyRows;
 use crate::domain::identity::Identity;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Row, SqliteConnection};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The identities met so far.
@@ -37,16 +38,26 @@ impl Seen {
             .map_err(failed)?;
         let insert = ManyRows::new(
             1,
-            "INSERT OR IGNORE INTO seen (identity) SELECT column1 FROM {values} WHERE column1 IS NOT NULL",
+            "INSERT OR IGNORE INTO seen (identity) SELECT column1 FROM {values} WHERE column1 IS NOT NULL RETURNING identity",
         );
         Ok(Self { connection, insert, path, _folder: folder })
     }
 
-    /// How many of these are met for the first time.
-    pub async fn first_times(&mut self, identities: &[Identity]) -> Result<usize, LedgerError> {
-        self.insert
-            .run(&mut self.connection, identities, |query, identity| query.bind(&identity.0[..]))
-            .await
-            .map_err(|e| LedgerError::Database { path: self.path.clone(), reason: e.to_string() })
+    /// Those of these that are met for the first time.
+    pub async fn first_times(&mut self, identities: &[Identity]) -> Result<HashSet<Identity>, LedgerError> {
+        let mut first = HashSet::new();
+        for chunk in identities.chunks(ManyRows::MOST) {
+            let (mut query, length) = self.insert.query(chunk.len());
+            for at in 0..length {
+                query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
+            }
+            let rows = query
+                .fetch_all(&mut self.connection)
+                .await
+                .map_err(|e| LedgerError::Database { path: self.path.clone(), reason: e.to_string() })?;
+            let ids = rows.iter().filter_map(|row| <[u8; 16]>::try_from(row.get::<&[u8], _>(0)).ok());
+            first.extend(ids.map(Identity));
+        }
+        Ok(first)
     }
 }

@@ -193,7 +193,7 @@ async fn identities_are_known_by_their_newest_answer_and_their_first_row() {
     };
     ledger.commit(run, &batch).await.unwrap();
     let asked = [Identity([1; 16]), Identity([2; 16]), Identity([3; 16]), Identity([1; 16])];
-    let here = ledger.known(run, &asked).await.unwrap();
+    let here = ledger.known(Some(run), &asked).await.unwrap();
     let one = here[&Identity([1; 16])];
     assert_eq!(one.holder.map(|holder| (holder.at, holder.outcome)), Some((at(1), Some(Outcome::Hit))));
     assert_eq!(one.answer.map(|answer| (answer.attempt, answer.fetched_at)), Some((10, LATER + 5)));
@@ -202,7 +202,7 @@ async fn identities_are_known_by_their_newest_answer_and_their_first_row() {
     assert!(!here[&Identity([2; 16])].letter_unknown, "its own run knows it by its row");
 
     let other = begin(&ledger, "weekly", 1).await;
-    let there = ledger.known(other, &asked).await.unwrap();
+    let there = ledger.known(Some(other), &asked).await.unwrap();
     assert_eq!(there[&Identity([1; 16])].holder, None);
     assert!(there[&Identity([2; 16])].letter_unknown, "a letter may be on its way");
     assert!(!there[&Identity([1; 16])].letter_unknown);

@@ -3,17 +3,17 @@
 use super::budget::{not_passed, priced};
 use super::copy::{self, Copied};
 use super::event::Level;
-use super::fetch::{Freshness, Reuse, Verdict, known, verdict};
+use super::fetch::{Freshness, Reuse, Verdict, known, resolve, verdict};
 use super::lane::Lane;
 use super::outputs::{self, setting_of};
-use super::prepared::{On, Prepared, Resolved};
+use super::prepared::{Prepared, Resolved};
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
 use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
-use crate::job::{Input, Job, Origin, clashes};
+use crate::job::{Input, Job, Origin, Step, clashes};
 use crate::ledger::{Answers, Counts, Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use secrecy::ExposeSecret;
@@ -171,6 +171,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let now = now_ms();
     let today = stockholm_date(now);
     let used = accounts(&context.settings, &job)?;
+    announced(ledger, &used, &job).await?;
     priced(&job, &used, options)?;
     let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let input_digest = input_digest(ledger, &job.input);
@@ -234,8 +235,12 @@ async fn load(
         }
         return Err(refused);
     }
-    let asked =
-        Asked { run, letter_rows: signed(copied.letter_rows), freshness: freshness(options.buy_again) };
+    let asked = Asked {
+        run,
+        letter_rows: signed(copied.letter_rows),
+        started_at: now_ms(),
+        freshness: freshness(options.buy_again),
+    };
     letters(ledger, asked, prepared).await?;
     loaded(ledger, run, &copied).await?;
     found().await
@@ -272,13 +277,15 @@ struct Asked {
     run: i64,
     /// Rows whose number gets a letter.
     letter_rows: i64,
+    /// When it began, in milliseconds since 1970.
+    started_at: i64,
     freshness: Freshness,
 }
 
 impl Asked {
     fn of(run: &RunRow, unknown_too: bool) -> Self {
         let freshness = Freshness { unknown_too, ..freshness(run.buy_again) };
-        Self { run: run.id, letter_rows: run.letter_rows, freshness }
+        Self { run: run.id, letter_rows: run.letter_rows, started_at: run.started_at, freshness }
     }
 }
 
@@ -292,23 +299,20 @@ async fn letters(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(
         return Ok(());
     }
     let mut count = LetterCount::new(steps.len());
-    // A question about a day posts no letter.
-    let on = On { day: prepared.today, last: None };
     let mut after = Place { row: 0, step: 0 };
     loop {
         let pending = ledger.pending_letters(asked.run, after, 2_048).await?;
         let Some(last) = pending.last() else { break };
         after = last.at;
-        let mut making = Vec::new();
-        for lookup in &pending {
-            let step = usize::from(lookup.at.step);
-            if silent[step] {
-                let resolved = prepared.resolve(step, &lookup.subject, &lookup.columns, on);
-                if matches!(&resolved, Resolved::Ask(ask) if ask.letter_making) {
-                    making.push((lookup.at, resolved));
-                }
-            }
-        }
+        let silent: Vec<_> = pending.iter().filter(|lookup| silent[usize::from(lookup.at.step)]).collect();
+        let of: Vec<usize> = silent.iter().map(|lookup| usize::from(lookup.at.step)).collect();
+        let rows: Vec<_> = silent.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+        let now = asked.freshness.now;
+        let resolved = resolve(Some(ledger), prepared, &of, &rows, now, asked.started_at).await?;
+        let making = silent.iter().map(|lookup| lookup.at).zip(resolved);
+        let making =
+            making.filter(|(_, resolved)| matches!(resolved, Resolved::Ask(ask) if ask.letter_making));
+        let making = making.collect();
         count.add(ledger, asked, prepared, making).await?;
     }
     count.verdict(prepared)
@@ -335,7 +339,7 @@ impl LetterCount {
         if making.is_empty() {
             return Ok(());
         }
-        let known = known(ledger, asked.run, making.iter().map(|(_, resolved)| resolved)).await?;
+        let known = known(ledger, Some(asked.run), making.iter().map(|(_, resolved)| resolved)).await?;
         for (at, resolved) in making {
             let step = usize::from(at.step);
             let reuse = Reuse::of(&prepared.job.steps[step]);
@@ -346,7 +350,7 @@ impl LetterCount {
                 Some(seen) => seen,
                 none => none.insert(Seen::new().await?),
             };
-            self.counts[step] += seen.first_times(&[ask.identity]).await? as u64;
+            self.counts[step] += seen.first_times(&[ask.identity]).await?.len() as u64;
         }
         Ok(())
     }
@@ -362,9 +366,32 @@ impl LetterCount {
     }
 }
 
+/// Refuses a call that is said to post no letter and has posted one before.
+async fn announced(ledger: &Ledger, used: &[&Account], job: &Job) -> Result<(), RunError> {
+    for account in used {
+        for call in ledger.unannounced_letters(&account.name, &account.environment).await? {
+            let (name, block) =
+                call.split_once(':').map_or((call.as_str(), None), |(name, block)| (name, Some(block)));
+            let asks = |step: &&Step| {
+                let literal = step.block();
+                step.account == account.name
+                    && step.service.name == name
+                    && (literal.is_none() || literal == block)
+                    && !account.may_send_letter(&step.service, block)
+            };
+            if let Some(step) = job.steps.iter().find(asks) {
+                let (lookup, account) = (step.id.clone(), account.name.clone());
+                return Err(RunError::Unannounced { lookup, account, call });
+            }
+        }
+    }
+    Ok(())
+}
+
 async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {
     let ledger = &context.ledger;
     let used = accounts(&context.settings, &job)?;
+    announced(ledger, &used, &job).await?;
     let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let requestors = requestors(&used, &job).await?;
     let accounts = used.into_iter().cloned().collect();
@@ -454,7 +481,8 @@ fn given_digest(ledger: &Ledger, job: &Job, origin: &Origin) -> String {
 }
 
 fn freshness(buy_again: bool) -> Freshness {
-    Freshness { now: now_ms(), buy_again, unknown_too: false }
+    let now = now_ms();
+    Freshness { now, began: now, buy_again, unknown_too: false }
 }
 
 fn signed(count: u64) -> i64 {

@@ -198,7 +198,7 @@ pub(super) fn priced(job: &Job, accounts: &[&Account], options: &Options) -> Res
 pub(super) async fn planned(
     ledger: Option<&Ledger>,
     prepared: &Prepared,
-    run: i64,
+    run: Option<i64>,
     each: &[Spend],
 ) -> Result<Vec<PlanBudget>, RunError> {
     let now = now_ms();
@@ -216,7 +216,10 @@ pub(super) async fn planned(
     for (account, span, limit) in purses.into_iter().filter(|(_, _, limit)| !limit.is_none()) {
         let purse = Purse { span, limit, warn_at: None, since: (now, Spend::default()), warned: false };
         let before = match ledger {
-            Some(ledger) => ledger.spent_so_far(run, &purse.over(now)).await?,
+            Some(ledger) => match (purse.over(now), run) {
+                (Over::Run, None) => Spend::default(),
+                (over, run) => ledger.spent_so_far(run.unwrap_or_default(), &over).await?,
+            },
             None => Spend::default(),
         };
         let counted =

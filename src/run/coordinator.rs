@@ -6,7 +6,7 @@
 
 use super::budget::Purses;
 use super::event::{Event, Level};
-use super::fetch::{Freshness, Page};
+use super::fetch::{Freshness, Page, Saved};
 use super::gates::Dependants;
 use super::lane::{Lane, LoginCame};
 use super::prepared::Prepared;
@@ -22,7 +22,7 @@ use crate::http::transport::Transport;
 use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, Turn, transactionid};
 use crate::time::now_ms;
 use crate::upstream::prepare;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -99,6 +99,12 @@ pub(super) struct Coordinator<T> {
     pub(super) leaders: Leaders,
     pub(super) dependants: Dependants,
     pub(super) trials: Trials,
+    /// Lookups whose question another process has in flight, and when the ledger is asked again about them.
+    pub(super) elsewhere: BTreeSet<Place>,
+    pub(super) look_again: Option<Instant>,
+    /// Account and call of letters that nobody announced, to be remembered.
+    pub(super) unannounced: Vec<(String, String)>,
+    pub(super) saved: Arc<Saved>,
     pub(super) tally: Tally,
     pub(super) flights: HashMap<Place, Flight>,
     pub(super) batch: Batch,
@@ -162,6 +168,10 @@ impl<T: Transport> Coordinator<T> {
             leaders: Leaders::default(),
             dependants: Dependants::default(),
             trials: Trials::default(),
+            elsewhere: BTreeSet::new(),
+            look_again: None,
+            unannounced: Vec::new(),
+            saved: Arc::default(),
             flights: HashMap::new(),
             batch: Batch::default(),
             halt: Halt::default(),
@@ -183,7 +193,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) async fn drive(
         mut self,
         mut stop: watch::Receiver<StopRequest>,
-    ) -> Result<(Halt, Tally), RunError> {
+    ) -> Result<(Halt, Tally, Spend), RunError> {
         loop {
             self.hear().await;
             self.tell_others();
@@ -194,7 +204,7 @@ impl<T: Transport> Coordinator<T> {
                 self.abort().await?;
                 break;
             }
-            let (sends, next) = self.permits();
+            let (sends, next) = self.permits().await?;
             self.commit(sends).await?;
             // After the commit: what ended must be in the ledger before the ledger is asked what has ended.
             self.read_ahead();
@@ -209,24 +219,18 @@ impl<T: Transport> Coordinator<T> {
         }
         self.tasks.abort_all();
         self.warn_of_empty_gates();
-        if self.again.calls > 0 {
-            let message = format!(
-                "asked again after an earlier run's answer was lost, and perhaps paid twice: {}",
-                self.again
-            );
-            self.notice(Level::Info, "asked-again", message);
-        }
         self.tell(self.told + PROGRESS);
         match self.halt.broken.take() {
             Some(error) => Err(error),
-            None => Ok((self.halt, self.tally)),
+            None => Ok((self.halt, self.tally, self.again)),
         }
     }
 
     fn is_over(&self) -> bool {
         let unheard = self.lost_tasks && self.tasks.is_empty();
         let idle = (self.flights.is_empty() || unheard) && self.batch.is_empty();
-        let read = self.exhausted && !self.fetching && self.dependants.none_ripe();
+        let read =
+            self.exhausted && !self.fetching && self.dependants.none_ripe() && self.elsewhere.is_empty();
         let nothing_left = read && self.lanes.iter().all(Lane::is_idle);
         idle && (nothing_left || self.halt.draining())
     }
@@ -338,10 +342,10 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Asks every account's gate who may go, and gives out what is to be sent and when to ask again.
-    fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
+    async fn permits(&mut self) -> Result<(Vec<Departure>, Option<Instant>), RunError> {
         let (mut sends, mut next) = (Vec::new(), None);
         if let Some((_, again)) = self.held.filter(|_| self.is_held(Instant::now())) {
-            return (sends, Some(again));
+            return Ok((sends, Some(again)));
         }
         // While it is tried whether the ledger takes writes again, one call is enough to try it with.
         let mut room = if self.held.is_some() { self.room().min(1) } else { self.room() };
@@ -365,6 +369,8 @@ impl<T: Transport> Coordinator<T> {
                         earlier(&mut next, until);
                         break;
                     }
+                    // A login is not for nothing either.
+                    Some(Permit::Login) if !self.can_pay(at).await? => break,
                     Some(Permit::Login) => self.log_in(at),
                     Some(Permit::Health) => self.ask_health(at),
                     Some(Permit::Stop(reason)) => {
@@ -374,7 +380,8 @@ impl<T: Transport> Coordinator<T> {
                 }
             }
         }
-        (sends, next)
+        earlier(&mut next, self.look_again);
+        Ok((sends, next))
     }
 
     /// How many more lookups the job lets be under way.

@@ -1,5 +1,6 @@
 //! After a commit: what is durable leaves, and what the ledger turned away waits, follows, or stops for want of money.
 
+use super::RunError;
 use super::coordinator::{Coordinator, Departure};
 use super::event::Level;
 use super::lane::Lane;
@@ -8,11 +9,7 @@ use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
 use crate::ledger::{Committed, Intent, Refusal};
 use crate::time::now_ms;
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// How soon it is looked again whether another process has the answer that it asked for first.
-const ANOTHERS_ANSWER: Duration = Duration::from_millis(250);
 
 impl<T: Transport> Coordinator<T> {
     /// Sends what is durable, and takes back what was turned away.
@@ -59,7 +56,7 @@ impl<T: Transport> Coordinator<T> {
             }
             Refusal::InFlight => {
                 tracing::debug!(account = %self.lanes[lane].config.name, "another process asks the same: waiting for it");
-                self.lanes[lane].queue.delay(ready, Instant::now() + ANOTHERS_ANSWER);
+                self.wait_for_another(ready.at);
             }
             Refusal::LetterUnknown => {
                 self.letter_unknown(ready.at);
@@ -72,6 +69,23 @@ impl<T: Transport> Coordinator<T> {
                 self.is_short(cap, spent[cap]);
             }
         }
+    }
+
+    /// Whether the next call of an account fits its budgets, as far as can be said without reserving. Where it does not, and
+    /// nothing in flight can come back cheaper, the budget is reached.
+    pub(super) async fn can_pay(&mut self, lane: usize) -> Result<bool, RunError> {
+        let Some((service, price)) = self.lanes[lane].next_price() else { return Ok(true) };
+        for (at, cap) in self.purses.caps(now_ms()).iter().enumerate() {
+            if !cap.over.counts(service) {
+                continue;
+            }
+            let spent = self.ledger.spent_so_far(self.run, &cap.over).await?;
+            if !cap.limit.admits(spent, price) {
+                self.is_short(at, spent);
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// A call did not fit a budget. While calls that count are under way it is waited for what they cost in the end; then
@@ -105,5 +119,6 @@ impl<T: Transport> Coordinator<T> {
         self.leaders.drop_steps(|step| stopped[usize::from(step)]);
         self.dependants.drop_steps(|step| stopped[usize::from(step)]);
         self.trials.drop_steps(|step| stopped[usize::from(step)]);
+        self.elsewhere.retain(|at| !stopped[usize::from(at.step)]);
     }
 }

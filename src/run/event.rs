@@ -277,8 +277,8 @@ pub struct PlanStep {
     pub gated: u64,
     /// What those cost at most.
     pub gated_price: Ore,
-    /// The share of such conditions that was met in the job's last run, in hundredths; nothing where there was none.
-    pub gated_share: Option<u64>,
+    /// In how many rows of the job's last runs its condition was met, and in how many it was decided; nothing where in none.
+    pub gate_history: Option<(u64, u64)>,
 }
 
 impl PlanReport {
@@ -300,9 +300,11 @@ impl PlanReport {
 }
 
 impl PlanStep {
-    /// How many of those that depend on a condition are bought, if as many are met as in the job's last run.
+    /// How many of those that depend on a condition are bought, if as many are met as in the job's last runs.
     pub fn expected(&self) -> Option<u64> {
-        self.gated_share.map(|share| (self.gated * share).div_ceil(100))
+        let (met, decided) = self.gate_history?;
+        let expected = (u128::from(self.gated) * u128::from(met)).div_ceil(u128::from(decided.max(1)));
+        u64::try_from(expected).ok()
     }
 
     /// Good rows: each is exactly one of these.

@@ -6,13 +6,14 @@ use super::prepared::{Ask, On, Prepared, Resolved};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::number::Subject;
-use crate::domain::outcome::{Outcome, Outcomes};
+use crate::domain::outcome::Outcomes;
 use crate::job::Step;
 use crate::job::when::{Gate, code};
-use crate::ledger::{Holder, Known, Ledger, Place, StoredAnswer, Turn};
+use crate::ledger::{Elsewhere, Holder, Known, Ledger, Place, Seen, StoredAnswer, Turn};
 use crate::time::stockholm_date;
 use std::collections::HashMap;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A pending lookup and what is to be done with it.
 pub(super) struct Fetched {
@@ -41,6 +42,8 @@ pub(super) enum Verdict {
     Follow(Ask, Holder),
     /// A stored answer is fresh enough.
     Reuse(Ask, StoredAnswer),
+    /// Another process is just asking it.
+    Elsewhere(Ask),
     /// A letter-making call with this identity was lost in another run: asking again could send a second letter.
     LetterUnknown,
     /// We refuse it: outcome `invalid`, code `local`.
@@ -74,6 +77,8 @@ pub(super) enum Which {
 pub(super) struct Freshness {
     /// Milliseconds since 1970.
     pub(super) now: i64,
+    /// When the run began, in milliseconds since 1970.
+    pub(super) began: i64,
     /// `--buy-again`.
     pub(super) buy_again: bool,
     /// Whether the user has said that what was lost may be asked again.
@@ -108,6 +113,7 @@ pub(super) async fn fetch(
     run: i64,
     which: Which,
     freshness: Freshness,
+    saved: &Saved,
 ) -> Result<Page, RunError> {
     let (pending, next) = match which {
         Which::After(after, limit) if prepared.job.rules.oldest => {
@@ -119,36 +125,54 @@ pub(super) async fn fetch(
     let (gates, probes) = gates::ask(ledger, prepared, run, &pending).await?;
     let rows: Vec<_> = pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
     let steps: Vec<_> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
-    let resolved = resolve(Some(ledger), prepared, run, &steps, &rows, freshness.now).await?;
-    let known = known(ledger, run, resolved.iter()).await?;
+    let resolved = resolve(Some(ledger), prepared, &steps, &rows, freshness.now, freshness.began).await?;
+    let known = known(ledger, Some(run), resolved.iter()).await?;
     let purposes = prepared.purposes(&pending);
     let purposes =
         ledger.purpose_ids(&purposes, prepared.job.cost_centre.as_deref().unwrap_or_default()).await?;
-    let lookups =
-        pending.iter().zip(resolved).zip(gates).zip(purposes).map(|(((lookup, resolved), gate), purpose)| {
-            let step = &prepared.job.steps[usize::from(lookup.at.step)];
-            let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
-            let verdict = gated(verdict, gate, lookup.at);
-            Fetched {
-                at: lookup.at,
-                heard_at: lookup.heard_at,
-                spent: lookup.spent,
-                lost: lookup.lost,
-                purpose,
-                verdict,
-            }
-        });
-    Ok(Page { lookups: lookups.collect(), probes, next })
+    let mut lookups = Vec::with_capacity(pending.len());
+    for (((lookup, resolved), gate), purpose) in pending.iter().zip(resolved).zip(gates).zip(purposes) {
+        let step = &prepared.job.steps[usize::from(lookup.at.step)];
+        let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
+        let kept = match (&verdict, gate) {
+            (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, ask.price)),
+            _ => None,
+        };
+        let mut verdict = gated(verdict, gate, lookup.at);
+        if let (Verdict::Skip(skip), Some((identity, price))) = (&mut verdict, kept) {
+            // What stands twice would have been bought once.
+            skip.saved = saved.first_time(identity).await?.then_some(price);
+        }
+        let (at, heard_at, spent, lost) = (lookup.at, lookup.heard_at, lookup.spent, lookup.lost);
+        lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict });
+    }
+    Ok(Page { lookups, probes, next })
 }
 
-/// What lookups of some rows ask, each of the step beside it. A day of a newest answer is looked up first.
+/// The questions that conditions have kept from being asked, so that each is counted once.
+#[derive(Default)]
+pub(super) struct Saved(Mutex<Option<Seen>>);
+
+impl Saved {
+    async fn first_time(&self, identity: Identity) -> Result<bool, RunError> {
+        let mut seen = self.0.lock().await;
+        let seen = match &mut *seen {
+            Some(seen) => seen,
+            none => none.insert(Seen::new().await?),
+        };
+        Ok(!seen.first_times(&[identity]).await?.is_empty())
+    }
+}
+
+/// What lookups of some rows ask, each of the step beside it. A day of a newest answer is looked up first: of those that came
+/// before the run began, so that rows about one subject ask the same, however often the run is continued.
 pub(super) async fn resolve(
     ledger: Option<&Ledger>,
     prepared: &Prepared,
-    run: i64,
     steps: &[usize],
     rows: &[(&Subject, &[String])],
     now: i64,
+    began: i64,
 ) -> Result<Vec<Resolved>, RunError> {
     let on = On { day: stockholm_date(now), last: None };
     let about: Vec<Option<Identity>> = (steps.iter().zip(rows))
@@ -160,14 +184,11 @@ pub(super) async fn resolve(
         })
         .collect();
     let asked: Vec<Identity> = about.iter().flatten().copied().collect();
-    let known = match ledger {
-        Some(ledger) if !asked.is_empty() => ledger.known(run, &asked).await?,
+    let answered = match ledger {
+        Some(ledger) if !asked.is_empty() => ledger.answered_before(&asked, began).await?,
         _ => HashMap::new(),
     };
-    let last = |about: &Option<Identity>| {
-        let answer = known.get(about.as_ref()?)?.answer?;
-        (answer.outcome != Outcome::Invalid).then(|| stockholm_date(answer.fetched_at))
-    };
+    let last = |about: &Option<Identity>| answered.get(about.as_ref()?).copied().map(stockholm_date);
     let each = steps.iter().zip(rows).zip(&about);
     Ok(each
         .map(|((step, (subject, columns)), about)| {
@@ -178,7 +199,7 @@ pub(super) async fn resolve(
 
 /// What a condition makes of what would be done without one.
 pub(super) fn gated(verdict: Verdict, gate: Gate, at: Place) -> Verdict {
-    let skip = |code, reason: &str, saved| Verdict::Skip(Skip { code, reason: reason.to_owned(), saved });
+    let skip = |code, reason: &str| Verdict::Skip(Skip { code, reason: reason.to_owned(), saved: None });
     match (gate, verdict) {
         // Whatever its condition comes to, it is not asked.
         (_, Verdict::Skip(why)) if why.code == code::KIND => Verdict::Skip(why),
@@ -189,17 +210,15 @@ pub(super) fn gated(verdict: Verdict, gate: Gate, at: Place) -> Verdict {
         (Gate::Undecided, _) => skip(
             code::UNDECIDED,
             "what its condition is about failed, was denied or is unknown: `retry` decides anew",
-            None,
         ),
-        (Gate::Closed, Verdict::Ask(ask)) => skip(code::GATE, "its condition is not met", Some(ask.price)),
-        (Gate::Closed, _) => skip(code::GATE, "its condition is not met", None),
+        (Gate::Closed, _) => skip(code::GATE, "its condition is not met"),
     }
 }
 
 /// What the ledger knows of the questions among these.
 pub(super) async fn known(
     ledger: &Ledger,
-    run: i64,
+    run: Option<i64>,
     resolved: impl Iterator<Item = &Resolved>,
 ) -> Result<HashMap<Identity, Known>, RunError> {
     let identities: Vec<Identity> = resolved
@@ -236,6 +255,12 @@ pub(super) fn verdict(
     if let Some(answer) = known.answer.filter(|answer| answer.used_here || fresh(answer)) {
         return Verdict::Reuse(ask, answer);
     }
+    let waits = |elsewhere: Elsewhere| {
+        after.is_some() || elsewhere.letter_making && ask.letter_making && !freshness.unknown_too
+    };
+    if known.elsewhere.is_some_and(waits) {
+        return Verdict::Elsewhere(ask);
+    }
     if known.letter_unknown && ask.letter_making && !freshness.unknown_too {
         return Verdict::LetterUnknown;
     }
@@ -245,7 +270,7 @@ pub(super) fn verdict(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::outcome::State;
+    use crate::domain::outcome::{Outcome, State};
 
     const HOUR: Duration = Duration::from_hours(1);
     const ID: Identity = Identity([1; 16]);
@@ -268,7 +293,7 @@ mod tests {
         unknown_too: bool,
     ) -> &'static str {
         let known = HashMap::from([(ID, known)]);
-        let freshness = Freshness { now: 10 * 3_600_000, buy_again, unknown_too };
+        let freshness = Freshness { now: 10 * 3_600_000, began: 0, buy_again, unknown_too };
         let reuse = Reuse { within: reuse, outcomes: Outcomes::default() };
         match verdict(ask(letter), Some(AT), &known, reuse, freshness) {
             Verdict::Ask(_) => "ask",
@@ -278,6 +303,7 @@ mod tests {
             Verdict::Invalid(_) => "invalid",
             Verdict::Skip(_) => "skip",
             Verdict::Wait(_) => "wait",
+            Verdict::Elsewhere(_) => "elsewhere",
         }
     }
 
@@ -302,7 +328,7 @@ mod tests {
     #[test]
     fn the_job_says_which_outcomes_are_used_again() {
         let known = HashMap::from([(ID, Known { answer: Some(answer(1, false)), ..Known::default() })]);
-        let freshness = Freshness { now: 10 * 3_600_000, buy_again: false, unknown_too: false };
+        let freshness = Freshness { now: 10 * 3_600_000, began: 0, buy_again: false, unknown_too: false };
         for (outcomes, reused) in [([Outcome::Hit], true), ([Outcome::NoHit], false)] {
             let reuse = Reuse { within: 2 * HOUR, outcomes: outcomes.into_iter().collect() };
             let verdict = verdict(ask(false), Some(AT), &known, reuse, freshness);
@@ -313,13 +339,28 @@ mod tests {
     #[test]
     fn a_second_row_follows_the_first_whatever_the_rules() {
         let earlier = Place { row: 3, step: 0 };
-        let known =
-            Known { answer: Some(answer(0, false)), holder: Some(holder(earlier)), letter_unknown: true };
+        let known = Known {
+            answer: Some(answer(0, false)),
+            holder: Some(holder(earlier)),
+            letter_unknown: true,
+            elsewhere: None,
+        };
         assert_eq!(decide(known, true, HOUR, true, false), "follow");
         let itself = Known { holder: Some(holder(AT)), ..Known::default() };
         assert_eq!(decide(itself, false, HOUR, false, false), "ask", "its own earlier attempt");
         let stale_but_used = Known { answer: Some(answer(9, true)), ..Known::default() };
         assert_eq!(decide(stale_but_used, false, HOUR, true, false), "reuse");
+    }
+
+    #[test]
+    fn what_another_process_asks_is_waited_for_where_its_answer_would_be_used() {
+        let known =
+            |letter_making| Known { elsewhere: Some(Elsewhere { letter_making }), ..Known::default() };
+        assert_eq!(decide(known(false), false, HOUR, false, false), "elsewhere");
+        assert_eq!(decide(known(false), false, Duration::ZERO, false, false), "ask");
+        assert_eq!(decide(known(false), false, HOUR, true, false), "ask", "--buy-again");
+        assert_eq!(decide(known(true), true, HOUR, true, false), "elsewhere", "a letter may be on its way");
+        assert_eq!(decide(known(true), true, HOUR, true, true), "ask");
     }
 
     #[test]
@@ -342,12 +383,6 @@ mod tests {
         assert_eq!(verdict(Gate::Waits(3)), "wait for 3");
         assert_eq!(verdict(Gate::Closed), "gate");
         assert_eq!(verdict(Gate::Undecided), "undecided");
-        let saved = |verdict| match gated(verdict, Gate::Closed, AT) {
-            Verdict::Skip(skip) => skip.saved,
-            _ => panic!("not skipped"),
-        };
-        assert_eq!(saved(Verdict::Ask(plain())), Some(Ore::ZERO));
-        assert_eq!(saved(Verdict::Reuse(plain(), answer(0, false))), None, "it would have cost nothing");
         let never = Verdict::Skip(Skip { code: code::KIND, reason: String::new(), saved: None });
         assert!(matches!(gated(never, Gate::Waits(0), AT), Verdict::Skip(skip) if skip.code == code::KIND));
     }

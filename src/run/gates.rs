@@ -4,6 +4,7 @@ use super::RunError;
 use super::coordinator::Coordinator;
 use super::event::Level;
 use super::prepared::Prepared;
+use crate::domain::outcome::Outcomes;
 use crate::domain::redact::scrub;
 use crate::export::leaf_names;
 use crate::http::transport::Transport;
@@ -35,9 +36,14 @@ pub(super) async fn ask(
     let steps = &prepared.job.steps;
     let mut asked: BTreeMap<Place, bool> = BTreeMap::new();
     for lookup in pending {
-        for when in &steps[usize::from(lookup.at.step)].when {
-            let at = Place { row: lookup.at.row, step: u16::try_from(when.step).unwrap_or(u16::MAX) };
-            *asked.entry(at).or_default() |= when.test.is_some();
+        // Also what these depend on in turn: a lookup waits for the first of the chain that is not settled, since the
+        // second may never come to its turn.
+        let mut open = vec![usize::from(lookup.at.step)];
+        while let Some(step) = open.pop() {
+            for when in &steps[step].when {
+                *asked.entry(place(lookup.at.row, when.step)).or_default() |= when.test.is_some();
+                open.push(when.step);
+            }
         }
     }
     if asked.is_empty() {
@@ -62,17 +68,26 @@ fn decide(
     probes: &mut Vec<Probe>,
 ) -> Gate {
     let conditions = prepared.job.steps[usize::from(at.step)].when.iter().enumerate();
-    together(conditions.map(|(which, when)| {
-        let gate = Place { row: at.row, step: u16::try_from(when.step).unwrap_or(u16::MAX) };
-        let Some((stood, body)) = stood.get(&gate) else { return Gate::Waits(when.step) };
-        if let (Some(test), Some(body)) = (&when.test, body) {
+    let gate = together(conditions.map(|(which, when)| {
+        let Some((stood, body)) = stood.get(&place(at.row, when.step)) else { return Gate::Waits(when.step) };
+        let says = stood.outcome.is_some_and(|outcome| Outcomes::default().contains(outcome));
+        if let (Some(test), Some(body), true) = (&when.test, body, says) {
             let found = test.pointer().of(body).is_some();
             let names = if found { Vec::new() } else { leaf_names(body, MOST_NAMES) };
             probes.push(Probe { at: (at.step, which), found, names });
         }
         let (state, outcome, code) = (stood.state, stood.outcome, stood.code.as_deref());
         when.verdict(Came { state, outcome, code, body: body.as_ref() }, prepared.first(at.step, when.step))
-    }))
+    }));
+    let Gate::Waits(step) = gate else { return gate };
+    match decide(prepared, place(at.row, step), stood, &mut Vec::new()) {
+        Gate::Waits(first) => Gate::Waits(first),
+        _ => gate,
+    }
+}
+
+fn place(row: i64, step: usize) -> Place {
+    Place { row, step: u16::try_from(step).unwrap_or(u16::MAX) }
 }
 
 impl Prepared {

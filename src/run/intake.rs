@@ -1,17 +1,25 @@
 //! What is read ahead on its way into the queues: lookups that need a request wait there, the others are settled at once.
 
+use super::RunError;
 use super::coordinator::{Coordinator, Message};
 use super::fetch::{Fetched, Freshness, Page, Skip, Verdict, Which, fetch};
+use super::prepared::service_name;
 use super::queue::{Ending, Lead, Ready};
 use crate::domain::identity::Identity;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::transport::Transport;
 use crate::ledger::{Change, Holder, Place, Turn};
 use crate::time::now_ms;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Lookups read ahead at once. More makes the hop to the database cheaper, fewer leaves less to be overtaken by another
 /// process.
 const READ_AHEAD: u32 = 256;
+
+/// How soon it is looked again whether another process has the answer that it asked for first.
+const ANOTHERS_ANSWER: Duration = Duration::from_millis(250);
 
 /// Lookups that may wait in memory: those of a paused account, and followers of lookups under way.
 const MOST_WAITING: usize = 4_096;
@@ -24,7 +32,11 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         let queued = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>();
-        let waiting = queued + self.leaders.waiting() + self.dependants.waiting() + self.trials.waiting();
+        let waiting = queued
+            + self.leaders.waiting()
+            + self.dependants.waiting()
+            + self.trials.waiting()
+            + self.elsewhere.len();
         let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
         if self.stopped.iter().all(|stopped| *stopped) {
             self.exhausted = true;
@@ -33,7 +45,7 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         // Those whose gate has ended come first: they stand earlier in the order, and make room.
-        let ripe = self.dependants.take_ripe(READ_AHEAD as usize);
+        let ripe = self.read_again();
         let which = if !ripe.is_empty() {
             Which::At(ripe)
         } else if self.exhausted || waiting >= MOST_WAITING || !hungry {
@@ -43,8 +55,11 @@ impl<T: Transport> Coordinator<T> {
         };
         self.fetching = true;
         let (ledger, prepared, run) = (self.ledger.clone(), self.prepared.clone(), self.run);
+        let saved = Arc::clone(&self.saved);
         let freshness = Freshness { now: now_ms(), ..self.freshness };
-        self.spawn(async move { Message::Fetched(fetch(&ledger, &prepared, run, which, freshness).await) });
+        self.spawn(async move {
+            Message::Fetched(fetch(&ledger, &prepared, run, which, freshness, &saved).await)
+        });
     }
 
     /// Sorts what was read ahead into the queues, and settles what needs no request.
@@ -59,6 +74,7 @@ impl<T: Transport> Coordinator<T> {
                 continue;
             }
             match verdict {
+                Verdict::Ask(ask) if ask.letter_making && !self.may_post(at) => {}
                 Verdict::Ask(ask) => {
                     self.enqueue(Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose });
                 }
@@ -76,6 +92,11 @@ impl<T: Transport> Coordinator<T> {
                         Lead::Wait => {}
                     }
                 }
+                Verdict::Elsewhere(ask) => match self.leaders.lead(ask.identity, at) {
+                    Lead::Mine => self.wait_for_another(at),
+                    Lead::Ended(ending) => self.reuse(at, ending),
+                    Lead::Wait => {}
+                },
                 Verdict::LetterUnknown => self.letter_unknown(at),
                 Verdict::Invalid(reason) => self.change(Change {
                     code: Some("local".to_owned()),
@@ -108,10 +129,44 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
+    /// Whether a lookup may post letters. All were counted before anything was sent; one that comes up after all is a
+    /// mistake of ours that must not cost anybody a letter.
+    fn may_post(&mut self, at: Place) -> bool {
+        let step = &self.prepared.job.steps[usize::from(at.step)];
+        if step.letters {
+            return true;
+        }
+        let message = RunError::Letters { lookup: step.id.clone(), count: 1 }.to_string();
+        self.halt.config.get_or_insert(message);
+        let affected: Vec<bool> =
+            (0..self.stopped.len()).map(|other| other == usize::from(at.step)).collect();
+        self.stop_steps(&affected);
+        false
+    }
+
+    /// Another process has the question in flight: the ledger is asked again in a moment, at no cost to the pace.
+    pub(super) fn wait_for_another(&mut self, at: Place) {
+        self.elsewhere.insert(at);
+        self.look_again.get_or_insert_with(|| Instant::now() + ANOTHERS_ANSWER);
+    }
+
+    /// Those to be read again: dependants whose gate has ended, and what another process may have answered by now.
+    fn read_again(&mut self) -> Vec<Place> {
+        let ripe = self.dependants.take_ripe(READ_AHEAD as usize);
+        if !ripe.is_empty() || self.look_again.is_none_or(|at| at > Instant::now()) {
+            return ripe;
+        }
+        self.look_again = None;
+        std::mem::take(&mut self.elsewhere).into_iter().collect()
+    }
+
     /// Puts a lookup among those that may go, unless its block is being tried.
     fn queue_up(&mut self, ready: Ready) {
         let ready = match &ready.ask.tried {
-            Some(block) => self.trials.enter((ready.at.step, block.clone()), ready),
+            Some(block) => {
+                let step = &self.prepared.job.steps[usize::from(ready.at.step)];
+                self.trials.enter(format!("{}:{block}", service_name(step)), ready)
+            }
             None => Some(ready),
         };
         if let Some(ready) = ready {
@@ -122,7 +177,9 @@ impl<T: Transport> Coordinator<T> {
 
     /// Lets those go who waited for a block's trial.
     pub(super) fn trial_ended(&mut self, change: &Change) {
-        for ready in self.trials.ended(change.at, change.outcome, change.letters) {
+        // A stored answer says nothing of what is posted now.
+        let outcome = change.outcome.filter(|_| change.source == Some(Source::Bought));
+        for ready in self.trials.ended(change.at, outcome, change.letters) {
             let lane = self.prepared.account_of[usize::from(ready.at.step)];
             self.requeue(lane, ready);
         }

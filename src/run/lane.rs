@@ -9,6 +9,7 @@ use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
 use crate::domain::identity::DigestKey;
+use crate::domain::money::Ore;
 use crate::http::account::{
     Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
 };
@@ -166,6 +167,12 @@ impl Lane {
             board.write(self.gate.tell().words());
         }
         done
+    }
+
+    /// The service's id and the price of the next lookup that may be asked.
+    pub(super) fn next_price(&self) -> Option<(i64, Ore)> {
+        let next = self.queue.first()?;
+        Some((self.service_ids[usize::from(next.at.step)], next.ask.price))
     }
 
     /// Whether there is a lookup that may be asked, as far as money goes.

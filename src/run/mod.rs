@@ -28,7 +28,7 @@ mod worker;
 
 pub use lane::try_login;
 pub use outputs::export;
-pub use plan::{diff, plan};
+pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use summary::summary;
 pub use tokens::SharedTokens;
 
@@ -112,6 +112,8 @@ pub struct Ended {
     pub run: RunRow,
     /// How the process should end.
     pub exit: Exit,
+    /// What this invocation asked though another run's call for the same was lost: what may be paid twice.
+    pub again: Spend,
     /// The files written.
     pub written: Vec<Written>,
 }
@@ -223,6 +225,20 @@ pub enum RunError {
         /// `provider.service`.
         service: String,
     },
+    /// A call that the configuration says posts no letter has posted one before.
+    #[error(
+        "lookup `{lookup}`: {call} of account `{account}` has posted a letter of disclosure before, and \
+         [providers.{account}] still lists it in no_letters: move it to letters, and let the lookup say `letters = true` if \
+         letters are wanted; nothing was sent"
+    )]
+    Unannounced {
+        /// The lookup.
+        lookup: String,
+        /// The account.
+        account: String,
+        /// `service` or `service:block`.
+        call: String,
+    },
     /// The account is not in the configuration.
     #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]; nothing was sent")]
     NoAccount(String),
@@ -277,6 +293,7 @@ impl RunError {
             | Self::NoRequestor { .. }
             | Self::BudgetPassed { .. }
             | Self::Unpriced { .. }
+            | Self::Unannounced { .. }
             | Self::NoAccount(_)
             | Self::Client(_) => Exit::Config,
         }
@@ -317,7 +334,8 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
     }
     let extra = options.budget;
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
-    let freshness = Freshness { now: now_ms(), buy_again: begun.run.buy_again, unknown_too: false };
+    let (now, start) = (now_ms(), begun.run.started_at);
+    let freshness = Freshness { now, began: start, buy_again: begun.run.buy_again, unknown_too: false };
     drive(context, begun, Terms { freshness, extra, began }, transport).await.map(Some)
 }
 
@@ -335,7 +353,8 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
     let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
     let begun = begin::again(context, job, &run.run, unknown).await?;
-    let freshness = Freshness { now: now_ms(), buy_again: false, unknown_too: unknown };
+    let freshness =
+        Freshness { now: now_ms(), began: run.started_at, buy_again: false, unknown_too: unknown };
     drive(context, begun, Terms { freshness, extra: Limit::default(), began }, transport).await
 }
 
@@ -382,7 +401,7 @@ async fn drive<T: Transport>(
 ) -> Result<Ended, Broken> {
     let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
     let ended = match pull(context, begun, terms, transport).await {
-        Ok(halt) => finish(context, run.clone(), &prepared.job, &halt).await,
+        Ok((halt, again)) => finish(context, run.clone(), &prepared.job, &halt, again).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one.
             let (exit, reason) = (error.exit(), error.to_string());
@@ -399,7 +418,7 @@ async fn pull<T: Transport>(
     begun: Begun,
     terms: Terms,
     transport: Arc<T>,
-) -> Result<Halt, RunError> {
+) -> Result<(Halt, Spend), RunError> {
     let Begun { run, prepared, lanes, continued } = begun;
     let Terms { freshness, extra, began } = terms;
     let ledger = &context.ledger;
@@ -431,13 +450,19 @@ async fn pull<T: Transport>(
         transport,
         began,
     });
-    let (halt, tally) = coordinator.drive(context.stop.clone()).await?;
+    let (halt, tally, again) = coordinator.drive(context.stop.clone()).await?;
     tracing::debug!(pending = tally.pending(), "the loop has ended");
-    Ok(halt)
+    Ok((halt, again))
 }
 
 /// Writes the outputs where nothing is pending, and notes how the invocation ended.
-async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Result<Ended, RunError> {
+async fn finish(
+    context: &Context,
+    run: RunRow,
+    job: &Job,
+    halt: &Halt,
+    again: Spend,
+) -> Result<Ended, RunError> {
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
     let count = |outcome: Outcome| totals.outcomes[outcome.index()];
@@ -460,7 +485,7 @@ async fn finish(context: &Context, run: RunRow, job: &Job, halt: &Halt) -> Resul
     };
     ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
     let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
-    Ok(Ended { run, exit, written })
+    Ok(Ended { run, exit, again, written })
 }
 
 /// Tells the observer something an operator wants to know.

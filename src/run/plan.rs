@@ -25,13 +25,10 @@ use std::time::Duration;
 /// Rows judged at once.
 const CHUNK: usize = 512;
 
-/// A run id that no run has.
-const NO_RUN: i64 = -1;
-
 /// Where stored answers are looked for.
 struct Books<'a> {
     ledger: Option<&'a Ledger>,
-    run: i64,
+    run: Option<i64>,
     freshness: Freshness,
     seen: Seen,
 }
@@ -48,8 +45,9 @@ pub async fn plan(
         Some(ledger) if !options.new && !job.rules.restart => ledger.unfinished(&job.name, limit).await?,
         _ => None,
     };
-    let freshness = Freshness { now: now_ms(), buy_again: options.buy_again, unknown_too: false };
-    let run = unfinished.as_ref().map_or(NO_RUN, |run| run.id);
+    let now = now_ms();
+    let freshness = Freshness { now, began: now, buy_again: options.buy_again, unknown_too: false };
+    let run = unfinished.as_ref().map(|run| run.id);
     let mut books = Books { ledger, run, freshness, seen: Seen::new().await? };
     let key = ledger.map_or_else(|| DigestKey::new([0; 32]), |ledger| ledger.key().clone());
     match (unfinished, ledger) {
@@ -124,7 +122,8 @@ async fn plan_rest(
         let rows: Vec<_> =
             pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
         let of: Vec<usize> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
-        let resolved = resolve(Some(ledger), &prepared, run.id, &of, &rows, books.freshness.now).await?;
+        let resolved =
+            resolve(Some(ledger), &prepared, &of, &rows, books.freshness.now, run.started_at).await?;
         let mut each: Vec<Vec<Planned>> = steps.iter().map(|_| Vec::new()).collect();
         for ((lookup, resolved), gate) in pending.iter().zip(resolved).zip(gates) {
             each[usize::from(lookup.at.step)].push(Planned { at: Some(lookup.at), resolved, gate });
@@ -164,7 +163,7 @@ async fn judge_rows(
     for (step, sums) in steps.iter_mut().enumerate() {
         let of = vec![step; rows.len()];
         let resolved =
-            resolve(books.ledger, prepared, books.run, &of, &borrowed, books.freshness.now).await?;
+            resolve(books.ledger, prepared, &of, &borrowed, books.freshness.now, books.freshness.now).await?;
         let planned = resolved.into_iter().zip(&mut skips).map(|(resolved, skips)| {
             let gate = foreseen(prepared, step, skips);
             skips.push(match (&resolved, gate) {
@@ -209,18 +208,20 @@ async fn judge(
         let gate = if waits { Gate::Open } else { gate };
         let verdict = verdict(resolved, at, &known, reuse, books.freshness);
         match gated(verdict, gate, at.unwrap_or(Place { row: 0, step: 0 })) {
-            Verdict::Ask(ask) => buy.push((ask, waits)),
+            Verdict::Ask(ask) | Verdict::Elsewhere(ask) => buy.push((ask, waits)),
             Verdict::Follow(..) => sums.duplicates += 1,
             Verdict::Reuse(ask, _) => fresh.push(ask.identity),
             Verdict::LetterUnknown | Verdict::Skip(_) | Verdict::Wait(_) => sums.skipped += 1,
             Verdict::Invalid(_) => sums.invalid += 1,
         }
     }
-    let first = books.seen.first_times(&fresh).await?;
+    let first = books.seen.first_times(&fresh).await?.len();
     sums.fresh += first as u64;
     sums.duplicates += (fresh.len() - first) as u64;
+    let asked: Vec<Identity> = buy.iter().map(|(ask, _)| ask.identity).collect();
+    let mut first = books.seen.first_times(&asked).await?;
     for (ask, waits) in buy {
-        if books.seen.first_times(&[ask.identity]).await? == 0 {
+        if !first.remove(&ask.identity) {
             sums.duplicates += 1;
             continue;
         }
@@ -243,11 +244,13 @@ async fn report(
     (rows, bad_rows, examples): (u64, u64, Vec<(u64, String)>),
     mut steps: Vec<PlanStep>,
 ) -> Result<PlanReport, RunError> {
-    if let Some(ledger) = books.ledger.filter(|_| steps.iter().any(|step| step.gated > 0)) {
-        for (step, share) in ledger.gate_shares(&prepared.job.name).await? {
-            if let Some(sums) = steps.get_mut(usize::from(step)).filter(|sums| sums.gated > 0) {
-                sums.gated_share = Some(share);
-            }
+    if let Some(ledger) = books.ledger {
+        for (sums, step) in steps.iter_mut().zip(&prepared.job.steps).filter(|(sums, _)| sums.gated > 0) {
+            let Some(gate) = step.when.first().and_then(|when| prepared.job.steps.get(when.step)) else {
+                continue;
+            };
+            let history = ledger.gate_history(&prepared.job.name, &step.id, &gate.id).await?;
+            sums.gate_history = Some(history).filter(|(_, decided)| *decided > 0);
         }
     }
     let (duration, rate) = slowest(prepared, &steps);
@@ -298,6 +301,51 @@ async fn growth(
             sums.lookups() * LOOKUP_BYTES + sums.to_buy * (ATTEMPT_BYTES + stored.unwrap_or(ANSWER_BYTES));
     }
     Ok(bytes)
+}
+
+/// What asking again what was lost in a run may cost, and how many letters it may post.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AskedAgain {
+    /// Calls, and their prices.
+    pub calls: Spend,
+    /// How many of them may post a letter of disclosure.
+    pub letters: u64,
+}
+
+/// What `retry --unknown` would send for the lookups of a run that ended unknown, each question once.
+pub async fn again(
+    settings: &Settings,
+    ledger: &Ledger,
+    job: Job,
+    run: &RunRow,
+) -> Result<AskedAgain, RunError> {
+    same_questions(settings, &job, run)?;
+    let used = accounts(settings, &job)?;
+    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
+    let requestors = requestors(&used, &job).await?;
+    let used = used.into_iter().cloned().collect();
+    let prepared = Prepared::new(job, used, requestors, &run.columns, today, ledger.key().clone());
+    let (mut sums, mut seen, mut after) =
+        (AskedAgain::default(), Seen::new().await?, Place { row: 0, step: 0 });
+    loop {
+        let unknown = ledger.ended_unknown(run.id, after, 512).await?;
+        let Some(last) = unknown.last() else { return Ok(sums) };
+        after = last.at;
+        let rows: Vec<_> =
+            unknown.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+        let of: Vec<usize> = unknown.iter().map(|lookup| usize::from(lookup.at.step)).collect();
+        let resolved = resolve(Some(ledger), &prepared, &of, &rows, now_ms(), run.started_at).await?;
+        let asks: Vec<Ask> = resolved
+            .into_iter()
+            .filter_map(|resolved| if let Resolved::Ask(ask) = resolved { Some(ask) } else { None })
+            .collect();
+        let identities: Vec<Identity> = asks.iter().map(|ask| ask.identity).collect();
+        let mut first = seen.first_times(&identities).await?;
+        for ask in asks.iter().filter(|ask| first.remove(&ask.identity)) {
+            sums.calls = sums.calls.and(1, ask.price);
+            sums.letters += u64::from(ask.letter_making);
+        }
+    }
 }
 
 /// What differs between a plan and the last run of its job; nothing where there is none.

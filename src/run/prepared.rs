@@ -80,6 +80,14 @@ pub(crate) struct Ask {
     pub(crate) tried: Option<String>,
 }
 
+impl Ask {
+    /// The block that is asked for, where the service has blocks.
+    pub(crate) fn block(&self, step: &Step) -> Option<&str> {
+        let name = step.service.block_param.as_deref()?;
+        self.params.iter().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
+    }
+}
+
 impl Prepared {
     /// Makes a job ready. `accounts` holds every account that its lookups name, `requestors` who asks at each of them;
     /// `columns` are the copied columns.
@@ -121,15 +129,15 @@ impl Prepared {
 
     /// Why each of these is asked.
     pub(crate) fn purposes(&self, pending: &[Pending]) -> Vec<String> {
-        let purpose = |lookup: &Pending| {
-            let column = |name: &str| {
-                self.columns.get(name).and_then(|at| lookup.columns.get(*at)).map(String::as_str)
-            };
-            let filled = self.job.purpose.as_ref()?.fill(self.today, None, column).ok()?;
-            // A number in it would stand where nobody masks it.
-            Some(scrub(filled.trim()))
-        };
-        pending.iter().map(|lookup| purpose(lookup).unwrap_or_default()).collect()
+        pending.iter().map(|lookup| self.purpose(&lookup.columns).unwrap_or_default()).collect()
+    }
+
+    /// Why a row is asked about; nothing where that is empty.
+    fn purpose(&self, columns: &[String]) -> Option<String> {
+        let column = |name: &str| self.columns.get(name).and_then(|at| columns.get(*at)).map(String::as_str);
+        let filled = self.job.purpose.as_ref()?.fill(self.today, None, column).ok()?;
+        // A number in it would stand where nobody masks it.
+        Some(scrub(filled.trim())).filter(|purpose| !purpose.is_empty())
     }
 
     /// The lookup of the job whose newest answer a parameter of lookup `step` names the day of.
@@ -162,6 +170,9 @@ impl Prepared {
         };
         if let (Some(id), None) = (rules.last(), on.last) {
             return Resolved::skipped(code::FIRST, format!("there is no answer to `{id}` yet"));
+        }
+        if self.job.purpose.is_some() && self.purpose(columns).is_none() {
+            return Resolved::Invalid("its purpose is empty".to_owned());
         }
         let params = match self.params(step, columns, on) {
             Ok(params) => params,

@@ -74,6 +74,11 @@ impl Queue {
         self.ready.len()
     }
 
+    /// The first in input order, which stays.
+    pub(super) fn first(&self) -> Option<&Ready> {
+        self.ready.first_key_value().map(|(_, ready)| ready)
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }

@@ -10,7 +10,7 @@ use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::transport::Transport;
-use crate::job::OnUnknown;
+use crate::job::{OnUnknown, Step};
 use crate::ledger::{AttemptEnd, AttemptState, Change, LedgerError, Place, transactionid};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Fault, LoginReading};
@@ -33,6 +33,7 @@ impl<T: Transport> Coordinator<T> {
             Came::Answer(answer) => {
                 self.lanes[lane].gate.answered(done.generation);
                 self.answered(&flight, *answer);
+                self.remember_letters().await;
             }
             Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
             Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after).await,
@@ -103,10 +104,12 @@ impl<T: Transport> Coordinator<T> {
     fn answered(&mut self, flight: &Flight, answer: Answer) {
         let letters = u32::from(answer.letter == Some(true));
         let outcome = answer.outcome;
-        let step = usize::from(flight.ready.at.step);
-        let free = self.prepared.account(step).is_free(&self.prepared.job.steps[step].service.name, outcome);
+        let (account, step) = (self.prepared.account(usize::from(flight.ready.at.step)), self.step(flight));
+        let free = account.is_free(&step.service.name, outcome);
+        let unannounced =
+            letters > 0 && !account.may_send_letter(&step.service, flight.ready.ask.block(step));
         let cost = if answer.billed && !free { flight.ready.ask.price } else { Ore::ZERO };
-        if letters > 0 && flight.ready.ask.tried.is_some() {
+        if unannounced {
             self.unannounced_letter(flight);
         }
         self.batch.ends.push(AttemptEnd {
@@ -132,19 +135,36 @@ impl<T: Transport> Coordinator<T> {
         self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt: flight.attempt });
     }
 
+    /// The lookup of the job that was asked.
+    fn step(&self, flight: &Flight) -> &Step {
+        &self.prepared.job.steps[usize::from(flight.ready.at.step)]
+    }
+
     /// A letter went out where the account says that none does: the service stops before there is a second one.
     fn unannounced_letter(&mut self, flight: &Flight) {
-        let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
+        let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
-        let block = flight.ready.ask.tried.as_deref().unwrap_or_default();
-        let call = if block.is_empty() { service.clone() } else { format!("{service}:{block}") };
+        let block = flight.ready.ask.block(step);
+        let call = block.map_or_else(|| service.clone(), |block| format!("{service}:{block}"));
         let message = format!(
             "{account}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{account}] lists it in \
              no_letters: move it to letters, and let the lookup say `letters = true` if letters are wanted"
         );
         self.notice(Level::Warning, "service-stopped", message.clone());
         self.halt.config.get_or_insert(message);
+        self.unannounced.push((account.clone(), call));
         self.stop_service(&account, &service);
+    }
+
+    /// Remembers calls that posted letters nobody announced, so that no later run posts another.
+    async fn remember_letters(&mut self) {
+        for (account, call) in std::mem::take(&mut self.unannounced) {
+            let Some(lane) = self.lanes.iter().find(|lane| lane.config.name == account) else { continue };
+            let environment = &lane.config.environment;
+            if let Err(error) = self.ledger.remember_letter(&account, environment, &call, now_ms()).await {
+                tracing::warn!(%error, "the letter is not remembered for later runs");
+            }
+        }
     }
 
     /// Sends no more to a service.
@@ -320,7 +340,7 @@ impl<T: Transport> Coordinator<T> {
         let cost = if fault.billed { flight.ready.ask.price } else { Ore::ZERO };
         self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
         self.change(Change { cost, ..Change::to(flight.ready.at, State::Pending, None) });
-        let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
+        let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
         if !self.stopped[usize::from(flight.ready.at.step)] {
             let message = format!("{account}.{service} is stopped ({}): {}", fault.code, fault.message);

@@ -6,8 +6,8 @@ use crate::domain::outcome::Outcome;
 use crate::ledger::Place;
 use std::collections::{HashMap, VecDeque};
 
-/// A lookup of the job, and the block that it asks for.
-pub(super) type Tried = (u16, String);
+/// `account.service:block`: what is tried, whichever lookups of the job ask it.
+pub(super) type Tried = String;
 
 /// One block of one lookup.
 #[derive(Default)]
@@ -69,7 +69,10 @@ impl Trials {
 
     /// Lets go of the lookups of some steps; they stay pending in the ledger.
     pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
-        self.by_block.retain(|(step, _), _| !dropped(*step));
+        for trial in self.by_block.values_mut() {
+            trial.at = trial.at.filter(|at| !dropped(at.step));
+            trial.waiting.retain(|ready| !dropped(ready.at.step));
+        }
         self.waiting = self.by_block.values().map(|trial| trial.waiting.len()).sum();
     }
 }
@@ -101,11 +104,14 @@ mod tests {
     #[test]
     fn one_goes_first_and_the_others_when_it_has_posted_none() {
         let mut trials = Trials::default();
-        let block = || (0, "Basic".to_owned());
+        let block = || "creditsafe.getdata:Basic".to_owned();
         assert!(trials.enter(block(), ready(1)).is_some());
         assert!(trials.enter(block(), ready(1)).is_some(), "again, after it was refused unprocessed");
         assert!(trials.enter(block(), ready(2)).is_none() && trials.enter(block(), ready(3)).is_none());
-        assert!(trials.enter((0, "Other".to_owned()), ready(4)).is_some(), "each block for itself");
+        assert!(
+            trials.enter("creditsafe.getdata:Other".to_owned(), ready(4)).is_some(),
+            "each block for itself"
+        );
         assert_eq!(trials.waiting(), 2);
         let next = trials.ended(Place { row: 1, step: 0 }, Some(Outcome::NoHit), 0);
         assert_eq!(rows(&next), [2], "a miss proves nothing");

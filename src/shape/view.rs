@@ -110,6 +110,12 @@ impl<'t> View<'t> {
         self.text(key)?.strip_suffix('%')?.parse().ok()
     }
 
+    /// Whether a table is there that says nothing, but for what it warns of.
+    pub fn is_idle(&self, key: &str) -> bool {
+        let table = self.value(key).and_then(|value| value.get_ref().as_table());
+        table.is_some_and(|table| table.keys().all(|key| key.get_ref() == "warn_at"))
+    }
+
     /// `max_calls` and `max_cost`.
     pub fn limit(&self) -> Limit {
         Limit {

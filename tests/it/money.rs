@@ -125,7 +125,7 @@ fn lost_answers_are_listed_and_settled_by_the_users_word() {
     }
     let one =
         world.orgpull(&["resolve", "job", "--as", "billed", "--line", "3", "--lookup", "report"]).exits(0);
-    one.says("1 lost answers are settled 1 billed: 3.20 SEK");
+    one.says("1 lost answer is settled 1 billed: 3.20 SEK");
     let all = world.orgpull(&["resolve", "job", "--as", "not-carried-out"]).exits(0);
     all.says("0 billed").says("1 not carried out: 3.20 SEK less than was counted").says("retry");
     world.orgpull(&["resolve", "job", "--as", "billed"]).exits(0).says("no lost answer is to be settled");
@@ -244,4 +244,88 @@ fn a_plan_tells_its_price_its_growth_and_what_differs_from_the_last_run() {
         .exits(0)
         .says("Against the last run")
         .says("Ledger grows by about");
+}
+
+/// Neither a second lookup of the same block nor a second run posts another letter before the configuration is mended.
+#[test]
+fn a_letter_that_nobody_announced_is_remembered() {
+    let world = World::new("").account(UNANNOUNCED);
+    let credit = CREDIT.replace("letters = true\n", "");
+    let both = [
+        credit.clone(),
+        credit.replace("'credit'", "'same'").replace("'Credit' }", "'Credit', language = 'sv' }"),
+    ];
+    world.job("job", &[&numbers(&people(6)), &both.concat(), CSV]);
+    world.run(&[]).exits(3);
+    assert_eq!(world.stats().letters, 1);
+    for flags in [&[][..], &["--new"]] {
+        world.run(flags).exits(3).says("has posted a letter of disclosure before").says("nothing was sent");
+    }
+    world.job("other", &[&numbers(&people(2)), &credit, &CSV.replace("out.csv", "other.csv")]);
+    world.orgpull(&["run", "other.toml"]).exits(3);
+    assert_eq!(world.stats().letters, 1);
+}
+
+/// Also where a parameter names the day of an answer, which is looked up before a question is known.
+#[test]
+fn letters_are_counted_whatever_a_lookup_names() {
+    let world = World::new("");
+    let credit = CREDIT.replace("letters = true\n", "").replace(
+        "blockname = 'Credit' }",
+        "blockname = 'Credit', lodfreetext = 'since {last:report:date}' }",
+    );
+    world.job("job", &[&numbers(&people(4)), REPORT, &credit, CSV]);
+    world.run(&[]).exits(0);
+    world.orgpull(&["plan", "job.toml"]).exits(3).says("does not say `letters = true`");
+    world.run(&[]).exits(3).says("does not say `letters = true`");
+    assert_eq!(world.stats().letters, 0);
+}
+
+#[test]
+fn asking_again_names_its_own_price_and_its_letters() {
+    let world = World::new("[[fault]]\ndo = 'cut'\ntimes = 1");
+    world.job("job", &[&numbers(&partnerships(1)), CREDIT, CSV]);
+    world.run(&[]).exits(4);
+    world.job("other", &[&numbers(&partnerships(1)), CREDIT, &CSV.replace("out.csv", "other.csv")]);
+    world.pull(&["run", "other.toml"]).exits(4);
+    for job in ["job", "other"] {
+        let refused = world.orgpull(&["retry", job, "--unknown"]).exits(2);
+        let refused =
+            refused.says("Asking again may cost 1 call, 14.50 SEK, and post 1 letter of disclosure");
+        refused.says("--unknown --yes");
+    }
+    assert_eq!(world.bill().len(), 1);
+    world.orgpull(&["resolve", "job", "--as", "not-carried-out"]).exits(0);
+    let ran = world.orgpull(&["retry", "other"]).exits(0);
+    assert!(ran.said().contains("hit"), "what blocked it is settled: {}", ran.said());
+}
+
+#[test]
+fn what_is_saved_is_counted_once_and_an_empty_purpose_is_not_sent() {
+    let world = World::new("");
+    let thrice = [companies(5), companies(5), companies(5)].concat();
+    let gate = "[[lookup]]\nid = 'gate'\nservice = 'creditsafe.getsignatory'\n";
+    let report = format!("{REPORT}when = {{ lookup = 'gate', outcome = ['no_hit'] }}\n");
+    world.job("job", &[&numbers(&thrice), gate, &report, CSV]);
+    let ran = world.run(&[]).exits(0);
+    assert_eq!((ran.number("saved_calls"), ran.text("saved_cost")), (5, "16.00"));
+    let input = "[input]\npath = 'in.csv'\ncolumn = 'nr'\nkind = 'person'\n";
+    world.write("in.csv", &format!("nr,app\n{},A-1\n{},\n", people(2)[0], people(2)[1]));
+    world.write("person.toml", &format!("name = 'person'\npurpose = '{{app}}'\n{input}{REPORT}{CSV}"));
+    let ran = world.pull(&["run", "person.toml"]).exits(0);
+    assert_eq!((ran.number("calls"), ran.outcome("invalid")), (1, 1), "{}", ran.said());
+}
+
+#[test]
+fn nobody_logs_in_where_the_budget_is_spent() {
+    let world = World::new("").account("[budget.day]\nmax_calls = 2");
+    world.job("job", &[&numbers(&companies(4)), REPORT, CSV]);
+    world.run(&[]).exits(8);
+    assert_eq!(world.logins().len(), 1);
+    world.run(&[]).exits(8);
+    assert_eq!(
+        (world.logins().len(), world.bill().len()),
+        (1, 2),
+        "nothing is asked of the upstream for nothing"
+    );
 }

@@ -205,3 +205,18 @@ fn what_a_dead_process_asked_is_not_waited_for() {
     let unknown = world.rows("other.csv").into_iter().find(|row| row["outcome"] == "unknown").unwrap();
     assert_eq!((&*unknown["lookup"], &*unknown["code"]), ("credit", "letter-unknown"));
 }
+
+/// A question that another process has in flight costs the others neither pace nor turn.
+#[test]
+fn what_is_waited_for_takes_no_turn_from_others() {
+    let world = World::new("[[fault]]\nnumber = '5999000002'\ndo = 'hold'\ntimes = 1");
+    let world = world.account("concurrency = 4\nrate = '5/s'");
+    world.job("job", &[&numbers(&companies(1)), REPORT, CSV]);
+    let going = world.start(&["run", "job.toml"]);
+    world.until_arrived(1);
+    world.job("other", &[&numbers(&companies(8)), REPORT, &CSV.replace("out.csv", "other.csv")]);
+    let mut other = world.start(&["run", "other.toml"]);
+    world.until_arrived(8);
+    drop(going);
+    assert_eq!(other.ended(), Some(0), "who asked first is dead: it is asked again");
+}

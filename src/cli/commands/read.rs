@@ -132,13 +132,20 @@ fn unknown_json(run: &RunRow, lookup: &UnknownLookup) -> Value {
 /// A lost answer by its place in the input, never by its number.
 fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
     let step = run.steps.get(usize::from(lookup.step)).map_or("?", |(id, _)| id.as_str());
+    if lookup.transactionid.is_none() {
+        return format!(
+            "line {}, {step}: not sent: another run's call for the same was lost and may have posted a letter (settle that \
+             one, then retry)",
+            lookup.line
+        );
+    }
     format!(
         "line {}, {step}: {} ({}, {} {}{})",
         lookup.line,
-        lookup.transactionid.as_deref().unwrap_or("not sent by this run"),
+        lookup.transactionid.as_deref().unwrap_or_default(),
         lookup.code.as_deref().unwrap_or("lost"),
         if lookup.billed { "billed at" } else { "may have cost" },
         money(lookup.cost),
-        if lookup.letter_making { ", and may have posted a letter" } else { "" }
+        if lookup.letter_making && !lookup.billed { ", and may have posted a letter" } else { "" }
     )
 }

@@ -77,6 +77,8 @@ async fn resolve_run(desk: &Desk, args: &ResolveArgs, run: &str, settles: Settle
     // Whoever drives the run knows where its lookups stand, and must not be surprised.
     let lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms())).map_err(RunError::Locked);
     let _lock = lock.map_err(Failure::Run)?;
+    // What a dead process left in flight is lost too.
+    ledger.park_started(run.id, now_ms()).await?;
     let settled = ledger.resolve(run.id, chosen, settles).await?;
     let retry = desk.typed().command(args.simulate, &["retry", &run.run]);
     let retry = if settled.to_retry.is_empty() { Vec::new() } else { vec![retry] };
@@ -89,6 +91,11 @@ async fn resolve_invoice(desk: &Desk, args: &ResolveArgs, file: &Path) -> Result
     let settings = desk.settings(args.simulate)?;
     let account = account(&settings, args.statement.provider.as_deref())?;
     let ledger = Ledger::open_existing(&settings.database).await?;
+    for run in ledger.runs_in_flight().await? {
+        if let Ok(_lock) = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms())) {
+            ledger.park_started(run.id, now_ms()).await?;
+        }
+    }
     let invoice = ledger.invoice_to_settle(&account.name, &account.environment).await?;
     let (mut invoice, days) = taken_in(invoice, account, file, &args.statement).await?;
     let settled = invoice.settle().await?;

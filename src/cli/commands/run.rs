@@ -8,7 +8,7 @@ use super::super::{Desk, Failure, signals};
 use super::read::summed_up;
 use super::{job_of, load_job, one_run, origin};
 use crate::config::{SIMULATOR, Settings};
-use crate::domain::budget::Limit;
+use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
@@ -81,7 +81,7 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     let ledger = Ledger::open_existing(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
     let job = job_of(&run, &settings, desk)?;
-    if args.unknown && !agreed(&ledger, &run, args.reporting.yes).await? {
+    if args.unknown && !agreed(desk, &settings, &ledger, (&run, &job), &args).await? {
         return Ok(Exit::Settled);
     }
     drop(ledger);
@@ -167,7 +167,12 @@ async fn close(
         return Ok(ended.exit);
     }
     let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
-    let text = summary_text(&Closing { summary: &summary, outputs: &outputs, took: began.elapsed() });
+    let text = summary_text(&Closing {
+        summary: &summary,
+        outputs: &outputs,
+        again: ended.again,
+        took: began.elapsed(),
+    });
     if asked.summary_json == Some(Place::Stream) {
         if !reporter.is_json() {
             desk.console.line(text.trim_end());
@@ -210,7 +215,12 @@ async fn broke_off(
     }
     // What it has cost so far is worth knowing, also where it broke off.
     if summary.calls > 0 && !reporter.is_json() && asked.summary_json != Some(Place::Stream) {
-        Desk::print(&summary_text(&Closing { summary: &summary, outputs: &[], took: began.elapsed() }))?;
+        Desk::print(&summary_text(&Closing {
+            summary: &summary,
+            outputs: &[],
+            again: Spend::default(),
+            took: began.elapsed(),
+        }))?;
     }
     reporter.failed(&told, exit, Some(&summary.next));
     write_summary(&summary, asked.summary_json.as_ref())?;
@@ -349,20 +359,32 @@ fn asked(question: &str) -> Result<bool, Failure> {
 }
 
 /// Says what asking again may cost, and asks.
-async fn agreed(ledger: &Ledger, run: &RunRow, yes: bool) -> Result<bool, Failure> {
-    let totals = ledger.totals(run.id).await?;
-    let unknown = totals.outcomes[Outcome::Unknown.index()];
-    if unknown == 0 || yes {
+async fn agreed(
+    desk: &Desk,
+    settings: &Settings,
+    ledger: &Ledger,
+    (run, job): (&RunRow, &Job),
+    args: &RetryArgs,
+) -> Result<bool, Failure> {
+    let lost = ledger.totals(run.id).await?.outcomes[Outcome::Unknown.index()];
+    if lost == 0 || args.reporting.yes {
         return Ok(true);
     }
-    let cost: Ore = totals.cost_unknown;
-    let question = format!(
-        "{unknown} lookups of run {} ended unknown: their calls may have been billed ({cost} SEK) and may have sent \
-         letters.\nAsking again may cost as much once more and send a second letter. Ask again? [y/N] ",
-        run.run
+    let again = run::asked_again(settings, ledger, job.clone(), run).await.map_err(Failure::Run)?;
+    let lookups = if lost == 1 { "1 lookup" } else { &format!("{lost} lookups") };
+    let letters = match again.letters {
+        0 => String::new(),
+        1 => ", and post 1 letter of disclosure".to_owned(),
+        letters => format!(", and post {letters} letters of disclosure"),
+    };
+    let what = format!(
+        "{lookups} of run {} ended unknown; their calls may have been carried out and billed.\nAsking again may cost {}{letters}.",
+        run.run, again.calls
     );
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::Usage(format!("{question}\nthere is nobody to ask: --yes answers")));
+        let command =
+            desk.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
+        return Err(Failure::Usage(format!("{what} There is nobody to ask: {command}")));
     }
-    asked(&question)
+    asked(&format!("{what} Ask again? [y/N] "))
 }

@@ -35,7 +35,8 @@ pub fn plan_text(plan: &PlanReport) -> String {
 fn difference(plan: &PlanReport, diff: &PlanDiff) -> String {
     let bought = plan.steps.iter().map(|step| step.to_buy).sum::<u64>();
     let mut text = format!(
-        "\nAgainst the last run, {}\n  rows   {} ({} bad), then {} ({} bad)\n  calls  {}, then {}\n  cost   {}, then {}\n",
+        "\nAgainst the last run, {}\n  rows   now {} ({} bad), in the last run {} ({} bad)\n  calls  now {}, in the last run {}\n  \
+         cost   now {}, in the last run {}\n",
         diff.run,
         count(plan.rows),
         count(plan.bad_rows),
@@ -65,7 +66,7 @@ fn size(bytes: u64) -> String {
 fn gated(step: &PlanStep) -> String {
     let expected = step.expected().map_or_else(
         || "no earlier run tells how many".to_owned(),
-        |expected| format!("{} if it goes as in the last run", count(expected)),
+        |expected| format!("{} if it goes as in the last runs", count(expected)),
     );
     let (gated, price) = (count(step.gated), money(step.gated_price));
     format!("Gated    {}: at most {gated} ({price}), where its condition is met; {expected}\n", step.id)

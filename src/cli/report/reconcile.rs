@@ -1,7 +1,7 @@
 //! A statement held against the ledger, for people and for programs. What the provider wrote is shown without anything
 //! that may be a person's number.
 
-use super::figures::{count, money};
+use super::figures::{count, counted, money};
 use super::table::table;
 use crate::config::Account;
 use crate::domain::invoice::{Settles, Verdict};
@@ -149,18 +149,18 @@ pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
 /// What a statement, or the user's word on a run, settled; its last line is what to type next.
 pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
     let (billed, cost) = settled.billed;
-    let (not, counted) = settled.not_carried_out;
+    let (not, freed) = settled.not_carried_out;
     if billed + not == 0 {
         return format!("{what}: no lost answer is to be settled, and nothing was changed\n");
     }
     let mut text = format!(
-        "{what}: {} lost answers are settled\n  {} billed: {}\n  {} not carried out: {} \
+        "{what}: {} settled\n  {} billed: {}\n  {} not carried out: {} \
          less than was counted\n",
-        count(billed + not),
+        counted(billed + not, "lost answer is", "lost answers are"),
         count(billed),
         money(cost),
         count(not),
-        money(counted)
+        money(freed)
     );
     for attempt in &settled.named {
         let what = match attempt.settles {

@@ -150,7 +150,7 @@ pub(super) fn plan() -> PlanReport {
                 letters: 41,
                 gated: 19_000,
                 gated_price: Ore::new(6_400_000),
-                gated_share: Some(7),
+                gate_history: Some((830, 11_740)),
                 ..PlanStep::default()
             },
         ],

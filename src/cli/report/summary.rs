@@ -2,6 +2,7 @@
 
 use super::figures::{count, counted, money, span};
 use super::next::simulated;
+use crate::domain::budget::Spend;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::export::WrittenKind;
@@ -20,6 +21,8 @@ pub struct Closing<'a> {
     pub summary: &'a Summary,
     /// The outputs that were written, in the job's order.
     pub outputs: &'a [OutputLine],
+    /// What it asked though another run's call for the same was lost.
+    pub again: Spend,
     /// How long this invocation took.
     pub took: Duration,
 }
@@ -59,6 +62,13 @@ pub fn summary_text(closing: &Closing<'_>) -> String {
     let _ = writeln!(text, "{}", ending(summary, Some(closing.took)));
     text.push('\n');
     text.push_str(&figures(summary));
+    if closing.again.calls > 0 {
+        let again = closing.again;
+        let _ = writeln!(
+            text,
+            "  asked again after an earlier run's answer was lost, and perhaps paid twice: {again}"
+        );
+    }
     for output in closing.outputs {
         text.push('\n');
         text.push_str(&output_text(output));
@@ -250,7 +260,12 @@ mod tests {
     }
 
     fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
-        summary_text(&Closing { summary, outputs, took: Duration::from_secs(15_130) })
+        summary_text(&Closing {
+            summary,
+            outputs,
+            again: Spend { calls: 2, cost: Ore::new(640) },
+            took: Duration::from_secs(15_130),
+        })
     }
 
     #[test]

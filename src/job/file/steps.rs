@@ -65,10 +65,24 @@ impl Reader<'_> {
     fn links(&mut self, lookups: &[View<'_>], steps: &mut [Step]) {
         for view in lookups {
             let Some(at) = steps.iter().position(|step| view.text("id") == Some(&step.id)) else { continue };
+            let list = view.value("when").and_then(|when| when.get_ref().as_array());
+            if list.is_some_and(|list| list.is_empty()) {
+                let problem =
+                    Problem::new(view.place("when"), "this list is empty, and would be met by every row");
+                self.problems.push(problem.help("remove it, or say what must hold"));
+            }
             let conditions: Vec<When> =
                 view.tables("when").iter().filter_map(|when| self.condition(when, at, steps)).collect();
             steps[at].when = conditions;
             self.last(view, at, steps);
+            let mut gates = steps[at].when.iter().filter_map(|when| steps[when.step].last());
+            if view.has("first") && steps[at].last().is_none() && gates.next().is_none() {
+                let message =
+                    "`first` is about the day of an answer, and this lookup has nothing to do with one";
+                let help =
+                    "remove it; it goes with params such as { referencedate = \"{last:report:date}\" }";
+                self.problems.push(Problem::new(view.place("first"), message).help(help));
+            }
         }
     }
 

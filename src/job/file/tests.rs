@@ -195,6 +195,7 @@ fn problems_at_the_top() {
         ("name = \"a\"\n[budget]\nmax_cost = 12", "put it in quotes"),
         ("name = \"a\"\n[budget]\nmax_cost = \"12 EUR\"", "two decimals"),
         ("name = \"a\"\n[budget]\nmax_calls = -1", "from 0 to"),
+        ("name = \"a\"\n[budget]\nwarn_at = \"80%\"", "this budget caps nothing"),
         ("name = \"a\"\n[schedule]\njitter = \"1m\"", "`cron` is missing in [schedule]"),
         ("name = \"a\"\n[schedule]\ncron = \"0 0 30 2 *\"", "this never comes"),
         ("name = \"a\"\n[schedule]\ncron = [\"@daily\", \"0 25 * * *\"]", "`25` is no hour"),
