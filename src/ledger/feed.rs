@@ -331,11 +331,15 @@ impl Ledger {
         let mut distinct = identities.to_vec();
         distinct.sort_unstable();
         distinct.dedup();
-        // Halves, each on a connection of its own: what takes time is to look up, not to tell.
-        let (one, two) =
-            distinct.split_at(if distinct.len() > ManyRows::MOST { distinct.len() / 2 } else { 0 });
-        let (one, two) = tokio::try_join!(self.known_part(run, one), self.known_part(run, two))?;
-        Ok(one.into_iter().chain(two).collect())
+        // Parts, each on a connection of its own: what takes time is to look up, not to tell.
+        let part =
+            if distinct.len() > ManyRows::MOST { distinct.len().div_ceil(3) } else { distinct.len().max(1) };
+        let mut parts = distinct.chunks(part);
+        let mut next = || self.known_part(run, parts.next().unwrap_or_default());
+        let (mut known, two, three) = tokio::try_join!(next(), next(), next())?;
+        known.extend(two);
+        known.extend(three);
+        Ok(known)
     }
 
     async fn known_part(

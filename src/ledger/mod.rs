@@ -66,6 +66,13 @@ pub enum LedgerError {
     /// Written by a newer version.
     #[error("the ledger {} was written by a newer version of orgpull: use that version; nothing was changed in it", .0.display())]
     Newer(PathBuf),
+    /// It is to be brought up to date, and other processes have it open.
+    #[error(
+        "the ledger {} is an older version's and other processes have it open: stop them (`orgpull schedule`, runs), then \
+         try again; nothing was changed in it",
+        .0.display()
+    )]
+    InUse(PathBuf),
     /// The file cannot be opened or created.
     #[error("the ledger {} cannot be opened: {reason}", path.display())]
     Unopened {

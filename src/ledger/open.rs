@@ -9,7 +9,7 @@ use crate::domain::identity::DigestKey;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,12 +23,18 @@ const OURS: i64 = 1_869_640_044;
 /// How long a statement waits for another process's transaction. Those are short; a minute means that something is wrong.
 const BUSY: Duration = Duration::from_mins(1);
 
+/// How often, and how far apart, a migration tries to have the ledger to itself.
+const MIGRATION_TRIES: u32 = 20;
+const MIGRATION_WAIT: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 500 });
+
 /// The open ledger.
 pub struct Ledger {
     path: PathBuf,
     key: DigestKey,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
+    /// Locked with others for as long as it is open, so that no newer version migrates it under them.
+    _users: File,
     pub(super) commits: Commits,
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
@@ -54,8 +60,11 @@ impl Ledger {
         let lock = lock_file(path).map_err(|e| unopened(e.to_string()))?;
         recognise(path).await?;
         let options = options(path);
+        let users = users(path).map_err(|e| unopened(e.to_string()))?;
         let mut writer = options.connect().await.map_err(|e| refusal(path, &e))?;
-        migrate(path, &mut writer, migrations).await?;
+        migrate(path, &mut writer, migrations, &users).await?;
+        // Others may open it meanwhile, and nobody migrates it under us.
+        users.lock_shared().map_err(|e| unopened(e.to_string()))?;
         ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
         drop(lock);
         let key: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'")
@@ -73,6 +82,7 @@ impl Ledger {
             key: DigestKey::new(key),
             writer: Mutex::new(writer),
             readers,
+            _users: users,
             commits: Commits::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
@@ -151,6 +161,28 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// The file that every open ledger holds a shared lock on, and who migrates an exclusive one. Freed by the system when a
+/// process ends, however it ends.
+fn users(path: &Path) -> std::io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".open");
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(PathBuf::from(name))
+}
+
+/// Waits a while until nobody else has the ledger open. A daemon is asked to stop by a person, not by us.
+async fn alone(path: &Path, users: &File) -> Result<(), LedgerError> {
+    for _ in 0..MIGRATION_TRIES {
+        match users.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(MIGRATION_WAIT).await,
+            Err(TryLockError::Error(error)) => {
+                return Err(LedgerError::Unopened { path: path.to_owned(), reason: error.to_string() });
+            }
+        }
+    }
+    Err(LedgerError::InUse(path.to_owned()))
+}
+
 /// Held while migrations run; freed by the system when the process ends, however it ends.
 fn lock_file(path: &Path) -> std::io::Result<File> {
     let mut name = path.as_os_str().to_owned();
@@ -182,18 +214,21 @@ async fn migrate(
     path: &Path,
     writer: &mut SqliteConnection,
     migrations: &Migrator,
+    users: &File,
 ) -> Result<(), LedgerError> {
     let refused = |e: sqlx::Error| refusal(path, &e);
     if tables(&mut *writer).await.map_err(refused)? > 0 {
-        let applied: i64 = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations")
-            .fetch_one(&mut *writer)
-            .await
-            .map_err(refused)?;
+        let (applied, count): (i64, i64) =
+            sqlx::query_as("SELECT coalesce(max(version), 0), count(*) FROM _sqlx_migrations")
+                .fetch_one(&mut *writer)
+                .await
+                .map_err(refused)?;
         let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
         if applied > newest {
             return Err(LedgerError::Newer(path.to_owned()));
         }
-        if applied < newest {
+        if usize::try_from(count).is_ok_and(|count| count < migrations.iter().count()) {
+            alone(path, users).await?;
             back_up(path, writer, applied).await?;
         }
     }

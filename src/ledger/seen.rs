@@ -28,7 +28,7 @@ impl Seen {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off)
-            .pragma("cache_size", "-16384")
+            .pragma("cache_size", "-4096")
             .disable_statement_logging();
         let failed = |e: sqlx::Error| LedgerError::Database { path: path.clone(), reason: e.to_string() };
         let mut connection = options.connect().await.map_err(failed)?;

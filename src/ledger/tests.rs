@@ -321,6 +321,30 @@ async fn a_newer_ledger_is_refused_and_an_older_one_is_copied_before_it_changes(
     assert!(matches!(Ledger::open(&path).await, Err(LedgerError::Newer(_))));
 }
 
+/// A migration under a running process would change tables that it knows otherwise.
+#[tokio::test]
+async fn nobody_migrates_a_ledger_that_others_have_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, _) = run_of(folder.path(), 1).await;
+    let path = ledger.path().to_owned();
+    let migrations = folder.path().join("migrations");
+    std::fs::create_dir(&migrations).unwrap();
+    for entry in std::fs::read_dir("migrations").unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), migrations.join(entry.file_name())).unwrap();
+    }
+    std::fs::write(migrations.join("9999_next.sql"), "CREATE TABLE next (id INTEGER PRIMARY KEY) STRICT;")
+        .unwrap();
+    let newer = sqlx::migrate::Migrator::new(migrations.as_path()).await.unwrap();
+    let refused = Ledger::open_with(&path, &newer).await;
+    assert!(matches!(refused, Err(LedgerError::InUse(_))));
+    let second = Ledger::open(&path).await.unwrap();
+    assert_eq!(second.recent(10).await.unwrap().len(), 1, "nothing was changed, and others may open it");
+    second.close().await;
+    ledger.close().await;
+    Ledger::open_with(&path, &newer).await.unwrap();
+}
+
 #[tokio::test]
 async fn the_file_is_its_owners_alone_and_sqlite_is_new_enough() {
     let folder = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ mod begin;
 mod budget;
 mod coordinator;
 mod copy;
+mod counter;
 mod depart;
 mod ending;
 pub mod event;

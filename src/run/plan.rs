@@ -3,6 +3,7 @@
 use super::begin::{accounts, environment, missing_column, requestors, same_input, same_questions};
 use super::budget::{not_passed, planned};
 use super::copy::{self, Copied};
+use super::counter::{Counter, Judged, Purchase};
 use super::event::{BadExample, PlanDiff, PlanReport, PlanStep};
 use super::fetch::{Freshness, Reuse, Verdict, gated, known, resolve, verdict};
 use super::gates;
@@ -23,14 +24,14 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Rows judged at once.
-const CHUNK: usize = 512;
+const CHUNK: usize = 384;
 
 /// Where stored answers are looked for.
 struct Books<'a> {
     ledger: Option<&'a Ledger>,
     run: Option<i64>,
     freshness: Freshness,
-    seen: Seen,
+    counter: Counter,
 }
 
 /// Plans a job: what is pending in its unfinished run, or what a new one would ask. Without a ledger nothing is fresh.
@@ -48,7 +49,8 @@ pub async fn plan(
     let now = now_ms();
     let freshness = Freshness { now, began: now, buy_again: options.buy_again, unknown_too: false };
     let run = unfinished.as_ref().map(|run| run.id);
-    let mut books = Books { ledger, run, freshness, seen: Seen::new().await? };
+    let counter = Counter::start(job.steps.len()).await?;
+    let mut books = Books { ledger, run, freshness, counter };
     let key = ledger.map_or_else(|| DigestKey::new([0; 32]), |ledger| ledger.key().clone());
     match (unfinished, ledger) {
         (Some(run), Some(ledger)) => {
@@ -202,48 +204,35 @@ async fn judge(
         None => std::collections::HashMap::new(),
     };
     let reuse = Reuse::of(&prepared.job.steps[step]);
-    let (mut buy, mut fresh): (Vec<(Ask, bool)>, Vec<Identity>) = (Vec::new(), Vec::new());
+    let mut judged = Judged { step, fresh: Vec::new(), buy: Vec::new() };
     for Planned { at, resolved, gate } in planned {
         let waits = matches!(gate, Gate::Waits(_));
         let gate = if waits { Gate::Open } else { gate };
         let verdict = verdict(resolved, at, &known, reuse, books.freshness);
         match gated(verdict, gate, at.unwrap_or(Place { row: 0, step: 0 })) {
-            Verdict::Ask(ask) | Verdict::Elsewhere(ask) => buy.push((ask, waits)),
+            Verdict::Ask(ask) | Verdict::Elsewhere(ask) => {
+                let Ask { identity, price, letter_making, .. } = ask;
+                judged.buy.push(Purchase { identity, price, letter_making, gated: waits });
+            }
             Verdict::Follow(..) => sums.duplicates += 1,
-            Verdict::Reuse(ask, _) => fresh.push(ask.identity),
+            Verdict::Reuse(ask, _) => judged.fresh.push(ask.identity),
             Verdict::LetterUnknown | Verdict::Skip(_) | Verdict::Wait(_) => sums.skipped += 1,
             Verdict::Invalid(_) => sums.invalid += 1,
         }
     }
-    let first = books.seen.first_times(&fresh).await?.len();
-    sums.fresh += first as u64;
-    sums.duplicates += (fresh.len() - first) as u64;
-    let asked: Vec<Identity> = buy.iter().map(|(ask, _)| ask.identity).collect();
-    let mut first = books.seen.first_times(&asked).await?;
-    for (ask, waits) in buy {
-        if !first.remove(&ask.identity) {
-            sums.duplicates += 1;
-            continue;
-        }
-        sums.price_low = if sums.to_buy == 0 { ask.price } else { sums.price_low.min(ask.price) };
-        sums.price_high = sums.price_high.max(ask.price);
-        sums.price = sums.price.checked_add(ask.price).unwrap_or(sums.price);
-        sums.to_buy += 1;
-        sums.letters += u64::from(ask.letter_making);
-        if waits {
-            sums.gated += 1;
-            sums.gated_price = sums.gated_price.checked_add(ask.price).unwrap_or(sums.gated_price);
-        }
-    }
+    books.counter.add(judged).await;
     Ok(())
 }
 
 async fn report(
     prepared: &Prepared,
-    books: &Books<'_>,
+    books: &mut Books<'_>,
     (rows, bad_rows, examples): (u64, u64, Vec<(u64, String)>),
     mut steps: Vec<PlanStep>,
 ) -> Result<PlanReport, RunError> {
+    for (sums, counted) in steps.iter_mut().zip(books.counter.finish().await?) {
+        sums.take_up(counted);
+    }
     if let Some(ledger) = books.ledger {
         for (sums, step) in steps.iter_mut().zip(&prepared.job.steps).filter(|(sums, _)| sums.gated > 0) {
             let Some(gate) = step.when.first().and_then(|when| prepared.job.steps.get(when.step)) else {
