@@ -39,7 +39,7 @@ async fn measure(arguments: Arguments) -> Result<()> {
     table.spread("  after a drain (s)", &resumed.drained, 2, "");
     table.once("continued to its end, peak memory (MiB)", resumed.last.peak, 1, "at most 64");
 
-    let run = whole.orgpull(&["run", "job.toml", "--new", "--buy-again", "--progress", "none"])?;
+    let run = whole.orgpull(&["run", "jobs/bench.toml", "--new", "--buy-again", "--progress", "none"])?;
     let run = run.succeed().await?;
     table.once(&format!("run of {rows} rows, peak memory (MiB)"), run.peak, 1, "at most 64");
     table.once("  times that of a tenth of the rows", run.peak / small.peak, 2, "at most 1.10");

@@ -9,7 +9,7 @@ use common::Result;
 use common::arguments::Arguments;
 use common::figures::Table;
 use common::folder::{Folder, numbers};
-use common::upstream::{Billed, Upstream};
+use common::upstream::{Upstream, fullest};
 
 const RATES: [u32; 3] = [1, 50, 200];
 
@@ -62,16 +62,4 @@ async fn paced(rate: u32, burst: u32, seconds: u32) -> Result<Paced> {
         used: after_the_burst / took / f64::from(rate) * 100.0,
         in_order: bill.iter().map(|billed| billed.number.clone()).eq(numbers(rows)),
     })
-}
-
-/// The most arrivals in any span of one second.
-fn fullest(bill: &[Billed]) -> usize {
-    let mut from = 0;
-    let spans = bill.iter().enumerate().map(|(at, billed)| {
-        while billed.at_ms - bill[from].at_ms >= 1_000.0 {
-            from += 1;
-        }
-        at + 1 - from
-    });
-    spans.max().unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! A job in a folder of its own: configuration, input, job file, ledger and output.
+//! Jobs in a folder of their own: configuration, inputs, job files, ledger and outputs.
 
 use super::Result;
 use super::process::Process;
@@ -23,8 +23,15 @@ pub(crate) struct Times {
 }
 
 impl Folder {
-    /// A job of `rows` lookups against `upstream`. `account` are further lines of the account's configuration.
+    /// A job `bench` of `rows` lookups against `upstream`. `account` are further lines of the account's configuration.
     pub(crate) fn new(upstream: &Upstream, rows: u32, account: &str) -> Result<Self> {
+        let folder = Self::without_jobs(upstream, account)?;
+        folder.add("bench", numbers(rows), "")?;
+        Ok(folder)
+    }
+
+    /// The configuration alone.
+    pub(crate) fn without_jobs(upstream: &Upstream, account: &str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let base = upstream.base_url();
         let config = format!(
@@ -32,18 +39,27 @@ impl Folder {
              token_url = \"{base}/v1/authenticate\"\nusername = {{ env = \"BENCH_USERNAME\" }}\n\
              password = {{ env = \"BENCH_PASSWORD\" }}\nno_letters = [\"getdata:CompanyBasic\"]\nlogins = 1000\n{account}\n"
         );
-        let job = "name = \"bench\"\n[input]\npath = \"numbers.csv\"\ncolumn = \"orgnr\"\nkind = \"organisation\"\n\
-                   [[lookup]]\nid = \"report\"\nservice = \"creditsafe.getdata\"\n\
-                   params = { blockname = \"CompanyBasic\" }\n[[output]]\npath = \"out.csv\"\n\
-                   columns = [{ name = \"company\", pointer = \"/report/companyName\" }]\n";
+        std::fs::write(folder.path().join("orgpull.toml"), config)?;
+        std::fs::create_dir(folder.path().join("jobs"))?;
+        Ok(Self(folder))
+    }
+
+    /// A job for these numbers, with an output of its own. `more` are further lines of its file.
+    pub(crate) fn add(&self, name: &str, numbers: impl Iterator<Item = String>, more: &str) -> Result<()> {
+        let job = format!(
+            "name = \"{name}\"\n[input]\npath = \"{name}.csv\"\ncolumn = \"orgnr\"\nkind = \"organisation\"\n\
+             [[lookup]]\nid = \"report\"\nservice = \"creditsafe.getdata\"\n\
+             params = {{ blockname = \"CompanyBasic\" }}\n[[output]]\npath = \"../{name}-out.csv\"\n\
+             columns = [{{ name = \"company\", pointer = \"/report/companyName\" }}]\n{more}\n"
+        );
         let mut input = String::from("orgnr\n");
-        for number in numbers(rows) {
+        for number in numbers {
             let _ = writeln!(input, "{number}");
         }
-        std::fs::write(folder.path().join("orgpull.toml"), config)?;
-        std::fs::write(folder.path().join("job.toml"), job)?;
-        std::fs::write(folder.path().join("numbers.csv"), input)?;
-        Ok(Self(folder))
+        let jobs = self.path().join("jobs");
+        std::fs::write(jobs.join(format!("{name}.csv")), input)?;
+        std::fs::write(jobs.join(format!("{name}.toml")), job)?;
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -54,9 +70,14 @@ impl Folder {
         self.path().join("ledger.db")
     }
 
-    /// Starts `orgpull run` on the job.
+    /// Starts `orgpull run` on the job `bench`.
     pub(crate) fn run(&self) -> Result<Process> {
-        self.orgpull(&["run", "job.toml", "--progress", "none"])
+        self.run_job("bench")
+    }
+
+    /// Starts `orgpull run` on the job of this name.
+    pub(crate) fn run_job(&self, name: &str) -> Result<Process> {
+        self.orgpull(&["run", &format!("jobs/{name}.toml"), "--progress", "none"])
     }
 
     /// Starts a command of orgpull in the folder.

@@ -58,6 +58,19 @@ impl Process {
         if status.success() { Ok(()) } else { Err("the signal was not sent".into()) }
     }
 
+    /// The peak of its resident memory so far, in MiB.
+    pub(crate) fn peak(&self) -> f64 {
+        self.child.id().map_or(0.0, high_water)
+    }
+
+    /// Processor time so far, in itself and in the system's calls. Ten milliseconds is as fine as the system tells it.
+    pub(crate) fn processor_time(&self) -> Result<Duration> {
+        let id = self.child.id().ok_or("the process has ended already")?;
+        // `utime` and `stime` are the 14th and the 15th field.
+        let (user, system) = ticks(&format!("/proc/{id}/stat"), 11)?;
+        Ok(user + system)
+    }
+
     /// Waits for its end, whatever that is.
     pub(crate) async fn end(self) -> Result<Measured> {
         let Self { child, began, began_ms, reaped: (user_before, system_before) } = self;
@@ -89,12 +102,18 @@ impl Process {
 
 /// Processor time of all children waited for so far: in themselves, and in the system's calls.
 fn reaped() -> Result<(Duration, Duration)> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The second field is a name in parentheses and may hold anything; `cutime` is the 16th.
-    let fields = stat.rsplit_once(')').ok_or("/proc/self/stat does not read")?.1;
-    let mut ticks = fields.split_whitespace().skip(13).map(str::parse::<u32>);
+    // `cutime` and `cstime` are the 16th and the 17th field.
+    ticks("/proc/self/stat", 13)
+}
+
+/// Two times from a `stat` file, the first of them so many fields after the process's name and its closing parenthesis.
+fn ticks(path: &str, at: usize) -> Result<(Duration, Duration)> {
+    let stat = std::fs::read_to_string(path)?;
+    // The second field is a name in parentheses and may hold anything.
+    let fields = stat.rsplit_once(')').ok_or("/proc/…/stat does not read")?.1;
+    let mut ticks = fields.split_whitespace().skip(at).map(str::parse::<u32>);
     let mut next = || ticks.next().and_then(std::result::Result::ok).map(|ticks| TICK * ticks);
-    next().zip(next()).ok_or_else(|| "/proc/self/stat does not read".into())
+    next().zip(next()).ok_or_else(|| "/proc/…/stat does not read".into())
 }
 
 /// `VmHWM` in MiB; nothing once the process has ended.

@@ -76,3 +76,15 @@ impl Upstream {
         Ok(answer.error_for_status()?.text().await?)
     }
 }
+
+/// The most arrivals in any span of one second.
+pub(crate) fn fullest(bill: &[Billed]) -> usize {
+    let mut from = 0;
+    let spans = bill.iter().enumerate().map(|(at, billed)| {
+        while billed.at_ms - bill[from].at_ms >= 1_000.0 {
+            from += 1;
+        }
+        at + 1 - from
+    });
+    spans.max().unwrap_or(0)
+}

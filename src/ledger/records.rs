@@ -7,12 +7,16 @@ use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
+use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
 use std::collections::HashMap;
 
 /// Rows a page: enough to make the hop to the connection's thread cheap, few enough to keep memory flat.
 const PAGE: i64 = 256;
+
+/// Unpacked answers after which a page ends early, in bytes: one may be many times as large as another.
+const PAGE_BYTES: usize = 4 << 20;
 
 /// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
 pub struct Records<'l> {
@@ -50,7 +54,7 @@ impl Records<'_> {
 
     /// The next rows; nothing at the end.
     pub async fn page(&mut self) -> Result<Option<Vec<Record>>, LedgerError> {
-        let rows = sqlx::query(
+        let mut rows = sqlx::query(
             "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \
              l.attempts, l.cost, coalesce(l.code, a.code) AS code, coalesce(l.text, a.text) AS text, \
              a.transactionid, a.log_id, CASE a.state WHEN 'answered' THEN a.settled_at END AS fetched_at, b.body, \
@@ -71,41 +75,45 @@ impl Records<'_> {
         .bind(self.after + PAGE)
         .bind(self.answers >= Answers::Own)
         .bind(self.answers >= Answers::WithEarlier)
-        .fetch_all(&mut *self.snapshot)
-        .await
-        .map_err(|e| self.ledger.failed(&e))?;
-        self.after += PAGE;
-        let mut records: Vec<Record> = Vec::new();
-        let mut last = 0;
-        for row in &rows {
+        .fetch(&mut *self.snapshot);
+        let (mut records, mut last, mut bytes) = (Vec::<Record>::new(), 0, 0);
+        while let Some(row) = rows.try_next().await.map_err(|e| self.ledger.failed(&e))? {
             let at: i64 = row.get("row");
             if at != last {
-                records.push(self.record(row)?);
+                if bytes > PAGE_BYTES {
+                    self.after = last;
+                    return Ok(Some(records));
+                }
+                records.push(record(self.ledger, &row)?);
                 last = at;
             }
             if let (Some(record), Some(_)) = (records.last_mut(), row.get::<Option<i64>, _>("step")) {
-                record.lookups.push(lookup(row));
+                let lookup = lookup(&row);
+                bytes += lookup.body.as_ref().map_or(0, Vec::len);
+                bytes += lookup.before.as_ref().map_or(0, |before| before.body.len());
+                record.lookups.push(lookup);
             }
         }
+        self.after += PAGE;
         Ok((!records.is_empty()).then_some(records))
     }
+}
 
-    fn record(&self, row: &SqliteRow) -> Result<Record, LedgerError> {
-        let columns: &str = row.get("columns");
-        let subject = match row.get::<Option<&str>, _>("subject") {
-            Some(digits) => Ok(self.ledger.subject(digits, row.get("kind"))?),
-            None => Err(BadRow {
-                input: row.get::<Option<String>, _>("input").unwrap_or_default(),
-                reason: row.get::<Option<String>, _>("reason").unwrap_or_default(),
-            }),
-        };
-        Ok(Record {
-            line: row.get::<i64, _>("line").unsigned_abs(),
-            subject,
-            columns: serde_json::from_str(columns).map_err(|_| self.ledger.damaged())?,
-            lookups: Vec::new(),
-        })
-    }
+fn record(ledger: &Ledger, row: &SqliteRow) -> Result<Record, LedgerError> {
+    let columns: &str = row.get("columns");
+    let subject = match row.get::<Option<&str>, _>("subject") {
+        Some(digits) => Ok(ledger.subject(digits, row.get("kind"))?),
+        None => Err(BadRow {
+            input: row.get::<Option<String>, _>("input").unwrap_or_default(),
+            reason: row.get::<Option<String>, _>("reason").unwrap_or_default(),
+        }),
+    };
+    Ok(Record {
+        line: row.get::<i64, _>("line").unsigned_abs(),
+        subject,
+        columns: serde_json::from_str(columns).map_err(|_| ledger.damaged())?,
+        lookups: Vec::new(),
+    })
 }
 
 impl Ledger {

@@ -150,6 +150,31 @@ async fn large_batches_are_written_whole() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_answers_is_short_and_no_row_is_lost() {
+    const MIB: usize = 1 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 40).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, (1..=40).map(|row| intent(keys, row, row, 1, false)).collect()).await;
+    let large = pack(&vec![b' '; MIB]);
+    let end = |id| AttemptEnd { body: (id <= 20).then(|| large.clone()), ..answered(id, Outcome::Hit) };
+    let batch = Batch {
+        ends: (1..=40).map(end).collect(),
+        changes: (1..=40).map(|row| settled(row, row, Outcome::Hit)).collect(),
+        ..Batch::default()
+    };
+    ledger.commit(run, &batch).await.unwrap();
+    let mut records = ledger.records(run, Answers::Own).await.unwrap();
+    let mut lines = Vec::new();
+    while let Some(page) = records.page().await.unwrap() {
+        let bodies = page.iter().filter_map(|record| record.lookups[0].body.as_ref());
+        assert!(bodies.map(Vec::len).sum::<usize>() <= 5 * MIB);
+        lines.extend(page.iter().map(|record| record.line));
+    }
+    assert_eq!(lines, (2..=41).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_lookup_that_is_not_where_it_must_be_stops_the_whole_batch() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, run) = run_of(folder.path(), 2).await;

@@ -26,6 +26,9 @@ pub(super) struct Probe {
     names: Vec<String>,
 }
 
+/// Lookups whose conditions are asked together: an answer may be large, and is read into a tree.
+const AT_ONCE: usize = 16;
+
 /// What the conditions of pending lookups come to, in their order, and where they looked.
 pub(super) async fn ask(
     ledger: &Ledger,
@@ -33,6 +36,20 @@ pub(super) async fn ask(
     run: i64,
     pending: &[Pending],
 ) -> Result<(Vec<Gate>, Vec<Probe>), RunError> {
+    let (mut gates, mut probes) = (Vec::with_capacity(pending.len()), Vec::new());
+    for some in pending.chunks(AT_ONCE) {
+        gates.extend(ask_some(ledger, prepared, run, some, &mut probes).await?);
+    }
+    Ok((gates, probes))
+}
+
+async fn ask_some(
+    ledger: &Ledger,
+    prepared: &Prepared,
+    run: i64,
+    pending: &[Pending],
+    probes: &mut Vec<Probe>,
+) -> Result<Vec<Gate>, RunError> {
     let steps = &prepared.job.steps;
     let mut asked: BTreeMap<Place, bool> = BTreeMap::new();
     for lookup in pending {
@@ -47,7 +64,7 @@ pub(super) async fn ask(
         }
     }
     if asked.is_empty() {
-        return Ok((vec![Gate::Open; pending.len()], Vec::new()));
+        return Ok(vec![Gate::Open; pending.len()]);
     }
     let asked: Vec<(Place, bool)> = asked.into_iter().collect();
     let stood: HashMap<Place, (StoodAt, Option<Value>)> = (ledger.stood_at(run, &asked).await?.into_iter())
@@ -56,9 +73,7 @@ pub(super) async fn ask(
             (at, (stood, body))
         })
         .collect();
-    let mut probes = Vec::new();
-    let gates = pending.iter().map(|lookup| decide(prepared, lookup.at, &stood, &mut probes)).collect();
-    Ok((gates, probes))
+    Ok(pending.iter().map(|lookup| decide(prepared, lookup.at, &stood, probes)).collect())
 }
 
 fn decide(

@@ -46,6 +46,9 @@ pub(super) fn preflight(
     Ok(preflight_outputs(&job.outputs, &facts.setting(run, ledger))?)
 }
 
+/// Rows whose skipped lookups are filled in together: an answer may be large.
+const AT_ONCE: usize = 16;
+
 /// Writes outputs of a run, each whole or not at all.
 pub async fn export(
     ledger: &Ledger,
@@ -62,14 +65,20 @@ pub async fn export(
     let mut records = ledger.records(run.id, answers).await?;
     if export.needs_discovery() {
         while let Some(mut page) = records.page().await? {
-            fill_skipped(ledger, skipped.as_ref(), &mut page).await?;
-            page.iter().try_for_each(|record| export.discover(record))?;
+            for some in page.chunks_mut(AT_ONCE) {
+                fill_skipped(ledger, skipped.as_ref(), some).await?;
+                some.iter().try_for_each(|record| export.discover(record))?;
+                empty_skipped(some);
+            }
         }
         records.rewind();
     }
     while let Some(mut page) = records.page().await? {
-        fill_skipped(ledger, skipped.as_ref(), &mut page).await?;
-        page.iter().try_for_each(|record| export.write(record))?;
+        for some in page.chunks_mut(AT_ONCE) {
+            fill_skipped(ledger, skipped.as_ref(), some).await?;
+            some.iter().try_for_each(|record| export.write(record))?;
+            empty_skipped(some);
+        }
     }
     Ok(export.finish()?)
 }
@@ -121,6 +130,13 @@ async fn fill_skipped(
         records[row].lookups[step].last = newest.get(&identity).cloned().map(Box::new);
     }
     Ok(())
+}
+
+/// Lets go of what was filled in.
+fn empty_skipped(records: &mut [Record]) {
+    for lookup in records.iter_mut().flat_map(|record| &mut record.lookups) {
+        lookup.last = None;
+    }
 }
 
 /// What fills the places in output paths.
