@@ -7,12 +7,16 @@
 mod mask;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
 /// Problems shown in full. More than these are one slip made in a thousand elements of a list.
 const MOST_SHOWN: usize = 100;
+
+/// Bytes of a file that people write.
+const LARGEST: u64 = 4 << 20;
 
 /// One thing wrong in a file that a person writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,12 @@ pub enum FileError {
         path: PathBuf,
         /// The first line that is not, from 1.
         line: usize,
+    },
+    /// Nobody wrote that by hand, and reading it would hold everything up.
+    #[error("error: {} is larger than 4 MiB: keep numbers in a file of their own, and name that", path.display())]
+    TooLarge {
+        /// The file, as the user named it.
+        path: PathBuf,
     },
     /// It was read, and this is what is wrong with it.
     #[error(transparent)]
@@ -155,7 +165,13 @@ impl std::error::Error for Problems {}
 
 /// The text of a file that a person writes, without a byte-order mark.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
-    let bytes = fs::read(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
+    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(FileError::TooLarge { path: path.to_owned() });
+    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|byte| *byte == b'\n').count();

@@ -52,13 +52,18 @@ impl Folder {
              params = {{ blockname = \"CompanyBasic\" }}\n[[output]]\npath = \"../{name}-out.csv\"\n\
              columns = [{{ name = \"company\", pointer = \"/report/companyName\" }}]\n{more}\n"
         );
+        self.input(name, numbers)?;
+        std::fs::write(self.path().join(format!("jobs/{name}.toml")), job)?;
+        Ok(())
+    }
+
+    /// Gives a job these numbers from its next run on.
+    pub(crate) fn input(&self, name: &str, numbers: impl Iterator<Item = String>) -> Result<()> {
         let mut input = String::from("orgnr\n");
         for number in numbers {
             let _ = writeln!(input, "{number}");
         }
-        let jobs = self.path().join("jobs");
-        std::fs::write(jobs.join(format!("{name}.csv")), input)?;
-        std::fs::write(jobs.join(format!("{name}.toml")), job)?;
+        std::fs::write(self.path().join(format!("jobs/{name}.csv")), input)?;
         Ok(())
     }
 

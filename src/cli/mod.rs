@@ -4,6 +4,7 @@ pub mod args;
 mod commands;
 pub mod console;
 pub mod docs;
+mod limits;
 pub mod report;
 mod signals;
 pub mod telemetry;
@@ -175,6 +176,8 @@ impl Desk {
 
 /// Runs the program and gives its exit code.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    limits::keep_memory();
+    limits::open_many_files();
     let console = Console::stderr();
     telemetry::hook_panics(console.clone());
     let arguments: Vec<OsString> = arguments.collect();
@@ -223,6 +226,7 @@ fn begin_logging(desk: &Desk) -> Result<(), telemetry::TelemetryError> {
 }
 
 async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
+    limits::survive_large_files();
     match command {
         Command::Run(args) => commands::run::run(desk, args).await,
         Command::Retry(args) => commands::run::retry(desk, args).await,

@@ -4,14 +4,22 @@ use super::{Teller, Told};
 use crate::domain::exit::Exit;
 use crate::domain::schedule::Overlap;
 use crate::job::Job;
-use crate::ledger::{Cause, FireRow, LedgerError, Stage};
+use crate::ledger::{Cause, FireRow, LedgerError, RunRow, Stage};
 use crate::run::event::{Event, Level};
 use crate::run::{self, Context, Observer, Options, StopRequest};
-use std::sync::Arc;
+use crate::time::now_ms;
+use std::slice::Iter;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a fire that waits for its turn leaves the job's lock alone.
 const TURN: Duration = Duration::from_secs(2);
+
+/// How long a fire waits before it tries once more, where something of this machine (files, disk, ledger) kept it from
+/// having any run. After the last the fire has failed.
+const AGAIN: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(10), Duration::from_mins(1), Duration::from_mins(5)];
 
 /// How a fire ended.
 pub(super) enum Ending {
@@ -37,20 +45,27 @@ impl Carrying {
     /// A run that is unfinished is continued by the first round, whosever it was; the fire's own begins in the next, which
     /// the ledger lets happen once.
     pub(super) async fn carry_out(self) -> Result<Ending, LedgerError> {
+        let (mut began, mut again) = (Instant::now(), AGAIN.iter());
+        let (mut driven, mut waits) = (false, false);
         loop {
             let own = self.context.ledger.run_of_fire(self.fire.id).await?;
-            if let Some(run) = &own
-                && matches!(run.stage, Stage::Finished | Stage::Closed)
-            {
-                let exit = run.exit.and_then(Exit::from_code).unwrap_or(Exit::Settled);
-                return Ok(Ending::Ended { exit, reason: run.reason.clone().unwrap_or_default() });
+            if let Some(ending) = own.as_ref().and_then(ended) {
+                return Ok(ending);
+            }
+            if own.is_none() && self.fire.cause != Cause::Hand && self.is_paused().await? {
+                return Ok(Ending::LeftOut("the job is paused".to_owned()));
             }
             // Its own run is there and unfinished, as another daemon left it: `unfinished = "restart"` must not begin
             // a second one for the same fire.
-            let options =
-                Options { only_continue: own.is_some(), fire: Some(self.fire.id), ..Options::default() };
+            let options = Options {
+                only_continue: own.is_some(),
+                fire: Some(self.fire.id),
+                began: Some(began),
+                ..Options::default()
+            };
             let ending = match run::execute(&self.context, self.job.clone(), options).await {
                 Ok(Some(ended)) => {
+                    driven = true;
                     self.tell_end(
                         &ended.run.run,
                         ended.exit,
@@ -60,7 +75,19 @@ impl Carrying {
                     done.then(|| self.ending(ended.exit, ended.run.reason.unwrap_or_default()))
                 }
                 Ok(None) => None,
-                Err(broken) => self.broken(&broken).await,
+                Err(broken) => match self.after(&broken, own.is_some(), &mut again) {
+                    After::Ended(ending) => Some(ending),
+                    After::AgainIn(wait) => {
+                        if !std::mem::replace(&mut waits, true) {
+                            let message = format!("{}: waits: {}", self.job.name, broken.error);
+                            (self.teller)(Told::new(Level::Info, "waiting", message).of(&self.job.name));
+                        }
+                        let interrupted = self.interrupted_within(wait).await;
+                        // The night's time is not used up by waiting for it.
+                        began = if driven { began } else { Instant::now() };
+                        interrupted
+                    }
+                },
             };
             match ending {
                 Some(ending) => return Ok(ending),
@@ -70,24 +97,35 @@ impl Carrying {
         }
     }
 
-    /// What a run that broke off means for the fire; nothing where it is worth another try.
-    async fn broken(&self, broken: &run::Broken) -> Option<Ending> {
+    /// What a run that broke off means for the fire. `has_run` is whether the fire has a run of its own.
+    fn after(&self, broken: &run::Broken, has_run: bool, again: &mut Iter<'_, Duration>) -> After {
         let (exit, reason) = (broken.error.exit(), broken.error.to_string());
-        if exit != Exit::Busy {
-            self.tell_end(broken.run.as_ref().map_or("", |run| &run.run), exit, &reason);
-            return Some(self.ending(exit, reason));
+        if exit == Exit::Busy {
+            let schedule = self.job.schedule.as_ref();
+            let waits = has_run
+                || self.fire.cause == Cause::Hand
+                || schedule.is_some_and(|schedule| schedule.overlap == Overlap::Queue);
+            return if waits { After::AgainIn(TURN) } else { After::Ended(Ending::LeftOut(reason)) };
         }
-        let schedule = self.job.schedule.as_ref();
-        let waits = self.fire.cause == Cause::Hand
-            || schedule.is_some_and(|schedule| schedule.overlap == Overlap::Queue);
-        if !waits {
-            return Some(Ending::LeftOut(reason));
+        self.tell_end(broken.run.as_ref().map_or("", |run| &run.run), exit, &reason);
+        let passing = broken.run.is_none() && matches!(exit, Exit::Ledger | Exit::Output);
+        match again.next() {
+            Some(wait) if passing => After::AgainIn(*wait),
+            _ => After::Ended(self.ending(exit, reason)),
         }
+    }
+
+    /// Waits; the ending where the daemon is to stop meanwhile.
+    async fn interrupted_within(&self, wait: Duration) -> Option<Ending> {
         let mut stop = self.context.stop.clone();
         tokio::select! {
             Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => Some(Ending::Interrupted),
-            () = tokio::time::sleep(TURN) => None,
+            () = tokio::time::sleep(wait) => None,
         }
+    }
+
+    async fn is_paused(&self) -> Result<bool, LedgerError> {
+        Ok(self.context.ledger.job_book(&self.job.name, now_ms()).await?.paused.is_some())
     }
 
     fn ending(&self, exit: Exit, reason: String) -> Ending {
@@ -119,9 +157,28 @@ impl Carrying {
     }
 }
 
+/// What becomes of a fire whose run broke off.
+enum After {
+    Ended(Ending),
+    AgainIn(Duration),
+}
+
+/// How the fire of a run that is over has ended. One that a newer run took the place of before it was through has no exit.
+fn ended(run: &RunRow) -> Option<Ending> {
+    let reason = run.reason.clone().unwrap_or_default();
+    match (run.stage, run.exit.and_then(Exit::from_code)) {
+        (Stage::Closed, None) => Some(Ending::LeftOut(reason)),
+        (Stage::Finished | Stage::Closed, exit) => {
+            Some(Ending::Ended { exit: exit.unwrap_or(Exit::Settled), reason })
+        }
+        _ => None,
+    }
+}
+
 /// What is heard of a run: that it begins, and what an operator wants to know. How far it is, `orgpull status` tells.
 pub(super) fn observer(job: &str, due: i64, teller: &Teller) -> Observer {
     let (job, teller) = (job.to_owned(), Arc::clone(teller));
+    let waiting = Mutex::new(None);
     Arc::new(move |event| match event {
         Event::Started(started) => {
             let goes = if started.continued { "goes on" } else { "begins" };
@@ -132,6 +189,18 @@ pub(super) fn observer(job: &str, due: i64, teller: &Teller) -> Observer {
         Event::Notice(notice) => {
             teller(Told::new(notice.level, notice.kind, format!("{job}: {}", notice.message)).of(&job));
         }
-        Event::Loading { .. } | Event::Progress(_) => {}
+        Event::Progress(progress) => {
+            // What is waited for is told as it begins: its first words are what, the rest is how long.
+            let mut told = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let what =
+                progress.pause.as_ref().map(|pause| pause.split(':').next().unwrap_or(pause).to_owned());
+            if *told != what
+                && let Some(pause) = &progress.pause
+            {
+                teller(Told::new(Level::Info, "waiting", format!("{job}: {pause}")).of(&job));
+            }
+            *told = what;
+        }
+        Event::Loading { .. } => {}
     })
 }

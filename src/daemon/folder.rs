@@ -62,6 +62,7 @@ impl Folder {
     /// Looks at it, and gives the files that have problems they did not have when it was last looked at. True where
     /// anything has changed.
     pub fn look(&mut self, settings: &Settings) -> Result<(bool, Vec<&FileError>), FileError> {
+        self.path.metadata().map_err(|source| FileError::Unreadable { path: self.path.clone(), source })?;
         let paths = files(&self.path)?.into_iter().collect::<BTreeSet<PathBuf>>();
         let before = self.files.len();
         self.files.retain(|path, _| paths.contains(path));

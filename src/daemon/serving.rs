@@ -6,13 +6,14 @@ use super::ticker::Ticker;
 use super::{DaemonError, Setup, Told, systemd};
 use crate::config::Settings;
 use crate::domain::exit::Exit;
-use crate::domain::schedule::{Fire, Missed, Overlap, Schedule, Verdict};
+use crate::domain::redact::scrub;
+use crate::domain::schedule::{Fire, Schedule, Verdict};
 use crate::job::Job;
 use crate::ledger::{Cause, Daemon, FireRow, LedgerError, NewFire};
 use crate::run::event::Level;
 use crate::run::{Context, SharedTokens, StopRequest};
 use crate::time::{local, now_ms};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -27,6 +28,9 @@ const BEAT: Duration = Duration::from_secs(30);
 /// Nothing is slept through for longer, whatever the ticker does.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
+
 /// A job that is watched.
 struct Watch {
     job: Job,
@@ -35,6 +39,14 @@ struct Watch {
     last: i64,
     /// When to look at it again.
     wake: Option<i64>,
+}
+
+/// A job that is at work.
+struct AtWork {
+    /// The fire that is being carried out.
+    fire: i64,
+    /// Those that wait for it.
+    waiting: VecDeque<FireRow>,
 }
 
 /// A fire that has come to its end.
@@ -51,8 +63,8 @@ pub(super) struct Serving {
     watched: BTreeMap<String, Watch>,
     /// Names that several files have, as they were last told.
     twice: Vec<super::Twice>,
-    /// Jobs that are at work, each with the fires that wait for it.
-    at_work: BTreeMap<String, VecDeque<FireRow>>,
+    /// Jobs that are at work.
+    at_work: BTreeMap<String, AtWork>,
     tasks: JoinSet<Done>,
     /// Endings that are not in the ledger yet.
     endings: VecDeque<Done>,
@@ -61,8 +73,10 @@ pub(super) struct Serving {
     tokens: SharedTokens,
     looked: Option<Instant>,
     beat: Option<Instant>,
-    /// What went wrong and has been told.
+    /// What went wrong with the ledger and has been told.
     trouble: Option<String>,
+    /// What went wrong with the folder and has been told.
+    folder_trouble: Option<String>,
 }
 
 impl Serving {
@@ -91,6 +105,7 @@ impl Serving {
             looked: None,
             beat: None,
             trouble: None,
+            folder_trouble: None,
             setup,
         };
         serving.watch().await?;
@@ -138,9 +153,15 @@ impl Serving {
             self.take_over().await?;
         }
         if self.beat.is_none_or(|beat| beat.elapsed() >= BEAT) {
-            self.setup.ledger.beat(&self.daemon, self.watched.len(), now_ms()).await?;
-            self.beat = Some(Instant::now());
+            self.beat().await?;
         }
+        Ok(())
+    }
+
+    async fn beat(&mut self) -> Result<(), LedgerError> {
+        let jobs: Vec<&str> = self.watched.keys().map(String::as_str).collect();
+        self.setup.ledger.beat(&self.daemon, &jobs, now_ms()).await?;
+        self.beat = Some(Instant::now());
         Ok(())
     }
 
@@ -152,24 +173,42 @@ impl Serving {
         let now = now_ms();
         let wake = self.watched.values().filter_map(|watch| watch.wake).min();
         let until = wake.map_or(LONGEST, |wake| Duration::from_millis((wake - now).max(1).unsigned_abs()));
-        until.min(LONGEST)
+        until.min(LONGEST).min(systemd::heard_within().unwrap_or(LONGEST))
     }
 
     /// Looks at the folder again.
     async fn look(&mut self) -> Result<(), LedgerError> {
         self.looked = Some(Instant::now());
+        self.set_clocks_right();
         match self.folder.look(&self.settings) {
             Ok((changed, broken)) => {
                 for error in broken {
                     (self.setup.teller)(broken_file(&error.to_string()));
                 }
+                if self.folder_trouble.take().is_some() {
+                    self.tell(Told::new(Level::Info, "resumed", "the folder of jobs can be read again"));
+                }
                 if changed { self.watch().await } else { Ok(()) }
             }
             Err(error) => {
                 let message = format!("{error}; the jobs that were there go on");
-                self.tell_once(message);
+                if self.folder_trouble.as_ref() != Some(&message) {
+                    self.tell(Told::new(Level::Warning, "trouble", message.clone()));
+                    self.folder_trouble = Some(message);
+                }
                 Ok(())
             }
+        }
+    }
+
+    /// Jobs that fired while the clock was far ahead are not silent until it is that late again.
+    fn set_clocks_right(&mut self) {
+        let now = now_ms();
+        for watch in self.watched.values_mut().filter(|watch| watch.last > now + DAY) {
+            watch.last = now;
+            watch.wake = Some(now);
+            let message = format!("{0}: the clock was ahead; its fires are counted from now", watch.job.name);
+            (self.setup.teller)(Told::new(Level::Warning, "trouble", message).of(&watch.job.name));
         }
     }
 
@@ -179,11 +218,13 @@ impl Serving {
         let twice = self.folder.twice();
         if twice != self.twice {
             for twice in &twice {
-                self.tell(Told::new(Level::Warning, "broken", twice.to_string()));
+                self.tell(Told::new(Level::Warning, "broken", scrub(&twice.to_string())));
             }
             self.twice = twice;
         }
         let mut watched = BTreeMap::new();
+        let mut before: BTreeSet<String> = self.watched.keys().cloned().collect();
+        let mut fresh = Vec::new();
         for job in self.folder.jobs() {
             let Some(schedule) = &job.schedule else { continue };
             let (last, wake) = match self.watched.get(&job.name) {
@@ -191,10 +232,27 @@ impl Serving {
                 _ => (self.setup.ledger.watch(&job.name, &schedule.text(), now).await?.last, Some(now)),
             };
             let watch = Watch { job: job.clone(), schedule: schedule.clone(), last, wake };
+            if !before.remove(&job.name) {
+                fresh.push(job.name.clone());
+            }
             watched.insert(job.name.clone(), watch);
         }
         self.watched = watched;
+        self.beat().await?;
+        if self.looked.is_some() {
+            self.tell_watched(fresh, before);
+        }
         Ok(())
+    }
+
+    fn tell_watched(&self, fresh: Vec<String>, gone: BTreeSet<String>) {
+        for name in fresh {
+            self.tell(Told::new(Level::Info, "watched", format!("{name} is watched now")).of(&name));
+        }
+        for name in gone {
+            let message = format!("{name} is no longer watched: it does not fire");
+            self.tell(Told::new(Level::Warning, "gone", message).of(&name));
+        }
     }
 
     /// Claims what is due, and sets it going.
@@ -220,12 +278,7 @@ impl Serving {
 
     async fn claim(&mut self, name: &str, fire: Fire, now: i64) -> Result<(), LedgerError> {
         let Some(watch) = self.watched.get(name) else { return Ok(()) };
-        let overlaps = self.at_work.contains_key(name) && watch.schedule.overlap == Overlap::Skip;
-        let left_out = match fire.verdict {
-            Verdict::LeaveOut => Some(missed(&watch.schedule)),
-            _ if overlaps => Some("the job is still running"),
-            Verdict::OnTime | Verdict::CatchUp => None,
-        };
+        let left_out = watch.schedule.left_out(fire, self.at_work.contains_key(name));
         let cause = if fire.verdict == Verdict::OnTime { Cause::Schedule } else { Cause::Missed };
         let new = NewFire { job: name, due: fire.due, cause, left_out };
         let zone = watch.schedule.zone.clone();
@@ -250,25 +303,30 @@ impl Serving {
 
     /// Takes over what a daemon that is gone has left, and what was given by hand.
     async fn take_over(&mut self) -> Result<(), LedgerError> {
-        for fire in self.setup.ledger.abandoned().await? {
+        let held = self.held();
+        for fire in self.setup.ledger.abandoned(&self.daemon, &held).await? {
             let Some(watch) = self.watched.get(&fire.job) else { continue };
             let now = now_ms();
-            let catch_up = i64::try_from(watch.schedule.catch_up.as_millis()).unwrap_or(i64::MAX);
-            let too_late = fire.cause != Cause::Hand && now - fire.due > catch_up;
-            let zone = watch.schedule.zone.clone();
+            let schedule = &watch.schedule;
+            let catch_up = i64::try_from(schedule.catch_up.as_millis()).unwrap_or(i64::MAX);
+            let (most, too_late) = match fire.cause {
+                Cause::Hand => (DAY, "nobody took it up within a day"),
+                Cause::Schedule | Cause::Missed => (catch_up, schedule.too_late()),
+            };
+            let (name, due) = (fire.job.clone(), local(&schedule.zone, fire.due));
             if !self.setup.ledger.take_over(&self.daemon, &fire, now).await? {
                 continue;
             }
-            let (name, due) = (fire.job.clone(), local(&zone, fire.due));
-            if too_late && self.setup.ledger.run_of_fire(fire.id).await?.is_none() {
-                self.setup.ledger.end_fire(fire.id, None, missed(&self.watched[&name].schedule), now).await?;
+            if now - fire.due > most && self.setup.ledger.run_of_fire(fire.id).await?.is_none() {
+                self.setup.ledger.end_fire(&self.daemon, fire.id, None, too_late, now).await?;
+                let message = format!("{name}: left out, due {due}: {too_late}");
+                let told = Told::new(Level::Warning, "skipped", message).of(&name);
+                self.tell(Told { due: Some(fire.due), ..told });
                 continue;
             }
-            let message = match fire.cause {
-                Cause::Hand => format!("{name} fires: by hand"),
-                Cause::Schedule | Cause::Missed => {
-                    format!("{name} fires: due {due}, taken over from a daemon that is gone")
-                }
+            let message = match (fire.cause, &fire.daemon) {
+                (Cause::Hand, None) => format!("{name} fires: by hand"),
+                _ => format!("{name} fires: due {due}, taken over from a daemon that is gone"),
             };
             let told = Told::new(Level::Info, "fire", message).of(&name);
             self.tell(Told { due: Some(fire.due), ..told });
@@ -277,18 +335,28 @@ impl Serving {
         Ok(())
     }
 
-    /// Lets a fire begin, or wait for the job's turn.
+    /// The fires that this daemon has in hand.
+    fn held(&self) -> BTreeSet<i64> {
+        let at_work = self.at_work.values();
+        let held = at_work.flat_map(|work| work.waiting.iter().map(|fire| fire.id).chain([work.fire]));
+        held.chain(self.endings.iter().map(|done| done.fire.id)).collect()
+    }
+
+    /// Lets a fire begin, or wait for the job's turn. Of scheduled ones only the newest waits: it stands for all, as of
+    /// those that were missed.
     fn set_going(&mut self, fire: FireRow) {
-        if let Some(waiting) = self.at_work.get_mut(&fire.job) {
+        if let Some(AtWork { waiting, .. }) = self.at_work.get_mut(&fire.job) {
+            let scheduled = |fire: &FireRow| fire.cause != Cause::Hand;
+            let older = waiting.iter().position(|other| scheduled(&fire) && scheduled(other));
+            let older = older.and_then(|at| waiting.remove(at));
             waiting.push_back(fire);
+            let ending = || Ending::LeftOut("a newer fire waits in its place".to_owned());
+            self.endings.extend(older.map(|fire| Done { fire, ending: ending() }));
             return;
         }
-        let Some(watch) = self.watched.get(&fire.job) else {
-            let ending = Ending::LeftOut("the job is gone from the folder".to_owned());
-            self.endings.push_back(Done { fire, ending });
-            return;
-        };
-        self.at_work.insert(fire.job.clone(), VecDeque::new());
+        // Where the file is gone, or just being edited, the fire stays open: it is taken up again when the job is back.
+        let Some(watch) = self.watched.get(&fire.job) else { return };
+        self.at_work.insert(fire.job.clone(), AtWork { fire: fire.id, waiting: VecDeque::new() });
         let teller = self.setup.teller.clone();
         let context = Context {
             ledger: self.setup.ledger.clone(),
@@ -317,36 +385,25 @@ impl Serving {
             let now = now_ms();
             match ending {
                 Ending::Ended { exit, reason } => {
-                    self.setup.ledger.end_fire(fire.id, Some(exit.code()), reason, now).await?;
+                    self.setup.ledger.end_fire(&self.daemon, fire.id, Some(exit.code()), reason, now).await?;
                 }
                 Ending::LeftOut(why) => {
-                    self.setup.ledger.end_fire(fire.id, None, why, now).await?;
+                    self.setup.ledger.end_fire(&self.daemon, fire.id, None, why, now).await?;
                     let message = format!("{}: left out: {why}", fire.job);
                     let told = Told::new(Level::Warning, "skipped", message).of(&fire.job);
                     self.tell(Told { due: Some(fire.due), ..told });
                 }
                 Ending::Interrupted => {}
             }
-            let name = fire.job.clone();
+            let (name, id) = (fire.job.clone(), fire.id);
             self.endings.pop_front();
-            self.pause_if_it_keeps_failing(&name).await?;
-            let next = self.at_work.remove(&name).and_then(|mut waiting| {
-                let next = waiting.pop_front();
-                Some((next?, waiting))
-            });
-            if let Some((next, waiting)) = next {
-                if *self.runs_stop.borrow() != StopRequest::None {
-                    continue;
-                }
-                self.set_going(next);
-                if let Some(rest) = self.at_work.get_mut(&name) {
-                    rest.extend(waiting);
-                } else {
-                    // Its job is gone: so is what waited.
-                    for fire in waiting {
-                        self.set_going(fire);
-                    }
-                }
+            let ended = self.at_work.get(&name).is_some_and(|work| work.fire == id);
+            let waiting = if ended { self.at_work.remove(&name) } else { None }.map(|work| work.waiting);
+            if *self.runs_stop.borrow() == StopRequest::None {
+                waiting.into_iter().flatten().for_each(|fire| self.set_going(fire));
+            }
+            if ended {
+                self.pause_if_it_keeps_failing(&name).await?;
             }
         }
         Ok(())
@@ -370,7 +427,16 @@ impl Serving {
     fn reload(&mut self) {
         systemd::reloading();
         match (self.setup.configure)() {
-            Ok(settings) => {
+            Ok(mut settings) => {
+                if settings.database != self.settings.database {
+                    let message = format!(
+                        "the configuration names another ledger, {}: this daemon stays with {} until it is started anew",
+                        settings.database.display(),
+                        self.settings.database.display()
+                    );
+                    self.tell(Told::new(Level::Warning, "reloaded", message));
+                    settings.database.clone_from(&self.settings.database);
+                }
                 self.settings = settings;
                 self.folder.forget();
                 self.twice.clear();
@@ -431,18 +497,17 @@ impl Serving {
     /// Tells what keeps it from its work: once, and when it is over.
     fn tell_trouble(&mut self, turned: Result<(), LedgerError>) {
         match turned {
-            Err(error) => self.tell_once(format!("{error}; it is tried again every few seconds")),
+            Err(error) => {
+                let message = format!("{error}; it is tried again every few seconds");
+                if self.trouble.as_ref() != Some(&message) {
+                    self.tell(Told::new(Level::Warning, "trouble", message.clone()));
+                    self.trouble = Some(message);
+                }
+            }
             Ok(()) if self.trouble.take().is_some() => {
                 self.tell(Told::new(Level::Info, "resumed", "all is well again"));
             }
             Ok(()) => {}
-        }
-    }
-
-    fn tell_once(&mut self, message: String) {
-        if self.trouble.as_ref() != Some(&message) {
-            self.tell(Told::new(Level::Warning, "trouble", message.clone()));
-            self.trouble = Some(message);
         }
     }
 
@@ -451,13 +516,7 @@ impl Serving {
     }
 }
 
-fn missed(schedule: &Schedule) -> &'static str {
-    match schedule.missed {
-        Missed::Skip => "it was missed",
-        Missed::RunOnce => "it was missed, and is too late to be made up for (`catch_up`)",
-    }
-}
-
 fn broken_file(problems: &str) -> Told {
-    Told::new(Level::Warning, "broken", format!("{problems}\nthe other jobs go on"))
+    // A file's name may hold a number.
+    Told::new(Level::Warning, "broken", format!("{}\nthe other jobs go on", scrub(problems)))
 }

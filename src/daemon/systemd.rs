@@ -1,9 +1,15 @@
 //! What the service manager is told, where there is one: ready, alive, reloading, stopping.
 
 use sd_notify::NotifyState;
+use std::time::Duration;
 
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
+}
+
+/// How often the manager has to hear of us, with room to spare; nothing where it does not watch.
+pub(super) fn heard_within() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|most| most / 3)
 }
 
 /// From the daemon's own loop, so that it is the loop that is known to be alive.

@@ -56,7 +56,9 @@ pub fn daemon(site: &Site, jobs: &Path) -> UnitFile {
     text.push_str(
         "ExecReload=/bin/kill -HUP $MAINPID\nRestart=on-failure\nRestartSec=30s\n\
          # A mistake in a file or on the command line is not mended by starting again.\n\
-         RestartPreventExitStatus=2 3\nWatchdogSec=120s\nTimeoutStopSec=120s\n",
+         RestartPreventExitStatus=2 3\n\
+         # A newer version copies and migrates a large ledger before it is ready; killed, it would begin anew.\n\
+         TimeoutStartSec=infinity\nWatchdogSec=120s\nTimeoutStopSec=120s\n",
     );
     text.push_str(&hardening(site));
     let wanted = if site.manager == Manager::User { "default.target" } else { "multi-user.target" };

@@ -164,6 +164,7 @@ impl Field {
         };
         let (from, to) = match range.split_once('-') {
             _ if range == "*" => (self.min, self.max),
+            Some(("", _) | (_, "")) => return Err(self.wrong(text, "a range has two ends, such as `1-5`")),
             Some((from, to)) => (self.number(from)?, self.number(to)?),
             None if step.is_some() => {
                 return Err(
@@ -180,7 +181,11 @@ impl Field {
         }
         let step = match step.map(str::parse::<u8>) {
             None => 1,
-            Some(Ok(step @ 1..)) => step,
+            Some(Ok(step @ 1..)) if step <= self.max - self.min => step,
+            Some(Ok(1..)) => {
+                return Err(self
+                    .wrong(text, "the step is longer than the field, so it would come once in each round"));
+            }
             Some(_) => return Err(self.wrong(text, "a step is a whole number from 1")),
         };
         Ok((from..=to).step_by(usize::from(step)).fold(0, |bits, number| bits | 1 << number))

@@ -126,6 +126,24 @@ impl Schedule {
         Decision { fire, wake }
     }
 
+    /// Why a fire is left out, where it is. `at_work` is whether the job is running.
+    pub fn left_out(&self, fire: Fire, at_work: bool) -> Option<&'static str> {
+        match fire.verdict {
+            Verdict::LeaveOut => Some(self.too_late()),
+            Verdict::OnTime | Verdict::CatchUp => {
+                (at_work && self.overlap == Overlap::Skip).then_some("the job is still running")
+            }
+        }
+    }
+
+    /// Why a missed fire is not made up for.
+    pub const fn too_late(&self) -> &'static str {
+        match self.missed {
+            Missed::Skip => "it was missed",
+            Missed::RunOnce => "it was missed, and is too late to be made up for (`catch_up`)",
+        }
+    }
+
     /// The first due time after an instant (milliseconds since 1970).
     pub fn next(&self, after: i64) -> Option<DueTime> {
         let of_line = |line: &CronLine| {

@@ -151,7 +151,8 @@ pub(crate) fn kind(path: &Path, text: &str) -> Result<FileKind, Problems> {
     })
 }
 
-/// A file as it is, a folder as the `*.toml` in it, by name.
+/// A file as it is, a folder as the `*.toml` in it, by name. Hidden files are an editor's, and what is no file (a pipe would
+/// be waited for without end) is nobody's; a link to nothing is told by whoever reads it.
 pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -160,7 +161,9 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut found = Vec::new();
     for entry in path.read_dir().map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
-        if file.extension().is_some_and(|ending| ending == "toml") && !file.is_dir() {
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let readable = file.metadata().is_ok_and(|meta| meta.is_file()) || !file.exists();
+        if file.extension().is_some_and(|ending| ending == "toml") && readable && !hidden {
             found.push(file);
         }
     }
@@ -233,6 +236,10 @@ password = { env = \"P\" }
         world.write("a.toml", &JOB_TEXT.replace("path", "pth"));
         world.write("c.csv", "orgnr\n");
         fs::create_dir(world.0.path().join("d.toml")).unwrap();
+        // An editor's, and a pipe that nobody ever writes to.
+        world.write(".hidden.toml", "no");
+        let pipe = std::process::Command::new("mkfifo").arg(world.0.path().join("e.toml")).status();
+        assert!(pipe.unwrap().success());
         let report = world.check(&[world.0.path().to_owned()]);
         let good: Vec<_> =
             report.good.iter().map(|file| (file.path.file_name().unwrap(), file.kind)).collect();

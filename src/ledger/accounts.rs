@@ -2,6 +2,7 @@
 
 use super::{Ledger, LedgerError};
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
@@ -271,9 +272,19 @@ impl Ledger {
         &self,
         query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
     ) -> Result<i64, LedgerError> {
+        let row = self.write_returning(query).await?;
+        row.map(|row| row.get(0)).ok_or_else(|| self.damaged())
+    }
+
+    /// Runs a statement that writes and returns at most one row. Its commit comes after its rows: whoever takes the first and
+    /// leaves never hears that the disk was full.
+    pub(super) async fn write_returning(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<Option<SqliteRow>, LedgerError> {
         let mut writer = self.writer.lock().await;
-        let row = query.fetch_one(&mut *writer).await.map_err(|e| self.failed(&e))?;
-        Ok(row.get(0))
+        let rows = query.fetch_all(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        Ok(rows.into_iter().next())
     }
 
     pub(super) async fn write_one(

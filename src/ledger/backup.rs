@@ -58,7 +58,11 @@ impl Ledger {
         let name = |path: &Path| path.file_name().unwrap_or(OsStr::new("")).as_encoded_bytes().to_owned();
         let (own, other) = (name(self.path()), name(path));
         let companion = other.strip_prefix(own.as_slice()).is_some_and(|rest| {
-            rest.is_empty() || rest.starts_with(b"-") || rest.ends_with(b".lock") || rest.ends_with(b".pace")
+            rest.is_empty()
+                || rest.starts_with(b"-")
+                || rest.ends_with(b".lock")
+                || rest == b".open"
+                || rest.ends_with(b".pace")
         });
         companion && self.path().parent() == path.parent()
             || path.canonicalize().is_ok_and(|path| path == self.path())
@@ -105,7 +109,9 @@ mod tests {
         let copy = Ledger::open_existing(&path("copy.db")).await.unwrap();
         assert_eq!(copy.purpose_id("another", "").await.unwrap(), 2);
         assert_eq!(copy.key().hex("a", &["b"]), ledger.key().hex("a", &["b"]));
-        for own in ["orgpull.db", "orgpull.db-wal", "orgpull.db.lock", "orgpull.db.nightly.lock"] {
+        for own in
+            ["orgpull.db", "orgpull.db-wal", "orgpull.db.lock", "orgpull.db.open", "orgpull.db.nightly.lock"]
+        {
             let refused = ledger.back_up(&path(own), true).await;
             assert!(matches!(refused, Err(BackupError::Own(_))), "{own}");
         }

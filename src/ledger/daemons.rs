@@ -1,9 +1,10 @@
 //! Daemons on a ledger: each has a row with its heartbeat, and a lock of the system's that vanishes with it.
 
 use super::{Ledger, LedgerError, run_id};
+use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -26,8 +27,8 @@ pub struct DaemonRow {
     pub host: String,
     /// The folder that it watches.
     pub folder: String,
-    /// Jobs with a schedule in it.
-    pub jobs: u64,
+    /// The names of the jobs with a schedule in it.
+    pub jobs: Vec<String>,
     /// Milliseconds since 1970.
     pub started_at: i64,
     /// Its last heartbeat, in milliseconds since 1970.
@@ -52,7 +53,7 @@ impl Ledger {
         lock.lock().map_err(unopened)?;
         let daemon = Daemon { name, path, _lock: lock };
         let query = sqlx::query(
-            "INSERT INTO daemons (daemon, pid, host, folder, jobs, started_at, beat_at) VALUES (?, ?, ?, ?, 0, ?5, ?5)",
+            "INSERT INTO daemons (daemon, pid, host, folder, started_at, beat_at) VALUES (?, ?, ?, ?, ?5, ?5)",
         );
         let query = query.bind(&daemon.name).bind(std::process::id()).bind(host);
         self.write_one(query.bind(folder.to_string_lossy().into_owned()).bind(now)).await?;
@@ -63,11 +64,10 @@ impl Ledger {
         Ok(daemon)
     }
 
-    /// Notes that a daemon is alive, and how many jobs it has.
-    pub async fn beat(&self, daemon: &Daemon, jobs: usize, now: i64) -> Result<(), LedgerError> {
-        let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
+    /// Notes that a daemon is alive, and which jobs it has.
+    pub async fn beat(&self, daemon: &Daemon, jobs: &[&str], now: i64) -> Result<(), LedgerError> {
         let query = sqlx::query("UPDATE daemons SET jobs = ?, beat_at = ? WHERE daemon = ?");
-        self.write_one(query.bind(jobs).bind(now).bind(&daemon.name)).await
+        self.write_one(query.bind(Value::from(jobs).to_string()).bind(now).bind(&daemon.name)).await
     }
 
     /// Takes a daemon off the list, as it ends in good order.
@@ -91,17 +91,20 @@ impl Ledger {
             pid: row.get(1),
             host: row.get(2),
             folder: row.get(3),
-            jobs: row.get::<i64, _>(4).unsigned_abs(),
+            jobs: serde_json::from_str(row.get(4)).unwrap_or_default(),
             started_at: row.get(5),
             beat_at: row.get(6),
         };
         Ok(rows.iter().map(read).collect())
     }
 
-    /// Whether a daemon's lock is held by some process.
+    /// Whether a daemon's lock is held by some process. Where that cannot be told it counts as alive: two daemons with one
+    /// fire are worse than a fire that waits.
     pub(super) fn lives(&self, daemon: &str) -> bool {
-        let Ok(file) = File::open(lock_path(self.path(), daemon)) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match File::open(lock_path(self.path(), daemon)) {
+            Ok(file) => file.try_lock_shared().is_err(),
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        }
     }
 }
 

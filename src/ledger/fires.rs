@@ -3,6 +3,7 @@
 use super::{Daemon, Ledger, LedgerError, RunRow};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeSet;
 
 /// Why a fire is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,9 @@ pub struct JobBook {
     pub counted_from: Option<i64>,
 }
 
+/// In milliseconds.
+const DAY: i64 = 86_400_000;
+
 const COLUMNS: &str = "id, job, due, cause, state, daemon, ended_at, exit, reason";
 
 /// Exit codes that are no failure of the job's: all settled, the budget or the night is used up, stopped by a signal.
@@ -96,7 +100,7 @@ impl Ledger {
              since = max(since, ?3) WHERE cron IS NOT ?2",
         );
         self.write_one(query.bind(job).bind(cron).bind(now)).await?;
-        let book = self.job_book(job).await?;
+        let book = self.job_book(job, now).await?;
         Ok(Watched { last: book.counted_from.unwrap_or(now) })
     }
 
@@ -114,20 +118,24 @@ impl Ledger {
              ON CONFLICT (job, due) DO NOTHING RETURNING id, job, due, cause, state, daemon, ended_at, exit, reason",
         );
         let query = query.bind(new.job).bind(new.due).bind(new.cause.as_str()).bind(&daemon.name);
-        let mut writer = self.writer.lock().await;
-        let row = query.bind(now).bind(new.left_out).fetch_optional(&mut *writer).await;
-        row.map_err(|e| self.failed(&e))?.map(|row| self.fire_of(&row)).transpose()
+        let row = self.write_returning(query.bind(now).bind(new.left_out)).await?;
+        row.map(|row| self.fire_of(&row)).transpose()
     }
 
-    /// Fires of jobs that are not paused whose daemon is gone, or that were given by hand and nobody has yet.
-    pub async fn abandoned(&self) -> Result<Vec<FireRow>, LedgerError> {
+    /// Fires of jobs that are not paused that nobody has in hand: their daemon is gone, or it is this one, which does not
+    /// hold them (after an error between a claim and its word, say), or they were given by hand.
+    pub async fn abandoned(&self, own: &Daemon, held: &BTreeSet<i64>) -> Result<Vec<FireRow>, LedgerError> {
         let open = self.fires(
             "WHERE state = 'claimed' AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.job = fires.job AND \
              s.paused_at IS NOT NULL AND fires.cause <> 'hand') AND ?1 = '' ORDER BY due, id",
             "",
         );
         let mut open = open.await?;
-        open.retain(|fire| fire.daemon.as_ref().is_none_or(|daemon| !self.lives(daemon)));
+        open.retain(|fire| match &fire.daemon {
+            None => true,
+            Some(daemon) if *daemon == own.name => !held.contains(&fire.id),
+            Some(daemon) => !self.lives(daemon),
+        });
         Ok(open)
     }
 
@@ -142,18 +150,21 @@ impl Ledger {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Notes how a fire ended: with an exit code, or left out.
+    /// Notes how a fire ended: with an exit code, or left out. One that another daemon has taken over meanwhile is that
+    /// one's to end.
     pub async fn end_fire(
         &self,
+        daemon: &Daemon,
         fire: i64,
         exit: Option<u8>,
         reason: &str,
         now: i64,
     ) -> Result<(), LedgerError> {
         let query = sqlx::query(
-            "UPDATE fires SET state = iif(?2 IS NULL, 'skipped', 'ended'), exit = ?2, reason = ?3, ended_at = ?4 WHERE id = ?1",
+            "UPDATE fires SET state = iif(?2 IS NULL, 'skipped', 'ended'), exit = ?2, reason = ?3, ended_at = ?4 \
+             WHERE id = ?1 AND state = 'claimed' AND daemon = ?5",
         );
-        self.write_one(query.bind(fire).bind(exit).bind(reason).bind(now)).await
+        self.write_one(query.bind(fire).bind(exit).bind(reason).bind(now).bind(&daemon.name)).await
     }
 
     /// The run that a fire began.
@@ -204,19 +215,25 @@ impl Ledger {
         query.fetch_one(&self.readers).await.map_err(|e| self.failed(&e))
     }
 
-    /// What is known of a job's schedule.
-    pub async fn job_book(&self, job: &str) -> Result<JobBook, LedgerError> {
+    /// What is known of a job's schedule. What lies more than a day ahead of now was written while the clock was wrong, and
+    /// counts for nothing: else the job would be silent until then.
+    pub async fn job_book(&self, job: &str, now: i64) -> Result<JobBook, LedgerError> {
         let row = sqlx::query("SELECT since, paused_at, paused_why, cron FROM schedules WHERE job = ?")
             .bind(job)
             .fetch_optional(&self.readers)
             .await
             .map_err(|e| self.failed(&e))?;
         let last = self.fires("WHERE job = ?1 ORDER BY due DESC LIMIT 1", job).await?.pop();
-        let scheduled =
-            self.fires("WHERE job = ?1 AND cause <> 'hand' ORDER BY due DESC LIMIT 1", job).await?;
+        let fired: Option<i64> =
+            sqlx::query_scalar("SELECT max(due) FROM fires WHERE job = ? AND cause <> 'hand' AND due <= ?")
+                .bind(job)
+                .bind(now + DAY)
+                .fetch_one(&self.readers)
+                .await
+                .map_err(|e| self.failed(&e))?;
         let seen = row.as_ref().filter(|row| row.get::<Option<String>, _>("cron").is_some());
         let since = seen.map(|row| row.get::<i64, _>("since"));
-        let fired = scheduled.first().map(|fire| fire.due);
+        let since = since.map(|since| if since > now + DAY { fired.unwrap_or(now) } else { since });
         Ok(JobBook {
             paused: row.as_ref().and_then(|row| {
                 Some((row.get::<Option<i64>, _>("paused_at")?, row.get::<Option<String>, _>("paused_why")?))

@@ -23,6 +23,13 @@ const OURS: i64 = 1_869_640_044;
 /// How long a statement waits for another process's transaction. Those are short; a minute means that something is wrong.
 const BUSY: Duration = Duration::from_mins(1);
 
+/// How long a query waits while others have all readers. Nobody keeps one while waiting for another, so that it is only a
+/// matter of time; a run must not end for it.
+const READERS_BUSY: Duration = Duration::from_mins(10);
+
+/// How far apart a process that finds another opening the ledger looks again.
+const OPENING_WAIT: Duration = Duration::from_millis(20);
+
 /// How often, and how far apart, a migration tries to have the ledger to itself.
 const MIGRATION_TRIES: u32 = 20;
 const MIGRATION_WAIT: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 500 });
@@ -57,7 +64,7 @@ impl Ledger {
         // One file has one name: locks stand beside it, and a link must not lead to others.
         let path = &path.canonicalize().map_err(|e| unopened(e.to_string()))?;
         // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
-        let lock = lock_file(path).map_err(|e| unopened(e.to_string()))?;
+        let lock = lock_file(path).await.map_err(|e| unopened(e.to_string()))?;
         recognise(path).await?;
         let options = options(path);
         let users = users(path).map_err(|e| unopened(e.to_string()))?;
@@ -74,6 +81,7 @@ impl Ledger {
         let key = <[u8; 32]>::try_from(key).map_err(|_| unopened("its digest key is damaged".to_owned()))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(3)
+            .acquire_timeout(READERS_BUSY)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options.read_only(true));
@@ -183,14 +191,20 @@ async fn alone(path: &Path, users: &File) -> Result<(), LedgerError> {
     Err(LedgerError::InUse(path.to_owned()))
 }
 
-/// Held while migrations run; freed by the system when the process ends, however it ends.
-fn lock_file(path: &Path) -> std::io::Result<File> {
+/// Held while migrations run; freed by the system when the process ends, however it ends. Waited for without a word to the
+/// system, so that a signal is heard meanwhile.
+async fn lock_file(path: &Path) -> std::io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let file =
         OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(PathBuf::from(name))?;
-    file.lock()?;
-    Ok(file)
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(OPENING_WAIT).await,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
 }
 
 /// Whose file it is, asked without writing: setting a journal mode would already change another program's file.

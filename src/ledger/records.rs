@@ -1,5 +1,6 @@
 //! A run's rows for the outputs: in input order, a page at a time, from one snapshot.
 
+use super::open::options;
 use super::values::ManyRows;
 use super::{Ledger, LedgerError, unpack};
 use crate::domain::identity::Identity;
@@ -9,7 +10,7 @@ use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{ConnectOptions, Row, SqliteConnection};
 use std::collections::HashMap;
 
 /// Rows a page: enough to make the hop to the connection's thread cheap, few enough to keep memory flat.
@@ -21,7 +22,9 @@ const PAGE_BYTES: usize = 4 << 20;
 /// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
 pub struct Records<'l> {
     ledger: &'l Ledger,
-    snapshot: Transaction<'static, Sqlite>,
+    /// A connection of its own, in one transaction until it is dropped: an export is long, and must not keep those that all
+    /// runs of a process share.
+    snapshot: SqliteConnection,
     run: i64,
     answers: Answers,
     after: i64,
@@ -41,7 +44,9 @@ pub enum Answers {
 impl Ledger {
     /// The records of a run, with so much of their answers.
     pub async fn records(&self, run: i64, answers: Answers) -> Result<Records<'_>, LedgerError> {
-        let snapshot = self.readers.begin().await.map_err(|e| self.failed(&e))?;
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut snapshot = options(self.path()).read_only(true).connect().await.map_err(failed)?;
+        sqlx::query("BEGIN").execute(&mut snapshot).await.map_err(failed)?;
         Ok(Records { ledger: self, snapshot, run, answers, after: 0 })
     }
 }
@@ -75,7 +80,7 @@ impl Records<'_> {
         .bind(self.after + PAGE)
         .bind(self.answers >= Answers::Own)
         .bind(self.answers >= Answers::WithEarlier)
-        .fetch(&mut *self.snapshot);
+        .fetch(&mut self.snapshot);
         let (mut records, mut last, mut bytes) = (Vec::<Record>::new(), 0, 0);
         while let Some(row) = rows.try_next().await.map_err(|e| self.ledger.failed(&e))? {
             let at: i64 = row.get("row");
@@ -116,21 +121,20 @@ fn record(ledger: &Ledger, row: &SqliteRow) -> Result<Record, LedgerError> {
     })
 }
 
-impl Ledger {
+impl Records<'_> {
     /// The newest answer to each of these questions, as an output shows one that was reused. Identities may repeat.
     pub async fn newest_answers(
-        &self,
+        &mut self,
         identities: &[Identity],
     ) -> Result<HashMap<Identity, LookupRecord>, LedgerError> {
         let statement = ManyRows::new(1, NEWEST);
-        let mut reader = self.readers.acquire().await.map_err(|e| self.failed(&e))?;
         let mut newest = HashMap::new();
         for chunk in identities.chunks(ManyRows::MOST) {
             let (mut query, length) = statement.query(chunk.len());
             for at in 0..length {
                 query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
             }
-            for row in query.fetch_all(&mut *reader).await.map_err(|e| self.failed(&e))? {
+            for row in query.fetch_all(&mut self.snapshot).await.map_err(|e| self.ledger.failed(&e))? {
                 if let Ok(identity) = <[u8; 16]>::try_from(row.get::<&[u8], _>(0)) {
                     newest.insert(Identity(identity), reused(&row));
                 }

@@ -427,6 +427,15 @@ impl Ledger {
             .fetch_one(&self.readers)
             .await
             .map_err(|e| self.failed(&e))?;
+        // What is in flight, or was when a process died, may have been spent already.
+        let in_flight: i64 = sqlx::query_scalar(
+            "SELECT coalesce(sum(reserved), 0) FROM attempts INDEXED BY attempts_open \
+             WHERE state IN ('started', 'unknown') AND resolved IS NULL AND state = 'started' AND run = ?",
+        )
+        .bind(run)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
         // Numbered as they are selected. `total` is a float, exact up to 2^53: ninety trillion SEK.
         #[expect(
             clippy::cast_possible_truncation,
@@ -441,7 +450,7 @@ impl Ledger {
             bought: sum(3),
             calls: sum(4),
             retries: sum(5),
-            cost: Ore::new(sum(6)),
+            cost: Ore::new(sum(6) + in_flight.unsigned_abs()),
             cost_unknown: Ore::new(sum(7)),
             letters: sum(8),
             saved_calls: sum(9),

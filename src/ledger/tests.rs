@@ -123,7 +123,7 @@ async fn an_answer_and_the_next_intent_share_a_commit_and_add_up() {
         (totals.lookups, totals.pending, totals.bought, totals.calls, totals.letters),
         (3, 2, 1, 2, 1)
     );
-    assert_eq!(totals.cost, PRICE);
+    assert_eq!(totals.cost, Ore::new(2 * PRICE.get()), "what is in flight may be spent already");
     let page = ledger.records(run, Answers::Own).await.unwrap().page().await.unwrap().unwrap();
     let first = &page[0].lookups[0];
     assert_eq!(first.outcome, Some(Outcome::Hit));
@@ -131,6 +131,36 @@ async fn an_answer_and_the_next_intent_share_a_commit_and_add_up() {
     assert_eq!(first.log_id.as_deref(), Some("4711"));
     assert_eq!(first.transactionid, Some(transactionid(10)));
     assert_eq!(page[1].lookups[0].outcome, None, "started is not an outcome");
+}
+
+#[tokio::test]
+async fn what_is_returned_and_cannot_be_committed_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("orgpull.db")).await.unwrap();
+    // A check that is put off to the commit stands for a disk that is full by then.
+    let tables = "CREATE TABLE a (id INTEGER PRIMARY KEY); \
+                  CREATE TABLE b (a INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)";
+    sqlx::raw_sql(tables).execute(&mut *ledger.writer.lock().await).await.unwrap();
+    let lost = ledger.write_returning(sqlx::query("INSERT INTO b (a) VALUES (1) RETURNING a")).await;
+    assert!(matches!(lost, Err(LedgerError::Database { .. })));
+    let kept = ledger.write_returning(sqlx::query("INSERT INTO a (id) VALUES (1) RETURNING id")).await;
+    assert!(kept.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_export_keeps_no_reader_from_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 1).await;
+    let mut exports = Vec::new();
+    for _ in 0..5 {
+        let mut records = ledger.records(run, Answers::Own).await.unwrap();
+        assert!(records.page().await.unwrap().is_some());
+        exports.push(records);
+    }
+    assert_eq!(ledger.totals(run).await.unwrap().lookups, 1);
+    for records in &mut exports {
+        assert!(records.newest_answers(&[Identity([1; 16])]).await.unwrap().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,8 @@ pub struct Options {
     pub budget: Limit,
     /// The fire that a run begun now belongs to.
     pub fire: Option<i64>,
+    /// From when `max_time` counts, where several invocations share it; else from now.
+    pub began: Option<Instant>,
 }
 
 /// How an invocation ended.
@@ -316,11 +318,26 @@ impl<E: Into<RunError>> From<E> for Broken {
     }
 }
 
+/// A pause holds the schedule back, and not whoever asks for a run: a person, or a line of cron that was forgotten.
+async fn tell_if_paused(context: &Context, job: &str) -> Result<(), LedgerError> {
+    if let Some((since, why)) = context.ledger.job_book(job, now_ms()).await?.paused {
+        let message = format!(
+            "the schedule of {job} is paused since {} ({why}); it runs since it was asked to",
+            rfc3339(since)
+        );
+        notice(&context.observer, Level::Warning, "paused", message);
+    }
+    Ok(())
+}
+
 /// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
 pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
-    let (ledger, began) = (&context.ledger, Instant::now());
+    let (ledger, began) = (&context.ledger, options.began.unwrap_or_else(Instant::now));
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
+    if options.fire.is_none() {
+        tell_if_paused(context, &job.name).await?;
+    }
     for warning in job
         .steps
         .iter()

@@ -8,7 +8,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::record::Record;
 use crate::export::{Export, LookupHead, Naming, Setting, Written, preflight as preflight_outputs};
 use crate::job::{Carry, Job, Origin, Output, Step};
-use crate::ledger::{Answers, Ledger, RunRow};
+use crate::ledger::{Answers, Ledger, Records, RunRow};
 use std::path::PathBuf;
 
 /// What outputs have to know besides the records, owned.
@@ -66,7 +66,7 @@ pub async fn export(
     if export.needs_discovery() {
         while let Some(mut page) = records.page().await? {
             for some in page.chunks_mut(AT_ONCE) {
-                fill_skipped(ledger, skipped.as_ref(), some).await?;
+                fill_skipped(&mut records, skipped.as_ref(), some).await?;
                 some.iter().try_for_each(|record| export.discover(record))?;
                 empty_skipped(some);
             }
@@ -75,7 +75,7 @@ pub async fn export(
     }
     while let Some(mut page) = records.page().await? {
         for some in page.chunks_mut(AT_ONCE) {
-            fill_skipped(ledger, skipped.as_ref(), some).await?;
+            fill_skipped(&mut records, skipped.as_ref(), some).await?;
             some.iter().try_for_each(|record| export.write(record))?;
             empty_skipped(some);
         }
@@ -107,7 +107,7 @@ async fn skipped(
 
 /// Finds the newest answer in the ledger to what each skipped lookup of these rows would have asked.
 async fn fill_skipped(
-    ledger: &Ledger,
+    answers: &mut Records<'_>,
     prepared: Option<&Prepared>,
     records: &mut [Record],
 ) -> Result<(), RunError> {
@@ -125,7 +125,7 @@ async fn fill_skipped(
         }
     }
     let identities: Vec<_> = asked.iter().map(|(.., identity)| *identity).collect();
-    let newest = ledger.newest_answers(&identities).await?;
+    let newest = answers.newest_answers(&identities).await?;
     for (row, step, identity) in asked {
         records[row].lookups[step].last = newest.get(&identity).cloned().map(Box::new);
     }

@@ -4,6 +4,7 @@ use super::check_address;
 use crate::domain::cron::CronLine;
 use crate::domain::money::Ore;
 use crate::domain::pace::{Rate, parse_span};
+use crate::domain::redact::scrub;
 use crate::domain::template::Template;
 use jiff::tz::TimeZone;
 use regex_lite::Regex;
@@ -117,6 +118,9 @@ fn name(text: &str) -> Result<(), String> {
         return Err(format!(
             "no job is called `{LAST_RUN}`: on the command line it is the last run of any job"
         ));
+    }
+    if scrub(text) != text {
+        return Err("this may be the number of a person, and names stand in logs and file names".to_owned());
     }
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     if first && text.len() <= 64 && text.bytes().all(word_byte) {

@@ -4,7 +4,7 @@
 //! files (`EFBIG`) is to be had by everybody with `prlimit`. What a machine does not have is skipped, and said so.
 
 use crate::books::Books;
-use crate::machine::{BINARY, PROMPT, Process, both, busy, command, output, release, until};
+use crate::machine::{PROMPT, Process, both, busy, output, release, until};
 use crate::world::{World, companies};
 use std::fs::{self, File};
 use std::io::Write;
@@ -115,10 +115,8 @@ fn limit(process: &Process, bytes: &str) {
     assert!(Command::new("prlimit").args(&arguments).status().unwrap().success(), "{arguments:?}");
 }
 
-/// Starts the job so that a write beyond the limit is an error and not the process's death, as on a full disk.
 fn start(world: &World) -> Process {
-    let line = "trap '' XFSZ; exec \"$0\" run job.toml --progress json";
-    Process::of(&mut command(world, "sh", &["-c", line, BINARY]))
+    Process::start(world, &["run", "job.toml", "--progress", "json"])
 }
 
 /// A run whose disk has filled under it: what was in flight is back and cannot be written.

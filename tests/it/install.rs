@@ -74,6 +74,26 @@ fn what_somebody_else_wrote_is_left_alone() {
 }
 
 #[test]
+fn a_service_writes_only_into_folders_that_are_there_and_old_units_are_named() {
+    let world = world();
+    let install = ["schedule", "install", "--systemd", "--user"];
+    let csv = CSV.replace("out.csv", "deep/er/{date}/out.csv");
+    world.job("nightly", &[&numbers(&companies(1)), REPORT, &csv, NIGHTLY]);
+    fs::rename(world.path("nightly.toml"), world.path("jobs/nightly.toml")).unwrap();
+    world.orgpull(&install).exits(2).says("make the folder first");
+    assert!(!world.path(".config").exists());
+    fs::create_dir_all(world.path("jobs/deep/er")).unwrap();
+    let told = world.orgpull(&[&install[..], &["--print"]].concat()).exits(0).stdout;
+    let written: Vec<&str> = told.lines().filter(|line| line.starts_with("ReadWritePaths=")).collect();
+    assert!(written.iter().any(|line| line.trim_end_matches('"').ends_with("jobs/deep/er")), "{told}");
+    assert!(written.iter().all(|line| !line.ends_with("=\"/\"") && !line.ends_with("=/")), "{told}");
+    world.orgpull(&install).exits(0);
+    let timers = world.orgpull(&[&install[..], &["--timer"]].concat()).exits(0);
+    assert!(timers.stderr.contains("disable --now orgpull.service"), "{}", timers.stderr);
+    world.orgpull(&install).exits(0).says("disable --now orgpull-nightly.timer");
+}
+
+#[test]
 fn a_secret_is_taken_from_where_systemd_puts_it() {
     let world = world();
     let unit = world.orgpull(&["schedule", "install", "--systemd", "--system", "--print"]).exits(0).stdout;

@@ -230,6 +230,139 @@ fn by_hand_paused_and_paused_by_failures() {
 }
 
 #[test]
+fn what_waits_is_left_out_once_the_job_is_paused() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 1");
+    scheduled(&world, "job", 1, &format!("{YEARLY}overlap = 'queue'\n"));
+    long_gone(&world);
+    let by_hand = Process::start(&world, &["run", "job.toml"]);
+    until_held(&world, 1);
+    let mut process = daemon(&world, &[]);
+    process.says("job: waits: another process is running this job");
+    world.orgpull(&["pause", "job"]).exits(0);
+    release(&world);
+    by_hand.ends().exits(0);
+    until_ended(&mut process, &world, 1);
+    process.says("left out: the job is paused");
+    assert_eq!(fires(&world), [("skipped".to_owned(), "missed".to_owned(), None)]);
+    assert_eq!(count(&world, "SELECT count(*) FROM runs"), 1);
+    world.orgpull(&["run", "job.toml"]).exits(0).says("the schedule of job is paused since");
+}
+
+/// Fires that a daemon which is gone had claimed, so many days ago each.
+fn orphans(world: &World, days: &[i64]) {
+    for days in days {
+        let sql = format!(
+            "INSERT INTO fires (job, due, cause, state, daemon, claimed_at) VALUES \
+             ('job', unixepoch() * 1000 - {days} * 86400000, 'schedule', 'claimed', 'gone', 1)"
+        );
+        change(world, sql.leak());
+    }
+}
+
+#[test]
+fn of_fires_that_wait_only_the_newest_does() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 1");
+    scheduled(&world, "job", 1, &format!("{YEARLY}overlap = 'queue'\n"));
+    daemon(&world, &[]).signal("TERM");
+    orphans(&world, &[4, 3, 2, 1]);
+    let mut process = daemon(&world, &[]);
+    until_held(&world, 1);
+    until_ended(&mut process, &world, 2);
+    release(&world);
+    until_ended(&mut process, &world, 4);
+    let states = query(&world, "SELECT state FROM fires ORDER BY due");
+    let states: Vec<String> = states.iter().map(|row| row.get(0)).collect();
+    assert_eq!(states, ["ended", "skipped", "skipped", "ended"]);
+    process.says_times("a newer fire waits in its place", 2);
+}
+
+#[test]
+fn a_fire_by_hand_does_not_wait_for_ever() {
+    let world = busy("");
+    scheduled(&world, "job", 1, YEARLY);
+    let mut process = daemon(&world, &[]);
+    change(
+        &world,
+        "INSERT INTO fires (job, due, cause, state, claimed_at) VALUES \
+         ('job', unixepoch() * 1000 - 2 * 86400000, 'hand', 'claimed', 1)",
+    );
+    until_ended(&mut process, &world, 1);
+    process.says("nobody took it up within a day");
+    assert_eq!(world.stats().arrivals, 0);
+}
+
+#[test]
+fn a_fire_that_this_machine_kept_from_its_run_is_tried_again() {
+    let world = busy("");
+    let csv = CSV.replace("out.csv", "there/out.csv");
+    world.job("job", &[&numbers(&companies(1)), REPORT, &csv, YEARLY]);
+    world.write("there", "no folder");
+    let mut process = daemon(&world, &[]);
+    world.orgpull(&["fire", "job"]).exits(0);
+    process.says("ended with exit 7");
+    std::fs::remove_file(world.path("there")).unwrap();
+    std::fs::create_dir(world.path("there")).unwrap();
+    until_ended(&mut process, &world, 1);
+    assert_eq!(fires(&world), [ended("hand", 0)]);
+    assert_eq!(world.stats().arrivals, 1);
+}
+
+#[test]
+fn a_folder_that_is_away_is_told_once_and_its_jobs_go_on() {
+    let world = busy("");
+    std::fs::create_dir(world.path("jobs")).unwrap();
+    scheduled(&world, "job", 1, YEARLY);
+    std::fs::rename(world.path("job.toml"), world.path("jobs/job.toml")).unwrap();
+    let mut process = Process::start(&world, &["schedule", "jobs"]);
+    process.says("serving 1 job");
+    std::fs::rename(world.path("jobs"), world.path("away")).unwrap();
+    process.says("the jobs that were there go on");
+    std::fs::create_dir(world.path("jobs")).unwrap();
+    process.says("the folder of jobs can be read again");
+    process.says("job is no longer watched");
+    world.orgpull(&["fire", "job"]).exits(3).says("no daemon has a job called job");
+    std::fs::remove_dir(world.path("jobs")).unwrap();
+    std::fs::rename(world.path("away"), world.path("jobs")).unwrap();
+    process.says("job is watched now");
+    world.orgpull(&["fire", "job"]).exits(0);
+    until_ended(&mut process, &world, 1);
+    assert_eq!(process.said().matches("cannot be read: ").count(), 1, "{}", process.said());
+}
+
+#[test]
+fn a_daemon_keeps_its_ledger() {
+    let world = busy("");
+    scheduled(&world, "job", 1, YEARLY);
+    let process = daemon(&world, &[]);
+    let settings = world.read("orgpull.toml");
+    world.write("orgpull.toml", &settings.replace("orgpull.db", "other.db"));
+    process.signal("HUP");
+    process.says("the configuration names another ledger");
+    process.says("configuration and jobs are read again");
+    assert!(!world.path("other.db").exists());
+}
+
+#[test]
+fn a_nights_time_is_for_the_rest_of_the_last_and_its_own_run_together() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 1\nafter = 1");
+    let anew = format!("{REPORT}reuse = '0'\n");
+    let job = |rules: &str| world.job("job", &[&numbers(&companies(2)), &anew, CSV, rules, YEARLY]);
+    // The first night ends with one of two sent: the second would wait for half an hour.
+    job("[run]\nmax_time = '2s'\nrate = '2/h'\n");
+    world.orgpull(&["run", "job.toml"]).exits(8);
+    job("[run]\nmax_time = '2s'\n");
+    let mut process = daemon(&world, &[]);
+    world.orgpull(&["fire", "job"]).exits(0);
+    until_held(&world, 1);
+    process.says("the time that max_time allows is over");
+    release(&world);
+    until_ended(&mut process, &world, 1);
+    assert_eq!(fires(&world), [ended("hand", 8)]);
+    assert_eq!(world.stats().arrivals, 2, "the fire's own run sends nothing in what is no longer its night");
+    assert_eq!(count(&world, "SELECT count(*) FROM runs"), 2);
+}
+
+#[test]
 fn a_file_that_breaks_is_told_once_and_the_others_go_on() {
     let world = busy("");
     scheduled(&world, "good", 1, YEARLY);
@@ -250,6 +383,8 @@ fn a_file_that_breaks_is_told_once_and_the_others_go_on() {
     scheduled(&world, "bad", 1, YEARLY);
     process.signal("HUP");
     process.says("configuration and jobs are read again");
+    process.says_times("good is watched now", 1);
+    process.says_times("bad is watched now", 1);
     world.orgpull(&["fire", "bad"]).exits(0);
     world.orgpull(&["fire", "good"]).exits(0);
     until_ended(&mut process, &world, 4);

@@ -33,7 +33,36 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
     }
     write(&place, &units)?;
     Desk::print(&next(args, &place, &units))?;
+    for stale in stale(&place, &units) {
+        desk.warn(
+            "install",
+            format!(
+                "{stale} of an earlier install is still there and may still be on; a job that two services \
+            run is run twice: {} disable --now {stale} && rm {}",
+                systemctl(args),
+                place.join(&stale).display()
+            ),
+        );
+    }
     Ok(Exit::Settled)
+}
+
+/// Units that orgpull wrote before and that are none of these.
+fn stale(place: &Path, units: &[UnitFile]) -> Vec<String> {
+    let ours = |name: &str| {
+        name.starts_with("orgpull")
+            && std::fs::read_to_string(place.join(name)).is_ok_and(|text| text.starts_with(MARK))
+    };
+    let there = place.read_dir().into_iter().flatten().filter_map(Result::ok);
+    let names = there.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut stale: Vec<String> =
+        names.filter(|name| ours(name) && units.iter().all(|unit| unit.name != *name)).collect();
+    stale.sort();
+    stale
+}
+
+const fn systemctl(args: &InstallArgs) -> &'static str {
+    if args.user { "systemctl --user" } else { "sudo systemctl" }
 }
 
 fn timers(site: &Site, jobs: &[&Job]) -> Result<Vec<UnitFile>, Failure> {
@@ -59,12 +88,14 @@ fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> 
     let config = settings.path.as_deref().map(absolute);
     let mut reads = vec![folder_of(&program), absolute(&args.dir)];
     reads.extend(config.as_deref().map(folder_of));
-    let mut writes = vec![there(&folder_of(&database))];
+    let mut writes = vec![there(folder_of(&database))?];
     for job in jobs {
         if let Origin::Path(input) = &job.input.origin {
             reads.push(folder_of(input));
         }
-        writes.extend(job.outputs.iter().map(|output| there(&folder_of(&plain(&output.path)))));
+        for output in &job.outputs {
+            writes.push(there(plain(&output.path))?);
+        }
     }
     let credentials = credentials(desk, settings);
     let all = reads.iter().chain(&writes).chain(credentials.iter().map(|(_, path)| path)).chain([&program]);
@@ -108,25 +139,29 @@ fn credentials(desk: &Desk, settings: &Settings) -> Vec<(String, PathBuf)> {
 
 /// Who owns the ledger, or the folder that it will be in: the service is theirs. Nobody where that is root.
 fn owner(database: &Path) -> Option<(u32, u32)> {
-    let owned = std::fs::metadata(there(database)).ok()?;
+    let owned = std::fs::metadata(database).or_else(|_| std::fs::metadata(folder_of(database))).ok()?;
     (owned.uid() != 0).then(|| (owned.uid(), owned.gid()))
 }
 
-/// The part of a path before the first that is filled in for each run.
-fn plain(path: &Path) -> PathBuf {
-    path.components()
-        .take_while(|part| !part.as_os_str().to_string_lossy().contains('{'))
-        .collect::<PathBuf>()
-        .join("x")
+/// The folder of an output, as far as it is the same for each run.
+fn plain(output: &Path) -> PathBuf {
+    let folder = folder_of(output);
+    folder.components().take_while(|part| !part.as_os_str().to_string_lossy().contains('{')).collect()
 }
 
 fn folder_of(path: &Path) -> PathBuf {
     absolute(path).parent().unwrap_or(Path::new("/")).to_owned()
 }
 
-/// The nearest that is there: a service cannot be given what is not.
-fn there(path: &Path) -> PathBuf {
-    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
+/// A folder that is there: a service cannot be given what is not, and must not be given what lies above it.
+fn there(folder: PathBuf) -> Result<PathBuf, Failure> {
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Failure::Usage(format!(
+        "{} is not there, and the service is to write into it alone: make the folder first; nothing was written",
+        folder.display()
+    )))
 }
 
 fn place(args: &InstallArgs) -> Result<PathBuf, Failure> {
@@ -169,7 +204,7 @@ fn write(place: &Path, units: &[UnitFile]) -> Result<(), Failure> {
 
 /// What was written, and what to type next; none of it is run.
 fn next(args: &InstallArgs, place: &Path, units: &[UnitFile]) -> String {
-    let systemctl = if args.user { "systemctl --user" } else { "sudo systemctl" };
+    let systemctl = systemctl(args);
     let mut lines: Vec<String> =
         units.iter().map(|unit| place.join(&unit.name).display().to_string()).collect();
     let started: Vec<&str> = units

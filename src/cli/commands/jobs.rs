@@ -37,7 +37,7 @@ pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, F
 }
 
 async fn known(ledger: &Ledger, job: &Job) -> Result<JobLine, Failure> {
-    let book = ledger.job_book(&job.name).await?;
+    let book = ledger.job_book(&job.name, now_ms()).await?;
     let run = ledger.last_run(&job.name).await?;
     Ok(line(job, book, run, JobLock::holder(ledger.path(), &job.name)))
 }
@@ -109,11 +109,12 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
         ));
         Err(Failure::Told(Exit::Config))
     };
-    if ledger.daemons().await?.is_empty() {
+    let daemons = ledger.daemons().await?;
+    if daemons.is_empty() {
         return refused("no daemon is at work on this ledger (`orgpull schedule`)");
     }
-    if ledger.job_book(&args.job).await?.counted_from.is_none() {
-        return refused(&format!("no daemon has a job called {}", args.job));
+    if !daemons.iter().any(|daemon| daemon.jobs.contains(&args.job)) {
+        return refused(&format!("no daemon has a job called {} with a [schedule]", args.job));
     }
     ledger.fire_by_hand(&args.job, now_ms()).await?;
     desk.say(&format!("{} is given to the daemon, which begins within some seconds\n", args.job))?;

@@ -37,7 +37,7 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         buy_again: args.rows.buy_again,
         input: args.rows.input.as_ref().map(origin),
         budget: Limit { max_calls: args.max_calls, max_cost: args.max_cost },
-        fire: None,
+        ..Options::default()
     };
     if !args.reporting.yes && !args.simulation.simulate && !wanted(desk, &settings, &job, &options).await? {
         return Ok(Exit::Settled);

@@ -12,9 +12,9 @@ use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::domain::schedule::DueTime;
 use crate::job::{Job, needs};
-use crate::ledger::{Ledger, LedgerError};
-use crate::run::RunError;
+use crate::ledger::{JobBook, Ledger, LedgerError};
 use crate::run::event::Level;
+use crate::run::{RunError, StopRequest};
 use crate::time::now_ms;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,12 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
     let (stop, reload) = (signals::stop_requests().map_err(deaf)?, signals::reload_requests().map_err(deaf)?);
     let teller = teller(desk);
     teller(files(&settings));
-    let ledger = Arc::new(Ledger::open(&settings.database).await?);
+    let mut stopped = stop.clone();
+    let ledger = tokio::select! {
+        opened = Ledger::open(&settings.database) => Arc::new(opened?),
+        // A newer version may be copying and migrating it. Cut short, that is begun anew by the next.
+        Ok(_) = stopped.wait_for(|request| *request != StopRequest::None) => return Ok(Exit::Settled),
+    };
     if args.simulation.simulate && ledger.has_runs_outside(SIMULATOR).await? {
         return Err(Failure::Usage(format!(
             "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \
@@ -46,7 +51,6 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
         ledger: Arc::clone(&ledger),
         configure: configure(
             desk,
-            &settings,
             simulator.as_ref().map(|simulator| (simulator.base_url(), simulator.pace())),
         ),
         simulate: args.simulation.simulate,
@@ -66,14 +70,11 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
     Ok(exit)
 }
 
-/// Reads the configuration again, and keeps what this process has made up: the simulator's address and pace, and the
-/// ledger, which stays the same however the file changes.
-fn configure(desk: &Desk, settings: &Settings, simulated: Option<(String, Rate)>) -> Configure {
+/// Reads the configuration again, and keeps what this process has made up: the simulator's address and pace.
+fn configure(desk: &Desk, simulated: Option<(String, Rate)>) -> Configure {
     let flags = desk.flags(simulated.is_some());
-    let database = settings.database.clone();
     Box::new(move || {
         let mut settings = Settings::load(flags.clone())?;
-        settings.database.clone_from(&database);
         if let Some((address, pace)) = &simulated {
             settings.set_simulator_address(address);
             settings.accounts.values_mut().for_each(|account| account.rate = *pace);
@@ -157,14 +158,14 @@ async fn list(desk: &Desk, args: &ScheduleArgs) -> Result<Exit, Failure> {
     let mut fires: Vec<NextFire<'_>> = Vec::new();
     for job in jobs {
         let Some(schedule) = &job.schedule else { continue };
-        let (cost, paused) = match &ledger {
-            Some(ledger) => {
-                (last_cost(ledger, &job.name).await?, ledger.job_book(&job.name).await?.paused.is_some())
-            }
-            None => (None, false),
+        let (cost, book) = match &ledger {
+            Some(ledger) => (last_cost(ledger, &job.name).await?, ledger.job_book(&job.name, now).await?),
+            None => (None, JobBook::default()),
         };
+        let paused = book.paused.is_some();
         let next = |due: &DueTime| schedule.next(due.at);
-        let times = std::iter::successors(schedule.next(now), next).take(count);
+        let first = schedule.next(book.counted_from.unwrap_or(now).max(now));
+        let times = std::iter::successors(first, next).take(count);
         fires.extend(times.map(|due| NextFire { job: &job.name, schedule, due, cost, paused }));
         if let Some(needs) = needs(job, &settings) {
             desk.warn("schedule", too_long(&job.name, needs));

@@ -162,7 +162,7 @@ pub fn daemons_text(daemons: &[DaemonRow]) -> String {
             "daemon: process {} on {}, {} of {}, since {}, last heartbeat {}\n",
             daemon.pid,
             daemon.host,
-            counted(daemon.jobs, "job", "jobs"),
+            counted(daemon.jobs.len() as u64, "job", "jobs"),
             daemon.folder,
             rfc3339(daemon.started_at),
             rfc3339(daemon.beat_at)

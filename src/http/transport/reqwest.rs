@@ -8,6 +8,7 @@ use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
+use std::pin::pin;
 use std::time::Duration;
 
 /// More than any answer: 5,000 combinations of signatories are some megabytes. Counted after decompression.
@@ -21,6 +22,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Shorter than servers keep an idle connection (5 s is a common default): a request written to one that is just being
 /// closed ends as `unknown`, and a new connection is cheaper than that.
 const IDLE: Duration = Duration::from_secs(4);
+
+/// How long an answer that may lie in the socket already is waited for once its time is over: a process that was stopped, or a
+/// machine that slept, wakes with its deadline behind it, and the answer is paid for.
+const LAST_LOOK: Duration = Duration::from_millis(100);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -106,7 +111,13 @@ impl Transport for HttpTransport {
         if !bearer.expose_secret().is_empty() {
             call = call.bearer_auth(bearer.expose_secret());
         }
-        exchange(call.timeout(timeout), on_head).await
+        let mut exchange = pin!(exchange(call, on_head));
+        match tokio::time::timeout(timeout, &mut exchange).await {
+            Ok(done) => done,
+            Err(_) => tokio::time::timeout(LAST_LOOK, exchange)
+                .await
+                .unwrap_or_else(|_| Err(SendError::new(SendErrorKind::TimedOut, ""))),
+        }
     }
 
     async fn health(&self, url: &str) -> Result<u16, SendError> {

@@ -53,16 +53,25 @@ async fn one_of_two_daemons_wins_and_the_dead_are_followed() {
     assert_eq!(ledger.daemons().await.unwrap().len(), 2);
     let fire = ledger.claim(&one, due(10), 10).await.unwrap().unwrap();
     assert_eq!(ledger.claim(&two, due(10), 10).await.unwrap(), None);
-    assert_eq!(ledger.abandoned().await.unwrap(), []);
+    let none = BTreeSet::new();
+    assert_eq!(ledger.abandoned(&two, &none).await.unwrap(), []);
+    assert_eq!(ledger.abandoned(&one, &BTreeSet::from([fire.id])).await.unwrap(), [], "it is at it");
+    assert_eq!(
+        ledger.abandoned(&one, &none).await.unwrap(),
+        std::slice::from_ref(&fire),
+        "it lost sight of it"
+    );
     drop(one);
-    assert_eq!(ledger.abandoned().await.unwrap(), std::slice::from_ref(&fire));
+    assert_eq!(ledger.abandoned(&two, &none).await.unwrap(), std::slice::from_ref(&fire));
     assert!(ledger.take_over(&two, &fire, 11).await.unwrap());
     assert!(!ledger.take_over(&two, &fire, 11).await.unwrap(), "it is no longer as it was seen");
     begin_run(&ledger, fire.id).await;
     assert!(ledger.run_of_fire(fire.id).await.unwrap().is_some());
-    ledger.end_fire(fire.id, Some(4), "2 unknown", 12).await.unwrap();
-    assert_eq!(ledger.job_book(JOB).await.unwrap().last.unwrap().exit, Some(4));
     let three = ledger.enrol("here", folder.path(), 3).await.unwrap();
+    ledger.end_fire(&three, fire.id, None, "not its own", 12).await.unwrap();
+    ledger.end_fire(&two, fire.id, Some(4), "2 unknown", 12).await.unwrap();
+    ledger.end_fire(&two, fire.id, None, "it has ended", 13).await.unwrap();
+    assert_eq!(ledger.job_book(JOB, 13).await.unwrap().last.unwrap().exit, Some(4));
     assert_eq!(ledger.daemons().await.unwrap().len(), 2, "the dead are forgotten");
     ledger.retire(three).await.unwrap();
     ledger.retire(two).await.unwrap();
@@ -87,17 +96,31 @@ async fn what_is_paused_does_not_fire_and_is_not_made_up_for() {
     assert_eq!(ledger.watch(JOB, "30 3 * * *", 300).await.unwrap().last, 300);
     ledger.pause(JOB, "by hand", 400).await.unwrap();
     assert_eq!(ledger.claim(&daemon, due(500), 500).await.unwrap(), None);
-    assert_eq!(ledger.job_book(JOB).await.unwrap().paused, Some((400, "by hand".to_owned())));
+    assert_eq!(ledger.job_book(JOB, 400).await.unwrap().paused, Some((400, "by hand".to_owned())));
     ledger.fire_by_hand(JOB, 500).await.unwrap();
     ledger.fire_by_hand(JOB, 500).await.unwrap();
-    let by_hand = ledger.abandoned().await.unwrap();
+    let by_hand = ledger.abandoned(&daemon, &BTreeSet::new()).await.unwrap();
     assert_eq!(
         by_hand.iter().map(|fire| (fire.cause, fire.daemon.is_none())).collect::<Vec<_>>(),
         [(Cause::Hand, true); 2]
     );
     assert!(ledger.unpause(JOB, 600).await.unwrap() && !ledger.unpause(JOB, 601).await.unwrap());
-    let book = ledger.job_book(JOB).await.unwrap();
+    let book = ledger.job_book(JOB, 700).await.unwrap();
     assert_eq!((book.paused, book.counted_from), (None, Some(600)));
+}
+
+#[tokio::test]
+async fn what_a_wrong_clock_wrote_counts_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path()).await;
+    let daemon = ledger.enrol("here", folder.path(), 1).await.unwrap();
+    ledger.watch(JOB, "30 2 * * *", 100).await.unwrap();
+    ledger.claim(&daemon, due(200), 200).await.unwrap().unwrap();
+    ledger.claim(&daemon, due(400 * DAY), 400 * DAY).await.unwrap().unwrap();
+    assert_eq!(ledger.watch(JOB, "30 2 * * *", 300).await.unwrap().last, 200);
+    assert_eq!(ledger.job_book(JOB, 400 * DAY).await.unwrap().counted_from, Some(400 * DAY));
+    ledger.watch(JOB, "30 4 * * *", 500 * DAY).await.unwrap();
+    assert_eq!(ledger.job_book(JOB, 300).await.unwrap().counted_from, Some(200));
 }
 
 #[tokio::test]
@@ -109,7 +132,7 @@ async fn failures_in_a_row() {
     for (at, exit) in [10_u8, 4, 0, 3, 8, 10, 10, 4].into_iter().enumerate() {
         let at = i64::try_from(at).unwrap() + 2;
         let fire = ledger.claim(&daemon, due(at), at).await.unwrap().unwrap();
-        ledger.end_fire(fire.id, Some(exit), "", at).await.unwrap();
+        ledger.end_fire(&daemon, fire.id, Some(exit), "", at).await.unwrap();
         told.push(ledger.keeps_failing(JOB, 3).await.unwrap());
     }
     assert_eq!(told, [false, false, false, false, false, false, false, true]);
@@ -172,7 +195,8 @@ impl Year {
     async fn turn(&mut self, at: usize) {
         let now = self.now;
         let Some(daemon) = self.nodes[at].daemon.take() else { return };
-        for fire in self.ledger.abandoned().await.unwrap() {
+        let held = self.at_work.iter().map(|work| work.fire.id).collect();
+        for fire in self.ledger.abandoned(&daemon, &held).await.unwrap() {
             if self.at_work.is_none() && self.ledger.take_over(&daemon, &fire, now).await.unwrap() {
                 self.work(at, fire).await;
             }
@@ -180,10 +204,7 @@ impl Year {
         if self.nodes[at].wake <= now {
             let decision = self.schedule.due(JOB, self.nodes[at].last, now);
             if let Some(fire) = decision.fire {
-                let left_out = match fire.verdict {
-                    Verdict::LeaveOut => Some("missed"),
-                    _ => self.at_work.is_some().then_some("running"),
-                };
+                let left_out = self.schedule.left_out(fire, self.at_work.is_some());
                 let cause = if fire.verdict == Verdict::OnTime { Cause::Schedule } else { Cause::Missed };
                 let new = NewFire { job: JOB, due: fire.due, cause, left_out };
                 if let Some(claimed) = self.ledger.claim(&daemon, new, now).await.unwrap()
@@ -239,7 +260,8 @@ async fn a_year_of_nights() {
     while year.now < END {
         year.now = year.next();
         if let Some(work) = year.at_work.take_if(|work| work.ends <= year.now) {
-            year.ledger.end_fire(work.fire.id, Some(0), "all settled", year.now).await.unwrap();
+            let daemon = year.nodes[work.node].daemon.as_ref().unwrap();
+            year.ledger.end_fire(daemon, work.fire.id, Some(0), "all settled", year.now).await.unwrap();
         }
         for at in [0, 1] {
             year.comes_or_goes(at, folder.path()).await;
@@ -254,13 +276,14 @@ async fn a_year_of_nights() {
     for node in &mut year.nodes {
         node.daemon = None;
     }
-    while let Some(fire) = year.ledger.abandoned().await.unwrap().into_iter().next() {
-        let daemon = year.ledger.enrol("here", folder.path(), END).await.unwrap();
+    let daemon = year.ledger.enrol("here", folder.path(), END).await.unwrap();
+    let none = BTreeSet::new();
+    while let Some(fire) = year.ledger.abandoned(&daemon, &none).await.unwrap().into_iter().next() {
         assert!(year.ledger.take_over(&daemon, &fire, END).await.unwrap());
         if year.ledger.run_of_fire(fire.id).await.unwrap().is_none() {
             begin_run(&year.ledger, fire.id).await;
         }
-        year.ledger.end_fire(fire.id, Some(0), "all settled", END).await.unwrap();
+        year.ledger.end_fire(&daemon, fire.id, Some(0), "all settled", END).await.unwrap();
     }
     let fires = year.ledger.fires("WHERE job = ?1 ORDER BY due", JOB).await.unwrap();
     let dues: BTreeSet<i64> = fires.iter().map(|fire| fire.due).collect();
