@@ -132,9 +132,11 @@ pub fn judge_line(amount: Ore, booked: Option<Booked>) -> (Verdict, Option<Settl
     }
 }
 
-/// Judges a call that costs something, or may have, and that no line of the statement for its day names.
-pub fn judge_missing(booked: Booked) -> (Verdict, Option<Settles>) {
-    (Verdict::NotBilled, booked.unknown.then_some(Settles::NotCarriedOut))
+/// Judges a call that costs something, or may have, and that no line of the statement for its day names. `would_name` is
+/// whether the statement would name it if it had been carried out: a lost answer brought no reference of the provider's,
+/// so that only ours can stand there.
+pub fn judge_missing(booked: Booked, would_name: bool) -> (Verdict, Option<Settles>) {
+    (Verdict::NotBilled, (booked.unknown && would_name).then_some(Settles::NotCarriedOut))
 }
 
 #[cfg(test)]
@@ -156,9 +158,10 @@ mod tests {
         ] {
             assert_eq!(judge_line(Ore::new(amount), ledger), (verdict, settles), "{amount} {ledger:?}");
         }
-        assert_eq!(judge_missing(booked(320, false, false)), (Verdict::NotBilled, None));
-        let lost = judge_missing(booked(320, true, false));
+        assert_eq!(judge_missing(booked(320, false, false), true), (Verdict::NotBilled, None));
+        let lost = judge_missing(booked(320, true, false), true);
         assert_eq!(lost, (Verdict::NotBilled, Some(Settles::NotCarriedOut)));
+        assert_eq!(judge_missing(booked(320, true, false), false), (Verdict::NotBilled, None));
     }
 
     #[test]

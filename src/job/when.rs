@@ -88,8 +88,11 @@ impl When {
         let open = |open: bool| if open { Gate::Open } else { Gate::Closed };
         match (outcome, came.code) {
             (Outcome::Failed | Outcome::Denied | Outcome::Unknown, _)
-            | (Outcome::Skipped, Some(code::UNDECIDED))
-            | (Outcome::Invalid, Some(code::LOCAL)) => Gate::Undecided,
+            | (Outcome::Skipped, Some(code::UNDECIDED)) => Gate::Undecided,
+            // A mistake in the job or its input, which may be mended; but a job may ask for just that.
+            (Outcome::Invalid, Some(code::LOCAL)) if !self.outcomes.contains(&Outcome::Invalid) => {
+                Gate::Undecided
+            }
             (Outcome::Skipped, Some(code::FIRST)) => open(first == First::Buy),
             (Outcome::Skipped, Some(code::TOO_OLD)) => Gate::Open,
             (Outcome::Skipped, _) if !self.outcomes.contains(&Outcome::Skipped) => Gate::Closed,
@@ -204,6 +207,8 @@ mod tests {
         assert_eq!(hits.verdict(settled(Skipped, Some(code::FIRST)), First::Skip), Gate::Closed);
         let skipped = When { outcomes: vec![Skipped], ..when() };
         assert_eq!(skipped.verdict(settled(Skipped, Some(code::KIND)), First::Buy), Gate::Open);
+        let invalid = When { outcomes: vec![Invalid], ..when() };
+        assert_eq!(invalid.verdict(settled(Invalid, Some(code::LOCAL)), First::Buy), Gate::Open);
         let codes = When { codes: ["S4", "S6"].map(CodeForm::new).into(), ..when() };
         assert_eq!(codes.verdict(settled(Rejected, Some("S6")), First::Buy), Gate::Open);
         assert_eq!(codes.verdict(settled(Hit, None), First::Buy), Gate::Closed);

@@ -24,6 +24,14 @@ use sqlx::{ConnectOptions, Row, SqliteConnection};
 /// Lines a page.
 const PAGE: i64 = 1_024;
 
+/// In milliseconds.
+const HOUR: i64 = 3_600_000;
+
+/// Lines that name no call in our words or the provider's, about the day of attempt `a`: any of them may be it.
+pub(super) const NAMELESS_NEAR: &str = "SELECT 1 FROM temp.billed n WHERE n.nameless AND n.attempt IS NULL \
+                                 AND n.day BETWEEN date(a.started_at / 1000 - 172800, 'unixepoch') \
+                                 AND date(a.started_at / 1000 + 172800, 'unixepoch')";
+
 /// A statement in a temporary table beside the ledger.
 pub struct Invoice<'l> {
     ledger: &'l Ledger,
@@ -33,6 +41,8 @@ pub struct Invoice<'l> {
     insert: ManyRows,
     /// The instants between which the statement is complete.
     covered: (i64, i64),
+    /// Before which a lost answer that it does not name was not carried out, where it names calls by our reference at all.
+    tells_until: i64,
     after_line: i64,
     after_attempt: i64,
 }
@@ -98,14 +108,14 @@ impl Ledger {
         let mut connection = options.connect().await.map_err(failed)?;
         sqlx::query(
             "CREATE TEMP TABLE billed (line INTEGER PRIMARY KEY, day TEXT NOT NULL, attempt INTEGER, reference TEXT, \
-             log_id TEXT, service TEXT NOT NULL, amount INTEGER NOT NULL) STRICT",
+             log_id TEXT, service TEXT NOT NULL, amount INTEGER NOT NULL, nameless INTEGER NOT NULL) STRICT",
         )
         .execute(&mut connection)
         .await
         .map_err(failed)?;
         let insert = ManyRows::new(
-            7,
-            "INSERT INTO billed (line, day, attempt, reference, log_id, service, amount) \
+            8,
+            "INSERT INTO billed (line, day, attempt, reference, log_id, service, amount, nameless) \
              SELECT * FROM {values} WHERE column1 IS NOT NULL",
         );
         let covered = (i64::MAX, i64::MIN);
@@ -116,6 +126,7 @@ impl Ledger {
             environment,
             insert,
             covered,
+            tells_until: i64::MIN,
             after_line: 0,
             after_attempt: 0,
         })
@@ -130,6 +141,8 @@ impl Invoice<'_> {
             // The one column of references may hold the provider's own.
             let other = line.reference.as_deref().filter(|_| attempt.is_none());
             let amount = i64::try_from(line.amount.get()).unwrap_or(i64::MAX);
+            // Somebody else's reference where ours would stand: the line is not about a call of ours.
+            let named = line.reference.is_some() && (attempt.is_some() || line.log_id.is_some());
             query
                 .bind(i64::try_from(line.line).unwrap_or(i64::MAX))
                 .bind(line.day.to_string())
@@ -138,12 +151,14 @@ impl Invoice<'_> {
                 .bind(line.log_id.as_deref().or(other))
                 .bind(line.service.as_str())
                 .bind(amount)
+                .bind(!named)
         });
         added.await.map(drop).map_err(|e| self.ledger.failed(&e))
     }
 
-    /// Finds the call that each line names. To be asked when all lines are in. Gives the statement's first and last day.
-    pub async fn match_lines(&mut self) -> Result<Option<(Date, Date)>, LedgerError> {
+    /// Finds the call that each line names. To be asked when all lines are in. Gives the statement's first and last day, and
+    /// the newest call that it names by our reference (milliseconds since 1970).
+    pub async fn match_lines(&mut self) -> Result<(Option<(Date, Date)>, Option<i64>), LedgerError> {
         let ledger = self.ledger;
         let failed = |e: sqlx::Error| ledger.failed(&e);
         // A reference of ours that this ledger does not have, or another account sent, names no call.
@@ -155,8 +170,12 @@ impl Invoice<'_> {
                          AND s.environment = ?2 CROSS JOIN billed b ON b.log_id = a.log_id AND b.attempt IS NULL \
                          WHERE a.log_id IS NOT NULL GROUP BY b.line) AS found WHERE found.line = billed.line";
         let indices = "CREATE INDEX temp.billed_log_id ON billed (log_id) WHERE attempt IS NULL; \
-                       CREATE INDEX temp.billed_attempt ON billed (attempt, line)";
+                       CREATE INDEX temp.billed_attempt ON billed (attempt, line); \
+                       CREATE INDEX temp.billed_nameless ON billed (day) WHERE nameless AND attempt IS NULL";
         self.of_account(&forget).await.map_err(failed)?;
+        let newest = "SELECT max(a.started_at) FROM temp.billed b CROSS JOIN attempts a ON a.id = b.attempt";
+        let newest: Option<i64> =
+            sqlx::query_scalar(newest).fetch_one(&mut self.connection).await.map_err(failed)?;
         sqlx::raw_sql(indices).execute(&mut self.connection).await.map_err(failed)?;
         let by_reference =
             "SELECT NOT EXISTS (SELECT 1 FROM billed WHERE attempt IS NULL AND log_id IS NOT NULL)";
@@ -168,7 +187,7 @@ impl Invoice<'_> {
             .await
             .map_err(failed)?;
         let day = |text: Option<String>| text.and_then(|text| text.parse().ok());
-        Ok(day(days.0).zip(day(days.1)))
+        Ok((day(days.0).zip(day(days.1)), newest))
     }
 
     /// Runs a statement whose `?1` and `?2` are the account and its environment.
@@ -178,11 +197,23 @@ impl Invoice<'_> {
         query.execute(&mut self.connection).await.map(drop)
     }
 
-    /// Says for which days the statement is complete, both counted: what it does not name was not billed.
-    pub fn complete_for(&mut self, first: Date, last: Date) {
+    /// Says for which days the statement is complete, both counted: what it does not name was not billed. `named` is the newest
+    /// call that it names by our reference, `now` the present; `said` is whether somebody answers for its last day.
+    ///
+    /// Of lost answers it says less: it must name calls by our reference, since a lost answer brought none of the provider's,
+    /// and it must have been drawn after the call. That is so before the newest call that it names; up to the end of a
+    /// day that is over, but for the last hour, whose calls may be billed on the next; and for the days that somebody answers
+    /// for.
+    pub fn complete_for(&mut self, (first, last): (Date, Date), said: bool, named: Option<i64>, now: i64) {
         let from = stockholm_midnight(first).unwrap_or(i64::MAX);
         let before = last.tomorrow().ok().and_then(stockholm_midnight).unwrap_or(i64::MIN);
         self.covered = (from, before);
+        let today = stockholm_midnight(stockholm_date(now)).unwrap_or(i64::MIN);
+        self.tells_until = match named {
+            None => i64::MIN,
+            Some(_) if said => before,
+            Some(newest) => before.min(newest.max(before.min(today) - HOUR)),
+        };
     }
 
     /// The next lines of the statement, in its order; none at the end.
@@ -208,22 +239,25 @@ impl Invoice<'_> {
     /// The next calls of the days for which the statement is complete that cost something, or may have, and that no line
     /// names, in the order in which they were sent; none at the end.
     pub async fn next_unbilled(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
-        let rows = sqlx::query(
+        let sql = format!(
             "SELECT a.id, a.transactionid, a.log_id, a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, a.cost, s.account || '.' || s.service AS service, \
-             a.started_at FROM attempts a CROSS JOIN services s ON s.id = a.service \
+             a.started_at, a.started_at < ?7 AND NOT EXISTS ({NAMELESS_NEAR}) AS would_name \
+             FROM attempts a CROSS JOIN services s ON s.id = a.service \
              WHERE a.id > ?1 AND a.started_at >= ?2 AND a.started_at < ?3 AND a.settled_at IS NOT NULL \
              AND (a.cost > 0 OR a.state = 'unknown' AND a.resolved IS NULL) AND s.account = ?4 AND s.environment = ?5 \
-             AND NOT EXISTS (SELECT 1 FROM billed b WHERE b.attempt = a.id) ORDER BY a.id LIMIT ?6",
-        )
-        .bind(self.after_attempt)
-        .bind(self.covered.0)
-        .bind(self.covered.1)
-        .bind(self.account)
-        .bind(self.environment)
-        .bind(PAGE)
-        .fetch_all(&mut self.connection)
-        .await
-        .map_err(|e| self.ledger.failed(&e))?;
+             AND NOT EXISTS (SELECT 1 FROM billed b WHERE b.attempt = a.id) ORDER BY a.id LIMIT ?6"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(self.after_attempt)
+            .bind(self.covered.0)
+            .bind(self.covered.1)
+            .bind(self.account)
+            .bind(self.environment)
+            .bind(PAGE)
+            .bind(self.tells_until)
+            .fetch_all(&mut self.connection)
+            .await
+            .map_err(|e| self.ledger.failed(&e))?;
         if let Some(last) = rows.last() {
             self.after_attempt = last.get("id");
         }
@@ -250,7 +284,7 @@ fn of_line(row: &SqliteRow) -> Reconciled {
 
 fn of_attempt(row: &SqliteRow) -> Reconciled {
     let booked = booked(row, false);
-    call(row, judge_missing(booked), Some(booked))
+    call(row, judge_missing(booked, row.get("would_name")), Some(booked))
 }
 
 /// The ledger's side.

@@ -112,6 +112,9 @@ impl<T: Transport> Coordinator<T> {
         if unannounced {
             self.unannounced_letter(flight);
         }
+        if answer.letter == Some(false) {
+            self.trials.told_none(flight.ready.at);
+        }
         self.batch.ends.push(AttemptEnd {
             id: flight.attempt,
             state: AttemptState::Answered,

@@ -6,6 +6,9 @@ use crate::domain::outcome::Outcome;
 use crate::ledger::Place;
 use std::collections::{HashMap, VecDeque};
 
+/// Reports that say nothing of a letter, after which a block is taken to post none: some blocks never say.
+const SILENT: u32 = 3;
+
 /// `account.service:block`: what is tried, whichever lookups of the job ask it.
 pub(super) type Tried = String;
 
@@ -15,7 +18,11 @@ struct Trial {
     /// The lookup that tries it.
     at: Option<Place>,
     waiting: VecDeque<Ready>,
-    /// Whether a report came that posted none.
+    /// Whether the report of the one that tries says that it posted none.
+    told: bool,
+    /// Reports that said nothing of it.
+    silent: u32,
+    /// Whether it is clear that none are posted.
     passed: bool,
 }
 
@@ -42,14 +49,24 @@ impl Trials {
         None
     }
 
-    /// A lookup has ended. Gives out who may go: everybody after a report that posted no letter, the next one after an end
-    /// that says nothing.
+    /// The report of a lookup says that it posted no letter.
+    pub(super) fn told_none(&mut self, at: Place) {
+        for trial in self.by_block.values_mut().filter(|trial| trial.at == Some(at)) {
+            trial.told = true;
+        }
+    }
+
+    /// A lookup has ended. Gives out who may go: everybody after a report that says that it posted no letter, the next one
+    /// after an end that says nothing.
     pub(super) fn ended(&mut self, at: Place, outcome: Option<Outcome>, letters: u32) -> Vec<Ready> {
         let Some(trial) = self.by_block.values_mut().find(|trial| trial.at == Some(at)) else {
             return Vec::new();
         };
         trial.at = None;
-        trial.passed = letters == 0 && matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+        let report = letters == 0 && outcome == Some(Outcome::Hit);
+        trial.silent += u32::from(report && !trial.told);
+        trial.passed = report && (trial.told || trial.silent >= SILENT);
+        trial.told = false;
         let out: Vec<Ready> = if trial.passed {
             trial.waiting.drain(..).collect()
         } else {
@@ -115,8 +132,24 @@ mod tests {
         assert_eq!(trials.waiting(), 2);
         let next = trials.ended(Place { row: 1, step: 0 }, Some(Outcome::NoHit), 0);
         assert_eq!(rows(&next), [2], "a miss proves nothing");
+        trials.told_none(Place { row: 2, step: 0 });
         assert_eq!(rows(&trials.ended(Place { row: 2, step: 0 }, Some(Outcome::Hit), 0)), [3]);
         assert!(trials.enter(block(), ready(5)).is_some() && trials.enter(block(), ready(6)).is_some());
         assert_eq!(trials.waiting(), 0);
+    }
+
+    #[test]
+    fn reports_that_say_nothing_prove_something_when_there_are_several() {
+        let mut trials = Trials::default();
+        let block = || "creditsafe.getdata:Basic".to_owned();
+        assert!(trials.enter(block(), ready(1)).is_some());
+        for row in 2..=6 {
+            assert!(trials.enter(block(), ready(row)).is_none());
+        }
+        let mut ended = |row, outcome| rows(&trials.ended(Place { row, step: 0 }, Some(outcome), 0));
+        assert_eq!(ended(1, Outcome::Hit), [2]);
+        assert_eq!(ended(2, Outcome::Partial), [3], "half a report proves nothing");
+        assert_eq!(ended(3, Outcome::Hit), [4]);
+        assert_eq!(ended(4, Outcome::Hit), [5, 6]);
     }
 }

@@ -100,7 +100,7 @@ impl Places {
             reference,
             log_id,
             service: header.needed(&SERVICE, names.service.as_deref())?,
-            amount: header.needed(&AMOUNT, names.amount.as_deref())?,
+            amount: header.alone(&AMOUNT, names.amount.as_deref())?,
             currency: header.maybe(&CURRENCY, names.currency.as_deref())?,
         };
         let column = &there[places.amount];
@@ -114,6 +114,17 @@ impl Places {
 impl Header<'_> {
     fn needed(&self, role: &Role, name: Option<&str>) -> Result<usize, StatementError> {
         self.maybe(role, name)?.ok_or_else(|| self.missing(role))
+    }
+
+    /// The same where no second column may be it: which of two amounts was billed is nobody's to guess.
+    fn alone(&self, role: &Role, name: Option<&str>) -> Result<usize, StatementError> {
+        let may_be = |there: &&String| role.usual.contains(&plain(there).as_str());
+        let columns: Vec<String> = self.there.iter().filter(may_be).cloned().collect();
+        if name.is_none() && columns.len() > 1 {
+            let (what, flag, key) = (role.what, role.flag, role.key);
+            return Err(StatementError::Several { file: self.file.to_owned(), what, flag, key, columns });
+        }
+        self.needed(role, name)
     }
 
     /// The column that was named, else the one that is usually called so.

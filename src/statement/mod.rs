@@ -50,6 +50,32 @@ pub enum StatementError {
         /// The columns of the file.
         there: Vec<String>,
     },
+    /// Several columns may be meant, and their values may differ.
+    #[error(
+        "{file}: any of {} may be the {what}: name it with --{flag}, or with `{key}` in [providers.NAME.invoice]; \
+         nothing was changed", .columns.join(", ")
+    )]
+    Several {
+        /// The file.
+        file: String,
+        /// What it holds.
+        what: &'static str,
+        /// The flag that names it.
+        flag: &'static str,
+        /// The key that names it.
+        key: &'static str,
+        /// The columns.
+        columns: Vec<String>,
+    },
+    /// Nothing follows the header.
+    #[error(
+        "{file}: no line follows the header: say with --complete-from and --complete-until which days it covers; nothing \
+         was changed"
+    )]
+    NoLine {
+        /// The file.
+        file: String,
+    },
     /// A line that cannot be understood.
     #[error("{file}: line {line}: {what}; nothing was changed")]
     Line {

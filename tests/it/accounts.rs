@@ -143,6 +143,11 @@ fn a_statement_that_is_not_clear_changes_nothing() {
         (good.replace("Belopp", "Kolumn 5"), "--amount"),
         (good.replace("3,20", "3,20 EUR"), "line 2: the amount is not in SEK"),
         (good.replace("3,20", "tre"), "line 2: the amount is not money"),
+        (
+            good.replace("Tjänst;Belopp", "Tjänst;Pris;Belopp").replace("getdata;3,20", "2,56;3,20"),
+            "any of Pris, Belopp may be the amount",
+        ),
+        ("Datum;TransactionId;Tjänst;Belopp\n".to_owned(), "no line follows the header"),
         (format!("{good}{day},op1,1,getdata,3.20\n"), "line 3: 1 cell, where the header has 5"),
         (String::new(), "empty"),
     ] {
@@ -233,6 +238,42 @@ fn only_days_for_which_the_statement_is_complete_say_what_was_not_carried_out() 
         ["6.40", "0.00", "3"]
     );
     assert_eq!(world.exported("job"), ["hit bought 2 3.20", "hit bought 1 3.20"]);
+}
+
+#[test]
+fn a_statement_that_would_not_name_a_call_says_nothing_of_it() {
+    let world = World::new("[[fault]]\ndo = 'cut'\nafter = 1\ntimes = 1\n");
+    world.job("job", &[&numbers(&companies(3)), REPORT, CSV]);
+    world.run(&[]).exits(4);
+    let day = today(&world);
+    let lost = |change: &dyn Fn(usize, &mut Vec<String>)| {
+        statement(&world, &day, |at, cells| if at == 1 { cells.clear() } else { change(at, cells) })
+    };
+    let good = lost(&|_, _| ());
+    let no_references = lost(&|_, cells| cells[1].clear());
+    for (text, flags, why) in [
+        // The provider's own references, of which a lost answer brought none.
+        (no_references.replace("TransactionId;", ";"), &[][..], "by the provider's references alone"),
+        (no_references.clone(), &["--complete-until", "2030-01-01"], "the same, whoever answers for it"),
+        (lost(&|_, cells| cells[1] = format!("op{}", cells[2])), &[], "nothing in it is ours"),
+        (format!("{good}{day};;4711;getdata;3,20\n"), &[], "one line may be the call"),
+        (format!("{good}{day};something;;getdata;3,20\n"), &[], "and so may this"),
+        (
+            good.lines().take(2).collect::<Vec<_>>().join("\n") + "\n",
+            &[],
+            "drawn before it was sent, for all we know",
+        ),
+    ] {
+        world.write("march.csv", &text);
+        let reconciled = world.orgpull(&[&["reconcile", "march.csv", "--json"], flags].concat()).exits(4);
+        let settles = &json(&reconciled.stdout)["totals"]["settles"];
+        assert_eq!(settles["not-carried-out"], 0, "{why}: {text}");
+        let resolved = world.orgpull(&[&["resolve", "--invoice", "march.csv"], flags].concat());
+        resolved.exits(0).says("1 lost answer is not named and left alone");
+    }
+    world.write("march.csv", &good.lines().take(2).collect::<Vec<_>>().join("\n"));
+    let said = world.orgpull(&["resolve", "--invoice", "march.csv", "--complete-until", &day]).exits(0);
+    said.says("1 not carried out");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::domain::invoice::{Settles, Verdict};
 use crate::export::Listing;
 use crate::ledger::{Chosen, Invoice, JobLock, Ledger, Reconciled};
 use crate::run::RunError;
-use crate::statement::Statement;
+use crate::statement::{Statement, StatementError};
 use crate::time::{now_ms, rfc3339};
 use jiff::civil::Date;
 use std::path::Path;
@@ -143,20 +143,18 @@ async fn taken_in<'l>(
         }
         invoice.add(&lines).await?;
     }
-    let (first, last) = invoice.match_lines().await?.unzip();
+    let (days, named) = invoice.match_lines().await?;
+    let (first, last) = days.unzip();
     let days = args.complete_from.or(first).zip(args.complete_until.or(last));
     let Some((first, last)) = days else {
         let file = file.display();
-        let message = format!(
-            "{file}: no line follows the header: say with --complete-from and --complete-until which days it covers"
-        );
-        return Err(Failure::Usage(message));
+        return Err(StatementError::NoLine { file: file.to_string() }.into());
     };
     if first > last {
         let message = format!("the statement would be complete from {first} until {last}: which is it?");
         return Err(Failure::Usage(message));
     }
-    invoice.complete_for(first, last);
+    invoice.complete_for((first, last), args.complete_until.is_some(), named, now_ms());
     Ok((invoice, (first, last)))
 }
 

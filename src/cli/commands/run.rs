@@ -40,7 +40,8 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         ..Options::default()
     };
     if !args.reporting.yes && !args.simulation.simulate && !wanted(desk, &settings, &job, &options).await? {
-        return Ok(Exit::Settled);
+        // 0 would say that all is settled.
+        return Ok(Exit::Stopped);
     }
     let began = Instant::now();
     let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
@@ -82,7 +83,7 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     let run = one_run(&ledger, &args.run).await?;
     let job = job_of(&run, &settings, desk)?;
     if args.unknown && !agreed(desk, &settings, &ledger, (&run, &job), &args).await? {
-        return Ok(Exit::Settled);
+        return Ok(Exit::Stopped);
     }
     drop(ledger);
     let simulator = simulator_for(&mut settings, &args.simulation).await?;

@@ -150,8 +150,17 @@ pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
 pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
     let (billed, cost) = settled.billed;
     let (not, freed) = settled.not_carried_out;
+    let left = if settled.left == 0 {
+        String::new()
+    } else {
+        format!(
+            "  {} not named and left alone: the statement does not name calls by our transactionid, has lines about those days \
+             that name no call, or may have been drawn before. With the provider's word for it: `orgpull resolve RUN --as`\n",
+            counted(settled.left, "lost answer is", "lost answers are")
+        )
+    };
     if billed + not == 0 {
-        return format!("{what}: no lost answer is to be settled, and nothing was changed\n");
+        return format!("{what}: no lost answer is to be settled, and nothing was changed\n{left}");
     }
     let mut text = format!(
         "{what}: {} settled\n  {} billed: {}\n  {} not carried out: {} \
@@ -170,6 +179,7 @@ pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
         let (run, job, line, reference) = (&attempt.run, &attempt.job, attempt.line, &attempt.transactionid);
         let _ = writeln!(text, "  run {run} of {job}, line {line}, {reference}: {what}");
     }
+    text.push_str(&left);
     let more = (billed + not).saturating_sub(settled.named.len() as u64);
     if more > 0 {
         let _ = writeln!(text, "  and {} more", count(more));

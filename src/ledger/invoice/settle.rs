@@ -1,6 +1,6 @@
 //! What a statement says of lost answers, written into the ledger: one transaction, and nothing the second time.
 
-use super::Invoice;
+use super::{Invoice, NAMELESS_NEAR};
 use crate::domain::invoice::Settles;
 use crate::domain::money::Ore;
 use crate::ledger::LedgerError;
@@ -15,12 +15,11 @@ const BILLED: &str = "INSERT INTO temp.settled (attempt, amount) SELECT b.attemp
                       CROSS JOIN attempts a ON a.id = b.attempt WHERE a.state = 'unknown' AND a.resolved IS NULL \
                       AND b.line = (SELECT min(c.line) FROM temp.billed c WHERE c.attempt = b.attempt)";
 
-/// Those of the days for which it is complete that it does not name.
-const NOT_CARRIED_OUT: &str = "INSERT INTO temp.settled (attempt) SELECT a.id FROM attempts a \
-                               CROSS JOIN services s ON s.id = a.service WHERE a.state = 'unknown' \
-                               AND a.resolved IS NULL AND a.started_at >= ?1 AND a.started_at < ?2 \
-                               AND s.account = ?3 AND s.environment = ?4 \
-                               AND NOT EXISTS (SELECT 1 FROM temp.billed b WHERE b.attempt = a.id)";
+/// Those of the days for which it is complete that it does not name: `?1`, `?2` from when and before when, `?3`, `?4` whose.
+const UNNAMED: &str = "FROM attempts a CROSS JOIN services s ON s.id = a.service WHERE a.state = 'unknown' \
+                       AND a.resolved IS NULL AND a.started_at >= ?1 AND a.started_at < ?2 \
+                       AND s.account = ?3 AND s.environment = ?4 \
+                       AND NOT EXISTS (SELECT 1 FROM temp.billed b WHERE b.attempt = a.id)";
 
 /// What follows from `temp.settled`, in this order: sums of the lookups, those that wait for nothing any more, the rows
 /// that follow them, the attempts. `DISTINCT` has the small side made first, so that a long ledger is searched and not
@@ -61,6 +60,9 @@ pub struct Settled {
     pub named: Vec<SettledAttempt>,
     /// Runs with something that was not carried out: `retry` drives it.
     pub to_retry: Vec<String>,
+    /// Lost answers of the days for which the statement is complete that it does not name, and of which it says nothing
+    /// nevertheless: they stay as they are.
+    pub left: u64,
 }
 
 /// One lost answer, by its place in the input.
@@ -82,12 +84,12 @@ pub struct SettledAttempt {
 
 impl Invoice<'_> {
     /// Settles every lost answer on which the statement has a word. Billed: its cost is certain, its lookup settled, its
-    /// outcome still `unknown`. Not named for a day for which the statement is complete: not carried out, at no cost, and
-    /// its lookup `failed`, so that `retry` may drive it again.
+    /// outcome still `unknown`. Not named by a statement that would name it: not carried out, at no cost, and its lookup
+    /// `failed`, so that `retry` may drive it again.
     pub async fn settle(&mut self) -> Result<Settled, LedgerError> {
         let ledger = self.ledger;
         let failed = |e: sqlx::Error| ledger.failed(&e);
-        let (from, before) = self.covered;
+        let ((from, before), tells_until) = (self.covered, self.tells_until);
         let (account, environment) = (self.account, self.environment);
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         sqlx::query("CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER) STRICT")
@@ -95,12 +97,24 @@ impl Invoice<'_> {
             .await
             .map_err(failed)?;
         sqlx::query(BILLED).execute(&mut *transaction).await.map_err(failed)?;
-        sqlx::query(NOT_CARRIED_OUT)
+        let not_carried_out = format!(
+            "INSERT INTO temp.settled (attempt) SELECT a.id {UNNAMED} AND NOT EXISTS ({NAMELESS_NEAR})"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(not_carried_out))
+            .bind(from)
+            .bind(tells_until)
+            .bind(account)
+            .bind(environment)
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        let left = format!("SELECT count(*) {UNNAMED} AND a.id NOT IN (SELECT attempt FROM temp.settled)");
+        let left: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(left))
             .bind(from)
             .bind(before)
             .bind(account)
             .bind(environment)
-            .execute(&mut *transaction)
+            .fetch_one(&mut *transaction)
             .await
             .map_err(failed)?;
         let settled = told(&mut transaction).await.map_err(failed)?;
@@ -108,7 +122,7 @@ impl Invoice<'_> {
             sqlx::query(text).execute(&mut *transaction).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
-        Ok(settled)
+        Ok(Settled { left: left.unsigned_abs(), ..settled })
     }
 }
 
@@ -141,6 +155,7 @@ pub(in crate::ledger) async fn told(connection: &mut SqliteConnection) -> Result
         not_carried_out: (number(2), Ore::new(number(3))),
         named: named.iter().map(attempt).collect(),
         to_retry,
+        left: 0,
     })
 }
 
