@@ -4,6 +4,8 @@ use crate::books::Books;
 use crate::machine::{Ended, LONG, PROMPT, Process, both, busy, output, release, until, until_held};
 use crate::world::{World, companies};
 use std::fs;
+use std::time::Duration;
+use tokio::time::Instant;
 
 const RUN: [&str; 4] = ["run", "job.toml", "--progress", "plain"];
 
@@ -217,4 +219,33 @@ fn a_signal_before_anything_is_sent_ends_the_process() {
     let world = world.account("password = { file = 'password' }");
     Process::start(&world, &RUN).ends_within(LONG).exits(0);
     assert_eq!(world.rows(&output("job")).len(), 20);
+}
+
+#[test]
+fn an_answer_that_came_while_the_process_was_stopped_is_heard() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8").account("timeout = '1s'");
+    both(&world, "job", &companies(4));
+    let process = Process::start(&world, &RUN);
+    until_held(&world, 8);
+    process.signal("STOP");
+    let stopped = Instant::now();
+    release(&world);
+    // Its time-out passes meanwhile, on the clock of the machine.
+    until(&world, |stats| stats.in_flight == 0 && stopped.elapsed() > Duration::from_secs(2));
+    process.signal("CONT");
+    process.ends().exits(0);
+    assert_eq!(Books::of(&world).agree().count("unknown"), 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_core_file_is_left() {
+    let (world, process) = eight_in_flight();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    process.signal("ABRT");
+    assert_eq!(process.ends().exit, None);
+    let core = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("core");
+    assert!(!fs::read_dir(world.path("")).unwrap().any(|entry| core(entry.unwrap())));
 }
