@@ -48,17 +48,23 @@ impl Carrying {
         let (mut began, mut again) = (Instant::now(), AGAIN.iter());
         let (mut driven, mut waits) = (false, false);
         loop {
-            let own = self.context.ledger.run_of_fire(self.fire.id).await?;
-            if let Some(ending) = own.as_ref().and_then(ended) {
-                return Ok(ending);
-            }
-            if own.is_none() && self.fire.cause != Cause::Hand && self.is_paused().await? {
-                return Ok(Ending::LeftOut("the job is paused".to_owned()));
-            }
+            let has_run = match (self.stands().await, again.as_slice().first()) {
+                (Ok(Stands::Over(ending)), _) => return Ok(ending),
+                (Ok(Stands::At { has_run }), _) => has_run,
+                (Err(error), None) => return Err(error),
+                (Err(error), Some(wait)) => {
+                    tracing::warn!(job = self.job.name, %error, "where a fire stands cannot be read; once more");
+                    again.next();
+                    match self.interrupted_within(*wait).await {
+                        Some(interrupted) => return Ok(interrupted),
+                        None => continue,
+                    }
+                }
+            };
             // Its own run is there and unfinished, as another daemon left it: `unfinished = "restart"` must not begin
             // a second one for the same fire.
             let options = Options {
-                only_continue: own.is_some(),
+                only_continue: has_run,
                 fire: Some(self.fire.id),
                 began: Some(began),
                 ..Options::default()
@@ -75,7 +81,7 @@ impl Carrying {
                     done.then(|| self.ending(ended.exit, ended.run.reason.unwrap_or_default()))
                 }
                 Ok(None) => None,
-                Err(broken) => match self.after(&broken, own.is_some(), &mut again) {
+                Err(broken) => match self.after(&broken, has_run, &mut again) {
                     After::Ended(ending) => Some(ending),
                     After::AgainIn(wait) => {
                         if !std::mem::replace(&mut waits, true) {
@@ -108,7 +114,7 @@ impl Carrying {
             return if waits { After::AgainIn(TURN) } else { After::Ended(Ending::LeftOut(reason)) };
         }
         self.tell_end(broken.run.as_ref().map_or("", |run| &run.run), exit, &reason);
-        let passing = broken.run.is_none() && matches!(exit, Exit::Ledger | Exit::Output);
+        let passing = !has_run && matches!(exit, Exit::Ledger | Exit::Output);
         match again.next() {
             Some(wait) if passing => After::AgainIn(*wait),
             _ => After::Ended(self.ending(exit, reason)),
@@ -124,8 +130,18 @@ impl Carrying {
         }
     }
 
-    async fn is_paused(&self) -> Result<bool, LedgerError> {
-        Ok(self.context.ledger.job_book(&self.job.name, now_ms()).await?.paused.is_some())
+    /// Where the fire stands in the ledger.
+    async fn stands(&self) -> Result<Stands, LedgerError> {
+        let ledger = &self.context.ledger;
+        let own = ledger.run_of_fire(self.fire.id).await?;
+        if let Some(ending) = own.as_ref().and_then(ended) {
+            return Ok(Stands::Over(ending));
+        }
+        let held_back = own.is_none() && self.fire.cause != Cause::Hand;
+        if held_back && ledger.job_book(&self.job.name, now_ms()).await?.paused.is_some() {
+            return Ok(Stands::Over(Ending::LeftOut("the job is paused".to_owned())));
+        }
+        Ok(Stands::At { has_run: own.is_some() })
     }
 
     fn ending(&self, exit: Exit, reason: String) -> Ending {
@@ -155,6 +171,15 @@ impl Carrying {
             ..Told::new(level, "ended", message).of(&self.job.name)
         });
     }
+}
+
+/// Where a fire stands.
+enum Stands {
+    Over(Ending),
+    /// Whether its own run has begun.
+    At {
+        has_run: bool,
+    },
 }
 
 /// What becomes of a fire whose run broke off.

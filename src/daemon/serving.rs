@@ -61,6 +61,8 @@ pub(super) struct Serving {
     daemon: Daemon,
     folder: Folder,
     watched: BTreeMap<String, Watch>,
+    /// Whether the folder has changed since the jobs were last taken from it.
+    unwatched: bool,
     /// Names that several files have, as they were last told.
     twice: Vec<super::Twice>,
     /// Jobs that are at work.
@@ -96,6 +98,7 @@ impl Serving {
             daemon,
             folder,
             watched: BTreeMap::new(),
+            unwatched: true,
             twice: Vec::new(),
             at_work: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -188,7 +191,8 @@ impl Serving {
                 if self.folder_trouble.take().is_some() {
                     self.tell(Told::new(Level::Info, "resumed", "the folder of jobs can be read again"));
                 }
-                if changed { self.watch().await } else { Ok(()) }
+                self.unwatched |= changed;
+                if self.unwatched { self.watch().await } else { Ok(()) }
             }
             Err(error) => {
                 let message = format!("{error}; the jobs that were there go on");
@@ -238,6 +242,7 @@ impl Serving {
             watched.insert(job.name.clone(), watch);
         }
         self.watched = watched;
+        self.unwatched = false;
         self.beat().await?;
         if self.looked.is_some() {
             self.tell_watched(fresh, before);
@@ -326,6 +331,9 @@ impl Serving {
             }
             let message = match (fire.cause, &fire.daemon) {
                 (Cause::Hand, None) => format!("{name} fires: by hand"),
+                (_, Some(daemon)) if *daemon == self.daemon.name => {
+                    format!("{name} fires: due {due}, taken up again")
+                }
                 _ => format!("{name} fires: due {due}, taken over from a daemon that is gone"),
             };
             let told = Told::new(Level::Info, "fire", message).of(&name);
@@ -347,11 +355,15 @@ impl Serving {
     fn set_going(&mut self, fire: FireRow) {
         if let Some(AtWork { waiting, .. }) = self.at_work.get_mut(&fire.job) {
             let scheduled = |fire: &FireRow| fire.cause != Cause::Hand;
-            let older = waiting.iter().position(|other| scheduled(&fire) && scheduled(other));
-            let older = older.and_then(|at| waiting.remove(at));
-            waiting.push_back(fire);
+            let other = waiting.iter().position(|other| scheduled(&fire) && scheduled(other));
+            let other = other.and_then(|at| waiting.remove(at));
+            let (waits, stands_back) = match other {
+                Some(other) if other.due > fire.due => (other, Some(fire)),
+                other => (fire, other),
+            };
+            waiting.push_back(waits);
             let ending = || Ending::LeftOut("a newer fire waits in its place".to_owned());
-            self.endings.extend(older.map(|fire| Done { fire, ending: ending() }));
+            self.endings.extend(stands_back.map(|fire| Done { fire, ending: ending() }));
             return;
         }
         // Where the file is gone, or just being edited, the fire stays open: it is taken up again when the job is back.
@@ -382,37 +394,35 @@ impl Serving {
     /// Writes down how fires ended, and lets begin what waited for them.
     async fn settle(&mut self) -> Result<(), LedgerError> {
         while let Some(Done { fire, ending }) = self.endings.front() {
-            let now = now_ms();
+            let (now, name, id) = (now_ms(), fire.job.clone(), fire.id);
             match ending {
                 Ending::Ended { exit, reason } => {
-                    self.setup.ledger.end_fire(&self.daemon, fire.id, Some(exit.code()), reason, now).await?;
+                    self.setup.ledger.end_fire(&self.daemon, id, Some(exit.code()), reason, now).await?;
+                    // Before what waits is set going: it asks whether the job is paused.
+                    self.pause_if_it_keeps_failing(&name).await?;
                 }
                 Ending::LeftOut(why) => {
-                    self.setup.ledger.end_fire(&self.daemon, fire.id, None, why, now).await?;
-                    let message = format!("{}: left out: {why}", fire.job);
-                    let told = Told::new(Level::Warning, "skipped", message).of(&fire.job);
+                    self.setup.ledger.end_fire(&self.daemon, id, None, why, now).await?;
+                    let message = format!("{name}: left out: {why}");
+                    let told = Told::new(Level::Warning, "skipped", message).of(&name);
                     self.tell(Told { due: Some(fire.due), ..told });
                 }
                 Ending::Interrupted => {}
             }
-            let (name, id) = (fire.job.clone(), fire.id);
             self.endings.pop_front();
             let ended = self.at_work.get(&name).is_some_and(|work| work.fire == id);
             let waiting = if ended { self.at_work.remove(&name) } else { None }.map(|work| work.waiting);
             if *self.runs_stop.borrow() == StopRequest::None {
                 waiting.into_iter().flatten().for_each(|fire| self.set_going(fire));
             }
-            if ended {
-                self.pause_if_it_keeps_failing(&name).await?;
-            }
         }
         Ok(())
     }
 
-    async fn pause_if_it_keeps_failing(&mut self, name: &str) -> Result<(), LedgerError> {
+    async fn pause_if_it_keeps_failing(&self, name: &str) -> Result<(), LedgerError> {
         let after = self.watched.get(name).and_then(|watch| watch.schedule.pause_after);
         let Some(after) = after else { return Ok(()) };
-        if !self.setup.ledger.keeps_failing(name, after).await? {
+        if !self.setup.ledger.keeps_failing(name, after, now_ms()).await? {
             return Ok(());
         }
         let why =

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// A daemon that is at work. Dropped, or with its process, it is gone, and others may take its fires over.
 #[derive(Debug)]
 pub struct Daemon {
-    pub(super) name: String,
+    /// Its name in the ledger.
+    pub name: String,
     path: PathBuf,
     _lock: File,
 }

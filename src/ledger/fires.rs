@@ -97,9 +97,9 @@ impl Ledger {
     pub async fn watch(&self, job: &str, cron: &str, now: i64) -> Result<Watched, LedgerError> {
         let query = sqlx::query(
             "INSERT INTO schedules (job, cron, since) VALUES (?1, ?2, ?3) ON CONFLICT (job) DO UPDATE SET cron = ?2, \
-             since = max(since, ?3) WHERE cron IS NOT ?2",
+             since = iif(since > ?4, ?3, max(since, ?3)) WHERE cron IS NOT ?2",
         );
-        self.write_one(query.bind(job).bind(cron).bind(now)).await?;
+        self.write_one(query.bind(job).bind(cron).bind(now).bind(now + DAY)).await?;
         let book = self.job_book(job, now).await?;
         Ok(Watched { last: book.counted_from.unwrap_or(now) })
     }
@@ -195,23 +195,29 @@ impl Ledger {
     /// Lets a paused job go on with what is due from now on; false where it was not paused.
     pub async fn unpause(&self, job: &str, now: i64) -> Result<bool, LedgerError> {
         let query = sqlx::query(
-            "UPDATE schedules SET paused_at = NULL, paused_why = NULL, since = max(since, ?2) \
+            "UPDATE schedules SET paused_at = NULL, paused_why = NULL, since = iif(since > ?3, ?2, max(since, ?2)) \
              WHERE job = ?1 AND paused_at IS NOT NULL",
         );
         let mut writer = self.writer.lock().await;
-        let done = query.bind(job).bind(now).execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        let done = query
+            .bind(job)
+            .bind(now)
+            .bind(now + DAY)
+            .execute(&mut *writer)
+            .await
+            .map_err(|e| self.failed(&e))?;
         Ok(done.rows_affected() == 1)
     }
 
     /// Whether the last `count` fires of a job that came to an end all failed, since it was last let go on.
-    pub async fn keeps_failing(&self, job: &str, count: u32) -> Result<bool, LedgerError> {
+    pub async fn keeps_failing(&self, job: &str, count: u32, now: i64) -> Result<bool, LedgerError> {
         let sql = format!(
             "SELECT count(*) = ?2 AND total(exit IN {NO_FAILURE}) = 0 FROM (SELECT exit FROM fires \
              WHERE job = ?1 AND state = 'ended' \
-             AND ended_at > coalesce((SELECT since FROM schedules WHERE job = ?1), 0) \
-             ORDER BY ended_at DESC, id DESC LIMIT ?2)"
+             AND ended_at > coalesce((SELECT since FROM schedules WHERE job = ?1 AND since <= ?3), 0) \
+             AND ended_at <= ?3 ORDER BY ended_at DESC, id DESC LIMIT ?2)"
         );
-        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(job).bind(count);
+        let query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(job).bind(count).bind(now + DAY);
         query.fetch_one(&self.readers).await.map_err(|e| self.failed(&e))
     }
 

@@ -24,11 +24,14 @@ use sqlx::{ConnectOptions, Row, SqliteConnection};
 /// Lines a page.
 const PAGE: i64 = 1_024;
 
-/// In milliseconds.
-const HOUR: i64 = 3_600_000;
+/// How far from midnight a call may count in the other day, by clocks that differ or in UTC; in milliseconds.
+const MIDNIGHT: i64 = 2 * 3_600_000;
+
+/// Letters and digits below which a cell of references only says that there is none.
+const PLACEHOLDER: usize = 4;
 
 /// Lines that name no call in our words or the provider's, about the day of attempt `a`: any of them may be it.
-pub(super) const NAMELESS_NEAR: &str = "SELECT 1 FROM temp.billed n WHERE n.nameless AND n.attempt IS NULL \
+pub(super) const NAMELESS_NEAR: &str = "SELECT 1 FROM temp.billed n INDEXED BY billed_nameless WHERE n.nameless AND n.attempt IS NULL \
                                  AND n.day BETWEEN date(a.started_at / 1000 - 172800, 'unixepoch') \
                                  AND date(a.started_at / 1000 + 172800, 'unixepoch')";
 
@@ -41,8 +44,8 @@ pub struct Invoice<'l> {
     insert: ManyRows,
     /// The instants between which the statement is complete.
     covered: (i64, i64),
-    /// Before which a lost answer that it does not name was not carried out, where it names calls by our reference at all.
-    tells_until: i64,
+    /// From when and before when a lost answer that it does not name was not carried out.
+    tells: (i64, i64),
     after_line: i64,
     after_attempt: i64,
 }
@@ -126,7 +129,7 @@ impl Ledger {
             environment,
             insert,
             covered,
-            tells_until: i64::MIN,
+            tells: (i64::MAX, i64::MIN),
             after_line: 0,
             after_attempt: 0,
         })
@@ -141,8 +144,10 @@ impl Invoice<'_> {
             // The one column of references may hold the provider's own.
             let other = line.reference.as_deref().filter(|_| attempt.is_none());
             let amount = i64::try_from(line.amount.get()).unwrap_or(i64::MAX);
-            // Somebody else's reference where ours would stand: the line is not about a call of ours.
-            let named = line.reference.is_some() && (attempt.is_some() || line.log_id.is_some());
+            // Somebody else's reference where ours would stand: the line is not about a call of ours. A dash is no reference.
+            let foreign = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).count() >= PLACEHOLDER;
+            let foreign = line.log_id.is_some() && line.reference.as_deref().is_some_and(foreign);
+            let named = attempt.is_some() || foreign;
             query
                 .bind(i64::try_from(line.line).unwrap_or(i64::MAX))
                 .bind(line.day.to_string())
@@ -157,8 +162,9 @@ impl Invoice<'_> {
     }
 
     /// Finds the call that each line names. To be asked when all lines are in. Gives the statement's first and last day, and
-    /// the newest call that it names by our reference (milliseconds since 1970).
-    pub async fn match_lines(&mut self) -> Result<(Option<(Date, Date)>, Option<i64>), LedgerError> {
+    /// the oldest and the newest call that it names by our reference (milliseconds since 1970); not those where its days are
+    /// not those of the calls.
+    pub async fn match_lines(&mut self) -> Result<(Option<(Date, Date)>, Option<(i64, i64)>), LedgerError> {
         let ledger = self.ledger;
         let failed = |e: sqlx::Error| ledger.failed(&e);
         // A reference of ours that this ledger does not have, or another account sent, names no call.
@@ -173,9 +179,12 @@ impl Invoice<'_> {
                        CREATE INDEX temp.billed_attempt ON billed (attempt, line); \
                        CREATE INDEX temp.billed_nameless ON billed (day) WHERE nameless AND attempt IS NULL";
         self.of_account(&forget).await.map_err(failed)?;
-        let newest = "SELECT max(a.started_at) FROM temp.billed b CROSS JOIN attempts a ON a.id = b.attempt";
-        let newest: Option<i64> =
-            sqlx::query_scalar(newest).fetch_one(&mut self.connection).await.map_err(failed)?;
+        let named = "SELECT min(a.started_at), max(a.started_at), \
+                     total(abs(julianday(b.day) - julianday(a.started_at / 1000, 'unixepoch')) > 3) \
+                     FROM temp.billed b CROSS JOIN attempts a ON a.id = b.attempt";
+        let (oldest, newest, elsewhen): (Option<i64>, Option<i64>, f64) =
+            sqlx::query_as(named).fetch_one(&mut self.connection).await.map_err(failed)?;
+        let named = oldest.zip(newest).filter(|_| elsewhen < 1.0);
         sqlx::raw_sql(indices).execute(&mut self.connection).await.map_err(failed)?;
         let by_reference =
             "SELECT NOT EXISTS (SELECT 1 FROM billed WHERE attempt IS NULL AND log_id IS NOT NULL)";
@@ -187,7 +196,7 @@ impl Invoice<'_> {
             .await
             .map_err(failed)?;
         let day = |text: Option<String>| text.and_then(|text| text.parse().ok());
-        Ok((day(days.0).zip(day(days.1)), newest))
+        Ok((day(days.0).zip(day(days.1)), named))
     }
 
     /// Runs a statement whose `?1` and `?2` are the account and its environment.
@@ -197,23 +206,28 @@ impl Invoice<'_> {
         query.execute(&mut self.connection).await.map(drop)
     }
 
-    /// Says for which days the statement is complete, both counted: what it does not name was not billed. `named` is the newest
-    /// call that it names by our reference, `now` the present; `said` is whether somebody answers for its last day.
+    /// Says for which days the statement is complete, both counted: what it does not name was not billed. `named` are the
+    /// oldest and the newest call that it names by our reference, `now` the present; `said` is whether somebody answers for
+    /// its last day.
     ///
-    /// Of lost answers it says less: it must name calls by our reference, since a lost answer brought none of the provider's,
-    /// and it must have been drawn after the call. That is so before the newest call that it names; up to the end of a
-    /// day that is over, but for the last hour, whose calls may be billed on the next; and for the days that somebody answers
-    /// for.
-    pub fn complete_for(&mut self, (first, last): (Date, Date), said: bool, named: Option<i64>, now: i64) {
+    /// Of lost answers it says less, since the other mistake buys again. It must name calls by our reference: a lost answer
+    /// brought none of the provider's. It must have been drawn after the call, which is certain before the newest call that
+    /// it names, and in days that are over and that somebody answers for. And a call about midnight may stand on the
+    /// statement before or after, by the provider's clock or zone.
+    pub fn complete_for(
+        &mut self,
+        (first, last): (Date, Date),
+        said: bool,
+        named: Option<(i64, i64)>,
+        now: i64,
+    ) {
         let from = stockholm_midnight(first).unwrap_or(i64::MAX);
         let before = last.tomorrow().ok().and_then(stockholm_midnight).unwrap_or(i64::MIN);
         self.covered = (from, before);
+        let Some((oldest, newest)) = named else { return };
         let today = stockholm_midnight(stockholm_date(now)).unwrap_or(i64::MIN);
-        self.tells_until = match named {
-            None => i64::MIN,
-            Some(_) if said => before,
-            Some(newest) => before.min(newest.max(before.min(today) - HOUR)),
-        };
+        let answered_for = if said { before.min(today) - MIDNIGHT } else { i64::MIN };
+        self.tells = (from.max(oldest.min(from + MIDNIGHT)), before.min(newest.max(answered_for)));
     }
 
     /// The next lines of the statement, in its order; none at the end.
@@ -241,7 +255,7 @@ impl Invoice<'_> {
     pub async fn next_unbilled(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
         let sql = format!(
             "SELECT a.id, a.transactionid, a.log_id, a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, a.cost, s.account || '.' || s.service AS service, \
-             a.started_at, a.started_at < ?7 AND NOT EXISTS ({NAMELESS_NEAR}) AS would_name \
+             a.started_at, a.started_at >= ?7 AND a.started_at < ?8 AND NOT EXISTS ({NAMELESS_NEAR}) AS would_name \
              FROM attempts a CROSS JOIN services s ON s.id = a.service \
              WHERE a.id > ?1 AND a.started_at >= ?2 AND a.started_at < ?3 AND a.settled_at IS NOT NULL \
              AND (a.cost > 0 OR a.state = 'unknown' AND a.resolved IS NULL) AND s.account = ?4 AND s.environment = ?5 \
@@ -254,7 +268,8 @@ impl Invoice<'_> {
             .bind(self.account)
             .bind(self.environment)
             .bind(PAGE)
-            .bind(self.tells_until)
+            .bind(self.tells.0)
+            .bind(self.tells.1)
             .fetch_all(&mut self.connection)
             .await
             .map_err(|e| self.ledger.failed(&e))?;

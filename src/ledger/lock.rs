@@ -75,10 +75,12 @@ impl JobLock {
         held.then(|| std::fs::read_to_string(lock_path(database, job)).unwrap_or_default().trim().to_owned())
     }
 
-    /// Whether some process has it now.
+    /// Whether some process has it now. Where that cannot be told it does: what it has in flight must not be taken for lost.
     pub fn is_held(database: &Path, job: &str) -> bool {
-        let Ok(file) = File::open(lock_path(database, job)) else { return false };
-        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        match File::open(lock_path(database, job)) {
+            Ok(file) => file.try_lock_shared().is_err(),
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        }
     }
 }
 

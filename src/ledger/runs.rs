@@ -409,6 +409,16 @@ impl Ledger {
 
     /// Sums over a run.
     pub async fn totals(&self, run: i64) -> Result<Totals, LedgerError> {
+        // What is in flight, or was when a process died, may have been spent already. Asked first:
+        // what is settled meanwhile counts twice for a moment rather than not at all.
+        let in_flight: i64 = sqlx::query_scalar(
+            "SELECT coalesce(sum(reserved), 0) FROM attempts INDEXED BY attempts_open \
+             WHERE state IN ('started', 'unknown') AND resolved IS NULL AND state = 'started' AND run = ?",
+        )
+        .bind(run)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
         // One pass without a sort: grouping a million rows would cost a second of every start.
         let outcomes = Outcome::ALL.map(|outcome| format!("total(outcome IS '{outcome}')")).join(", ");
         let sql = format!(
@@ -427,15 +437,6 @@ impl Ledger {
             .fetch_one(&self.readers)
             .await
             .map_err(|e| self.failed(&e))?;
-        // What is in flight, or was when a process died, may have been spent already.
-        let in_flight: i64 = sqlx::query_scalar(
-            "SELECT coalesce(sum(reserved), 0) FROM attempts INDEXED BY attempts_open \
-             WHERE state IN ('started', 'unknown') AND resolved IS NULL AND state = 'started' AND run = ?",
-        )
-        .bind(run)
-        .fetch_one(&self.readers)
-        .await
-        .map_err(|e| self.failed(&e))?;
         // Numbered as they are selected. `total` is a float, exact up to 2^53: ninety trillion SEK.
         #[expect(
             clippy::cast_possible_truncation,

@@ -96,7 +96,7 @@ impl Places {
             return Err(header.missing(&REFERENCE));
         }
         let places = Self {
-            date: header.needed(&DATE, names.date.as_deref())?,
+            date: header.alone(&DATE, names.date.as_deref())?,
             reference,
             log_id,
             service: header.needed(&SERVICE, names.service.as_deref())?,
@@ -116,11 +116,13 @@ impl Header<'_> {
         self.maybe(role, name)?.ok_or_else(|| self.missing(role))
     }
 
-    /// The same where no second column may be it: which of two amounts was billed is nobody's to guess.
+    /// The same where no second column may be it: which of two amounts was billed, and whether a date is the call's or the
+    /// invoice's, is nobody's to guess.
     fn alone(&self, role: &Role, name: Option<&str>) -> Result<usize, StatementError> {
         let may_be = |there: &&String| role.usual.contains(&plain(there).as_str());
         let columns: Vec<String> = self.there.iter().filter(may_be).cloned().collect();
-        if name.is_none() && columns.len() > 1 {
+        let differ = columns.iter().any(|column| plain(column) != plain(&columns[0]));
+        if name.is_none() && differ {
             let (what, flag, key) = (role.what, role.flag, role.key);
             return Err(StatementError::Several { file: self.file.to_owned(), what, flag, key, columns });
         }

@@ -254,7 +254,8 @@ fn a_statement_that_would_not_name_a_call_says_nothing_of_it() {
     for (text, flags, why) in [
         // The provider's own references, of which a lost answer brought none.
         (no_references.replace("TransactionId;", ";"), &[][..], "by the provider's references alone"),
-        (no_references.clone(), &["--complete-until", "2030-01-01"], "the same, whoever answers for it"),
+        (no_references.clone(), &["--complete-until", &day], "the same, whoever answers for it"),
+        (format!("{good}{day};-;4711;getdata;3,20\n"), &[], "a dash is no reference"),
         (lost(&|_, cells| cells[1] = format!("op{}", cells[2])), &[], "nothing in it is ours"),
         (format!("{good}{day};;4711;getdata;3,20\n"), &[], "one line may be the call"),
         (format!("{good}{day};something;;getdata;3,20\n"), &[], "and so may this"),
@@ -271,9 +272,10 @@ fn a_statement_that_would_not_name_a_call_says_nothing_of_it() {
         let resolved = world.orgpull(&[&["resolve", "--invoice", "march.csv"], flags].concat());
         resolved.exits(0).says("1 lost answer is not named and left alone");
     }
-    world.write("march.csv", &good.lines().take(2).collect::<Vec<_>>().join("\n"));
-    let said = world.orgpull(&["resolve", "--invoice", "march.csv", "--complete-until", &day]).exits(0);
-    said.says("1 not carried out");
+    world.write("march.csv", &good);
+    let later = world.orgpull(&["resolve", "--invoice", "march.csv", "--complete-until", "2999-01-01"]);
+    later.exits(2).says("still to come");
+    world.orgpull(&["resolve", "--invoice", "march.csv"]).exits(0).says("1 not carried out");
 }
 
 #[test]

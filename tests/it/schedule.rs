@@ -326,7 +326,7 @@ fn a_folder_that_is_away_is_told_once_and_its_jobs_go_on() {
     process.says("job is watched now");
     world.orgpull(&["fire", "job"]).exits(0);
     until_ended(&mut process, &world, 1);
-    assert_eq!(process.said().matches("cannot be read: ").count(), 1, "{}", process.said());
+    assert_eq!(process.said().matches("/jobs cannot be read: ").count(), 1, "{}", process.said());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! INT and TERM: the first drains, the second ends at once, and none waits for a pause to pass.
 
 use crate::books::Books;
-use crate::machine::{Ended, LONG, PROMPT, Process, both, busy, output, release, until, until_held};
+use crate::machine::{
+    BINARY, Ended, LONG, PROMPT, Process, both, busy, command, output, release, until, until_held,
+};
 use crate::world::{World, companies};
 use std::fs;
 use std::time::Duration;
@@ -240,7 +242,11 @@ fn an_answer_that_came_while_the_process_was_stopped_is_heard() {
 #[test]
 #[cfg(target_os = "linux")]
 fn no_core_file_is_left() {
-    let (world, process) = eight_in_flight();
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(10));
+    let with_cores = "ulimit -S -c $(ulimit -H -c); exec \"$0\" run job.toml";
+    let process = Process::of(&mut command(&world, "sh", &["-c", with_cores, BINARY]));
+    until_held(&world, 8);
     let limits = fs::read_to_string(format!("/proc/{}/limits", process.pid())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");

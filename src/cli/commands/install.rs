@@ -33,25 +33,36 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
     }
     write(&place, &units)?;
     Desk::print(&next(args, &place, &units))?;
-    for stale in stale(&place, &units) {
+    for stale in stale(&place, &absolute(&args.dir), &units) {
+        let (systemctl, file) = (systemctl(args), place.join(&stale));
+        let remove = if args.user { "rm" } else { "sudo rm" };
         desk.warn(
             "install",
             format!(
-                "{stale} of an earlier install is still there and may still be on; a job that two services \
-            run is run twice: {} disable --now {stale} && rm {}",
-                systemctl(args),
-                place.join(&stale).display()
+                "{stale} of an earlier install for these jobs is still there and may still be on, and a job of two services is \
+                 run twice: {systemctl} disable --now {stale} && {remove} {} && {systemctl} daemon-reload",
+                file.display()
             ),
         );
     }
     Ok(Exit::Settled)
 }
 
-/// Units that orgpull wrote before and that are none of these.
-fn stale(place: &Path, units: &[UnitFile]) -> Vec<String> {
+/// Units that orgpull wrote before for the jobs of this folder, and that are none of these.
+fn stale(place: &Path, jobs: &Path, units: &[UnitFile]) -> Vec<String> {
+    let jobs = jobs.to_string_lossy();
+    let about_them = |text: &str| {
+        text.match_indices(&*jobs).any(|(at, _)| {
+            let behind = text[at + jobs.len()..].chars().next();
+            behind.is_none_or(|c| matches!(c, '/' | '"' | ' ' | '\n'))
+        })
+    };
     let ours = |name: &str| {
-        name.starts_with("orgpull")
-            && std::fs::read_to_string(place.join(name)).is_ok_and(|text| text.starts_with(MARK))
+        // A timer names no job: its service does.
+        let service = place.join(name).with_extension("service");
+        let text = std::fs::read_to_string(service).unwrap_or_default();
+        let started = text.lines().filter(|line| line.starts_with("ExecStart="));
+        name.starts_with("orgpull") && text.starts_with(MARK) && started.into_iter().any(about_them)
     };
     let there = place.read_dir().into_iter().flatten().filter_map(Result::ok);
     let names = there.filter_map(|entry| entry.file_name().into_string().ok());

@@ -14,7 +14,7 @@ use crate::export::Listing;
 use crate::ledger::{Chosen, Invoice, JobLock, Ledger, Reconciled};
 use crate::run::RunError;
 use crate::statement::{Statement, StatementError};
-use crate::time::{now_ms, rfc3339};
+use crate::time::{now_ms, rfc3339, stockholm_date};
 use jiff::civil::Date;
 use std::path::Path;
 
@@ -150,6 +150,11 @@ async fn taken_in<'l>(
         let file = file.display();
         return Err(StatementError::NoLine { file: file.to_string() }.into());
     };
+    if args.complete_until.is_some_and(|until| until > stockholm_date(now_ms())) {
+        return Err(Failure::Usage(format!(
+            "no statement is complete until {last}: that day is still to come"
+        )));
+    }
     if first > last {
         let message = format!("the statement would be complete from {first} until {last}: which is it?");
         return Err(Failure::Usage(message));

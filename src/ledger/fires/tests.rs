@@ -121,6 +121,16 @@ async fn what_a_wrong_clock_wrote_counts_for_nothing() {
     assert_eq!(ledger.job_book(JOB, 400 * DAY).await.unwrap().counted_from, Some(400 * DAY));
     ledger.watch(JOB, "30 4 * * *", 500 * DAY).await.unwrap();
     assert_eq!(ledger.job_book(JOB, 300).await.unwrap().counted_from, Some(200));
+    let ahead = ledger.claim(&daemon, due(600 * DAY), 600 * DAY).await.unwrap().unwrap();
+    ledger.end_fire(&daemon, ahead.id, Some(4), "1 unknown", 600 * DAY).await.unwrap();
+    assert!(!ledger.keeps_failing(JOB, 1, 300).await.unwrap());
+    let failed = ledger.claim(&daemon, due(310), 310).await.unwrap().unwrap();
+    ledger.end_fire(&daemon, failed.id, Some(4), "1 unknown", 320).await.unwrap();
+    assert!(ledger.keeps_failing(JOB, 1, 330).await.unwrap());
+    ledger.pause(JOB, "it failed", 340).await.unwrap();
+    assert!(ledger.unpause(JOB, 350).await.unwrap());
+    assert_eq!(ledger.job_book(JOB, 360).await.unwrap().counted_from, Some(350));
+    assert!(!ledger.keeps_failing(JOB, 1, 360).await.unwrap());
 }
 
 #[tokio::test]
@@ -133,12 +143,12 @@ async fn failures_in_a_row() {
         let at = i64::try_from(at).unwrap() + 2;
         let fire = ledger.claim(&daemon, due(at), at).await.unwrap().unwrap();
         ledger.end_fire(&daemon, fire.id, Some(exit), "", at).await.unwrap();
-        told.push(ledger.keeps_failing(JOB, 3).await.unwrap());
+        told.push(ledger.keeps_failing(JOB, 3, 20).await.unwrap());
     }
     assert_eq!(told, [false, false, false, false, false, false, false, true]);
     ledger.pause(JOB, "3 times", 20).await.unwrap();
     ledger.unpause(JOB, 20).await.unwrap();
-    assert!(!ledger.keeps_failing(JOB, 3).await.unwrap(), "it begins anew");
+    assert!(!ledger.keeps_failing(JOB, 3, 20).await.unwrap(), "it begins anew");
 }
 
 /// A daemon that comes and goes.
