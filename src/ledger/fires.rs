@@ -104,7 +104,8 @@ impl Ledger {
         Ok(Watched { last: book.counted_from.unwrap_or(now) })
     }
 
-    /// Claims a fire for a daemon; nothing where another has claimed it, or the job is paused.
+    /// Claims a fire for a daemon; nothing where another has claimed it, or the job is paused. One that was claimed while the
+    /// clock was more than a day ahead makes way for the time that really comes.
     pub async fn claim(
         &self,
         daemon: &Daemon,
@@ -118,7 +119,21 @@ impl Ledger {
              ON CONFLICT (job, due) DO NOTHING RETURNING id, job, due, cause, state, daemon, ended_at, exit, reason",
         );
         let query = query.bind(new.job).bind(new.due).bind(new.cause.as_str()).bind(&daemon.name);
-        let row = self.write_returning(query.bind(now).bind(new.left_out)).await?;
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut writer = self.writer.lock().await;
+        let mut transaction = self.begin(&mut writer).await?;
+        sqlx::query(
+            "UPDATE OR IGNORE fires SET due = -due WHERE job = ? AND due = ? AND claimed_at > ? AND state <> 'claimed'",
+        )
+        .bind(new.job)
+        .bind(new.due)
+        .bind(now + DAY)
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed)?;
+        let query = query.bind(now).bind(new.left_out);
+        let row = query.fetch_optional(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
         row.map(|row| self.fire_of(&row)).transpose()
     }
 
@@ -229,7 +244,10 @@ impl Ledger {
             .fetch_optional(&self.readers)
             .await
             .map_err(|e| self.failed(&e))?;
-        let last = self.fires("WHERE job = ?1 ORDER BY due DESC LIMIT 1", job).await?.pop();
+        let sql = format!("SELECT {COLUMNS} FROM fires WHERE job = ? AND due <= ? ORDER BY due DESC LIMIT 1");
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(job).bind(now + DAY);
+        let last = query.fetch_optional(&self.readers).await.map_err(|e| self.failed(&e))?;
+        let last = last.map(|row| self.fire_of(&row)).transpose()?;
         let fired: Option<i64> =
             sqlx::query_scalar("SELECT max(due) FROM fires WHERE job = ? AND cause <> 'hand' AND due <= ?")
                 .bind(job)

@@ -124,6 +124,13 @@ async fn what_a_wrong_clock_wrote_counts_for_nothing() {
     let ahead = ledger.claim(&daemon, due(600 * DAY), 600 * DAY).await.unwrap().unwrap();
     ledger.end_fire(&daemon, ahead.id, Some(4), "1 unknown", 600 * DAY).await.unwrap();
     assert!(!ledger.keeps_failing(JOB, 1, 300).await.unwrap());
+    begin_run(&ledger, ahead.id).await;
+    assert_eq!(ledger.job_book(JOB, 300).await.unwrap().last.unwrap().due, 200);
+    let now = 598 * DAY;
+    let real = ledger.claim(&daemon, due(600 * DAY), now).await.unwrap().unwrap();
+    assert_ne!(real.id, ahead.id, "its time has come only now");
+    assert!(ledger.run_of_fire(real.id).await.unwrap().is_none());
+    assert_eq!(ledger.claim(&daemon, due(600 * DAY), now).await.unwrap(), None);
     let failed = ledger.claim(&daemon, due(310), 310).await.unwrap().unwrap();
     ledger.end_fire(&daemon, failed.id, Some(4), "1 unknown", 320).await.unwrap();
     assert!(ledger.keeps_failing(JOB, 1, 330).await.unwrap());
