@@ -181,7 +181,7 @@ impl Field {
         }
         let step = match step.map(str::parse::<u8>) {
             None => 1,
-            Some(Ok(step @ 1..)) if step <= self.max - self.min => step,
+            Some(Ok(step @ 1..)) if step <= self.max - self.min + 1 => step,
             Some(Ok(1..)) => {
                 return Err(self
                     .wrong(text, "the step is longer than the field, so it would come once in each round"));
@@ -236,6 +236,7 @@ mod tests {
             // Both fields of days given: either. One of them beginning with a star: both.
             ("0 6 24 * 7", ["2026-11-22T06:00", "2026-11-24T06:00", "2026-11-29T06:00"]),
             ("0 6 */2 * 0", ["2026-11-29T06:00", "2026-12-13T06:00", "2026-12-27T06:00"]),
+            ("0 */24 * * *", ["2026-11-22T00:00", "2026-11-23T00:00", "2026-11-24T00:00"]),
             ("@hourly", ["2026-11-21T03:00", "2026-11-21T04:00", "2026-11-21T05:00"]),
             ("@DAILY", ["2026-11-22T00:00", "2026-11-23T00:00", "2026-11-24T00:00"]),
             ("@weekly", ["2026-11-22T00:00", "2026-11-29T00:00", "2026-12-06T00:00"]),
@@ -262,6 +263,8 @@ mod tests {
             ("+5 0 * * *", "`+5` is no minute"),
             ("5/15 * * * *", "after `*` or a range"),
             ("*/0 * * * *", "a whole number from 1"),
+            ("*/90 * * * *", "longer than the field"),
+            ("-1 * * * *", "a range has two ends"),
             ("* 22-2 * * *", "from the smaller to the larger"),
             ("1,, * * * *", "`` is no minute"),
             ("@reboot", "there is no such word"),
