@@ -7,7 +7,7 @@
 
 mod settle;
 
-pub(super) use settle::{FOLLOW, told};
+pub(super) use settle::carry_through;
 pub use settle::{Settled, SettledAttempt};
 
 use super::ids::attempt_id;

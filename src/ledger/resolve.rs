@@ -1,6 +1,6 @@
 //! Lost answers of a run settled by the user's own word, where the provider's log or invoice has told them.
 
-use super::invoice::{FOLLOW, Settled, told};
+use super::invoice::{Settled, carry_through};
 use super::open::options;
 use super::{Ledger, LedgerError};
 use crate::domain::invoice::Settles;
@@ -39,10 +39,7 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
-        let settled = told(&mut transaction).await.map_err(failed)?;
-        for text in FOLLOW {
-            sqlx::query(text).execute(&mut *transaction).await.map_err(failed)?;
-        }
+        let settled = carry_through(&mut transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         connection.close().await.map_err(failed)?;
         Ok(settled)

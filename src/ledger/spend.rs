@@ -147,6 +147,7 @@ fn spent(row: &SqliteRow) -> Spent {
 #[cfg(test)]
 mod tests {
     use super::super::NewRun;
+    use super::super::tests::new_run;
     use super::*;
     use proptest::prelude::*;
 
@@ -162,22 +163,7 @@ mod tests {
         let (mut runs, mut services, mut purposes) = (Vec::new(), Vec::new(), Vec::new());
         for at in 0..3 {
             let (run, job) = (format!("run{at}"), format!("job{at}"));
-            let new = NewRun {
-                run: &run,
-                job: &job,
-                environment: "sandbox",
-                job_path: "/j.toml",
-                job_text: "",
-                input_digest: "",
-                limit_rows: None,
-                input_given: None,
-                buy_again: false,
-                columns: "[]",
-                steps: "[]",
-                first_day: "2026-03-28",
-                started_at: EVENING,
-                fire: None,
-            };
+            let new = NewRun { started_at: EVENING, ..new_run(&run, &job) };
             runs.push(ledger.begin_run(new).await.unwrap());
             services.push(ledger.service_id("creditsafe", "sandbox", &format!("s{at}")).await.unwrap());
             let centre = if at == 0 { String::new() } else { format!("47{at}") };

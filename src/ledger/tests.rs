@@ -28,9 +28,10 @@ async fn run_of(folder: &Path, rows: i64) -> (Ledger, i64) {
     (ledger, run)
 }
 
-pub(super) async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
-    let new = NewRun {
-        run: &run_id(),
+/// A run without rows or steps.
+pub(super) fn new_run<'a>(run: &'a str, job: &'a str) -> NewRun<'a> {
+    NewRun {
+        run,
         job,
         environment: "sandbox",
         job_path: "/jobs/nightly.toml",
@@ -40,11 +41,16 @@ pub(super) async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
         input_given: None,
         buy_again: false,
         columns: "[]",
-        steps: r#"[["report","creditsafe.getdata"]]"#,
+        steps: "[]",
         first_day: "2026-11-20",
         started_at: LATER,
         fire: None,
-    };
+    }
+}
+
+pub(super) async fn begin(ledger: &Ledger, job: &str, rows: i64) -> i64 {
+    let id = run_id();
+    let new = NewRun { steps: r#"[["report","creditsafe.getdata"]]"#, ..new_run(&id, job) };
     let run = ledger.begin_run(new).await.unwrap();
     let row =
         |row| NewRow { row, line: row + 1, subject: Ok(subject("556012-5790")), columns: "[]".to_owned() };

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::cron::CronLine;
 use crate::domain::schedule::{Missed, Overlap, Schedule, Verdict};
+use crate::ledger::tests::new_run;
 use crate::ledger::{NewRun, run_id};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -25,22 +26,7 @@ fn due(due: i64) -> NewFire<'static> {
 
 async fn begin_run(ledger: &Ledger, fire: i64) {
     let run = run_id();
-    let new = NewRun {
-        run: &run,
-        job: JOB,
-        environment: "sandbox",
-        job_path: "/nightly.toml",
-        job_text: "",
-        input_digest: "",
-        limit_rows: None,
-        input_given: None,
-        buy_again: false,
-        columns: "[]",
-        steps: "[]",
-        first_day: "2026-01-01",
-        started_at: 1,
-        fire: Some(fire),
-    };
+    let new = NewRun { fire: Some(fire), ..new_run(&run, JOB) };
     ledger.begin_run(new).await.unwrap();
 }
 

@@ -29,7 +29,7 @@ fn not_carried_out() -> String {
 /// What follows from `temp.settled`, in this order: sums of the lookups, those that wait for nothing any more, the rows
 /// that follow them, the attempts. `DISTINCT` has the small side made first, so that a long ledger is searched and not
 /// walked.
-pub(in crate::ledger) const FOLLOW: [&str; 4] = [
+const FOLLOW: [&str; 4] = [
     "UPDATE lookups SET cost = lookups.cost + d.cost, cost_unknown = lookups.cost_unknown - d.was, \
      lost = lost - d.attempts, \
      code = CASE WHEN d.billed > 0 AND state = 'parked' THEN 'billed' ELSE code END \
@@ -119,17 +119,25 @@ impl Invoice<'_> {
             .fetch_one(&mut *transaction)
             .await
             .map_err(failed)?;
-        let settled = told(&mut transaction).await.map_err(failed)?;
-        for text in FOLLOW {
-            sqlx::query(text).execute(&mut *transaction).await.map_err(failed)?;
-        }
+        let settled = carry_through(&mut transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         Ok(Settled { left: left.unsigned_abs(), ..settled })
     }
 }
 
+/// Does what follows from `temp.settled`, and tells what that is.
+pub(in crate::ledger) async fn carry_through(
+    connection: &mut SqliteConnection,
+) -> Result<Settled, sqlx::Error> {
+    let settled = told(connection).await?;
+    for text in FOLLOW {
+        sqlx::query(text).execute(&mut *connection).await?;
+    }
+    Ok(settled)
+}
+
 /// What `temp.settled` holds, asked before the attempts forget what was counted for them.
-pub(in crate::ledger) async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error> {
+async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error> {
     let row = sqlx::query(
         "SELECT count(s.amount), coalesce(sum(s.amount), 0), count(*) - count(s.amount), \
          coalesce(sum(CASE WHEN s.amount IS NULL THEN a.cost END), 0) \
