@@ -3,6 +3,7 @@
 //! The rooms, from the bottom up; imports run downward only (`ARCHITECTURE.md` has the table, a test holds it):
 //!
 //! - [`domain`], [`time`]: words, values and decisions.
+//! - [`disk`]: files, opened, made and replaced in folders that others may write too.
 //! - [`problem`], [`shape`], [`config`], [`job`]: the files that people write.
 //! - [`statement`]: what a provider says it billed.
 //! - [`upstream`], [`http`]: what goes over the wire, and when it may.
@@ -15,6 +16,7 @@
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod disk;
 pub mod domain;
 pub mod export;
 pub mod http;

@@ -6,11 +6,12 @@
 
 mod mask;
 
+use crate::disk::{self, Exposed, Standing, chmod};
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 /// Problems shown in full. More than these are one slip made in a thousand elements of a list.
 const MOST_SHOWN: usize = 100;
@@ -65,6 +66,26 @@ pub enum FileError {
     TooLarge {
         /// The file, as the user named it.
         path: PathBuf,
+    },
+    /// Others can write it, and it says what is run and where money goes.
+    #[error("error: {} can be written by others ({exposed}), and what is run and paid for follows from it: {}", path.display(), chmod(path, *exposed))]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What they may.
+        exposed: Exposed,
+    },
+    /// It belongs to somebody else, who may write it at any time.
+    #[error(
+        "error: {} belongs to another user ({owner}), and what is run and paid for follows from it: work as that user, or have \
+         the file belong to root or to you (chown)",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// By their user id.
+        owner: u32,
     },
     /// It was read, and this is what is wrong with it.
     #[error(transparent)]
@@ -165,8 +186,25 @@ impl std::error::Error for Problems {}
 
 /// The text of a file that a person writes, without a byte-order mark.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
+    let file = disk::text(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
+    text_of(path, file)
+}
+
+/// The same for a file by which programs are run and money is spent: one that others can write is refused.
+pub fn read_guarded(path: &Path) -> Result<String, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
-    let file = fs::File::open(path).map_err(unreadable)?;
+    let file = disk::text(path).map_err(unreadable)?;
+    let path_of = || path.to_owned();
+    match disk::open_standing(&file).map_err(unreadable)? {
+        Standing::Writable(exposed) => return Err(FileError::Exposed { path: path_of(), exposed }),
+        Standing::Foreign { owner, .. } => return Err(FileError::Foreign { path: path_of(), owner }),
+        Standing::Private | Standing::Readable(_) => {}
+    }
+    text_of(path, file)
+}
+
+fn text_of(path: &Path, file: std::fs::File) -> Result<String, FileError> {
+    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
@@ -189,6 +227,7 @@ pub fn without_mark(text: &str) -> &str {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     fn one(text: &str, span: Range<usize>) -> String {
         let list = vec![Problem::new(span, "wrong").help("mend it")];

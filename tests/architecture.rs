@@ -10,27 +10,35 @@ use std::fs;
 use std::path::Path;
 
 /// Who may import whom: a room, and the rooms or modules that it may name. Imports run downward only.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("time", &[]),
-    ("problem", &["domain"]),
+    ("disk", &[]),
+    ("problem", &["disk", "domain"]),
     ("shape", &["domain", "problem"]),
-    ("config", &["domain", "problem", "shape", "time"]),
-    ("job", &["domain", "config", "problem", "shape", "time"]),
+    ("config", &["disk", "domain", "problem", "shape", "time"]),
+    ("job", &["config", "disk", "domain", "problem", "shape", "time"]),
     ("upstream", &["domain", "config"]),
     ("http", &["domain", "time", "upstream"]),
-    ("ledger", &["domain", "time"]),
-    ("export", &["domain", "job", "time"]),
+    ("ledger", &["disk", "domain", "time"]),
+    ("export", &["disk", "domain", "job", "time"]),
     ("statement", &["domain", "job"]),
     // Written without a look at the client side, so that a mistake made there does not pass here.
-    ("simulator", &["domain::pace", "domain::money", "time"]),
-    ("run", &["config", "domain", "export", "http", "job", "ledger", "problem", "shape", "time", "upstream"]),
+    ("simulator", &["disk", "domain::pace", "domain::money", "time"]),
+    (
+        "run",
+        &[
+            "config", "disk", "domain", "export", "http", "job", "ledger", "problem", "shape", "time",
+            "upstream",
+        ],
+    ),
     ("daemon", &["config", "domain", "job", "ledger", "problem", "run", "time"]),
     (
         "cli",
         &[
             "config",
             "daemon",
+            "disk",
             "domain",
             "export",
             "http",
@@ -52,7 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
 const TESTS_MAY_IMPORT: [(&str, &str); 1] = [("http", "config::catalogue")];
 
 /// Crates that stay in one room.
-const CRATES: [(&str, &str); 13] = [
+const CRATES: [(&str, &str); 15] = [
     ("tokio_cron_scheduler", "daemon"),
     ("sd_notify", "daemon"),
     ("sqlx", "ledger"),
@@ -65,11 +73,41 @@ const CRATES: [(&str, &str); 13] = [
     ("clap_mangen", "cli"),
     ("indicatif", "cli"),
     ("comfy_table", "cli"),
+    ("rustix", "disk"),
     ("rustix", "cli"),
+    ("tempfile", "disk"),
 ];
+
+/// What opens, makes, moves or removes a file by its name: only the room that knows what may stand behind one, in a folder
+/// that others can write too.
+const OPENS: [(&str, &[&str]); 3] = [
+    ("File", &["open", "create", "create_new", "options"]),
+    ("OpenOptions", &["new"]),
+    (
+        "fs",
+        &[
+            "copy",
+            "create_dir",
+            "create_dir_all",
+            "hard_link",
+            "read",
+            "read_to_string",
+            "remove_dir",
+            "remove_dir_all",
+            "remove_file",
+            "rename",
+            "set_permissions",
+            "write",
+        ],
+    ),
+];
+/// The system's own file, which nobody else can put there.
+const MAY_OPEN: [(&str, &str); 1] = [("src/ledger/lock.rs", "read_to_string")];
 
 /// Crates that the tests of another room may use: the simulator is asked by a client that is not ours.
 const TESTS_MAY_USE: [(&str, &str); 1] = [("simulator", "reqwest")];
+/// What the tests of every room may use.
+const ALL_TESTS_MAY_USE: [&str; 1] = ["tempfile"];
 
 /// What shows a number in full, and the rooms and files that may call it.
 const REVEALING: [&str; 4] = ["sent10", "sent12", "full", "stored"];
@@ -157,6 +195,7 @@ fn findings(sources: &[Source]) -> Vec<String> {
         let file = File { origin: source, code, of_tests };
         file.imports(&mut found);
         file.crates(&mut found);
+        file.opens(&mut found);
         file.reveals(&mut found);
         file.names_and_length(&mut found);
     }
@@ -200,12 +239,32 @@ impl File<'_> {
     fn crates(&self, found: &mut Vec<String>) {
         let room = self.origin.room();
         for (at, word) in self.code.words.iter().enumerate() {
-            let Some((name, home)) = CRATES.iter().find(|(name, _)| word.text == *name) else { continue };
+            let homes: Vec<&str> =
+                CRATES.iter().filter(|(name, _)| word.text == *name).map(|(_, home)| *home).collect();
+            let Some((name, _)) = CRATES.iter().find(|(name, _)| word.text == *name) else { continue };
             let named = self.code.is(at + 1, "::") || self.code.is(at.wrapping_sub(1), "use");
             let inner = self.code.is(at.wrapping_sub(1), "::") || self.code.is(at.wrapping_sub(1), "mod");
-            let by_test = self.is_test(word) && TESTS_MAY_USE.contains(&(&room, name));
-            if named && !inner && room != *home && !by_test {
-                self.tell(found, word.line, &format!("{name} belongs to {home} alone"));
+            let any = ALL_TESTS_MAY_USE.contains(name);
+            let by_test = self.is_test(word) && (any || TESTS_MAY_USE.contains(&(&room, name)));
+            let home = homes.contains(&room.as_str());
+            if named && !inner && !home && !by_test {
+                let homes = homes.join(" and ");
+                self.tell(found, word.line, &format!("{name} belongs to {homes} alone"));
+            }
+        }
+    }
+
+    fn opens(&self, found: &mut Vec<String>) {
+        let path = &self.origin.path;
+        if path.starts_with("src/disk/") {
+            return;
+        }
+        for (at, word) in self.code.words.iter().enumerate().filter(|(_, word)| !self.is_test(word)) {
+            let does = self.code.words.get(at + 2).map_or("", |word| word.text.as_str());
+            let listed = |(of, what): &(&str, &[&str])| word.text == *of && what.contains(&does);
+            let may = MAY_OPEN.iter().any(|(file, what)| path == file && does == *what);
+            if self.code.is(at + 1, "::") && OPENS.iter().any(listed) && !may {
+                self.tell(found, word.line, &format!("`{}::{does}` belongs to disk alone", word.text));
             }
         }
     }
@@ -559,6 +618,25 @@ mod the_test_itself {
             of("src/run/mod.rs", "use axum::Router; use clap::Parser; use indicatif::ProgressBar;").len(),
             3
         );
+    }
+
+    #[test]
+    fn finds_files_that_are_opened_elsewhere() {
+        for text in [
+            "fn f() { std::fs::write(a, b); }",
+            "use std::fs; fn f() { fs::remove_file(a) }",
+            "fn f() { File::open(a) }",
+            "fn f() { std::fs::File::create(a) }",
+            "fn f() { OpenOptions::new() }",
+            "fn f() { tokio::fs::File::open(a) }",
+            "fn f() { tempfile::tempdir() }",
+        ] {
+            assert_eq!(of("src/run/mod.rs", text).len(), 1, "{text}");
+            assert!(of("src/disk/open.rs", text).is_empty(), "{text}");
+            let test = format!("#[cfg(test)] mod tests {{ {text} }}");
+            assert!(of("src/run/mod.rs", &test).is_empty(), "{text}");
+        }
+        assert!(of("src/run/mod.rs", "fn f(file: &File) { fs::metadata(a); file.open(); }").is_empty());
     }
 
     #[test]

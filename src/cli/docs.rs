@@ -2,9 +2,9 @@
 
 use crate::cli::args::Cli;
 use crate::cli::console::print;
+use crate::disk::{self, Change, Draft, Mode, Place, PlaceError, Protected};
 use clap::CommandFactory;
 use clap_complete::Shell;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -24,9 +24,21 @@ pub fn man(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Writes the man pages of the program and of every command into a folder, which is made where it is not there.
-pub fn man_pages(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    clap_mangen::generate_to(Cli::command(), dir)
+pub fn man_pages(dir: &Path, protected: &Protected) -> Result<(), PlaceError> {
+    let failed = |action| move |cause| PlaceError::Io { action, path: dir.to_owned(), cause };
+    // The generator opens its files as they come; nobody else has put anything into this folder.
+    let made = disk::temporary_folder().map_err(failed("write"))?;
+    clap_mangen::generate_to(Cli::command(), made.path()).map_err(failed("write"))?;
+    let mut changes = Vec::new();
+    for page in made.path().read_dir().map_err(failed("write"))? {
+        let page = page.map_err(failed("write"))?;
+        let place = Place::public(dir.join(page.file_name()), protected)?;
+        let mut draft = Draft::create(place, Mode::Public)?;
+        let copied = disk::named(&page.path()).and_then(|mut page| io::copy(&mut page, &mut draft));
+        copied.map_err(failed("write"))?;
+        changes.push(Change::Put(draft.seal()?));
+    }
+    disk::publish(changes)
 }
 
 #[cfg(test)]
@@ -62,7 +74,7 @@ mod tests {
 
         let dir = tempfile::tempdir().unwrap();
         let pages = dir.path().join("share/man1");
-        man_pages(&pages).unwrap();
+        man_pages(&pages, &Protected::new()).unwrap();
         for command in commands() {
             assert!(pages.join(format!("orgpull-{command}.1")).is_file(), "{command}");
         }

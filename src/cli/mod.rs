@@ -250,7 +250,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => commands::doctor::doctor(desk, &args).await,
         Command::Schema(_) => commands::other::schema(),
         Command::Completions(args) => commands::other::completions(&args),
-        Command::Man(args) => commands::other::man(&args),
+        Command::Man(args) => commands::other::man(desk, &args),
     }
 }
 

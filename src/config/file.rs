@@ -2,11 +2,11 @@
 
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::secret::Secret;
-use super::{Account, AccountBudget, Credentials, SIMULATOR, Scope, Settings, resolve};
+use super::{Account, AccountBudget, Credentials, SIMULATOR, Scope, Settings, ledgers, resolve};
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
-use crate::problem::{Problem, Problems, read_text};
+use crate::problem::{Problem, Problems, read_guarded};
 use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
@@ -29,16 +29,24 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     let view = document.view(&CONFIGURATION);
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut problems = document.check(&CONFIGURATION);
+    let database = resolve(folder, Path::new(view.text("database").unwrap_or_default()));
+    let mut protected = ledgers(&database);
+    protected.add(path, "the configuration");
     for named in view.list("catalogue") {
-        match read_text(&resolve(folder, Path::new(named.text))) {
-            Ok(text) => catalogue.extend(&resolve(folder, Path::new(named.text)), &text)?,
-            Err(error) => problems.push(Problem::new(named.span, error.to_string())),
+        let file = resolve(folder, Path::new(named.text));
+        protected.add(&file, "a provider's file");
+        match read_guarded(&file) {
+            Ok(text) => catalogue.extend(&file, &text)?,
+            Err(error) => {
+                let told = error.to_string();
+                problems.push(Problem::new(named.span, told.trim_start_matches("error: ")));
+            }
         }
     }
     let mut reader = Reader { folder, catalogue: &catalogue, problems };
     let accounts = reader.accounts(&view);
     document.verdict(reader.problems)?;
-    let database = resolve(folder, Path::new(view.text("database").unwrap_or_default()));
+    accounts.values().for_each(|account| account.protect(&mut protected));
     let confirm_above =
         view.text("confirm_above").and_then(|sek| Ore::parse_sek(sek).ok()).unwrap_or_default();
     Ok(Settings {
@@ -48,6 +56,7 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
         catalogue,
         confirm_above,
         database_given: false,
+        protected,
     })
 }
 

@@ -8,6 +8,7 @@ mod file;
 pub mod provider;
 pub mod secret;
 
+use crate::disk::{self, Protected, Standing, chmod};
 use crate::domain::budget::Limit;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
@@ -16,7 +17,7 @@ use crate::domain::pace::Rate;
 use crate::problem::{self, FileError};
 use catalogue::{Auth, Catalogue, Service};
 use jiff::tz::TimeZone;
-use secret::Secret;
+use secret::{Secret, SecretError};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct Settings {
     pub confirm_above: Ore,
     /// Whether the ledger's file was given on the command line: then it is the simulator's too.
     pub database_given: bool,
+    /// What no output may take the place of: this file and those that it names, and every ledger it leads to.
+    pub protected: Protected,
 }
 
 /// What the command line and the environment say about the configuration.
@@ -236,7 +239,7 @@ impl Settings {
         let given = flags.config.map(|path| resolve(&surroundings.folder, &path));
         let mut settings = match given.or_else(|| surroundings.file()) {
             Some(path) => {
-                let text = problem::read_text(&path)?;
+                let text = problem::read_guarded(&path)?;
                 parse(&path, &text, Catalogue::built_in()).map_err(FileError::Problems)?
             }
             None => Self::without_file(&surroundings.folder),
@@ -244,6 +247,7 @@ impl Settings {
         if let Some(database) = flags.database {
             settings.database = resolve(&surroundings.folder, &database);
             settings.database_given = true;
+            settings.protected.add_ledger(&settings.database);
         }
         Ok(if flags.simulate { settings.simulated(NOT_LISTENING) } else { settings })
     }
@@ -257,20 +261,36 @@ impl Settings {
     /// files that hold secrets, and reads none.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.accounts.values().flat_map(Account::warnings).collect();
+        warnings.extend(self.exposure());
         warnings.sort_unstable();
         warnings.dedup();
         warnings
     }
 
+    /// That others can read the file, where they can.
+    pub fn exposure(&self) -> Option<String> {
+        let path = self.path.as_ref()?;
+        let Ok(Standing::Readable(exposed)) = disk::standing(path) else { return None };
+        let (path, remedy) = (path.display(), chmod(path, exposed));
+        Some(format!("the configuration {path} can be read by others ({exposed}): {remedy}"))
+    }
+
+    /// The secrets' files that others can write, each of which is refused when it is read.
+    pub fn faults(&self) -> Vec<SecretError> {
+        self.accounts.values().flat_map(Account::places).filter_map(Secret::fault).collect()
+    }
+
     /// The settings where there is no file: a ledger in the working folder, and no account.
     fn without_file(folder: &Path) -> Self {
+        let database = folder.join("orgpull.db");
         Self {
             path: None,
-            database: folder.join("orgpull.db"),
             accounts: BTreeMap::new(),
             catalogue: Catalogue::built_in(),
             confirm_above: CONFIRM_ABOVE,
             database_given: false,
+            protected: ledgers(&database),
+            database,
         }
     }
 
@@ -309,6 +329,14 @@ impl Settings {
     }
 }
 
+/// The ledger of the accounts, and that of `--simulate`, as what may not be replaced.
+fn ledgers(database: &Path) -> Protected {
+    let mut protected = Protected::new();
+    protected.add_ledger(database);
+    protected.add_ledger(&database.with_file_name(SIMULATOR_DATABASE));
+    protected
+}
+
 /// A path as a file or a command line gives it, made absolute from the folder it is relative to. `..` is taken off by
 /// its letters, so that the paths that are shown and compared are the ones a person would write.
 pub fn resolve(folder: &Path, path: &Path) -> PathBuf {
@@ -326,10 +354,28 @@ pub fn resolve(folder: &Path, path: &Path) -> PathBuf {
 }
 
 impl Account {
+    /// The places of its secrets, and of who asks.
+    fn places(&self) -> impl Iterator<Item = &Secret> {
+        let secrets = self.credentials.secrets().into_iter().map(|(_, secret)| secret);
+        secrets.chain(&self.requestor_id)
+    }
+
     /// What an operator should know about the places of this account's secrets.
     pub fn warnings(&self) -> Vec<String> {
-        let secrets = self.credentials.secrets().into_iter().map(|(_, secret)| secret);
-        secrets.chain(&self.requestor_id).filter_map(Secret::warning).collect()
+        self.places().filter_map(Secret::warning).collect()
+    }
+
+    /// Adds the files of its secrets, and the programs that give them, to what may not be replaced.
+    fn protect(&self, protected: &mut Protected) {
+        for secret in self.places() {
+            match secret {
+                Secret::File(path) => protected.add(path, "a secret's file"),
+                Secret::Command(words) if words.first().is_some_and(|program| program.contains('/')) => {
+                    protected.add(Path::new(&words[0]), "a secret's program");
+                }
+                Secret::Command(_) | Secret::Env(_) | Secret::Simulated => {}
+            }
+        }
     }
 
     /// Whether an answer of this outcome costs nothing.

@@ -3,9 +3,11 @@
 //! A secret is read once, when a run or `orgpull login` begins, before anything is sent; never while files are checked:
 //! `check`, `plan` and `--simulate` ask for none. No error holds what was read, nor what a program wrote, since that may be the secret itself.
 
+use crate::disk::{self, Exposed, Standing, chmod};
 use crate::domain::identity::hex;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -45,6 +47,17 @@ pub enum SecretError {
         /// What the system says.
         source: io::Error,
     },
+    /// Others can write it, and so choose what we log in with.
+    #[error("the secret file {} can be written by others ({exposed}): {}", path.display(), chmod(path, *exposed))]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// What they may.
+        exposed: Exposed,
+    },
+    /// A pipe that nobody writes to.
+    #[error("the secret file {} is a pipe, and nothing came through it within 30 seconds", .0.display())]
+    FileSlow(PathBuf),
     /// The program did not start.
     #[error("the secret's program {program} cannot be started: {source}")]
     NotStarted {
@@ -84,11 +97,7 @@ impl Secret {
             Self::File(path) => {
                 let handed = handed_over(path);
                 let path = handed.as_ref().unwrap_or(path);
-                let unreadable = |source| SecretError::Unreadable { path: path.clone(), source };
-                let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-                let mut bytes = Vec::new();
-                file.take(LARGEST + 1).read_to_end(&mut bytes).await.map_err(unreadable)?;
-                bytes
+                content(path).await?
             }
             Self::Command(words) => output(words).await?,
         };
@@ -111,13 +120,18 @@ impl Secret {
         format!("{plain}.{digest:.12}")
     }
 
-    /// What an operator should know about the place of a secret: a file that every user of the machine may read.
+    /// What an operator should know about the place of a secret: a file that others may read.
     pub fn warning(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
-        open_to_others(path).then(|| {
-            let path = path.display();
-            format!("the secret file {path} can be read by every user of this machine: chmod 600 {path}")
-        })
+        let Ok(Standing::Readable(exposed)) = disk::standing(path) else { return None };
+        let (path, remedy) = (path.display(), chmod(path, exposed));
+        Some(format!("the secret file {path} can be read by others ({exposed}): {remedy}"))
+    }
+
+    /// That others can write its file, where they can: then it is not read.
+    pub fn fault(&self) -> Option<SecretError> {
+        let Self::File(path) = self else { return None };
+        writable(disk::standing(path).ok()?, path)
     }
 
     fn line(&self, bytes: Vec<u8>) -> Result<SecretString, SecretError> {
@@ -155,6 +169,35 @@ impl fmt::Display for Secret {
     }
 }
 
+/// What is in a secret's file, unless others can write it. A pipe is waited for as long as a program.
+async fn content(path: &Path) -> Result<Vec<u8>, SecretError> {
+    let owned = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let file = disk::named(&owned)?;
+        let standing = disk::open_standing(&file)?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        Ok((standing, bytes))
+    });
+    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    let read = tokio::time::timeout(COMMAND_TIME, read).await;
+    let read = read.map_err(|_| SecretError::FileSlow(path.to_owned()))?;
+    let (standing, bytes) = read.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(unreadable)?;
+    match writable(standing, path) {
+        Some(refused) => Err(refused),
+        None => Ok(bytes),
+    }
+}
+
+fn writable(standing: Standing, path: &Path) -> Option<SecretError> {
+    match standing {
+        Standing::Writable(exposed) | Standing::Foreign { exposed, .. } if exposed.writable() => {
+            Some(SecretError::Exposed { path: path.to_owned(), exposed })
+        }
+        _ => None,
+    }
+}
+
 fn variable(name: &str) -> Result<Vec<u8>, SecretError> {
     // `var_os` panics nowhere and fails on no encoding; whether it is text is judged with the others.
     let value = std::env::var_os(name).ok_or_else(|| SecretError::NoVariable(name.to_owned()))?;
@@ -187,17 +230,6 @@ async fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
         return Err(SecretError::ProgramFailed { program: program.clone(), status: status.to_string() });
     }
     Ok(bytes)
-}
-
-#[cfg(unix)]
-fn open_to_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_path: &Path) -> bool {
-    false
 }
 
 #[cfg(test)]
@@ -247,14 +279,23 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
-    #[test]
-    fn a_file_open_to_others_is_a_warning() {
+    #[tokio::test]
+    async fn a_file_that_others_read_is_a_warning_and_one_that_they_write_is_not_read() {
         use std::os::unix::fs::PermissionsExt;
         let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "hunter2").unwrap();
         let secret = Secret::File(file.path().to_owned());
-        assert_eq!(secret.warning(), None);
-        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(secret.warning().unwrap().contains("chmod 600"));
+        assert!(secret.warning().is_none() && secret.fault().is_none());
+        let mode = |mode| fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+        mode(0o644);
+        let warning = secret.warning().unwrap();
+        assert!(warning.contains("(mode 0644): chmod 600"), "{warning}");
+        assert!(secret.fault().is_none() && read(secret.clone()).await.is_ok());
+        for writable in [0o620, 0o602, 0o666] {
+            mode(writable);
+            let error = read(secret.clone()).await.unwrap_err();
+            assert!(error.contains(&format!("(mode {writable:04o}): chmod 600")), "{error}");
+            assert!(secret.warning().is_none() && secret.fault().is_some());
+        }
     }
 }

@@ -6,10 +6,11 @@
 
 use super::body::{Bodies, Body};
 use super::cells::{Field, shown};
-use super::files::{Draft, ExportError, Sealed, Target};
+use super::files::ExportError;
 use super::leaves::leaves;
 use super::table::{Layout, Sink};
 use super::{Setting, Written, WrittenKind};
+use crate::disk::{Draft, Mode, Place, Sealed};
 use crate::domain::record::{LookupRecord, Record};
 use crate::job::{Column, Output};
 use serde_json::Value;
@@ -21,7 +22,7 @@ const OF_THE_CALL: &str = "/metaData";
 
 /// A list of changes on its way.
 pub(super) struct Changes {
-    target: Target,
+    target: Place,
     layout: Layout,
     sink: Sink,
     chosen: Option<Vec<Chosen>>,
@@ -45,7 +46,7 @@ struct Difference<'a> {
 }
 
 impl Changes {
-    pub(super) fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
         let layout = Layout::of(output, setting)?;
         let place = |column: &Column| {
             let Some(id) = &column.lookup else { return Ok(None) };
@@ -54,12 +55,16 @@ impl Changes {
             at.map(Some).ok_or_else(none)
         };
         let chosen = |column: &Column| {
-            Ok(Chosen { name: column.name.clone(), pointer: column.pointer.clone(), lookup: place(column)? })
+            Ok::<_, ExportError>(Chosen {
+                name: column.name.clone(),
+                pointer: column.pointer.clone(),
+                lookup: place(column)?,
+            })
         };
         let columns = output.columns.as_ref();
         let chosen = columns.map(|columns| columns.iter().map(chosen).collect()).transpose()?;
         let names = layout.own_names();
-        let draft = Draft::create(target.clone())?;
+        let draft = Draft::create(target.clone(), Mode::Private)?;
         let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
         Ok(Self { target, layout, sink, chosen, rows: 0, unreadable: 0 })
     }
@@ -133,7 +138,7 @@ impl Changes {
     pub(super) fn seal(self) -> Result<(Sealed, Written), ExportError> {
         let draft = self.sink.into_draft().map_err(self.target.failed("write"))?;
         let written = Written {
-            path: self.target.named,
+            path: self.target.named().to_owned(),
             kind: WrittenKind::Changes,
             rows: self.rows,
             columns: Vec::new(),

@@ -2,7 +2,7 @@
 //! a byte-order mark, semicolons, decimal commas and `\r\n`.
 
 use super::cells::{Field, is_formula};
-use super::files::Draft;
+use crate::disk::Draft;
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 use serde_json::Value;
 use std::io::{self, Write};

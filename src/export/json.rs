@@ -1,7 +1,7 @@
 //! JSON: one array with an object a line, or JSON lines. Both carry the fields of the CSV, and the answers whole.
 
 use super::cells::Field;
-use super::files::Draft;
+use crate::disk::Draft;
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;

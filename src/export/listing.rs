@@ -2,33 +2,34 @@
 
 use super::cells::Field;
 use super::csv::CsvSink;
-use super::files::{Change, Draft, ExportError, Target, publish};
-use std::path::{Path, PathBuf};
+use super::files::ExportError;
+use crate::disk::{Change, Draft, Mode, Place, Protected, publish};
+use std::path::Path;
 
 /// A csv on its way. Dropped before [`Listing::finish`], it leaves nothing behind.
 pub struct Listing {
-    target: Target,
+    place: Place,
     sink: CsvSink,
 }
 
 impl Listing {
-    /// Begins the file with its header. It may not take the place of any file in `keep`.
-    pub fn create(path: &Path, keep: &[PathBuf], header: &[&str]) -> Result<Self, ExportError> {
-        let target = Target::apart(path.to_owned(), keep)?;
-        let draft = Draft::create(target.clone())?;
-        let sink = CsvSink::begin(draft, false, header.iter().copied()).map_err(target.failed("write"))?;
-        Ok(Self { target, sink })
+    /// Begins the file with its header. It may not take the place of what is protected.
+    pub fn create(path: &Path, protected: &Protected, header: &[&str]) -> Result<Self, ExportError> {
+        let place = Place::find(path.to_owned(), protected)?;
+        let draft = Draft::create(place.clone(), Mode::Private)?;
+        let sink = CsvSink::begin(draft, false, header.iter().copied()).map_err(place.failed("write"))?;
+        Ok(Self { place, sink })
     }
 
     /// Writes a row, of as many cells as the header has.
     pub fn row(&mut self, cells: &[&str]) -> Result<(), ExportError> {
         let put = cells.iter().try_for_each(|cell| self.sink.put(Field::maybe(Some(cell))));
-        put.and_then(|()| self.sink.end_row()).map_err(self.target.failed("write"))
+        Ok(put.and_then(|()| self.sink.end_row()).map_err(self.place.failed("write"))?)
     }
 
     /// Brings the file to disk and puts it in its place.
     pub fn finish(self) -> Result<(), ExportError> {
-        let sealed = self.sink.into_draft().map_err(self.target.failed("write"))?.seal()?;
-        publish(vec![Change::Put(sealed)])
+        let sealed = self.sink.into_draft().map_err(self.place.failed("write"))?.seal()?;
+        Ok(publish(vec![Change::Put(sealed)])?)
     }
 }

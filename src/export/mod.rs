@@ -30,12 +30,13 @@ pub use leaves::{MOST_LEAVES, leaf_names};
 pub use listing::Listing;
 pub use rejects::Rejects;
 
+use crate::disk::{self, Change, Place, Protected, Sealed};
 use crate::domain::identity::DigestKey;
 use crate::domain::record::Record;
 use crate::job::Output;
 use body::Bodies;
 use changes::Changes;
-use files::{Change, Places, Sealed, Target};
+use files::Places;
 use std::path::PathBuf;
 use table::Table;
 
@@ -52,8 +53,8 @@ pub struct Setting<'a> {
     pub carry: &'a [String],
     /// The ledger's key, for `subject = "digest"`.
     pub key: &'a DigestKey,
-    /// Files that no output may replace: job file, input, configuration, ledger. Those that do not exist are ignored.
-    pub keep: &'a [PathBuf],
+    /// Files that no output may replace: job file, input, configuration, secrets, ledger.
+    pub protected: &'a Protected,
 }
 
 /// How one lookup of the job is called.
@@ -104,7 +105,7 @@ enum Sheet {
 }
 
 impl Sheet {
-    fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
         Ok(if output.changes {
             Self::Changes(Box::new(Changes::begin(output, target, setting)?))
         } else {
@@ -145,7 +146,7 @@ impl Sheet {
 impl Export {
     /// Resolves the paths, makes folders that are missing, and opens a hidden file of mode 0600 for each output.
     pub fn begin(outputs: &[Output], setting: &Setting<'_>) -> Result<Self, ExportError> {
-        let places = Places::find(outputs, &setting.naming, setting.keep)?;
+        let places = Places::find(outputs, &setting.naming, setting.protected)?;
         let rejects = Rejects::at(places.rejects, outputs.first());
         let sheets = outputs
             .iter()
@@ -204,7 +205,7 @@ impl Export {
         let (change, told) = self.rejects.seal()?;
         changes.extend(change);
         written.extend(told);
-        files::publish(changes)?;
+        disk::publish(changes)?;
         Ok(written)
     }
 }

@@ -2,17 +2,17 @@
 
 use super::cells::Field;
 use super::csv::CsvSink;
-use super::files::{self, Change, Draft, ExportError, Naming, Places, Target};
+use super::files::{ExportError, Naming, Places};
 use super::{Written, WrittenKind};
+use crate::disk::{self, Change, Draft, Mode, Place, Protected};
 use crate::job::{Output, SubjectForm};
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 /// The rejects file while it is being written: `line, input, reason`. It has no file until the first bad row, and none
 /// where the job has no output to put it beside. It follows the first output's `excel`, and with `masked` or `digest`
 /// hides what stood in the input.
 pub struct Rejects {
-    target: Option<Target>,
+    target: Option<Place>,
     excel: bool,
     mask: bool,
     sink: Option<CsvSink>,
@@ -20,14 +20,18 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// The rejects file on its own, for a load that ends before there is anything to look up. `keep` are files that it
-    /// may not replace.
-    pub fn begin(outputs: &[Output], naming: &Naming<'_>, keep: &[PathBuf]) -> Result<Self, ExportError> {
-        let places = Places::find(outputs, naming, keep)?;
+    /// The rejects file on its own, for a load that ends before there is anything to look up. It may not replace what
+    /// is protected.
+    pub fn begin(
+        outputs: &[Output],
+        naming: &Naming<'_>,
+        protected: &Protected,
+    ) -> Result<Self, ExportError> {
+        let places = Places::find(outputs, naming, protected)?;
         Ok(Self::at(places.rejects, outputs.first()))
     }
 
-    pub(super) fn at(target: Option<Target>, first: Option<&Output>) -> Self {
+    pub(super) fn at(target: Option<Place>, first: Option<&Output>) -> Self {
         let excel = first.is_some_and(|output| output.excel);
         let mask = first.is_some_and(|output| output.subject != SubjectForm::Full);
         Self { target, excel, mask, sink: None, rows: 0 }
@@ -37,7 +41,7 @@ impl Rejects {
     pub fn push(&mut self, line: u64, input: &str, reason: &str) -> Result<(), ExportError> {
         let Some(target) = &self.target else { return Ok(()) };
         if self.sink.is_none() {
-            let draft = Draft::create(target.clone())?;
+            let draft = Draft::create(target.clone(), Mode::Private)?;
             let begun = CsvSink::begin(draft, self.excel, ["line", "input", "reason"]);
             self.sink = Some(begun.map_err(target.failed("write"))?);
         }
@@ -53,7 +57,7 @@ impl Rejects {
     /// Puts the file in its place and tells of it, or, without a bad row, removes one of an earlier run.
     pub fn finish(self) -> Result<Option<Written>, ExportError> {
         let (change, written) = self.seal()?;
-        files::publish(change.into_iter().collect())?;
+        disk::publish(change.into_iter().collect())?;
         Ok(written)
     }
 
@@ -62,7 +66,7 @@ impl Rejects {
         let Some(sink) = self.sink else { return Ok((Some(Change::Remove(target)), None)) };
         let sealed = sink.into_draft().map_err(target.failed("write"))?.seal()?;
         let written = Written {
-            path: target.named,
+            path: target.named().to_owned(),
             kind: WrittenKind::Rejects,
             rows: self.rows,
             columns: Vec::new(),

@@ -4,9 +4,10 @@ use super::body::{Bodies, Body};
 use super::cells::{self, Field};
 use super::columns::Columns;
 use super::csv::CsvSink;
-use super::files::{Draft, ExportError, Sealed, Target};
+use super::files::ExportError;
 use super::json::JsonSink;
 use super::{LookupHead, Setting, Written, WrittenKind};
+use crate::disk::{Draft, Mode, Place, Sealed};
 use crate::domain::identity::DigestKey;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Source};
@@ -20,7 +21,7 @@ use std::ops::Range;
 
 /// An output on its way.
 pub(super) struct Table {
-    target: Target,
+    target: Place,
     layout: Layout,
     columns: Columns,
     stage: Stage,
@@ -61,16 +62,16 @@ pub(super) enum Sink {
 }
 
 impl Table {
-    pub(super) fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
         let layout = Layout::of(output, setting)?;
         let columns = Columns::begin(output, setting.lookups)?;
         let mut names = BTreeSet::new();
         for name in layout.names(&columns) {
             if let Some(name) = names.replace(name) {
-                return Err(ExportError::SameName { path: target.named, name });
+                return Err(ExportError::SameName { path: target.named().to_owned(), name });
             }
         }
-        let stage = Stage::Opened(Draft::create(target.clone())?);
+        let stage = Stage::Opened(Draft::create(target.clone(), Mode::Private)?);
         Ok(Self { target, layout, columns, stage, rows: 0, unreadable: 0 })
     }
 
@@ -90,7 +91,7 @@ impl Table {
         for at in self.layout.rows(record).flatten() {
             if let Some(answer) = bodies.get(at).json() {
                 let noted = self.columns.note(at, answer);
-                noted.map_err(|_| ExportError::TooManyLeaves(self.target.named.clone()))?;
+                noted.map_err(|_| ExportError::TooManyLeaves(self.target.named().to_owned()))?;
             }
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Table {
         };
         let sealed = draft.map_err(self.target.failed("write"))?.seal()?;
         let written = Written {
-            path: self.target.named,
+            path: self.target.named().to_owned(),
             kind: WrittenKind::Output,
             rows: self.rows,
             columns: self.columns.counts(),

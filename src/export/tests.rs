@@ -1,6 +1,7 @@
 //! Whole outputs: every format and shape over one small set of records, and what must hold for all of them.
 
 use super::*;
+use crate::disk::{PlaceError, Protected};
 use crate::domain::money::Ore;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, Source};
@@ -23,7 +24,7 @@ struct World {
     lookups: Vec<LookupHead>,
     columns: Vec<String>,
     carry: Vec<String>,
-    keep: Vec<PathBuf>,
+    protected: Protected,
 }
 
 impl World {
@@ -34,7 +35,7 @@ impl World {
             lookups: ids.iter().map(head).collect(),
             columns: vec!["note".to_owned(), "customer_id".to_owned()],
             carry: vec!["customer_id".to_owned(), "note".to_owned()],
-            keep: Vec::new(),
+            protected: Protected::new(),
         }
     }
 
@@ -45,7 +46,7 @@ impl World {
             columns: &self.columns,
             carry: &self.carry,
             key: &KEY,
-            keep: &self.keep,
+            protected: &self.protected,
         }
     }
 
@@ -384,7 +385,7 @@ fn a_second_output_that_fails_leaves_the_first_as_it_was() {
     let mut export = Export::begin(&outputs, &world.setting()).unwrap();
     records().iter().try_for_each(|record| export.write(record)).unwrap();
     fs::create_dir(world.path("second.csv")).unwrap();
-    assert!(matches!(export.finish(), Err(ExportError::Folder(_))));
+    assert!(matches!(export.finish(), Err(ExportError::Place(PlaceError::Folder(_)))));
     assert_eq!(fs::read_to_string(world.path("first.csv")).unwrap(), "old");
     assert_eq!(world.files(), ["first.csv", "second.csv"], "no draft is left");
 }
@@ -413,7 +414,7 @@ fn rejects_alone_are_the_rejects_of_an_export() {
     let world = World::new(&["report", "changes"]);
     let output = world.output("x.json", Shape::Long);
     let mut rejects =
-        Rejects::begin(std::slice::from_ref(&output), &world.setting().naming, &world.keep).unwrap();
+        Rejects::begin(std::slice::from_ref(&output), &world.setting().naming, &world.protected).unwrap();
     for record in &records() {
         if let Err(bad) = &record.subject {
             rejects.push(record.line, &bad.input, &bad.reason).unwrap();
@@ -441,15 +442,17 @@ fn preflight_finds_what_cannot_be_written() {
     let mut world = World::new(&["report", "changes"]);
     fs::create_dir(world.path("folder.csv")).unwrap();
     fs::write(world.path("input.csv"), "orgnr").unwrap();
-    world.keep = vec![world.path("input.csv"), world.path("not-there.db")];
+    world.protected.add(&world.path("input.csv"), "the input");
+    world.protected.add_ledger(&world.path("not-there.db"));
     let named = |name: &str| world.output(name, Shape::Long);
     let chosen = |shape, columns| Output { columns: Some(columns), ..world.output("x.csv", shape) };
-    let cases: [(&str, bool, Vec<Output>); 10] = [
+    let cases: [(&str, bool, Vec<Output>); 11] = [
         ("is a folder", false, vec![named("folder.csv")]),
         ("two files", false, vec![named("x.csv"), named("sub/../x.csv")]),
         ("two files", false, vec![named("{job}.csv"), named("night.csv")]),
         ("two files", false, vec![named("x.csv"), named("x.rejects.csv")]),
-        ("but it is read", false, vec![named("input.csv")]),
+        ("but it is the input", false, vec![named("input.csv")]),
+        ("but it is the ledger", false, vec![named("not-there.db-wal")]),
         ("cannot create the folder", false, vec![named("input.csv/x.csv")]),
         ("would be called `outcome`", true, vec![chosen(Shape::Long, vec![column("outcome", "/a", None)])]),
         ("none of that id", true, vec![chosen(Shape::Long, vec![column("a", "/a", Some("other"))])]),

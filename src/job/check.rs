@@ -2,8 +2,9 @@
 
 use super::file;
 use crate::config::catalogue::Catalogue;
+use crate::config::secret::SecretError;
 use crate::config::{self, ConfigError, ConfigFlags, Settings, provider};
-use crate::problem::{FileError, Problem, Problems, read_text};
+use crate::problem::{FileError, Problem, Problems, read_guarded, read_text};
 use crate::shape::{CONFIGURATION, Document, JOB, PROVIDER, Table};
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub enum FileKind {
 }
 
 /// A file without problems.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Checked {
     /// As the user named it, or found in the folder that the user named.
     pub path: PathBuf,
@@ -27,6 +28,8 @@ pub struct Checked {
     pub kind: FileKind,
     /// What its owner should know though nothing is wrong with it.
     pub warnings: Vec<String>,
+    /// Secrets of a configuration that no run would read, since others can write them.
+    pub faults: Vec<SecretError>,
 }
 
 /// What a check found, in the order of the files.
@@ -62,7 +65,8 @@ impl FileKind {
 impl Report {
     /// Whether nothing is wrong.
     pub fn is_good(&self) -> bool {
-        self.bad.is_empty() && self.configuration.is_none()
+        let faulty = self.good.iter().any(|good| !good.faults.is_empty());
+        self.bad.is_empty() && self.configuration.is_none() && !faulty
     }
 }
 
@@ -94,6 +98,12 @@ impl Report {
                 Err(error) => self.configuration = Some(error),
             }
         }
+        // Only what it says is judged below; who else may say something else is judged here.
+        if kind(path, &text).is_ok_and(|kind| kind == FileKind::Configuration)
+            && let Err(refused) = read_guarded(path)
+        {
+            return self.bad.push(refused);
+        }
         match check_text(path, &text, settings.as_ref()) {
             Ok(checked) => self.good.push(checked),
             Err(problems) => self.bad.push(FileError::Problems(problems)),
@@ -117,7 +127,7 @@ impl Report {
 /// Checks the text of one file; a job against these settings, without which only its own keys and values are checked.
 fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Checked, Problems> {
     let kind = kind(path, text)?;
-    let mut warnings = Vec::new();
+    let (mut warnings, mut faults) = (Vec::new(), Vec::new());
     match (kind, settings) {
         (FileKind::Job, Some(settings)) => drop(file::parse(path, text, settings, false)?),
         (FileKind::Job, None) => drop(file::parse(path, text, &Settings::with_catalogue_only(), true)?),
@@ -127,10 +137,11 @@ fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Ch
             let parsed = config::parse(&absolute, text, Catalogue::built_in());
             let settings = parsed.map_err(|problems| Problems { path: path.to_owned(), ..problems })?;
             warnings = settings.warnings();
+            faults = settings.faults();
         }
         (FileKind::Provider, _) => provider::check(path, text)?,
     }
-    Ok(Checked { path: path.to_owned(), kind, warnings })
+    Ok(Checked { path: path.to_owned(), kind, warnings, faults })
 }
 
 /// What a file is, by the keys at its top.
@@ -294,11 +305,22 @@ password = { env = \"P\" }
         let warned = |mode| {
             fs::set_permissions(&secret, fs::Permissions::from_mode(mode)).unwrap();
             let report = world.check(&[world.0.path().join("orgpull.toml")]);
-            assert!(report.is_good());
+            assert_eq!(report.is_good(), mode & 0o022 == 0, "{report:?}");
             report.good[0].warnings.clone()
         };
+        let configuration = world.0.path().join("orgpull.toml");
+        fs::set_permissions(&configuration, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(warned(0o600).is_empty());
         assert!(matches!(warned(0o644).as_slice(), [warning] if warning.contains("chmod 600")));
+        assert!(warned(0o666).is_empty());
+        fs::set_permissions(&configuration, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(warned(0o600).as_slice(), [warning] if warning.contains("(mode 0640)")));
+        for writable in [0o620, 0o602, 0o666] {
+            fs::set_permissions(&configuration, fs::Permissions::from_mode(writable)).unwrap();
+            let report = world.check(std::slice::from_ref(&configuration));
+            let [error] = report.bad.as_slice() else { panic!("{report:?}") };
+            assert!(error.to_string().contains("can be written by others"), "{error}");
+        }
     }
 
     #[test]
@@ -308,6 +330,8 @@ password = { env = \"P\" }
         let report = check_paths(&["jobs", "config", "config/providers"].map(|part| root.join(part)), &flags);
         assert!(report.is_good(), "{report:?}");
         assert_eq!(report.good.len(), 13);
-        assert!(report.good.iter().all(|good| good.warnings.is_empty()), "{report:?}");
+        // A checkout's files are there to be read.
+        let read = |warning: &String| warning.contains("can be read by others");
+        assert!(report.good.iter().all(|good| good.warnings.iter().all(read)), "{report:?}");
     }
 }

@@ -12,6 +12,7 @@ pub use needs::{Needs, needs};
 
 use crate::config::Account;
 use crate::config::catalogue::{Fallback, Service};
+use crate::disk::Protected;
 use crate::domain::budget::Limit;
 use crate::domain::number::Accept;
 use crate::domain::outcome::{Outcome, Outcomes};
@@ -308,6 +309,23 @@ pub struct Output {
     pub changes: bool,
     /// `skipped = "last"`: skipped lookups show the newest stored answer.
     pub skipped_last: bool,
+}
+
+impl Job {
+    /// What no output of the job may take the place of, besides what the configuration lives on: its file and those beside
+    /// it, which are jobs too, and its input.
+    pub fn protected(&self) -> Protected {
+        let mut protected = Protected::new();
+        protected.add(&self.path, "the job file");
+        let beside = self.path.parent().and_then(|folder| check::files(folder).ok());
+        for other in beside.into_iter().flatten() {
+            protected.add(&other, "a job file");
+        }
+        if let Origin::Path(path) = &self.input.origin {
+            protected.add(path, "the input");
+        }
+        protected
+    }
 }
 
 impl Output {

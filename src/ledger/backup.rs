@@ -2,11 +2,10 @@
 
 use super::open::options;
 use super::{Ledger, LedgerError};
+use crate::disk::{Change, Draft, Mode, Place, PlaceError, Protected, publish, publish_new};
 use sqlx::{ConnectOptions, Connection};
-use std::ffi::OsStr;
-use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// Why there is no copy. What stood under its name stands there still.
 #[derive(Debug, thiserror::Error)]
@@ -14,9 +13,9 @@ pub enum BackupError {
     /// Something has that name.
     #[error("{} is there already: name another file, or give --force to replace it", .0.display())]
     Exists(PathBuf),
-    /// The name is the ledger's own, or that of one of the files beside it.
-    #[error("{} belongs to the ledger itself: name another file", .0.display())]
-    Own(PathBuf),
+    /// The program lives on the file of that name.
+    #[error("{0}")]
+    Own(String),
     /// The copy cannot be written.
     #[error("the copy {} cannot be written: {reason}", path.display())]
     Unwritten {
@@ -31,41 +30,26 @@ pub enum BackupError {
 }
 
 impl Ledger {
-    /// Writes a copy of the ledger as of one moment to `to`, readable by its owner alone. It gets its name when all of it
-    /// is on disk. Nobody who writes to the ledger waits for it.
-    pub async fn back_up(&self, to: &Path, replace: bool) -> Result<(), BackupError> {
+    /// Writes a copy of the ledger as of one moment to `to`, readable by its owner alone, and not over anything that is
+    /// protected. It gets its name when all of it is on disk. Nobody who writes to the ledger waits for it.
+    pub async fn back_up(&self, to: &Path, replace: bool, protected: &Protected) -> Result<(), BackupError> {
         let unwritten = |reason: String| BackupError::Unwritten { path: to.to_owned(), reason };
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = to.file_name().ok_or_else(|| unwritten("it names no file".to_owned()))?;
-        let place = folder.canonicalize().map_err(|e| unwritten(e.to_string()))?;
-        if self.owns(&place.join(name)) {
-            return Err(BackupError::Own(to.to_owned()));
-        }
-        if !replace && to.symlink_metadata().is_ok() {
+        let exists = to.symlink_metadata().is_ok();
+        let place = Place::for_a_ledger(to.to_owned(), protected).map_err(|error| match error {
+            PlaceError::Protected { .. } => BackupError::Own(error.to_string()),
+            error => unwritten(error.to_string()),
+        })?;
+        if exists && !replace {
             return Err(BackupError::Exists(to.to_owned()));
         }
-        // Made with mode 0600, and gone again if anything below fails.
-        let copy = tempfile::Builder::new().prefix(".orgpull-backup-").tempfile_in(&place);
-        let copy = copy.map_err(|e| unwritten(e.to_string()))?;
+        let copy = Draft::create(place, Mode::Private).map_err(|e| unwritten(e.to_string()))?;
         self.copy_into(copy.path()).await?.map_err(unwritten)?;
-        copy.as_file().sync_all().map_err(|e| unwritten(e.to_string()))?;
-        name_it(copy, to, replace)?;
-        File::open(&place).and_then(|folder| folder.sync_all()).map_err(|e| unwritten(e.to_string()))
-    }
-
-    /// Whether a path is the ledger's file or one of those that stand beside it under its name.
-    fn owns(&self, path: &Path) -> bool {
-        let name = |path: &Path| path.file_name().unwrap_or(OsStr::new("")).as_encoded_bytes().to_owned();
-        let (own, other) = (name(self.path()), name(path));
-        let companion = other.strip_prefix(own.as_slice()).is_some_and(|rest| {
-            rest.is_empty()
-                || rest.starts_with(b"-")
-                || rest.ends_with(b".lock")
-                || rest == b".open"
-                || rest.ends_with(b".pace")
-        });
-        companion && self.path().parent() == path.parent()
-            || path.canonicalize().is_ok_and(|path| path == self.path())
+        let sealed = copy.seal().map_err(|e| unwritten(e.to_string()))?;
+        let named = if replace { publish(vec![Change::Put(sealed)]) } else { publish_new(sealed) };
+        named.map_err(|error| match error.cause() {
+            Some(cause) if cause.kind() == ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+            _ => unwritten(error.to_string()),
+        })
     }
 
     /// Fills an empty file; the inner error is the copy's.
@@ -81,14 +65,6 @@ impl Ledger {
     }
 }
 
-fn name_it(copy: NamedTempFile, to: &Path, replace: bool) -> Result<(), BackupError> {
-    let named = if replace { copy.persist(to) } else { copy.persist_noclobber(to) };
-    named.map(drop).map_err(|error| match error.error {
-        error if error.kind() == std::io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-        error => BackupError::Unwritten { path: to.to_owned(), reason: error.to_string() },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,28 +76,30 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let ledger = Ledger::open(&path("orgpull.db")).await.unwrap();
         ledger.purpose_id("a test", "").await.unwrap();
-        ledger.back_up(&path("copy.db"), false).await.unwrap();
+        let mut protected = Protected::new();
+        protected.add_ledger(ledger.path());
+        ledger.back_up(&path("copy.db"), false, &protected).await.unwrap();
         assert_eq!(path("copy.db").metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let again = ledger.back_up(&path("copy.db"), false).await;
+        let again = ledger.back_up(&path("copy.db"), false, &protected).await;
         assert!(matches!(again, Err(BackupError::Exists(_))));
         ledger.purpose_id("another", "").await.unwrap();
-        ledger.back_up(&path("copy.db"), true).await.unwrap();
+        ledger.back_up(&path("copy.db"), true, &protected).await.unwrap();
         let copy = Ledger::open_existing(&path("copy.db")).await.unwrap();
         assert_eq!(copy.purpose_id("another", "").await.unwrap(), 2);
         assert_eq!(copy.key().hex("a", &["b"]), ledger.key().hex("a", &["b"]));
         for own in
             ["orgpull.db", "orgpull.db-wal", "orgpull.db.lock", "orgpull.db.open", "orgpull.db.nightly.lock"]
         {
-            let refused = ledger.back_up(&path(own), true).await;
+            let refused = ledger.back_up(&path(own), true, &protected).await;
             assert!(matches!(refused, Err(BackupError::Own(_))), "{own}");
         }
         std::os::unix::fs::symlink(path("orgpull.db"), path("link.db")).unwrap();
-        assert!(matches!(ledger.back_up(&path("link.db"), true).await, Err(BackupError::Own(_))));
-        let nowhere = ledger.back_up(&path("nowhere/copy.db"), false).await;
+        assert!(matches!(ledger.back_up(&path("link.db"), true, &protected).await, Err(BackupError::Own(_))));
+        let nowhere = ledger.back_up(&path("nowhere/copy.db"), false, &protected).await;
         assert!(matches!(nowhere, Err(BackupError::Unwritten { .. })));
-        let left = std::fs::read_dir(folder.path()).unwrap().filter(|entry| {
-            entry.as_ref().unwrap().file_name().as_encoded_bytes().starts_with(b".orgpull-backup")
-        });
+        let left = std::fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().as_encoded_bytes().ends_with(b".part"));
         assert_eq!(left.count(), 0);
     }
 }

@@ -1,11 +1,11 @@
 //! Daemons on a ledger: each has a row with its heartbeat, and a lock of the system's that vanishes with it.
 
 use super::{Ledger, LedgerError, run_id};
+use crate::disk;
 use serde_json::Value;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// A daemon that is at work. Dropped, or with its process, it is gone, and others may take its fires over.
@@ -38,7 +38,7 @@ pub struct DaemonRow {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
+        let _ = disk::remove(&self.path);
     }
 }
 
@@ -49,8 +49,7 @@ impl Ledger {
         let path = lock_path(self.path(), &name);
         let unopened =
             |e: std::io::Error| LedgerError::Unopened { path: path.clone(), reason: e.to_string() };
-        let mut options = OpenOptions::new();
-        let lock = options.create_new(true).write(true).mode(0o600).open(&path).map_err(unopened)?;
+        let lock = disk::new_companion(&path, self.path()).map_err(unopened)?;
         lock.lock().map_err(unopened)?;
         let daemon = Daemon { name, path, _lock: lock };
         let query = sqlx::query(
@@ -59,7 +58,7 @@ impl Ledger {
         let query = query.bind(&daemon.name).bind(std::process::id()).bind(host);
         self.write_one(query.bind(folder.to_string_lossy().into_owned()).bind(now)).await?;
         for gone in self.enrolled().await?.iter().filter(|other| !self.lives(&other.daemon)) {
-            let _ = std::fs::remove_file(lock_path(self.path(), &gone.daemon));
+            let _ = disk::remove(&lock_path(self.path(), &gone.daemon));
             self.write_one(sqlx::query("DELETE FROM daemons WHERE daemon = ?").bind(&gone.daemon)).await?;
         }
         Ok(daemon)
@@ -102,7 +101,7 @@ impl Ledger {
     /// Whether a daemon's lock is held by some process. Where that cannot be told it counts as alive: two daemons with one
     /// fire are worse than a fire that waits.
     pub(super) fn lives(&self, daemon: &str) -> bool {
-        match File::open(lock_path(self.path(), daemon)) {
+        match disk::noted(&lock_path(self.path(), daemon), self.path()) {
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         }

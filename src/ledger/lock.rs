@@ -1,9 +1,7 @@
 //! One process runs a job at a time.
 
-use crate::domain::redact::scrub;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use crate::disk;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,32 +36,20 @@ impl JobLock {
         let path = lock_path(database, job);
         let failed = |source| LockError::File { path: path.clone(), source };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            disk::make_folders(folder).map_err(failed)?;
         }
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        let mut file = disk::companion(&path, database).map_err(failed)?;
         match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut note = String::new();
-                let _ = file.read_to_string(&mut note);
-                let note = note.trim();
+                let note = disk::note(&mut file);
                 let holder = if note.is_empty() { String::new() } else { format!(": {note}") };
                 return Err(LockError::Held { holder });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let note = format!("{}\n", holder(since));
-        let written =
-            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes()));
         // The note is a courtesy; a full disk must not keep the job from being continued.
-        if let Err(error) = written {
+        if let Err(error) = disk::write_note(&mut file, &format!("{}\n", holder(since))) {
             tracing::debug!(%error, "the lock's note could not be written");
         }
         Ok(Self { _file: file })
@@ -71,21 +57,21 @@ impl JobLock {
 
     /// Who has it now and since when, where some process has it.
     pub fn holder(database: &Path, job: &str) -> Option<String> {
-        let held = Self::is_held(database, job);
-        held.then(|| std::fs::read_to_string(lock_path(database, job)).unwrap_or_default().trim().to_owned())
+        let note = || disk::noted(&lock_path(database, job), database).map(|mut file| disk::note(&mut file));
+        Self::is_held(database, job).then(|| note().unwrap_or_default())
     }
 
     /// Whether some process has it now. Where that cannot be told it does: what it has in flight must not be taken for lost.
     pub fn is_held(database: &Path, job: &str) -> bool {
-        match File::open(lock_path(database, job)) {
+        match disk::noted(&lock_path(database, job), database) {
             Ok(file) => file.try_lock_shared().is_err(),
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         }
     }
 }
 
-/// Who we are, for whoever finds the lock taken: process, machine (the ledger may be on a disk that several share), since
-/// when, and what was typed.
+/// Who we are, for whoever finds the lock taken: process, machine (the ledger may be on a disk that several share), and since
+/// when. Not what was typed: that may name files, and people.
 fn holder(since: &str) -> String {
     // Where there is no such file, the process and the time must do.
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -93,10 +79,7 @@ fn holder(since: &str) -> String {
         "" => String::new(),
         name => format!(", on {name}"),
     };
-    let typed = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    let typed = typed.replace(|c: char| c.is_control(), " ");
-    let process = std::process::id();
-    format!("process {process}, since {since}{machine}: orgpull {}", scrub(&typed))
+    format!("process {}, since {since}{machine}", std::process::id())
 }
 
 /// Tries for a moment: somebody who only asks who runs the job holds it for an instant too.

@@ -52,6 +52,7 @@ mod money_model;
 #[cfg(test)]
 mod tests;
 
+use crate::disk::{Exposed, chmod};
 use std::path::PathBuf;
 
 /// What went wrong with the ledger. None of these loses what is committed.
@@ -73,6 +74,29 @@ pub enum LedgerError {
         .0.display()
     )]
     InUse(PathBuf),
+    /// Others can write it.
+    #[error(
+        "the ledger {} can be written by others ({exposed}), and what was bought is read from it: {}; nothing was changed in it",
+        path.display(), chmod(path, *exposed)
+    )]
+    Exposed {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What they may.
+        exposed: Exposed,
+    },
+    /// It belongs to somebody else, who has put it where they had no business to.
+    #[error(
+        "the ledger {} belongs to another user ({owner}), and its folder does not: work as that user, or name another file; \
+         nothing was changed in it",
+        path.display()
+    )]
+    Foreign {
+        /// The ledger's file.
+        path: PathBuf,
+        /// By their user id.
+        owner: u32,
+    },
     /// The file cannot be opened or created.
     #[error("the ledger {} cannot be opened: {reason}", path.display())]
     Unopened {

@@ -4,8 +4,9 @@
 //! turn, and SQLite waits in steps of many milliseconds, which bunches calls up. Nothing of it must survive the machine.
 
 use super::{Ledger, LedgerError};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use crate::disk;
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,9 +34,7 @@ impl Ledger {
         let path = PathBuf::from(name);
         let unopened =
             |e: std::io::Error| LedgerError::Unopened { path: path.clone(), reason: e.to_string() };
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).read(true).write(true).mode(0o600);
-        Ok(NoticeBoard { file: options.open(&path).map_err(unopened)? })
+        Ok(NoticeBoard { file: disk::companion(&path, self.path()).map_err(unopened)? })
     }
 }
 

@@ -5,12 +5,12 @@ use super::admit::rivals;
 use super::commit::Commits;
 use super::feed::Lookers;
 use super::values::ManyRows;
+use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
 use crate::domain::identity::DigestKey;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -26,6 +26,9 @@ const BUSY: Duration = Duration::from_mins(1);
 /// How long a query waits while others have all readers. Nobody keeps one while waiting for another, so that it is only a
 /// matter of time; a run must not end for it.
 const READERS_BUSY: Duration = Duration::from_mins(10);
+
+/// Copies of one version that may stand beside a ledger.
+const MOST_COPIES: u32 = 100;
 
 /// How far apart a process that finds another opening the ledger looks again.
 const OPENING_WAIT: Duration = Duration::from_millis(20);
@@ -62,7 +65,8 @@ impl Ledger {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
         create(path).map_err(|e| unopened(e.to_string()))?;
         // One file has one name: locks stand beside it, and a link must not lead to others.
-        let path = &path.canonicalize().map_err(|e| unopened(e.to_string()))?;
+        let path = &disk::behind_links(path).map_err(|e| unopened(e.to_string()))?;
+        ours_alone(path)?;
         // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
         let lock = lock_file(path).await.map_err(|e| unopened(e.to_string()))?;
         recognise(path).await?;
@@ -73,6 +77,8 @@ impl Ledger {
         // Others may open it meanwhile, and nobody migrates it under us.
         users.lock_shared().map_err(|e| unopened(e.to_string()))?;
         ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
+        // Its log is there by now, and nothing of ours is in it yet: nobody may have been quicker to make it than SQLite.
+        ours_alone(path)?;
         drop(lock);
         let key: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'")
             .fetch_one(&mut writer)
@@ -100,6 +106,25 @@ impl Ledger {
     /// The ledger's file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What others may do with it that its owner should know: read it, or take its name away from it.
+    pub fn exposures(&self) -> Vec<String> {
+        let path = &self.path;
+        let mut told = Vec::new();
+        if let Ok(Standing::Readable(exposed)) = disk::standing(path) {
+            let (shown, remedy) = (path.display(), disk::chmod(path, exposed));
+            told.push(format!("the ledger {shown} can be read by others ({exposed}): {remedy}"));
+        }
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        if let Some(mode) = disk::open_to_others(folder) {
+            let shown = folder.display();
+            told.push(format!(
+                "the folder of the ledger, {shown}, can be written by others (mode {mode:04o}), who may put another in its \
+                 place: chmod go-w {shown}"
+            ));
+        }
+        told
     }
 
     /// The key of its digests.
@@ -158,12 +183,15 @@ async fn ready(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
 /// (`-wal`, `-shm`) take over the mode.
 fn create(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        disk::make_folders(folder)?;
     }
-    if path.is_dir() {
-        return Err(std::io::Error::other("it is a directory"));
+    match path.metadata() {
+        Ok(about) if about.is_dir() => return Err(std::io::Error::other("it is a directory")),
+        // A pipe would be waited for without end.
+        Ok(about) if !about.is_file() => return Err(std::io::Error::other("it is no ordinary file")),
+        _ => {}
     }
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+    match disk::new_companion(path, path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         done => done.map(drop),
     }
@@ -174,7 +202,7 @@ fn create(path: &Path) -> std::io::Result<()> {
 fn users(path: &Path) -> std::io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".open");
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(PathBuf::from(name))
+    disk::companion(Path::new(&name), path)
 }
 
 /// Waits a while until nobody else has the ledger open. A daemon is asked to stop by a person, not by us.
@@ -196,8 +224,7 @@ async fn alone(path: &Path, users: &File) -> Result<(), LedgerError> {
 async fn lock_file(path: &Path) -> std::io::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file =
-        OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(PathBuf::from(name))?;
+    let file = disk::companion(Path::new(&name), path)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -243,7 +270,13 @@ async fn migrate(
         }
         if usize::try_from(count).is_ok_and(|count| count < migrations.iter().count()) {
             alone(path, users).await?;
-            back_up(path, writer, applied).await?;
+            let copy = back_up(path, writer, applied).await?;
+            tracing::warn!(
+                "the ledger {} was an older version's and is brought up to date; as it was it is kept in {} (mode 0600), to be \
+                 deleted when nobody needs it any more",
+                path.display(),
+                copy.display()
+            );
         }
     }
     migrations.run(writer).await.map_err(|error| match error {
@@ -254,22 +287,51 @@ async fn migrate(
     })
 }
 
-/// A copy of the ledger as version `version` left it, beside it, readable by its owner alone.
-async fn back_up(path: &Path, writer: &mut SqliteConnection, version: i64) -> Result<(), LedgerError> {
-    let copy = path.with_extension(format!("v{version}.backup.db"));
+/// A copy of the ledger as version `version` left it, beside it, readable by its owner alone and under a name that nothing
+/// had: an earlier copy stays.
+async fn back_up(path: &Path, writer: &mut SqliteConnection, version: i64) -> Result<PathBuf, LedgerError> {
+    let failed = |reason: &dyn std::fmt::Display| LedgerError::Unopened {
+        path: path.to_owned(),
+        reason: format!("the copy before migrating cannot be made: {reason}"),
+    };
+    for serial in 1..=MOST_COPIES {
+        let name = match serial {
+            1 => format!("v{version}.backup.db"),
+            serial => format!("v{version}.backup-{serial}.db"),
+        };
+        let copy = path.with_extension(name);
+        if copy.symlink_metadata().is_ok() {
+            continue;
+        }
+        let place = Place::of_ours(copy.clone(), &Protected::new()).map_err(|e| failed(&e))?;
+        let draft = Draft::create(place, Mode::Private).map_err(|e| failed(&e))?;
+        let into = sqlx::query("VACUUM INTO ?").bind(draft.path().to_string_lossy().into_owned());
+        into.execute(&mut *writer).await.map_err(|e| failed(&e))?;
+        disk::publish_new(draft.seal().map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
+        return Ok(copy);
+    }
+    Err(failed(&"there are a hundred of them already"))
+}
+
+/// Nobody but its owner may write the ledger, or what SQLite keeps beside it: what was bought and what was answered is
+/// read from there.
+fn ours_alone(path: &Path) -> Result<(), LedgerError> {
     let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
-    OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(&copy)
-        .map_err(|e| unopened(format!("the copy before migrating cannot be made: {e}")))?;
-    sqlx::query("VACUUM INTO ?")
-        .bind(copy.to_string_lossy().into_owned())
-        .execute(writer)
-        .await
-        .map_err(|e| unopened(format!("the copy before migrating failed: {e}")))?;
+    match disk::standing(path).map_err(|e| unopened(e.to_string()))? {
+        Standing::Writable(exposed) => Err(LedgerError::Exposed { path: path.to_owned(), exposed }),
+        Standing::Foreign { exposed, .. } if exposed.writable() => {
+            Err(LedgerError::Exposed { path: path.to_owned(), exposed })
+        }
+        Standing::Foreign { owner, .. } if !disk::owns_folder_of(owner, path) => {
+            Err(LedgerError::Foreign { path: path.to_owned(), owner })
+        }
+        Standing::Private | Standing::Readable(_) | Standing::Foreign { .. } => Ok(()),
+    }?;
+    for companion in ["-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(companion);
+        disk::private_beside(Path::new(&name), path).map_err(|e| unopened(e.to_string()))?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use super::LedgerError;
 use super::values::ManyRows;
+use crate::disk::{self, TempDir};
 use crate::domain::identity::Identity;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
@@ -14,13 +15,13 @@ pub struct Seen {
     connection: SqliteConnection,
     insert: ManyRows,
     path: PathBuf,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 impl Seen {
     /// Nothing met yet.
     pub async fn new() -> Result<Self, LedgerError> {
-        let folder = tempfile::tempdir()
+        let folder = disk::temporary_folder()
             .map_err(|e| LedgerError::Unopened { path: std::env::temp_dir(), reason: e.to_string() })?;
         let path = folder.path().join("seen.db");
         let options = SqliteConnectOptions::new()

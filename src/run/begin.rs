@@ -10,6 +10,7 @@ use super::prepared::{Prepared, Resolved};
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
+use crate::disk;
 use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
@@ -161,7 +162,7 @@ fn warn_of_changed_input(context: &Context, job: &Job, run: &RunRow, given: Opti
 
 fn file_digest(path: &Path) -> Option<String> {
     let mut hasher = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path).ok()?, &mut hasher).ok()?;
+    std::io::copy(&mut disk::named(path).ok()?, &mut hasher).ok()?;
     Some(hex(&hasher.finalize()))
 }
 
@@ -258,8 +259,8 @@ async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunErr
 
 /// Writes the rejects of an input that is refused, so that its owner can see what to mend.
 async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<PathBuf>, RunError> {
-    let keep = outputs::keep(job, &context.settings);
-    let mut rejects = Rejects::begin(&job.outputs, &setting_of(run), &keep)?;
+    let protected = outputs::protected(job, &context.settings);
+    let mut rejects = Rejects::begin(&job.outputs, &setting_of(run), &protected)?;
     let mut records = context.ledger.records(run.id, Answers::None).await?;
     while let Some(page) = records.page().await? {
         for record in page {

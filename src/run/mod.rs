@@ -28,20 +28,20 @@ mod trial;
 mod worker;
 
 pub use lane::try_login;
-pub use outputs::export;
+pub use outputs::{export, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use summary::summary;
 pub use tokens::SharedTokens;
 
 use crate::config::secret::SecretError;
-use crate::config::{Account, Settings};
+use crate::config::{Account, SIMULATOR, Settings};
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
 use crate::http::transport::{HttpTransport, SendError, Transport};
 use crate::job::input::InputError;
-use crate::job::{Job, Origin};
+use crate::job::{Job, Origin, Step};
 use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
@@ -343,6 +343,7 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
         .iter()
         .filter_map(|step| context.settings.accounts.get(&step.account))
         .flat_map(Account::warnings)
+        .chain(exposures(context, &job))
         .collect::<BTreeSet<_>>()
     {
         notice(&context.observer, Level::Warning, "configuration", warning);
@@ -355,6 +356,17 @@ pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Op
     let (now, start) = (now_ms(), begun.run.started_at);
     let freshness = Freshness { now, began: start, buy_again: begun.run.buy_again, unknown_too: false };
     drive(context, begun, Terms { freshness, extra, began }, transport).await.map(Some)
+}
+
+/// What others can read though nothing is wrong with it; nothing in the simulator, where there is nothing to hide.
+fn exposures(context: &Context, job: &Job) -> Vec<String> {
+    let accounts = &context.settings.accounts;
+    let real =
+        |step: &Step| accounts.get(&step.account).is_some_and(|account| account.environment != SIMULATOR);
+    if !job.steps.iter().any(real) {
+        return Vec::new();
+    }
+    context.settings.exposure().into_iter().chain(context.ledger.exposures()).collect()
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.

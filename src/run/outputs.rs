@@ -4,23 +4,23 @@ use super::RunError;
 use super::begin::{accounts, requestors};
 use super::prepared::{On, Prepared, Resolved, service_name};
 use crate::config::Settings;
+use crate::disk::Protected;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::Record;
 use crate::export::{Export, LookupHead, Naming, Setting, Written, preflight as preflight_outputs};
-use crate::job::{Carry, Job, Origin, Output, Step};
+use crate::job::{Carry, Job, Output, Step};
 use crate::ledger::{Answers, Ledger, Records, RunRow};
-use std::path::PathBuf;
 
 /// What outputs have to know besides the records, owned.
 struct Facts {
     heads: Vec<LookupHead>,
     carry: Vec<String>,
-    keep: Vec<PathBuf>,
+    protected: Protected,
 }
 
 impl Facts {
     fn new(run: &RunRow, job: &Job, settings: &Settings) -> Self {
-        Self { heads: heads(run), carry: carry(run, job), keep: keep(job, settings) }
+        Self { heads: heads(run), carry: carry(run, job), protected: protected(job, settings) }
     }
 
     fn setting<'a>(&'a self, run: &'a RunRow, ledger: &'a Ledger) -> Setting<'a> {
@@ -30,7 +30,7 @@ impl Facts {
             columns: &run.columns,
             carry: &self.carry,
             key: ledger.key(),
-            keep: &self.keep,
+            protected: &self.protected,
         }
     }
 }
@@ -156,12 +156,7 @@ fn carry(run: &RunRow, job: &Job) -> Vec<String> {
     }
 }
 
-/// Files that no output may replace.
-pub(super) fn keep(job: &Job, settings: &Settings) -> Vec<PathBuf> {
-    let mut keep = vec![job.path.clone(), settings.database.clone()];
-    keep.extend(settings.path.clone());
-    if let Origin::Path(path) = &job.input.origin {
-        keep.push(path.clone());
-    }
-    keep
+/// What no output of a job may take the place of.
+pub fn protected(job: &Job, settings: &Settings) -> Protected {
+    settings.protected.clone().and(job.protected())
 }

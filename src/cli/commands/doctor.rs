@@ -138,6 +138,7 @@ async fn ledger(path: &Path) -> Vec<Finding> {
         }
         Err(error) => Finding::fault(what, Exit::Ledger, error.to_string()),
     }];
+    findings.extend(ledger.exposures().into_iter().map(|told| Finding::warning(what, told)));
     if let Ok(Some(last)) = ledger.last_attempt().await
         && last > now_ms() + CLOCK_OFF_MS
     {

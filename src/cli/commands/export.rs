@@ -3,8 +3,8 @@
 use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
 use super::super::console::print_bytes;
 use super::super::{Desk, Failure};
-use super::scratch::Scratch;
 use super::{job_to_export, one_run};
+use crate::disk::Scratch;
 use crate::domain::exit::Exit;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
 use crate::ledger::Ledger;

@@ -7,8 +7,10 @@ use crate::config::Settings;
 use crate::config::secret::Secret;
 use crate::daemon::DaemonError;
 use crate::daemon::unit::{MARK, Manager, Site, UnitFile, daemon, timer};
+use crate::disk::{self, Change, Draft, Mode, PlaceError, Protected};
 use crate::domain::exit::Exit;
 use crate::job::{Job, Origin};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -31,7 +33,11 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
         Desk::print(&shown.collect::<Vec<_>>().join("\n"))?;
         return Ok(Exit::Settled);
     }
-    write(&place, &units)?;
+    let mut protected = settings.protected.clone();
+    for job in &jobs {
+        protected = protected.and(job.protected());
+    }
+    write(&place, &units, &protected)?;
     Desk::print(&next(args, &place, &units))?;
     for stale in stale(&place, &absolute(&args.dir), &units) {
         let (systemctl, file) = (systemctl(args), place.join(&stale));
@@ -60,7 +66,7 @@ fn stale(place: &Path, jobs: &Path, units: &[UnitFile]) -> Vec<String> {
     let ours = |name: &str| {
         // A timer names no job: its service does.
         let service = place.join(name).with_extension("service");
-        let text = std::fs::read_to_string(service).unwrap_or_default();
+        let text = disk::small(&service).unwrap_or_default();
         let started = text.lines().filter(|line| line.starts_with("ExecStart="));
         name.starts_with("orgpull") && text.starts_with(MARK) && started.into_iter().any(about_them)
     };
@@ -188,13 +194,13 @@ fn place(args: &InstallArgs) -> Result<PathBuf, Failure> {
 }
 
 /// Writes all of them, or none where one of that name is somebody else's.
-fn write(place: &Path, units: &[UnitFile]) -> Result<(), Failure> {
+fn write(place: &Path, units: &[UnitFile], protected: &Protected) -> Result<(), Failure> {
     let failed = |path: &Path, e: std::io::Error| {
         Failure::Output(format!("{} cannot be written: {e}", path.display()))
     };
     for unit in units {
         let path = place.join(&unit.name);
-        match std::fs::read_to_string(&path) {
+        match disk::small(&path) {
             Ok(text) if !text.starts_with(MARK) => {
                 return Err(Failure::Usage(format!(
                     "{} is there, and orgpull did not write it: move it away, or look at --print; nothing was written",
@@ -205,12 +211,16 @@ fn write(place: &Path, units: &[UnitFile]) -> Result<(), Failure> {
             _ => {}
         }
     }
-    std::fs::create_dir_all(place).map_err(|e| failed(place, e))?;
+    let mut changes = Vec::new();
     for unit in units {
         let path = place.join(&unit.name);
-        std::fs::write(&path, &unit.text).map_err(|e| failed(&path, e))?;
+        let refused = |error: PlaceError| Failure::Output(format!("{error}; nothing was written"));
+        let found = disk::Place::of_ours(path.clone(), protected).map_err(refused)?;
+        let mut draft = Draft::create(found, Mode::Public).map_err(refused)?;
+        draft.write_all(unit.text.as_bytes()).map_err(|e| failed(&path, e))?;
+        changes.push(Change::Put(draft.seal().map_err(refused)?));
     }
-    Ok(())
+    disk::publish(changes).map_err(|error| Failure::Output(error.to_string()))
 }
 
 /// What was written, and what to type next; none of it is run.

@@ -11,7 +11,6 @@ pub(super) mod read;
 pub(super) mod reconcile;
 pub(super) mod run;
 pub(super) mod schedule;
-mod scratch;
 pub(super) mod spend;
 
 use super::args::Place;

@@ -20,7 +20,12 @@ use std::sync::Arc;
 pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failure> {
     let report = check_paths(&args.paths, &desk.flags(false));
     for good in &report.good {
-        desk.say(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
+        if good.faults.is_empty() {
+            desk.say(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
+        }
+        for fault in &good.faults {
+            desk.console.line(&error_line(&fault.to_string()));
+        }
         good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
     }
     schedules(desk, &report);
@@ -140,12 +145,14 @@ pub(in crate::cli) fn completions(args: &CompletionsArgs) -> Result<Exit, Failur
 }
 
 /// `orgpull man`.
-pub(in crate::cli) fn man(args: &ManArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) fn man(desk: &Desk, args: &ManArgs) -> Result<Exit, Failure> {
     match &args.dir {
         None => docs::man(&mut io::stdout().lock())?,
-        Some(folder) => docs::man_pages(folder)
-            .map(drop)
-            .map_err(|e| Failure::Output(format!("{} cannot be written: {e}", folder.display())))?,
+        // Whatever is wrong with a configuration, the manual can be written.
+        Some(folder) => {
+            let protected = desk.settings(false).map(|settings| settings.protected).unwrap_or_default();
+            docs::man_pages(folder, &protected).map_err(|error| Failure::Output(error.to_string()))?;
+        }
     }
     Ok(Exit::Settled)
 }

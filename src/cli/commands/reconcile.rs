@@ -28,10 +28,10 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     let ledger = Ledger::open_existing(&settings.database).await?;
     let invoice = ledger.invoice(&account.name, &account.environment).await?;
     let (mut invoice, days) = taken_in(invoice, account, &args.file, &args.invoice).await?;
-    let keep = [args.file.clone(), settings.database.clone()].into_iter().chain(settings.path.clone());
-    let keep: Vec<_> = keep.collect();
+    let mut protected = settings.protected.clone();
+    protected.add(&args.file, "the statement");
     let output = args.output.as_deref();
-    let listing = output.map(|path| Listing::create(path, &keep, &RECONCILE_HEADER)).transpose()?;
+    let listing = output.map(|path| Listing::create(path, &protected, &RECONCILE_HEADER)).transpose()?;
     let report = Reconciliation::of(&args.file, account, days);
     let mut told = Told { report, listing, json: args.json, first: true };
     if args.json {

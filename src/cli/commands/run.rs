@@ -8,12 +8,13 @@ use super::super::{Desk, Failure, signals};
 use super::read::summed_up;
 use super::{job_of, load_job, one_run, origin};
 use crate::config::{SIMULATOR, Settings};
+use crate::disk::{self, Change, Draft, Mode, PlaceError, Protected};
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::export::{ColumnCount, Written};
-use crate::job::{Job, Origin};
+use crate::job::{Job, Origin, Output};
 use crate::ledger::{Ledger, LedgerError, RunRow};
 use crate::run::event::{RunState, Summary};
 use crate::run::{self, Broken, Context, Ended, Options, RunError, SharedTokens};
@@ -44,11 +45,12 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         return Ok(Exit::Stopped);
     }
     let began = Instant::now();
-    let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
+    let asked = Asked::of(&args.reporting, &job, &settings);
+    let (context, reporter) = begin(desk, settings, &asked, args.simulation.simulate).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
     let ended = run::execute(&context, job, options).await;
     let exit = match ended {
-        Ok(Some(ended)) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
+        Ok(Some(ended)) => close(desk, &context, &reporter, &asked, ended, began).await?,
         Ok(None) => {
             desk.say(&format!(
                 "nothing of {job_name} is unfinished
@@ -57,8 +59,7 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
             Exit::Settled
         }
         Err(error) => {
-            broke_off(desk, &context, &reporter, &args.reporting, &error, ((&job_name, &job_path), began))
-                .await?
+            broke_off(desk, &context, &reporter, &asked, &error, ((&job_name, &job_path), began)).await?
         }
     };
     end(context, simulator).await?;
@@ -88,13 +89,13 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     drop(ledger);
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let began = Instant::now();
-    let (context, reporter) = begin(desk, settings, &args.reporting, args.simulation.simulate).await?;
+    let asked = Asked::of(&args.reporting, &job, &settings);
+    let (context, reporter) = begin(desk, settings, &asked, args.simulation.simulate).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
     let exit = match run::retry(&context, job, &run, args.unknown).await {
-        Ok(ended) => close(desk, &context, &reporter, &args.reporting, ended, began).await?,
+        Ok(ended) => close(desk, &context, &reporter, &asked, ended, began).await?,
         Err(error) => {
-            broke_off(desk, &context, &reporter, &args.reporting, &error, ((&job_name, &job_path), began))
-                .await?
+            broke_off(desk, &context, &reporter, &asked, &error, ((&job_name, &job_path), began)).await?
         }
     };
     end(context, simulator).await?;
@@ -129,12 +130,10 @@ pub(super) async fn simulator_for(
 async fn begin(
     desk: &Desk,
     settings: Settings,
-    asked: &Reporting,
+    asked: &Asked<'_>,
     simulate: bool,
 ) -> Result<(Context, Arc<Reporter>), Failure> {
-    if let Some(Place::File(path)) = &asked.summary_json {
-        writable(path)?;
-    }
+    asked.writable()?;
     let stop = signals::stop_requests()
         .map_err(|e| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}"))))?;
     let reporter = Arc::new(desk.reporter());
@@ -157,14 +156,14 @@ async fn close(
     desk: &Desk,
     context: &Context,
     reporter: &Reporter,
-    asked: &Reporting,
+    asked: &Asked<'_>,
     ended: Ended,
     began: Instant,
 ) -> Result<Exit, Failure> {
     let summary = summed_up(desk, &context.ledger, &ended.run, Some(ended.exit)).await?;
     reporter.finish(&summary);
     if desk.global.quiet && ended.exit == Exit::Settled {
-        write_summary(&summary, asked.summary_json.as_ref())?;
+        asked.write(&summary)?;
         return Ok(ended.exit);
     }
     let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
@@ -174,14 +173,14 @@ async fn close(
         again: ended.again,
         took: began.elapsed(),
     });
-    if asked.summary_json == Some(Place::Stream) {
+    if asked.on_stdout() {
         if !reporter.is_json() {
             desk.console.line(text.trim_end());
         }
     } else {
         Desk::print(&text)?;
     }
-    write_summary(&summary, asked.summary_json.as_ref())?;
+    asked.write(&summary)?;
     Ok(ended.exit)
 }
 
@@ -190,7 +189,7 @@ async fn broke_off(
     desk: &Desk,
     context: &Context,
     reporter: &Reporter,
-    asked: &Reporting,
+    asked: &Asked<'_>,
     broken: &Broken,
     (job, began): ((&str, &Path), Instant),
 ) -> Result<Exit, Failure> {
@@ -215,7 +214,7 @@ async fn broke_off(
         }
     }
     // What it has cost so far is worth knowing, also where it broke off.
-    if summary.calls > 0 && !reporter.is_json() && asked.summary_json != Some(Place::Stream) {
+    if summary.calls > 0 && !reporter.is_json() && !asked.on_stdout() {
         Desk::print(&summary_text(&Closing {
             summary: &summary,
             outputs: &[],
@@ -224,7 +223,7 @@ async fn broke_off(
         }))?;
     }
     reporter.failed(&told, exit, Some(&summary.next));
-    write_summary(&summary, asked.summary_json.as_ref())?;
+    asked.write(&summary)?;
     Ok(exit)
 }
 
@@ -260,39 +259,60 @@ fn none_begun((job, path): (&str, &Path)) -> Summary {
     }
 }
 
-fn write_summary(summary: &Summary, place: Option<&Place>) -> Result<(), Failure> {
-    let mut json = summary_json(summary);
-    if summary.run.is_empty() {
-        json["run"] = serde_json::Value::Null;
+/// How a run is to be reported, and what `--summary-json` may not take the place of.
+struct Asked<'a> {
+    reporting: &'a Reporting,
+    protected: Protected,
+}
+
+impl<'a> Asked<'a> {
+    fn of(reporting: &'a Reporting, job: &Job, settings: &Settings) -> Self {
+        let mut protected = run::protected(job, settings);
+        let outputs = job.outputs.iter().map(|output| output.path.clone());
+        let rejects = job.outputs.first().map(|first| Output::rejects_beside(&first.path));
+        for path in outputs.chain(rejects) {
+            protected.add(&path, "an output of the job");
+        }
+        Self { reporting, protected }
     }
-    let text = format!("{json:#}\n");
-    match place {
-        None => Ok(()),
-        Some(Place::Stream) => Desk::print(&text),
-        Some(Place::File(path)) => write_file(path, &text)
-            .map_err(|e| Failure::Output(format!("{} cannot be written: {e}", path.display()))),
+
+    fn on_stdout(&self) -> bool {
+        self.reporting.summary_json == Some(Place::Stream)
     }
-}
 
-/// Whether `--summary-json` can be written, asked before anything is bought.
-fn writable(path: &Path) -> Result<(), Failure> {
-    let tried =
-        if path.is_dir() { Err(std::io::Error::other("it is a folder")) } else { draft(path).map(drop) };
-    tried.map_err(|e| Failure::Output(format!("{} cannot be written: {e}; nothing was sent", path.display())))
-}
+    /// Whether `--summary-json` can be written, asked before anything is bought.
+    fn writable(&self) -> Result<(), Failure> {
+        let Some(Place::File(path)) = &self.reporting.summary_json else { return Ok(()) };
+        let tried = self.draft(path).map(drop);
+        tried.map_err(|error| Failure::Output(format!("--summary-json: {error}; nothing was sent")))
+    }
 
-fn draft(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::NamedTempFile::new_in(folder)
-}
+    fn write(&self, summary: &Summary) -> Result<(), Failure> {
+        let mut json = summary_json(summary);
+        if summary.run.is_empty() {
+            json["run"] = serde_json::Value::Null;
+        }
+        let text = format!("{json:#}\n");
+        match &self.reporting.summary_json {
+            None => Ok(()),
+            Some(Place::Stream) => Desk::print(&text),
+            Some(Place::File(path)) => self
+                .write_file(path, &text)
+                .map_err(|error| Failure::Output(format!("--summary-json: {error}"))),
+        }
+    }
 
-/// Whole or not at all, readable by its owner alone.
-fn write_file(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = draft(path)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    /// Whole or not at all, readable by its owner alone.
+    fn write_file(&self, path: &Path, text: &str) -> Result<(), PlaceError> {
+        let mut draft = self.draft(path)?;
+        let written = draft.write_all(text.as_bytes());
+        written.map_err(|cause| PlaceError::Io { action: "write", path: path.to_owned(), cause })?;
+        disk::publish(vec![Change::Put(draft.seal()?)])
+    }
+
+    fn draft(&self, path: &Path) -> Result<Draft, PlaceError> {
+        Draft::create(disk::Place::find(path.to_owned(), &self.protected)?, Mode::Private)
+    }
 }
 
 fn output_line(written: &Written) -> OutputLine {
@@ -343,7 +363,7 @@ async fn wanted(desk: &Desk, settings: &Settings, job: &Job, options: &Options) 
         return Ok(true);
     }
     let text = format!("{}\nThis may cost {}. Run it? [y/N] ", plan_text(&plan), money(price));
-    if asked(&text)? {
+    if answered_yes(&text)? {
         return Ok(true);
     }
     desk.console.line("nothing was sent");
@@ -351,7 +371,7 @@ async fn wanted(desk: &Desk, settings: &Settings, job: &Job, options: &Options) 
 }
 
 /// Puts a question on the terminal; whatever is not yes is no.
-fn asked(question: &str) -> Result<bool, Failure> {
+fn answered_yes(question: &str) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
     write!(stderr, "{question}").and_then(|()| stderr.flush())?;
     let mut answer = String::new();
@@ -387,5 +407,5 @@ async fn agreed(
             desk.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
         return Err(Failure::Usage(format!("{what} There is nobody to ask: {command}")));
     }
-    asked(&format!("{what} Ask again? [y/N] "))
+    answered_yes(&format!("{what} Ask again? [y/N] "))
 }

@@ -1,9 +1,9 @@
 //! Where the bytes come from: opened once, looked at for what is not text, and counted on their way through.
 
 use super::InputError;
+use crate::disk;
 use crate::domain::identity::hex;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, Chain, Cursor, Read};
 use std::path::Path;
 
@@ -40,7 +40,7 @@ impl Source {
     /// Opens a file, a pipe or a device.
     pub(super) fn open(path: &Path) -> Result<Self, InputError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|cause| InputError::unreadable(&name, cause))?;
+        let file = disk::named(path).map_err(|cause| InputError::unreadable(&name, cause))?;
         let about = file.metadata().map_err(|cause| InputError::unreadable(&name, cause))?;
         if about.is_dir() {
             return Err(InputError::Directory { file: name });

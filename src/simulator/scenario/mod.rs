@@ -36,6 +36,7 @@ use std::time::Duration;
 use super::draw::Draw;
 use super::reply::RetryAfter;
 use super::window::WindowRule;
+use crate::disk;
 use crate::domain::pace::Rate;
 
 pub(super) use faults::Faults;
@@ -189,7 +190,8 @@ impl Scenario {
 
     /// Reads a scenario file.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(path)
+        let text = disk::named(path)
+            .and_then(std::io::read_to_string)
             .map_err(|source| ScenarioError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&path.display().to_string(), &text)
     }

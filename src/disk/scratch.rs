@@ -1,10 +1,11 @@
 //! A place for one file that is complete before anybody sees a byte of it, and that has no name while it is read.
 
+use super::draft::is_left;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
+pub use tempfile::TempDir;
 
 /// How the folder's name begins.
 const PREFIX: &str = ".orgpull-export-";
@@ -12,7 +13,7 @@ const PREFIX: &str = ".orgpull-export-";
 const RANDOM: usize = 6;
 
 /// A folder that nobody else can enter, with room for one file. Dropped, it is gone.
-pub(super) struct Scratch {
+pub struct Scratch {
     folder: TempDir,
     /// Tells a living folder from a leftover.
     _lock: File,
@@ -20,7 +21,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// Makes one beside this file, and clears away those that killed processes left there.
-    pub(super) fn beside(file: &Path) -> io::Result<Self> {
+    pub fn beside(file: &Path) -> io::Result<Self> {
         let parent = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         sweep(parent);
         let folder = tempfile::Builder::new()
@@ -35,30 +36,36 @@ impl Scratch {
     }
 
     /// Where the file is to be written.
-    pub(super) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("export")
     }
 
     /// The file that was written. Its name and the folder are gone from here on, so that no end of this process, however
     /// sudden, leaves anything of it behind.
-    pub(super) fn into_file(self) -> io::Result<File> {
+    pub fn into_file(self) -> io::Result<File> {
         let file = File::open(self.path())?;
         self.folder.close()?;
         Ok(file)
     }
 }
 
-/// Removes the folders of dead processes: they hold personal data and nobody would look for them.
+/// Removes the folders of dead processes: they hold personal data and nobody would look for them. What others put there
+/// under such a name stays.
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let ours =
             name.len() == PREFIX.len() + RANDOM && name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
-        if ours && File::open(entry.path()).is_ok_and(|folder| folder.try_lock().is_ok()) {
+        if ours && is_left(&entry.path(), fs::Metadata::is_dir) {
             // A leftover that cannot be removed is no reason to show nothing.
             drop(fs::remove_dir_all(entry.path()));
         }
     }
+}
+
+/// A folder in the system's place for what is soon gone, which nobody else can enter. Nothing of a person's goes there.
+pub fn temporary_folder() -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("orgpull-").permissions(Permissions::from_mode(0o700)).tempdir()
 }
 
 #[cfg(test)]
