@@ -80,7 +80,7 @@ fn id(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// A path without links, as far as what it names is there.
-pub(super) fn whereabouts(path: &Path) -> PathBuf {
+pub fn whereabouts(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut behind: Vec<&OsStr> = Vec::new();
     let mut there = absolute.as_path();

@@ -1,45 +1,217 @@
-//! Finding and masking numbers in text that comes from outside, before it reaches a log, an error or a masked output.
+//! Finding and masking numbers and secrets in text that comes from outside, before it reaches a log, an error or a masked
+//! output.
 //!
-//! In doubt it masks: a text with some asterisks too many still explains a failure, and a number shown cannot be taken
-//! back. What it must leave alone is what people read such texts for: times, amounts, codes.
+//! First goes what is known ([`Known`]): secrets that are in use, and the number that the text is about, in every form in
+//! which it may be written. Then what looks like a number of anybody's. In doubt it masks: a text with some asterisks too
+//! many still explains a failure, and a number shown cannot be taken back. What it must leave alone is what people read such
+//! texts for: times, amounts, codes.
 
-use super::number::luhn;
-use serde_json::{Map, Value};
+mod glyphs;
+mod numbers;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use super::number::Subject;
+use glyphs::{FEWEST, Glyph, Sign, may_hold_number};
+use numbers::Digits;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Number, Value};
+use std::fmt;
+use std::ops::Range;
 
 /// The text with everything that may be a Swedish organisation or personal number masked by asterisks of equal length,
 /// and bearer tokens too. Used for texts from upstreams before they reach a log or an error, and for masked outputs.
 ///
-/// A number is ten or twelve digits that are no part of a longer run, perhaps with `-`, `+` or a blank before the last
-/// four, and either right by its check digit or shaped like a date of birth; `16` or `SE` in front count too. A token
-/// is what follows `Bearer`, or three parts of base64url with points between.
+/// A number is ten or twelve digits that are no part of a longer run, together or in the groups in which people write one
+/// (`YYYY-MM-DD-NNNN`, pairs, single digits), parted by blanks, line breaks, dashes, points or slashes of any kind, in any
+/// script and any escape, with or without what takes no room; and either right by its check digit or shaped like a date of
+/// birth; `16` or `SE` in front count too. A token is what follows `Bearer`, or three parts of base64url with points between.
 pub fn scrub(text: &str) -> String {
-    let mut chars: Vec<char> = text.chars().collect();
-    mask_bearers(&mut chars);
-    mask_web_tokens(&mut chars);
-    mask_numbers(&mut chars);
-    chars.into_iter().collect()
+    Known::default().scrub(text)
 }
 
-/// [`scrub`] on every text, number and object key of a JSON value. A number that is masked becomes a text; keys that
-/// are the same once masked are told apart by a serial.
-pub fn scrub_json(value: &mut Value) {
-    match value {
-        Value::Null | Value::Bool(_) => {}
-        Value::String(text) => *text = scrub(text),
-        Value::Number(number) => {
-            let written = number.to_string();
-            let scrubbed = scrub(&written);
-            if scrubbed != written {
-                *value = Value::String(scrubbed);
+/// What is known to be in a text that must not be seen: secrets that are in use, and somebody's number.
+#[derive(Clone, Default)]
+pub struct Known {
+    secrets: Vec<SecretString>,
+    numbers: Vec<Digits>,
+}
+
+/// Without what it knows.
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").finish_non_exhaustive()
+    }
+}
+
+/// A code of an upstream's as it may be shown is no longer than this, in characters: those that are known have at most a few
+/// words.
+const LONGEST_CODE: usize = 40;
+
+impl Known {
+    /// The number of a subject, in the orders in which it is written: with and without its century, the day first, and
+    /// without zeros that a program took for nothing.
+    pub fn of_subject(subject: &Subject) -> Self {
+        Self::default().and_number(&subject.ten, subject.prefix.filter(|_| subject.kind().is_personal()))
+    }
+
+    /// The digits of what was no valid number, where they are so many that they may be one that was mistyped.
+    pub fn of_cell(cell: &str) -> Self {
+        let chars: Vec<char> = cell.chars().collect();
+        let digits = glyphs::read(&chars).into_iter().filter_map(|glyph| match glyph.sign {
+            Sign::Digit(value) => Some(value),
+            _ => None,
+        });
+        let digits: Vec<u8> = digits.collect();
+        let mut known = Self::default();
+        if digits.len() >= FEWEST {
+            known.numbers.push(Digits { digits, alone: false });
+        }
+        known
+    }
+
+    /// The same with the digits of a number as it was sent, of ten or twelve.
+    #[must_use]
+    pub fn and_sent(self, number: &str) -> Self {
+        let digits: Vec<u8> = number.bytes().filter(u8::is_ascii_digit).collect();
+        let Some((front, ten)) = digits.split_last_chunk::<10>() else { return self };
+        let century = <[u8; 2]>::try_from(front).ok().filter(|century| century != b"16");
+        self.and_number(ten, century)
+    }
+
+    /// The same with a secret. One that is too short to be worth its name is not looked for.
+    #[must_use]
+    pub fn and_secret(mut self, secret: &str) -> Self {
+        if secret.chars().count() >= tokens::SHORTEST {
+            self.secrets.push(secret.into());
+        }
+        self
+    }
+
+    fn and_number(mut self, ten: &[u8; 10], century: Option<[u8; 2]>) -> Self {
+        let value = |digits: &[u8]| digits.iter().map(|digit| digit - b'0').collect::<Vec<u8>>();
+        let (date, last) = ten.split_at(6);
+        let turned = [&date[4..6], &date[2..4], &date[..2], last].concat();
+        let mut orders = vec![value(ten), value(&turned)];
+        if let Some(century) = century {
+            orders.push(value(&[&date[4..6], &date[2..4], &century, &date[..2], last].concat()));
+        }
+        self.numbers.extend(orders.into_iter().map(|digits| Digits { digits, alone: false }));
+        let zeros = ten.iter().take_while(|digit| **digit == b'0').count();
+        if zeros > 0 {
+            self.numbers.push(Digits { digits: value(&ten[zeros..]), alone: true });
+        }
+        self
+    }
+
+    /// The text with everything masked that is known, and everything that looks like a number or a token.
+    pub fn scrub(&self, text: &str) -> String {
+        let mut chars: Vec<char> = text.chars().collect();
+        self.secrets.iter().for_each(|secret| tokens::mask_secret(&mut chars, secret.expose_secret()));
+        tokens::mask_bearers(&mut chars);
+        tokens::mask_web_tokens(&mut chars);
+        if may_hold_number(text) {
+            self.mask_numbers(&mut chars);
+        }
+        chars.into_iter().collect()
+    }
+
+    /// The text without secrets, with every number as it stands: for what is kept on disk, where numbers may be.
+    pub fn hide_secrets(&self, text: &str) -> String {
+        let mut chars: Vec<char> = text.chars().collect();
+        self.secrets.iter().for_each(|secret| tokens::mask_secret(&mut chars, secret.expose_secret()));
+        chars.into_iter().collect()
+    }
+
+    /// The same for the text of a JSON value, in which a secret may be escaped.
+    pub fn hide_secrets_in_json(&self, json: Vec<u8>) -> Vec<u8> {
+        let Ok(text) = std::str::from_utf8(&json) else { return json };
+        let escaped = |secret: &SecretString| {
+            let quoted = Value::from(secret.expose_secret()).to_string();
+            let inner = quoted.get(1..quoted.len() - 1).unwrap_or_default();
+            text.contains(inner).then(|| inner.into())
+        };
+        let there: Vec<SecretString> = self.secrets.iter().filter_map(escaped).collect();
+        let hidden = Self { secrets: there, numbers: Vec::new() };
+        if hidden.secrets.is_empty() { json } else { hidden.hide_secrets(text).into_bytes() }
+    }
+
+    fn mask_numbers(&self, chars: &mut [char]) {
+        // What is left may be a number only now that what stood beside it is gone.
+        loop {
+            let glyphs = glyphs::read(chars);
+            let mut places = numbers::known(&glyphs, &self.numbers);
+            places.extend(numbers::suspicious(&glyphs));
+            if places.is_empty() {
+                return;
+            }
+            places.into_iter().for_each(|place| mask(chars, &glyphs[place]));
+        }
+    }
+
+    /// A code of an upstream's as it may be shown, on one short line: control characters go first, since they may part what
+    /// is looked for.
+    pub fn code(&self, code: &str) -> String {
+        self.line(code).chars().take(LONGEST_CODE).collect()
+    }
+
+    /// The same of a message of ours that repeats one, however long.
+    pub fn line(&self, text: &str) -> String {
+        let seen: String = text.chars().filter(|c| !c.is_control()).collect();
+        self.scrub(seen.trim())
+    }
+
+    /// [`scrub`](Self::scrub) on every text, number and object key of a JSON value. A number that is masked becomes a text;
+    /// keys that are the same once masked are told apart by a serial.
+    pub fn scrub_json(&self, value: &mut Value) {
+        match value {
+            Value::Null | Value::Bool(_) => {}
+            Value::String(text) => *text = self.scrub(text),
+            Value::Number(number) => {
+                if let Some(masked) = self.masked_number(number) {
+                    *value = Value::String(masked);
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.scrub_json(value)),
+            Value::Object(members) => {
+                for (key, mut member) in std::mem::take(members) {
+                    self.scrub_json(&mut member);
+                    members.insert(free_key(members, self.scrub(&key)), member);
+                }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(scrub_json),
-        Value::Object(members) => {
-            for (key, mut member) in std::mem::take(members) {
-                scrub_json(&mut member);
-                members.insert(free_key(members, scrub(&key)), member);
-            }
+    }
+
+    /// What stands in the place of a number that is somebody's, as it is written or by its value: `5.56012579e9`.
+    fn masked_number(&self, number: &Number) -> Option<String> {
+        let written = number.to_string();
+        let scrubbed = self.scrub(&written);
+        if scrubbed != written {
+            return Some(scrubbed);
         }
+        let whole = whole(&written)?;
+        (self.scrub(&whole) != whole).then(|| "*".repeat(whole.len()))
+    }
+}
+
+/// The digits of a number whose value is whole and that is not written as such; nothing for any other, or a very long one.
+fn whole(written: &str) -> Option<String> {
+    const LONGEST: usize = 20;
+    let written = written.trim_start_matches('-');
+    let (mantissa, exponent) = written.split_once(['e', 'E']).unwrap_or((written, "0"));
+    let (front, decimals) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let decimals = decimals.trim_end_matches('0');
+    let shift = usize::try_from(exponent.parse::<i32>().ok()?).ok()?;
+    let zeros = shift.checked_sub(decimals.len())?;
+    let digits = format!("{front}{decimals}{}", "0".repeat(zeros.min(LONGEST)));
+    (digits.len() <= LONGEST && digits != written).then_some(digits)
+}
+
+fn mask(chars: &mut [char], glyphs: &[Glyph]) {
+    if let (Some(first), Some(last)) = (glyphs.first(), glyphs.last()) {
+        let place: Range<usize> = first.start..last.end;
+        chars[place].fill('*');
     }
 }
 
@@ -52,256 +224,4 @@ fn free_key(members: &Map<String, Value>, key: String) -> String {
         serial += 1;
     }
     format!("{key} ({serial})")
-}
-
-fn mask(chars: &mut [char]) {
-    chars.fill('*');
-}
-
-/// Where the run of such characters that begins at `from` ends.
-fn run_end(chars: &[char], from: usize, belongs: impl Fn(char) -> bool) -> usize {
-    chars[from..].iter().position(|c| !belongs(*c)).map_or(chars.len(), |length| from + length)
-}
-
-fn mask_bearers(chars: &mut [char]) {
-    const WORD: &str = "bearer";
-    let mut at = 0;
-    while at + WORD.len() < chars.len() {
-        let after = at + WORD.len();
-        if chars[at..after].iter().zip(WORD.chars()).all(|(c, word)| c.eq_ignore_ascii_case(&word)) {
-            let token = run_end(chars, after, char::is_whitespace);
-            let end = if token > after { run_end(chars, token, is_token) } else { token };
-            mask(&mut chars[token..end]);
-            at = end;
-        } else {
-            at += 1;
-        }
-    }
-}
-
-/// The characters of a bearer token, RFC 6750.
-fn is_token(c: char) -> bool {
-    is_base64url(c) || matches!(c, '.' | '~' | '+' | '/' | '=')
-}
-
-fn is_base64url(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
-}
-
-/// Masks every dotted run in which three parts in a row are long enough to be those of a JSON web token.
-fn mask_web_tokens(chars: &mut [char]) {
-    const PART: usize = 10;
-    let mut at = 0;
-    while at < chars.len() {
-        let end = run_end(chars, at, |c| is_base64url(c) || c == '.');
-        let parts: Vec<usize> = chars[at..end].split(|c| *c == '.').map(<[char]>::len).collect();
-        if parts.windows(3).any(|three| three.iter().all(|length| *length >= PART)) {
-            mask(&mut chars[at..end]);
-        }
-        at = end + 1;
-    }
-}
-
-fn mask_numbers(chars: &mut [char]) {
-    let mut at = 0;
-    while at < chars.len() {
-        if chars[at].is_ascii_digit() {
-            let end = run_end(chars, at, |c| c.is_ascii_digit());
-            let masked = number_end(chars, at, end);
-            if let Some(masked) = masked {
-                mask(&mut chars[at..masked]);
-            }
-            at = masked.unwrap_or(end);
-        } else {
-            at += 1;
-        }
-    }
-}
-
-/// Where the number ends whose first run of digits is `at..end`, if it may be one.
-fn number_end(chars: &[char], at: usize, end: usize) -> Option<usize> {
-    let vat = follows_country(&chars[..at]);
-    let may_be = |digits: &[char]| may_be_number(digits) || (vat && may_be_vat(digits));
-    if may_be(&chars[at..end]) {
-        return Some(end);
-    }
-    let last = separator_end(chars, end)?;
-    let last_end = run_end(chars, last, |c| c.is_ascii_digit());
-    let fits = match (end - at, last_end - last) {
-        (6 | 8, 4) => true,
-        (6, 6) => vat,
-        _ => false,
-    };
-    let joined = || [&chars[at..end], &chars[last..last_end]].concat();
-    (fits && may_be(&joined())).then_some(last_end)
-}
-
-/// Past one `-` or `+` of any kind, or one blank, with at most a blank on either side of the sign.
-fn separator_end(chars: &[char], from: usize) -> Option<usize> {
-    let is_sign =
-        |c: char| matches!(c, '-' | '+' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0b}' | '\u{ff0d}');
-    let step = |at: usize, belongs: &dyn Fn(char) -> bool| {
-        at + usize::from(chars.get(at).is_some_and(|c| belongs(*c)))
-    };
-    let is_blank = |c: char| c.is_whitespace() && c != '\n';
-    let end = step(step(step(from, &is_blank), &is_sign), &is_blank);
-    (end > from).then_some(end)
-}
-
-fn follows_country(before: &[char]) -> bool {
-    let before = before.strip_suffix(&[' ']).unwrap_or(before);
-    matches!(before, [.., 's' | 'S', 'e' | 'E'])
-}
-
-fn may_be_number(digits: &[char]) -> bool {
-    match digits {
-        ['1', '6', ten @ ..] if ten.len() == 10 => true,
-        ['1', '8' | '9', ten @ ..] | ['2', '0', ten @ ..] if ten.len() == 10 => {
-            is_date_shaped(ten) || is_checked(ten)
-        }
-        ten if ten.len() == 10 => is_date_shaped(ten) || is_checked(ten),
-        _ => false,
-    }
-}
-
-fn may_be_vat(digits: &[char]) -> bool {
-    digits.len() == 12 && is_checked(&digits[..10])
-}
-
-/// Whether it begins like a date of birth, also of a samordningsnummer, whose day has sixty added.
-fn is_date_shaped(ten: &[char]) -> bool {
-    let month = matches!(ten[2..4], ['0', '1'..='9'] | ['1', '0'..='2']);
-    let day =
-        matches!(ten[4..6], ['0' | '6', '1'..='9'] | ['1' | '2' | '7' | '8', _] | ['3' | '9', '0' | '1']);
-    month && day
-}
-
-fn is_checked(ten: &[char]) -> bool {
-    let bytes: Vec<u8> = ten.iter().filter_map(|digit| u8::try_from(*digit).ok()).collect();
-    <[u8; 10]>::try_from(bytes).is_ok_and(|ten| luhn(&ten))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    #[test]
-    fn numbers_in_every_form_are_masked_in_their_length() {
-        for (text, scrubbed) in [
-            ("5560125790", "**********"),
-            ("556012-5790", "***********"),
-            ("no 556012 5790 found", "no *********** found"),
-            ("165560125790.", "************."),
-            ("16556012-5790", "*************"),
-            ("SE556012579001", "SE************"),
-            ("se 556012-579001", "se *************"),
-            ("(198001010001)", "(************)"),
-            ("19800101-0001", "*************"),
-            ("800101+0001", "***********"),
-            ("800101 \u{2013} 0001", "*************"),
-            ("701063-2391", "***********"),
-            // A wrong check digit is what a mistyped number has.
-            ("19800101-0009", "*************"),
-            ("800101-0009", "***********"),
-            ("path/5560125790/x", "path/**********/x"),
-            ("\"number\":5560125790,", "\"number\":**********,"),
-            ("5560125790 5565144408", "********** **********"),
-            ("11 556012 5790", "11 ***********"),
-            ("å5560125790å", "å**********å"),
-        ] {
-            assert_eq!(scrub(text), scrubbed, "{text}");
-        }
-    }
-
-    #[test]
-    fn times_amounts_and_codes_are_left_alone() {
-        for text in [
-            "",
-            "2026-11-20T02:30:00",
-            "2026-11-20T02:30:00.123456Z",
-            "2026-11-20 02:30:00 +0100",
-            "20261120T023000",
-            "123456",
-            "123456 SEK, 1 234 567",
-            "5560125791",
-            "55601257901",
-            "5560125790123",
-            "1763606400000",
-            "Report with error code S17 after 1234 ms",
-            "api.creditsafe.se/v1/getdata",
-            "550e8400-e29b-41d4-a716-446655440000",
-            "556012\n5790",
-        ] {
-            assert_eq!(scrub(text), text);
-        }
-    }
-
-    #[test]
-    fn tokens_are_masked() {
-        let web = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJvcmdwdWxsIn0.c2lnbmF0dXJlLW9mLWl0";
-        for (text, scrubbed) in [
-            (format!("token {web}, denied"), format!("token {}, denied", "*".repeat(web.len()))),
-            (format!("see {web}. Then"), format!("see {} Then", "*".repeat(web.len() + 1))),
-            ("Authorization: Bearer s3cr/et+t=~".to_owned(), "Authorization: Bearer ***********".to_owned()),
-            ("BEARER\tabc\nBearer def".to_owned(), "BEARER\t***\nBearer ***".to_owned()),
-            ("the bearer".to_owned(), "the bearer".to_owned()),
-            ("bearers came".to_owned(), "bearers came".to_owned()),
-        ] {
-            assert_eq!(scrub(&text), scrubbed);
-        }
-    }
-
-    #[test]
-    fn json_is_masked_in_texts_numbers_and_keys() {
-        let mut value = json!({
-            "number": 5_560_125_790_u64,
-            "list": ["556012-5790", 198_001_010_001_u64, 123_456, true, null],
-            "5560125790": 1,
-            "5565144408": 2,
-            "turnover": 1234.5,
-        });
-        scrub_json(&mut value);
-        let expected = json!({
-            "number": "**********",
-            "list": ["***********", "************", 123_456, true, null],
-            "**********": 1,
-            "********** (2)": 2,
-            "turnover": 1234.5,
-        });
-        assert_eq!(value.to_string(), expected.to_string());
-    }
-
-    /// A canary in one of its written forms: two organisations, a test person, a samordningsnummer.
-    fn marked() -> impl Strategy<Value = (String, String)> {
-        let numbers = ["5560125790", "5569565855", "201701012393", "197010632391", "8001010001"];
-        let forms = prop::sample::select(vec!["", "-", "+", " ", "\u{a0}", "\u{2013}"]);
-        (prop::sample::select(numbers.to_vec()), forms).prop_map(|(number, sign)| {
-            let (front, last) = number.split_at(number.len() - 4);
-            (front.to_owned(), format!("{front}{sign}{last}"))
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn no_marked_number_survives(
-            before in "(?s).{0,30}([^0-9]|[^0-9]SE|\\PN-)|",
-            (front, number) in marked(),
-            after in "|([^0-9]|-\\PN)(?s).{0,30}",
-        ) {
-            prop_assume!(!before.contains(&front) && !after.contains(&front));
-            let scrubbed = scrub(&format!("{before}{number}{after}"));
-            prop_assert!(!scrubbed.contains(&front), "{}", scrubbed);
-        }
-
-        #[test]
-        fn masking_keeps_the_length_and_is_done_once(text in any::<String>(), digits in "[-+ 0-9SE.]{0,40}") {
-            for text in [text, digits] {
-                let once = scrub(&text);
-                prop_assert_eq!(once.chars().count(), text.chars().count());
-                prop_assert_eq!(scrub(&once), once);
-            }
-        }
-    }
 }

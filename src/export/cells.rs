@@ -1,7 +1,7 @@
 //! What can stand in a cell, and how a cell is kept from being run as a formula.
 
 use crate::domain::money::Ore;
-use crate::domain::redact::scrub_json;
+use crate::domain::redact::Known;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -27,14 +27,18 @@ impl<'a> Field<'a> {
     }
 }
 
-/// A value out of an answer as an output may show it: with `mask`, without the numbers of persons and organisations.
-pub(super) fn shown(value: &Value, mask: bool) -> Cow<'_, Value> {
-    if !mask {
-        return Cow::Borrowed(value);
-    }
+/// A value out of an answer as an output may show it: where numbers are hidden, without that of the row, and without
+/// anybody else's.
+pub(super) fn shown<'v>(value: &'v Value, hide: Option<&Known>) -> Cow<'v, Value> {
+    let Some(known) = hide else { return Cow::Borrowed(value) };
     let mut copy = value.clone();
-    scrub_json(&mut copy);
+    known.scrub_json(&mut copy);
     Cow::Owned(copy)
+}
+
+/// The same of a text.
+pub(super) fn shown_text<'t>(text: &'t str, hide: Option<&Known>) -> Cow<'t, str> {
+    hide.map_or(Cow::Borrowed(text), |known| Cow::Owned(known.scrub(text)))
 }
 
 /// Whether a spreadsheet might run this text as a formula (CWE-1236). A plain number is what it says, whatever sign it

@@ -5,13 +5,14 @@
 //! was no answer before there is nothing to compare, and no row.
 
 use super::body::{Bodies, Body};
-use super::cells::{Field, shown};
+use super::cells::{Field, shown, shown_text};
 use super::files::ExportError;
 use super::leaves::leaves;
 use super::table::{Layout, Sink};
 use super::{Setting, Written, WrittenKind};
 use crate::disk::{Draft, Mode, Place, Sealed};
 use crate::domain::record::{LookupRecord, Record};
+use crate::domain::redact::Known;
 use crate::job::{Column, Output};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -82,9 +83,10 @@ impl Changes {
                 continue;
             };
             for difference in self.differences(at, &old, new) {
+                let hide = self.layout.hides(record);
                 let put = self.put(
                     record,
-                    &self.layout.subject(subject),
+                    (&self.layout.subject(subject), hide.as_ref()),
                     (at, lookup, &before.fetched_at),
                     &difference,
                 );
@@ -108,24 +110,23 @@ impl Changes {
     fn put(
         &mut self,
         record: &Record,
-        subject: &str,
+        (subject, hide): (&str, Option<&Known>),
         (at, lookup, before): (usize, &LookupRecord, &str),
         difference: &Difference<'_>,
     ) -> io::Result<()> {
         let (layout, sink) = (&self.layout, &mut self.sink);
-        layout.put_first(sink, record, Some(subject))?;
-        let mask = layout.mask();
+        layout.put_first(sink, record, (Some(subject), hide))?;
         let change = match (difference.old, difference.new) {
             (None, _) => "added",
             (_, None) => "removed",
             _ => "changed",
         };
         sink.put(Field::maybe(layout.id(at)))?;
-        sink.put(Field::Text(&layout.shown(&difference.field)))?;
+        sink.put(Field::Text(&shown_text(&difference.field, hide)))?;
         sink.put(Field::Text(change))?;
         for value in [difference.old, difference.new] {
             match value {
-                Some(value) => sink.put(Field::Json(&shown(value, mask)))?,
+                Some(value) => sink.put(Field::Json(&shown(value, hide)))?,
                 None => sink.put(Field::Empty)?,
             }
         }

@@ -1,7 +1,7 @@
 //! One output: which rows it has, and what stands in them, field by field, whatever the format.
 
 use super::body::{Bodies, Body};
-use super::cells::{self, Field};
+use super::cells::{self, Field, shown_text};
 use super::columns::Columns;
 use super::csv::CsvSink;
 use super::files::ExportError;
@@ -12,9 +12,8 @@ use crate::domain::identity::DigestKey;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{LookupRecord, Record};
-use crate::domain::redact::scrub;
+use crate::domain::redact::Known;
 use crate::job::{Format, Header, Output, Shape, SubjectForm};
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
@@ -99,9 +98,10 @@ impl Table {
 
     pub(super) fn write(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
         let subject = record.subject.as_ref().ok().map(|subject| self.layout.subject(subject));
+        let hide = self.layout.hides(record);
         let spans: Vec<_> = self.layout.rows(record).collect();
         for span in spans {
-            let row = self.row(record, subject.as_deref(), span, bodies);
+            let row = self.row(record, (subject.as_deref(), hide.as_ref()), span, bodies);
             row.map_err(|cause| self.target.failed("write")(cause))?;
             self.rows += 1;
         }
@@ -130,26 +130,25 @@ impl Table {
     fn row(
         &mut self,
         record: &Record,
-        subject: Option<&str>,
+        (subject, hide): (Option<&str>, Option<&Known>),
         span: Range<usize>,
         bodies: &Bodies<'_>,
     ) -> io::Result<()> {
         self.sink()?;
         let Stage::Writing(sink) = &mut self.stage else { return Err(broken()) };
-        self.layout.put_fixed(sink, record, subject, span.clone())?;
+        self.layout.put_fixed(sink, record, (subject, hide), span.clone())?;
         let wants = self.columns.need_answers() || self.layout.has_report();
         let answers: Vec<_> = span.filter(|_| wants).map(|at| (at, bodies.get(at))).collect();
         let unread = answers.iter().filter(|(_, body)| matches!(body, Body::Unreadable)).count();
         self.unreadable += unread as u64;
-        let mask = self.layout.mask();
         for cell in self.columns.cells(&answers) {
             match cell {
-                Some(value) => sink.put(Field::Json(&cells::shown(value, mask)))?,
+                Some(value) => sink.put(Field::Json(&cells::shown(value, hide)))?,
                 None => sink.put(Field::Empty)?,
             }
         }
         if let Sink::Json(json) = sink {
-            self.layout.put_report(json, &answers)?;
+            self.layout.put_report(json, &answers, hide)?;
         }
         sink.end_row()
     }
@@ -258,13 +257,17 @@ impl Layout {
         &self,
         sink: &mut Sink,
         record: &Record,
-        subject: Option<&str>,
+        (subject, hide): (Option<&str>, Option<&Known>),
         span: Range<usize>,
     ) -> io::Result<()> {
-        self.put_first(sink, record, subject)?;
+        self.put_first(sink, record, (subject, hide))?;
         match self.shape {
-            Shape::Long => span.into_iter().try_for_each(|at| self.put_long(sink, at, &record.lookups[at])),
-            Shape::Wide => (0..self.heads.len()).try_for_each(|at| put_wide(sink, record.lookups.get(at))),
+            Shape::Long => {
+                span.into_iter().try_for_each(|at| self.put_long(sink, at, &record.lookups[at], hide))
+            }
+            Shape::Wide => {
+                (0..self.heads.len()).try_for_each(|at| put_wide(sink, record.lookups.get(at), hide))
+            }
         }
     }
 
@@ -273,7 +276,7 @@ impl Layout {
         &self,
         sink: &mut Sink,
         record: &Record,
-        subject: Option<&str>,
+        (subject, hide): (Option<&str>, Option<&Known>),
     ) -> io::Result<()> {
         sink.put(Field::Count(record.line))?;
         sink.put(Field::maybe(subject))?;
@@ -282,33 +285,44 @@ impl Layout {
         }
         for at in &self.carry {
             match record.columns.get(*at) {
-                Some(value) => sink.put(Field::Text(&self.shown(value)))?,
+                Some(value) => sink.put(Field::Text(&shown_text(value, hide)))?,
                 None => sink.put(Field::Empty)?,
             }
         }
         Ok(())
     }
 
-    fn put_long(&self, sink: &mut Sink, at: usize, lookup: &LookupRecord) -> io::Result<()> {
+    fn put_long(
+        &self,
+        sink: &mut Sink,
+        at: usize,
+        lookup: &LookupRecord,
+        hide: Option<&Known>,
+    ) -> io::Result<()> {
         let head = self.heads.get(at);
-        let text = lookup.text.as_deref().map(|text| self.shown(text));
+        let shown = |text: &Option<String>| text.as_deref().map(|text| shown_text(text, hide).into_owned());
         sink.put(Field::maybe(head.map(|head| head.id.as_str())))?;
         sink.put(Field::maybe(head.map(|head| head.service.as_str())))?;
         sink.put(outcome(lookup))?;
-        sink.put(Field::maybe(lookup.code.as_deref()))?;
-        sink.put(Field::maybe(text.as_deref()))?;
+        sink.put(Field::maybe(shown(&lookup.code).as_deref()))?;
+        sink.put(Field::maybe(shown(&lookup.text).as_deref()))?;
         sink.put(Field::maybe(lookup.source.map(Source::as_str)))?;
         sink.put(Field::Count(lookup.attempts.into()))?;
         sink.put(Field::Money(lookup.cost))?;
         sink.put(Field::maybe(lookup.fetched_at.as_deref()))?;
         sink.put(Field::maybe(lookup.transactionid.as_deref()))?;
-        sink.put(Field::maybe(lookup.log_id.as_deref()))
+        sink.put(Field::maybe(shown(&lookup.log_id).as_deref()))
     }
 
-    fn put_report(&self, json: &mut JsonSink, answers: &[(usize, Body<'_>)]) -> io::Result<()> {
+    fn put_report(
+        &self,
+        json: &mut JsonSink,
+        answers: &[(usize, Body<'_>)],
+        hide: Option<&Known>,
+    ) -> io::Result<()> {
         let report = |at: usize| {
             let body = answers.iter().find(|(place, _)| *place == at).map(|(_, body)| *body);
-            body.and_then(Body::report).map(|value| cells::shown(value, self.mask()))
+            body.and_then(Body::report).map(|value| cells::shown(value, hide))
         };
         match self.shape {
             Shape::Long => match answers.first().and_then(|(at, _)| report(*at)) {
@@ -330,12 +344,16 @@ impl Layout {
         }
     }
 
-    /// A text of the input or the register as this output may show it.
-    pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.mask() { Cow::Owned(scrub(text)) } else { Cow::Borrowed(text) }
+    /// What must not be seen of a record, where this output shows no numbers: that of its subject, or the digits of what was
+    /// no valid one, above all.
+    pub(super) fn hides(&self, record: &Record) -> Option<Known> {
+        self.mask().then(|| match &record.subject {
+            Ok(subject) => Known::of_subject(subject),
+            Err(bad) => Known::of_cell(&bad.input),
+        })
     }
 
-    pub(super) fn mask(&self) -> bool {
+    fn mask(&self) -> bool {
         self.form != SubjectForm::Full
     }
 
@@ -369,10 +387,11 @@ impl Sink {
 }
 
 /// The cells of one lookup in a wide row; empty ones in a bad row.
-fn put_wide(sink: &mut Sink, lookup: Option<&LookupRecord>) -> io::Result<()> {
+fn put_wide(sink: &mut Sink, lookup: Option<&LookupRecord>, hide: Option<&Known>) -> io::Result<()> {
     let Some(lookup) = lookup else { return (0..5).try_for_each(|_| sink.put(Field::Empty)) };
+    let code = lookup.code.as_deref().map(|code| shown_text(code, hide));
     sink.put(outcome(lookup))?;
-    sink.put(Field::maybe(lookup.code.as_deref()))?;
+    sink.put(Field::maybe(code.as_deref()))?;
     sink.put(Field::maybe(lookup.source.map(Source::as_str)))?;
     sink.put(Field::Money(lookup.cost))?;
     sink.put(Field::maybe(lookup.fetched_at.as_deref()))

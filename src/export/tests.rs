@@ -426,6 +426,65 @@ fn rejects_alone_are_the_rejects_of_an_export() {
     assert_eq!(fs::read(world.path("x.rejects.csv")).unwrap(), alone);
 }
 
+/// Every field of every format and shape, under both ways of hiding, with the row's own number in every form: no digit of
+/// it comes through, nor does anybody else's number.
+#[test]
+fn a_masked_output_holds_the_number_in_no_field_and_no_form() {
+    let forms = [
+        "189001019802",
+        "1890-01-01-9802",
+        "18900101.9802",
+        "1890\u{200b}0101\u{a0}-\u{a0}9802",
+        "18900101\n9802",
+        "１８９００１０１９８０２",
+        "18900101%2D9802",
+        "SE900101980201",
+        "x00000189001019802y",
+    ];
+    let body = serde_json::json!({
+        "report": { "list": forms, "SE900101980201": 1, "n": 189_001_019_802_u64, "e": 9.001_019_802e9, "other": "5560125790" },
+    });
+    for subject in [SubjectForm::Masked, SubjectForm::Digest] {
+        for (form, name, shape) in forms.iter().flat_map(|form| {
+            ["a.csv", "b.json", "c.jsonl"]
+                .into_iter()
+                .flat_map(move |name| [Shape::Long, Shape::Wide].map(|shape| (*form, name, shape)))
+        }) {
+            let world = World::new(&["report"]);
+            let lookup = LookupRecord {
+                outcome: Some(Outcome::Hit),
+                code: Some(form.to_owned()),
+                text: Some(form.to_owned()),
+                log_id: Some(form.to_owned()),
+                source: Some(Source::Bought),
+                body: Some(body.to_string().into_bytes()),
+                ..LookupRecord::default()
+            };
+            let columns = vec![form.to_owned(), form.to_owned()];
+            let good = Subject::from_stored(PERSON, Kind::Person).unwrap();
+            let record = |subject, lookups| Record { line: 2, subject, columns: columns.clone(), lookups };
+            let bad = BadRow { input: form.to_owned(), reason: "the check digit is wrong".to_owned() };
+            let records = [record(Ok(good), vec![lookup]), record(Err(bad), Vec::new())];
+            let mut outputs = vec![Output { subject, ..world.output(name, shape) }];
+            outputs.push(Output {
+                columns: Some(vec![column("n", "/report/n", Some("report"))]),
+                ..outputs[0].clone()
+            });
+            outputs[1].path = world.path("chosen.csv");
+            outputs[1].format = Format::Csv;
+            world.export(&outputs, &records).unwrap();
+            for file in world.files() {
+                let text = fs::read_to_string(world.path(&file)).unwrap();
+                let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                for number in ["9001019802", "5560125790", "9802", "９８０２"] {
+                    let found = text.contains(number) || number.len() == 10 && digits.contains(number);
+                    assert!(!found, "{form:?} in {file}: {text}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn the_same_records_make_the_same_bytes() {
     let bytes = || {

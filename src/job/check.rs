@@ -1,6 +1,7 @@
 //! `orgpull check`: files that people write, told apart by what is in them, each with every problem.
 
-use super::file;
+use super::places::clashes;
+use super::{Job, file};
 use crate::config::catalogue::Catalogue;
 use crate::config::secret::SecretError;
 use crate::config::{self, ConfigError, ConfigFlags, Settings, provider};
@@ -30,6 +31,8 @@ pub struct Checked {
     pub warnings: Vec<String>,
     /// Secrets of a configuration that no run would read, since others can write them.
     pub faults: Vec<SecretError>,
+    /// The job, where it is one.
+    pub job: Option<Box<Job>>,
 }
 
 /// What a check found, in the order of the files.
@@ -80,6 +83,7 @@ pub fn check_paths(paths: &[PathBuf], flags: &ConfigFlags) -> Report {
             Err(error) => report.bad.push(error),
         }
     }
+    report.hold_outputs_together(settings.as_ref());
     report.forget_what_is_told_twice();
     report
 }
@@ -110,6 +114,17 @@ impl Report {
         }
     }
 
+    /// Tells of outputs that can be one file, or one that the program lives on. A job that writes such is not good.
+    fn hold_outputs_together(&mut self, settings: Option<&Settings>) {
+        let jobs: Vec<&Job> = self.good.iter().filter_map(|good| good.job.as_deref()).collect();
+        let protected = settings.map(|settings| settings.protected.clone()).unwrap_or_default();
+        for problems in clashes(&jobs, &protected) {
+            let at = |path: &Path| std::path::absolute(path).ok();
+            self.good.retain(|good| at(&good.path) != at(&problems.path));
+            self.bad.push(FileError::Problems(problems));
+        }
+    }
+
     /// The configuration in use may be among the files that were checked for themselves.
     fn forget_what_is_told_twice(&mut self) {
         let Some(ConfigError::File(FileError::Problems(in_use))) = &self.configuration else { return };
@@ -127,10 +142,12 @@ impl Report {
 /// Checks the text of one file; a job against these settings, without which only its own keys and values are checked.
 fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Checked, Problems> {
     let kind = kind(path, text)?;
-    let (mut warnings, mut faults) = (Vec::new(), Vec::new());
+    let (mut warnings, mut faults, mut job) = (Vec::new(), Vec::new(), None);
     match (kind, settings) {
-        (FileKind::Job, Some(settings)) => drop(file::parse(path, text, settings, false)?),
-        (FileKind::Job, None) => drop(file::parse(path, text, &Settings::with_catalogue_only(), true)?),
+        (FileKind::Job, Some(settings)) => job = Some(file::parse(path, text, settings, false)?),
+        (FileKind::Job, None) => {
+            job = Some(file::parse(path, text, &Settings::with_catalogue_only(), true)?);
+        }
         (FileKind::Configuration, _) => {
             // What the file names relatively is found from its folder.
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -141,7 +158,7 @@ fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Ch
         }
         (FileKind::Provider, _) => provider::check(path, text)?,
     }
-    Ok(Checked { path: path.to_owned(), kind, warnings, faults })
+    Ok(Checked { path: path.to_owned(), kind, warnings, faults, job: job.map(Box::new) })
 }
 
 /// What a file is, by the keys at its top.
@@ -321,6 +338,60 @@ password = { env = \"P\" }
             let [error] = report.bad.as_slice() else { panic!("{report:?}") };
             assert!(error.to_string().contains("can be written by others"), "{error}");
         }
+    }
+
+    /// Everything that an output can be besides a file of its own, each with words of what is told.
+    #[test]
+    fn outputs_that_are_not_files_of_their_own_are_told() {
+        let world = World::new(&CONFIGURATION_TEXT.replace("{ env = \"P\" }", "{ file = \"p\" }"));
+        fs::create_dir(world.0.path().join("sub")).unwrap();
+        std::os::unix::fs::symlink("..", world.0.path().join("sub/up")).unwrap();
+        std::os::unix::fs::symlink("orgpull.toml", world.0.path().join("link.csv")).unwrap();
+        fs::write(world.0.path().join("p"), "hunter2").unwrap();
+        fs::hard_link(world.0.path().join("p"), world.0.path().join("twin.csv")).unwrap();
+        world.write("b.toml", &JOB_TEXT.replace("\"a\"", "\"b\"").replace("a.csv", "{job}-{date}.csv"));
+        let path = |path: &str| {
+            let text = JOB_TEXT.replace("path = \"a.csv\"", &format!("path = \"{path}\"\nformat = \"csv\""));
+            let text = text.replace("numbers = [\"556012-5790\"]", "path = \"in.csv\"\ncolumn = \"nr\"");
+            let files = [world.write("a.toml", &text), world.0.path().join("b.toml")];
+            let report = world.check(&files);
+            report.bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        for (output, told) in [
+            ("orgpull.toml", "the configuration"),
+            ("sub/up/orgpull.toml", "the configuration"),
+            ("link.csv", "the configuration"),
+            ("p", "a secret's file"),
+            ("twin.csv", "a secret's file"),
+            ("orgpull.db", "the ledger"),
+            ("orgpull.db-wal", "the ledger"),
+            ("sub/up/orgpull.db.lock", "the ledger"),
+            ("orgpull-simulator.db", "the ledger"),
+            ("b.toml", "a job file"),
+            ("sub/up/in.csv", "the input"),
+            ("b-{date}.csv", "output 1 of job `b`"),
+            ("b-2026-03-01.csv", "output 1 of job `b`"),
+            ("sub/up/b-{date}.csv", "output 1 of job `b`"),
+            ("b-{date}.rejects.csv", "the rejects file beside the first output of job `b`"),
+        ] {
+            let found = path(output);
+            assert!(found.contains(told) && found.contains("a.toml:"), "{output}: {found}");
+        }
+        for good in ["a.csv", "{job}-{date}.csv", "b-{run}.csv", "orgpull.db.csv", "sub/b-{date}.csv"] {
+            assert_eq!(path(good), "", "{good}");
+        }
+    }
+
+    #[test]
+    fn two_outputs_of_a_job_that_can_be_one_file_are_told_and_a_job_given_twice_is_one() {
+        let world = World::new(CONFIGURATION_TEXT);
+        let two = format!("{JOB_TEXT}[[output]]\npath = \"{{date}}.csv\"\n");
+        let job = world.write("a.toml", &two.replace("a.csv", "2026-03-01.csv"));
+        let report = world.check(std::slice::from_ref(&job));
+        let [error] = report.bad.as_slice() else { panic!("{report:?}") };
+        assert!(error.to_string().contains("can be the same file as output 1"), "{error}");
+        world.write("a.toml", JOB_TEXT);
+        assert!(world.check(&[job.clone(), world.0.path().join("./a.toml"), job]).is_good());
     }
 
     #[test]

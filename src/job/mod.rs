@@ -5,6 +5,7 @@ pub mod file;
 mod header;
 pub mod input;
 mod needs;
+mod places;
 pub mod when;
 
 pub use header::{Header, clashes};

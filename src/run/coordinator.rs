@@ -514,6 +514,8 @@ impl<T: Transport> Coordinator<T> {
             timeout: account.config.timeout,
             service: Arc::clone(service),
             shut: account.gate.shut(),
+            number: ready.ask.number.clone(),
+            credentials: Arc::clone(&account.credentials),
         };
         self.flights.insert(at, Flight { ready, attempt: intent.id });
         let (transport, sender) = (self.transport.clone(), self.sender.clone());

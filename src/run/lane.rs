@@ -10,6 +10,7 @@ use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
 use crate::domain::identity::DigestKey;
 use crate::domain::money::Ore;
+use crate::domain::redact::Known;
 use crate::http::account::{
     Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
 };
@@ -35,6 +36,11 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
+    /// What must not be seen of them, whoever echoes it.
+    pub(super) fn known(&self) -> Known {
+        Known::default().and_secret(self.name.expose_secret()).and_secret(self.secret.expose_secret())
+    }
+
     pub(super) async fn read(account: &Account, key: &DigestKey) -> Result<Self, RunError> {
         let secret = |what: &'static str, error: SecretError| RunError::Secret {
             account: account.name.clone(),

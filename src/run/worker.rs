@@ -1,6 +1,8 @@
 //! One exchange with an upstream: send, read, pack. It decides nothing; it tells the coordinator what came back.
 
+use super::lane::Credentials;
 use crate::config::catalogue::Service;
+use crate::domain::redact::Known;
 use crate::http::account::{Shut, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Place, pack};
@@ -20,6 +22,18 @@ pub(super) struct Sending {
     pub(super) timeout: Duration,
     pub(super) service: Arc<Service>,
     pub(super) shut: Shut,
+    /// The number that is asked about, as it is sent.
+    pub(super) number: String,
+    pub(super) credentials: Arc<Credentials>,
+}
+
+impl Sending {
+    /// What an upstream may echo and nobody may see: it is looked for before anything else is.
+    fn known(&self) -> Known {
+        let token = self.token.value().expose_secret();
+        let known = self.credentials.known().and_secret(token);
+        known.and_sent(&self.number)
+    }
 }
 
 /// What came back.
@@ -91,7 +105,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;
-            match read(&sending.service.dialect, response.status, &response.body) {
+            match read(&sending.service.dialect, response.status, &response.body).without(&sending.known()) {
                 Reading::Answer(mut answer) => {
                     without_token(&mut answer, sending.token.value().expose_secret());
                     answer.body = pack(&answer.body);

@@ -17,7 +17,7 @@ pub use request::{Request, RequestBody, prepare};
 
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::outcome::Outcome;
-use crate::domain::redact;
+use crate::domain::redact::Known;
 use secrecy::SecretString;
 use std::fmt;
 use std::time::Duration;
@@ -171,11 +171,40 @@ fn protocol(status: u16) -> Option<Reading> {
 }
 
 /// A code as it may be shown: it goes to summaries and logs, so it is short, and holds no number or token that an upstream
-/// might echo in it.
+/// might echo in it. Texts of upstreams are never shown: they may name anybody.
 fn shown(code: &str) -> String {
-    /// Those that are known have at most a few words.
-    const LONGEST: usize = 40;
-    redact::scrub(code).chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    Known::default().code(code)
+}
+
+impl Reading {
+    /// The same without what is known of the call it answers: its codes, which go into messages, without the secrets in use
+    /// and the number that was asked about, and what is kept on disk without those secrets.
+    #[must_use]
+    pub fn without(self, known: &Known) -> Self {
+        let clean = |code: String| known.code(&code);
+        match self {
+            Self::Answer(answer) => Self::Answer(answer.without(known)),
+            Self::TokenRefused { code } => Self::TokenRefused { code: clean(code) },
+            Self::ClientRefused { code, message } => Self::ClientRefused { code: clean(code), message },
+            Self::Lost { code } => Self::Lost { code: clean(code) },
+            Self::Fault(Fault { code, message, billed }) => {
+                // The message repeats the code.
+                Self::Fault(Fault { code: clean(code), message: known.line(&message), billed })
+            }
+            Self::Throttled | Self::Unavailable => self,
+        }
+    }
+}
+
+impl Answer {
+    fn without(self, known: &Known) -> Self {
+        let Self { outcome, code, text, log_id, letter, billed, body } = self;
+        let clean = |text: Option<String>| text.map(|text| known.hide_secrets(&text));
+        // A report is what was paid for, and no login echoes in it: a password that is a word of it stays a word.
+        let body = if outcome == Outcome::Hit { body } else { known.hide_secrets_in_json(body) };
+        let code = code.map(|code| known.code(&code));
+        Self { outcome, code, text: clean(text), log_id: clean(log_id), letter, billed, body }
+    }
 }
 
 /// The request that asks for a token; nothing where there is no login. `name` is the user key or the client's id.
@@ -240,6 +269,49 @@ mod tests {
         let token = read_login(Auth::Connect, 200, br#"{"token":"5560125790"}"#);
         let shown = format!("{answer:?}{response:?}{login:?}{token:?}");
         assert!(!shown.contains("5560125790"), "{shown}");
+    }
+
+    /// Whatever a code echoes reaches neither screen nor disk, under every reading that has one.
+    #[test]
+    fn no_code_holds_what_is_known_of_the_call() {
+        let known =
+            Known::default().and_secret("a-token.of.ours").and_secret("hunter2").and_sent("195512189878");
+        let code = "X a-token.of.ours hunter2 1955%2D12%2D18 9878 \u{1b}]0;";
+        let answer = |outcome| {
+            Reading::Answer(Answer {
+                outcome,
+                code: Some(code.to_owned()),
+                text: Some("Bearer a-token.of.ours is not for hunter2; 556012-5790".to_owned()),
+                log_id: Some("hunter2".to_owned()),
+                letter: None,
+                billed: true,
+                body: br#"{"error":{"text":"hunter2"},"report":null}"#.to_vec(),
+            })
+        };
+        let fault = Fault { code: code.to_owned(), message: format!("it says {code}"), billed: false };
+        let refused = Reading::ClientRefused { code: code.to_owned(), message: String::new() };
+        for reading in [
+            answer(Outcome::Invalid),
+            Reading::TokenRefused { code: code.to_owned() },
+            refused,
+            Reading::Lost { code: code.to_owned() },
+            Reading::Fault(fault),
+        ] {
+            let mut shown = format!("{:?}", reading.clone());
+            assert!(shown.contains("hunter2"), "{shown}");
+            let reading = reading.without(&known);
+            shown = format!("{reading:?}");
+            if let Reading::Answer(answer) = &reading {
+                let body = String::from_utf8_lossy(&answer.body);
+                shown.push_str(&format!("{:?} {:?} {body}", answer.text, answer.log_id));
+                assert!(shown.contains("556012-5790"), "a number is kept where numbers may be: {shown}");
+            }
+            for secret in ["hunter2", "a-token", "1955", "9878", "\\u{1b}"] {
+                assert!(!shown.contains(secret), "{secret}: {shown}");
+            }
+        }
+        let Reading::Answer(hit) = answer(Outcome::Hit).without(&known) else { panic!() };
+        assert!(String::from_utf8_lossy(&hit.body).contains("hunter2"), "a report stays as it was bought");
     }
 
     proptest! {

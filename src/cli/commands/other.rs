@@ -5,15 +5,15 @@ use super::super::report::{error_line, too_long};
 use super::super::{Desk, Failure, docs, signals};
 use crate::config::Account;
 use crate::domain::exit::Exit;
-use crate::job::check::{FileKind, Report, check_paths};
-use crate::job::{file, needs};
+use crate::job::check::{Report, check_paths};
+use crate::job::needs;
 use crate::ledger::Ledger;
 use crate::run::{self, StopRequest};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::upstream::LoginReading;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 /// `orgpull check`.
@@ -40,16 +40,16 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
 
 /// Warns of jobs that share a name, and of those that need longer than the time between their fires.
 fn schedules(desk: &Desk, report: &Report) {
-    let jobs = report.good.iter().filter(|good| good.kind == FileKind::Job);
     // Files that are good were judged with these settings, so they are there.
     let Ok(settings) = desk.settings(false) else { return };
-    let mut paths: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for (path, job) in jobs.filter_map(|good| Some((&good.path, file::load(&good.path, &settings).ok()?))) {
-        if let Some(needs) = needs(&job, &settings) {
+    let mut paths: BTreeMap<&str, &Path> = BTreeMap::new();
+    for (path, job) in report.good.iter().filter_map(|good| Some((good.path.as_path(), good.job.as_deref()?)))
+    {
+        if let Some(needs) = needs(job, &settings) {
             desk.warn("schedule", too_long(&job.name, needs));
         }
-        if let Some(other) = paths.insert(job.name.clone(), path.clone()) {
-            let (other, path, job) = (other.display(), path.display(), job.name);
+        if let Some(other) = paths.insert(&job.name, path) {
+            let (other, path, job) = (other.display(), path.display(), &job.name);
             desk.warn(
                 "schedule",
                 format!("{other} and {path} are both called `{job}`: `schedule` runs neither of them"),
