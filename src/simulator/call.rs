@@ -121,9 +121,12 @@ impl Call<'_> {
         let code = reply.code.as_deref();
         let answered =
             !matches!(fault.map(|fault| &fault.deed), Some(Deed::Close | Deed::Reset | Deed::Stall));
-        let billed = !answered || codes::is_billed(reply.status.as_u16(), code);
+        let hidden = fault.filter(|fault| fault.carried_out).map(|_| self.verdict());
+        let answers = !reply.is_page() && codes::is_billed(reply.status.as_u16(), code);
+        let billed = !answered || hidden.is_some() || answers;
+        let letter = hidden.map_or(reply.letter, |hidden| hidden.letter);
         let own = |name: &str| self.query.get(name).map(str::to_owned);
-        self.world.bill.enter(billed, reply.letter, || Entry {
+        self.world.bill.enter(billed, letter, || Entry {
             sequence: arrival.sequence,
             at: arrival.at,
             service: self.service.as_str(),
@@ -133,7 +136,7 @@ impl Call<'_> {
             status: answered.then_some(reply.status.as_u16()),
             code: code.filter(|_| answered).map(str::to_owned),
             billed,
-            letter: reply.letter,
+            letter,
             log_id: self.log_id,
             fault: fault.map(|fault| fault.word),
         });
@@ -219,8 +222,8 @@ fn bill_elsewhere(
 ) {
     let status = reply.status.as_u16();
     let answered = !matches!(fault.map(|fault| &fault.deed), Some(Deed::Close | Deed::Reset | Deed::Stall));
-    let no_service = status == 404 && !reply.is_json();
-    let billed = !answered || !(no_service || matches!(status, 401 | 429 | 503));
+    let carried_out = fault.is_some_and(|fault| fault.carried_out);
+    let billed = !answered || carried_out || !(reply.is_page() || matches!(status, 401 | 429 | 503));
     world.bill.enter(billed, false, || Entry {
         sequence: arrival.sequence,
         at: arrival.at,

@@ -81,12 +81,10 @@ pub(super) fn text(code: &str, language: Language) -> &'static str {
     }
 }
 
-/// Whether an answer costs money, by DESIGN.md: every one except token refusals, codes 7 and 11, a 404 that no
-/// service wrote, 429 and 503.
+/// Whether an answer of a service costs money: every one except token refusals, codes 7 and 11, 429 and 503.
 pub(super) fn is_billed(status: u16, code: Option<&str>) -> bool {
     let refused = matches!(code, Some("R2" | "R3" | "R4" | "R5" | "R6" | "7" | "11"));
-    let no_service = status == 404 && code.is_none();
-    !(refused || no_service || matches!(status, 401 | 429 | 503))
+    !(refused || matches!(status, 401 | 429 | 503))
 }
 
 #[cfg(test)]
@@ -100,7 +98,6 @@ mod tests {
             (403, Some("R4")),
             (403, Some("7")),
             (400, Some("11")),
-            (404, None),
             (429, None),
             (503, None),
             (401, None),

@@ -104,9 +104,9 @@ impl Reply {
         Self::new(status, JSON, body)
     }
 
-    /// Whether it says that it is JSON.
-    pub(super) fn is_json(&self) -> bool {
-        self.headers.get(CONTENT_TYPE) == Some(&JSON)
+    /// Whether no service wrote it: a redirect or a refusal without JSON.
+    pub(super) fn is_page(&self) -> bool {
+        matches!(self.status.as_u16(), 300..=499) && self.headers.get(CONTENT_TYPE) != Some(&JSON)
     }
 
     /// A body of any type.

@@ -183,7 +183,7 @@ impl Live {
 pub(super) fn canned(deed: &Deed, number: &str, base_url: &str) -> Option<Reply> {
     Some(match deed {
         Deed::Status { status, retry_after } => Reply::bare(*status).retry_after(*retry_after),
-        Deed::Html { status } => Reply::html(*status),
+        Deed::Html { status, retry_after } => Reply::html(*status).retry_after(*retry_after),
         Deed::Body { status, content_type, body } => {
             Reply::raw(*status, content_type.as_deref(), body.replace("{number}", number))
         }

@@ -85,6 +85,7 @@ struct FaultFile {
     location: Option<String>,
     alter: Option<Vec<Alteration>>,
     size: Option<usize>,
+    carried_out: Option<bool>,
     r#for: Option<Span>,
 }
 
@@ -198,6 +199,7 @@ impl LoginFile {
             after: self.after.unwrap_or(0),
             times: checked_times(self.times)?,
             delay: self.delay.map(|delay| delay.0),
+            carried_out: false,
             deed,
             word,
         })
@@ -221,6 +223,7 @@ impl FaultFile {
             after: self.after.unwrap_or(0),
             times: checked_times(self.times)?,
             delay: self.delay.map(|delay| delay.0),
+            carried_out: self.carried_out.unwrap_or(false),
             word: self.r#do.word(),
             deed: self.deed()?,
         })
@@ -241,7 +244,10 @@ impl FaultFile {
                 detail: self.detail,
                 report: self.report.unwrap_or(false),
             },
-            Do::Html => Deed::Html { status: status(200)? },
+            Do::Html => Deed::Html {
+                status: status(200)?,
+                retry_after: retry_after(self.retry_after, self.retry_after_as)?,
+            },
             Do::Body => Deed::Body {
                 status: status(200)?,
                 content_type: self.content_type,
@@ -280,6 +286,7 @@ impl FaultFile {
             ("location", self.location.is_some()),
             ("alter", self.alter.is_some()),
             ("size", self.size.is_some()),
+            ("carried_out", self.carried_out.is_some()),
             ("for", self.r#for.is_some()),
         ];
         let read = self.r#do.keys();
@@ -314,11 +321,10 @@ impl Do {
     /// The keys that it reads, besides those that every fault has.
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Status => &["status", "retry_after", "retry_after_as"],
+            Self::Status | Self::Html => &["status", "retry_after", "retry_after_as", "carried_out"],
             Self::Error => &["status", "code", "text", "detail", "report"],
-            Self::Html => &["status"],
-            Self::Body => &["status", "body", "content_type"],
-            Self::Redirect => &["status", "location"],
+            Self::Body => &["status", "body", "content_type", "carried_out"],
+            Self::Redirect => &["status", "location", "carried_out"],
             Self::Alter => &["alter"],
             Self::Huge => &["size"],
             Self::Gone => &["for"],

@@ -19,7 +19,8 @@
 //! delay = "2s"                # with any `do`
 //! do = "status"               # status, retry_after, retry_after_as = "seconds" | "date"
 //!                             # error: code, status = 400, text, detail, report = true ({number} is the number)
-//!                             # html: status = 200 · body: body, status = 200, content_type
+//!                             # html: status = 200, retry_after · body: body, status = 200, content_type
+//!                             # both, and status and redirect: carried_out = true (what is answered hides a report)
 //!                             # redirect: status = 302, location · alter: alter = ["report-list", …] · huge: size
 //!                             # gone: for (after this answer connections are refused; for good where absent)
 //!                             # close, reset, cut, hold, stall, delay, expire-token
@@ -111,6 +112,8 @@ pub(super) struct Fault {
     pub(super) times: u64,
     /// A wait before anything else.
     pub(super) delay: Option<Delay>,
+    /// Whether the service did its work, and something on the way answered in its place.
+    pub(super) carried_out: bool,
     /// What it does.
     pub(super) deed: Deed,
     /// Its word in the file, for the bill.
@@ -125,7 +128,7 @@ pub(super) enum Deed {
     /// A JSON error body, alone or beside the report.
     Error { status: u16, code: String, text: Option<String>, detail: Option<String>, report: bool },
     /// HTML where JSON should be.
-    Html { status: u16 },
+    Html { status: u16, retry_after: Option<RetryAfter> },
     /// This very body.
     Body { status: u16, content_type: Option<String>, body: String },
     /// A redirection.
