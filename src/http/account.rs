@@ -19,6 +19,7 @@ mod token;
 pub use back_off::back_off;
 pub use cool_down::{CoolDown, CoolDownEnd};
 pub use outage::{TroubleKind, Verdict};
+pub use pause::left;
 pub use shut::Shut;
 pub use together::{Moment, Shared};
 pub use token::{LOGIN_WINDOW, Token};
@@ -111,7 +112,7 @@ pub enum StopReason {
         /// For the operator.
         message: String,
     },
-    /// The login address is no login: exit 3.
+    /// The login wants to be logged in to in another way: exit 3.
     #[error("{message}")]
     LoginMisconfigured {
         /// For the operator.
@@ -253,7 +254,9 @@ impl Account {
             }
         }
         let wait = Duration::from_micros(told.outage_wait.max(0).unsigned_abs());
-        let current = (-OUTAGE_HEARD..OUTAGE_HEARD).contains(&told.outage_look.saturating_sub(moment.wall));
+        // Further ahead than a wait of anybody's own is what the upstream asked for, and then the wait says so.
+        let ahead = OUTAGE_HEARD.max(told.outage_wait.saturating_add(OUTAGE_HEARD));
+        let current = (-OUTAGE_HEARD..ahead).contains(&told.outage_look.saturating_sub(moment.wall));
         self.outages.join(moment.at, current.then(|| (moment.instant(told.outage_look), wait)));
         self.shared = Some((moment, told));
     }
@@ -362,6 +365,24 @@ impl Account {
         self.outages.trouble(now, lookup, kind)
     }
 
+    /// The upstream said, with a failure or at its login or health address, when to come again: an outage looks no sooner.
+    pub fn asked_to_wait(&mut self, now: Instant, wait: Duration) {
+        self.outages.asked_to_wait(now + wait);
+    }
+
+    /// Something answered a call that is not the provider. Whether the account is in an outage.
+    pub fn strayed(&mut self, now: Instant) -> bool {
+        self.outages.strayed(now)
+    }
+
+    /// Until when the upstream has asked to be left alone, where nothing can be sent before, and how it asked.
+    pub fn held(&self, now: Instant) -> Option<(Instant, &'static str)> {
+        let outage = self.outages.told(now).map(|until| (until, "503"));
+        let cooling = || self.cool_downs.until(now).map(|until| (until, "429"));
+        let login = || self.tokens.held(now).map(|until| (until, "429 to the login"));
+        outage.or_else(cooling).or_else(login)
+    }
+
     /// Whether the health address is still to say if this is an outage. A doubt ends by [`Account::health_done`], by any
     /// answer, and by a login that is not reached.
     pub fn is_in_doubt(&self) -> bool {
@@ -373,7 +394,7 @@ impl Account {
         self.outages.is_out()
     }
 
-    /// What the login brought; `retry_after` is what came with a 429. A login that was not reached is
+    /// What the login brought; `retry_after` is what came with it. A login that was not reached is
     /// [`LoginReading::Unavailable`].
     pub fn login_done(
         &mut self,
@@ -381,6 +402,9 @@ impl Account {
         reading: LoginReading,
         retry_after: Option<Duration>,
     ) -> Verdict {
+        if let (LoginReading::Unavailable { .. }, Some(wait)) = (&reading, retry_after) {
+            self.asked_to_wait(now, wait);
+        }
         match self.tokens.login_done(now, reading, retry_after) {
             LoggedIn::Served => self.outages.logged_in(),
             LoggedIn::Waiting => {}

@@ -27,9 +27,56 @@ pub trait Transport: Send + Sync + 'static {
         on_head: impl FnOnce(u16) + Send,
     ) -> impl Future<Output = Result<Response, SendError>> + Send;
 
-    /// Asks a free health address, without a token. Returns the status.
-    fn health(&self, url: &str) -> impl Future<Output = Result<u16, SendError>> + Send;
+    /// Asks a free health address, without a token.
+    fn health(&self, url: &str) -> impl Future<Output = Result<Health, SendError>> + Send;
 
     /// Logs in. The answer's body holds the token.
     fn login(&self, request: &LoginRequest) -> impl Future<Output = Result<Response, SendError>> + Send;
+}
+
+/// What the head of a health address's answer says; its body is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After` as seconds from now.
+    pub retry_after: Option<Duration>,
+}
+
+impl Health {
+    /// Whether somebody is there, so that one call is worth a try. A health address that has moved or wants a token says
+    /// nothing of the service; what a proxy or a limit answers, and every 5xx, does.
+    pub fn is_there(self) -> bool {
+        (200..500).contains(&self.status) && !matches!(self.status, 407 | 408 | 429)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_at_a_health_address() {
+        for (status, there) in [
+            (200, true),
+            (204, true),
+            (301, true),
+            (302, true),
+            (400, true),
+            (401, true),
+            (403, true),
+            (404, true),
+            (405, true),
+            (410, true),
+            (407, false),
+            (408, false),
+            (429, false),
+            (500, false),
+            (503, false),
+            (504, false),
+            (599, false),
+        ] {
+            assert_eq!(Health { status, retry_after: None }.is_there(), there, "{status}");
+        }
+    }
 }

@@ -183,6 +183,19 @@ impl Ledger {
         .await
     }
 
+    /// Whether a lookup of the job, by its position, was answered in a run by an attempt of the run's own.
+    pub async fn has_answered(&self, run: i64, step: u16) -> Result<bool, LedgerError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM lookups WHERE run = ? AND step = ? AND source = 'bought' \
+             AND outcome NOT IN ('failed', 'unknown'))",
+        )
+        .bind(run)
+        .bind(i64::from(step))
+        .fetch_one(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))
+    }
+
     /// The same of those whose number gets a letter of disclosure with a credit report.
     pub async fn pending_letters(
         &self,

@@ -11,6 +11,7 @@ use super::gates::Dependants;
 use super::lane::{Lane, LoginCame};
 use super::prepared::Prepared;
 use super::queue::{Leaders, Ready};
+use super::streak::Streaks;
 use super::tally::Tally;
 use super::trial::Trials;
 use super::worker::{Done, Sending, exchange};
@@ -18,7 +19,7 @@ use super::{Observer, RunError, StopRequest};
 use crate::domain::budget::Spend;
 use crate::domain::outcome::State;
 use crate::http::account::{Permit, StopReason, Token};
-use crate::http::transport::Transport;
+use crate::http::transport::{Health, Transport};
 use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, Turn, transactionid};
 use crate::time::now_ms;
 use crate::upstream::prepare;
@@ -43,7 +44,7 @@ pub(super) enum Message {
     Done(Done),
     Fetched(Result<Page, RunError>),
     Login { lane: usize, came: LoginCame },
-    Health { lane: usize, healthy: bool },
+    Health { lane: usize, said: Option<Health> },
 }
 
 /// A lookup whose request is on its way.
@@ -110,6 +111,9 @@ pub(super) struct Coordinator<T> {
     pub(super) batch: Batch,
     /// Steps that are not asked any more: their service was stopped, or their account's budget is reached.
     pub(super) stopped: Vec<bool>,
+    /// Steps that were answered by an attempt of this run, as far as is known.
+    pub(super) answered_steps: Vec<bool>,
+    pub(super) streaks: Streaks,
     pub(super) purses: Purses,
     /// What was asked though another run's call for the same was lost.
     pub(super) again: Spend,
@@ -155,6 +159,8 @@ impl<T: Transport> Coordinator<T> {
         Self {
             deadline,
             stopped: vec![false; start.prepared.job.steps.len()],
+            answered_steps: vec![false; start.prepared.job.steps.len()],
+            streaks: Streaks::default(),
             ledger: start.ledger,
             prepared: start.prepared,
             run: start.run,
@@ -194,6 +200,7 @@ impl<T: Transport> Coordinator<T> {
         mut self,
         mut stop: watch::Receiver<StopRequest>,
     ) -> Result<(Halt, Tally, Spend), RunError> {
+        self.tell_what_is_held();
         loop {
             self.hear().await;
             self.tell_others();
@@ -209,6 +216,7 @@ impl<T: Transport> Coordinator<T> {
             // After the commit: what ended must be in the ledger before the ledger is asked what has ended.
             self.read_ahead();
             self.tell(Instant::now());
+            self.lose_patience();
             if self.is_over() {
                 break;
             }
@@ -276,10 +284,7 @@ impl<T: Transport> Coordinator<T> {
                         self.broke(error);
                     }
                 }
-                Message::Health { lane, healthy } => {
-                    let verdict = self.lanes[lane].gate.health_done(Instant::now(), healthy);
-                    self.heed(lane, &verdict);
-                }
+                Message::Health { lane, said } => self.health_came(lane, said),
             }
         }
     }
@@ -289,7 +294,7 @@ impl<T: Transport> Coordinator<T> {
         self.lanes.iter_mut().filter(|lane| lane.gate.has_news()).for_each(|lane| lane.together(|_, _| ()));
     }
 
-    fn broke(&mut self, error: RunError) {
+    pub(super) fn broke(&mut self, error: RunError) {
         self.halt.broken.get_or_insert(error);
     }
 
@@ -344,7 +349,7 @@ impl<T: Transport> Coordinator<T> {
     /// Asks every account's gate who may go, and gives out what is to be sent and when to ask again.
     async fn permits(&mut self) -> Result<(Vec<Departure>, Option<Instant>), RunError> {
         let (mut sends, mut next) = (Vec::new(), None);
-        if let Some((_, again)) = self.held.filter(|_| self.is_held(Instant::now())) {
+        if let Some((_, again)) = self.held.filter(|_| !self.may_write(Instant::now())) {
             return Ok((sends, Some(again)));
         }
         // While it is tried whether the ledger takes writes again, one call is enough to try it with.
@@ -390,9 +395,21 @@ impl<T: Transport> Coordinator<T> {
         most.saturating_sub(self.flights.len())
     }
 
-    /// Whether the ledger is not to be tried yet.
-    fn is_held(&self, now: Instant) -> bool {
-        self.held.is_some_and(|(_, again)| again > now)
+    /// Whether the ledger takes no writes.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Whether the ledger may be tried.
+    fn may_write(&self, now: Instant) -> bool {
+        self.held.is_none_or(|(_, again)| again <= now)
+    }
+
+    /// Whether nothing is under way, so that only time can bring what comes next.
+    pub(super) fn is_waiting(&self) -> bool {
+        let idle =
+            self.flights.is_empty() && self.tasks.is_empty() && self.batch.is_empty() && !self.fetching;
+        idle && self.elsewhere.is_empty() && !self.is_held() && !self.halt.draining()
     }
 
     fn stop(&mut self, reason: &StopReason) {
@@ -407,7 +424,8 @@ impl<T: Transport> Coordinator<T> {
 
     /// Writes what ended and what begins in one transaction, then sends what begins.
     async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
-        if self.batch.is_empty() && sends.is_empty() || self.is_held(Instant::now()) {
+        let began = Instant::now();
+        if self.batch.is_empty() && sends.is_empty() || !self.may_write(began) {
             return Ok(());
         }
         let mut draws = 0;
@@ -425,7 +443,9 @@ impl<T: Transport> Coordinator<T> {
                     draws += 1;
                     self.ids.redraw();
                 }
-                Err(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => return self.hold(error, sends),
+                Err(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => {
+                    return self.hold(error, began, sends);
+                }
                 Err(error) => return self.unwritten(error, sends),
             }
         };
@@ -461,10 +481,10 @@ impl<T: Transport> Coordinator<T> {
 
     /// A full disk, or a process that does not let go of the ledger: what was received waits in memory, and nothing is
     /// sent until it is written. It is waited for as long as for an upstream.
-    fn hold(&mut self, error: LedgerError, sends: Vec<Departure>) -> Result<(), RunError> {
+    fn hold(&mut self, error: LedgerError, began: Instant, sends: Vec<Departure>) -> Result<(), RunError> {
         self.take_back(sends);
         let now = Instant::now();
-        let since = self.held.map_or(now, |(since, _)| since);
+        let since = self.held.map_or(began, |(since, _)| since);
         if now.duration_since(since) > self.prepared.job.rules.outage_wait {
             let unwritten = self.batch.ends.len() + self.flights.len();
             let message =
@@ -530,7 +550,16 @@ impl<T: Transport> Coordinator<T> {
         // What has come back already is heard.
         self.hear().await;
         self.batch.intents.clear();
-        self.ledger.commit(self.run, &self.batch).await?;
+        if let Err(error) = self.ledger.commit(self.run, &self.batch).await {
+            let unwritten = self.batch.ends.len();
+            if unwritten > 0 {
+                let message = format!(
+                    "{unwritten} answers could not be written and are lost: their lookups end unknown"
+                );
+                self.notice(Level::Warning, "unknown", message);
+            }
+            return Err(error.into());
+        }
         self.batch = Batch::default();
         self.flights.clear();
         self.ledger.park_started(self.run, now_ms()).await?;
@@ -543,8 +572,7 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         self.told = now;
-        let full = self.held.map(|_| "the ledger takes no writes".to_owned());
-        let pause = full.or_else(|| self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)));
+        let pause = self.pause(now);
         let progress = self.tally.progress(now, self.flights.len(), pause);
         (self.observer)(Event::Progress(progress));
     }

@@ -108,6 +108,10 @@ pub(super) struct Lane {
     /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
     pub(super) doubted: Vec<Flight>,
     pub(super) in_flight: u32,
+    /// Since when it has waited for a time that the upstream named, without an answer since.
+    pub(super) waiting_since: Option<Instant>,
+    /// Until when it was told that some of its lookups wait.
+    pub(super) told_until: Option<Instant>,
     /// Whether its next call did not fit a budget, and calls under way may turn out cheaper.
     pub(super) is_short: bool,
     /// The free health address of the account's services, where there is one.
@@ -153,6 +157,8 @@ impl Lane {
             queue: Queue::default(),
             doubted: Vec::new(),
             in_flight: 0,
+            waiting_since: None,
+            told_until: None,
             is_short: false,
             health,
             service_ids,
@@ -201,6 +207,20 @@ impl Lane {
             }
             (now, tokens, None)
         })
+    }
+
+    /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; nothing
+    /// where something may be sent earlier or waits for something else.
+    pub(super) fn put_off(&self, now: Instant) -> Option<(Instant, &'static str)> {
+        let gate = self.gate.held(now);
+        if !self.doubted.is_empty() {
+            None
+        } else if self.queue.has_ready() {
+            gate
+        } else {
+            let due = self.queue.put_off().map(|due| (due, "503"));
+            due.into_iter().chain(gate).max_by_key(|(until, _)| *until).filter(|_| due.is_some())
+        }
     }
 
     /// Whether nothing of the account waits.
@@ -302,7 +322,7 @@ pub(super) async fn log_in<T: Transport>(
         LoginTurn::Wait(wait) => return Ok(Login::Wait(wait)),
     }
     Ok(match transport.login(&request).await {
-        Ok(response) => Login::Read(read_login(auth, response.status, &response.body), response.retry_after),
+        Ok(response) => Login::Read(read_login(auth, &response), response.retry_after),
         Err(error) => Login::Read(LoginReading::Unavailable { code: error.to_string() }, None),
     })
 }

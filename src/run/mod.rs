@@ -17,11 +17,12 @@ mod intake;
 mod lane;
 mod order;
 mod outputs;
+mod page;
+mod patience;
 mod plan;
 mod prepared;
 mod queue;
 mod settle;
-#[allow(dead_code, reason = "counted before anything counts with it")]
 mod streak;
 mod summary;
 mod tally;

@@ -5,7 +5,7 @@ use crate::domain::identity::Identity;
 use crate::domain::outcome::Outcome;
 use crate::ledger::{Place, Turn};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use tokio::time::Instant;
 
 /// A lookup that may be sent.
@@ -36,6 +36,8 @@ pub(super) struct Queue {
     ready: BTreeMap<Turn, Ready>,
     delayed: HashMap<Place, Ready>,
     due: BinaryHeap<Reverse<(Instant, Place)>>,
+    /// Those of the delayed whose time the upstream has named.
+    put_off: HashSet<Place>,
 }
 
 impl Queue {
@@ -43,8 +45,13 @@ impl Queue {
         self.ready.insert(ready.turn(), ready);
     }
 
-    /// Not before `due`.
-    pub(super) fn delay(&mut self, ready: Ready, due: Instant) {
+    /// Not before `due`; `put_off` is whether the upstream has named that time.
+    pub(super) fn delay(&mut self, ready: Ready, due: Instant, put_off: bool) {
+        if put_off {
+            self.put_off.insert(ready.at);
+        } else {
+            self.put_off.remove(&ready.at);
+        }
         self.due.push(Reverse((due, ready.at)));
         self.delayed.insert(ready.at, ready);
     }
@@ -62,6 +69,12 @@ impl Queue {
     /// When the next delayed lookup may go.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.due.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// The same where none may go before, and the upstream has named that time.
+    pub(super) fn put_off(&self) -> Option<Instant> {
+        let Reverse((due, at)) = self.due.peek()?;
+        (self.ready.is_empty() && self.put_off.contains(at)).then_some(*due)
     }
 
     /// The first in the order of the run.
@@ -98,6 +111,7 @@ impl Queue {
     pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
         self.ready.retain(|turn, _| !dropped(turn.at.step));
         self.delayed.retain(|at, _| !dropped(at.step));
+        self.due.retain(|Reverse((_, at))| !dropped(at.step));
     }
 }
 
@@ -237,11 +251,16 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(ready(3));
         queue.push(ready(2));
-        queue.delay(ready(1), now + std::time::Duration::from_secs(1));
+        let later = now + std::time::Duration::from_secs(1);
+        queue.delay(ready(1), later, true);
+        assert_eq!(queue.put_off(), None, "others may go");
         assert_eq!(queue.pop().map(|r| r.at.row), Some(2));
         queue.wake(now);
         assert_eq!(queue.len(), 2);
-        queue.wake(now + std::time::Duration::from_secs(1));
+        let three = queue.pop();
+        assert_eq!((three.map(|r| r.at.row), queue.put_off()), (Some(3), Some(later)));
+        queue.push(ready(3));
+        queue.wake(later);
         assert_eq!(queue.pop().map(|r| r.at.row), Some(1));
         queue.push(Ready { heard_at: 9, ..ready(1) });
         queue.push(Ready { heard_at: 8, ..ready(2) });

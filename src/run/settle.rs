@@ -9,7 +9,7 @@ use super::worker::{Came, Done};
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
-use crate::http::transport::Transport;
+use crate::http::transport::{Health, Transport};
 use crate::job::{OnUnknown, Step};
 use crate::ledger::{AttemptEnd, AttemptState, Change, LedgerError, Place, transactionid};
 use crate::time::now_ms;
@@ -32,6 +32,7 @@ impl<T: Transport> Coordinator<T> {
         match done.came {
             Came::Answer(answer) => {
                 self.lanes[lane].gate.answered(done.generation);
+                self.lanes[lane].waiting_since = None;
                 self.answered(&flight, *answer);
                 self.remember_letters().await;
             }
@@ -68,6 +69,7 @@ impl<T: Transport> Coordinator<T> {
                 self.lanes[lane].gate.answered(done.generation);
                 self.fault(&flight, &fault);
             }
+            Came::Foreign(page, wait) => self.foreign_page(lane, flight, page, wait).await,
             Came::Unsent => {
                 self.end(&flight, AttemptState::Unsent, Ore::ZERO, None);
                 let mut change = Change::to(flight.ready.at, State::Pending, None);
@@ -86,7 +88,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Writes down how an attempt ended without an answer.
-    fn end(&mut self, flight: &Flight, state: AttemptState, cost: Ore, code: Option<String>) {
+    pub(super) fn end(&mut self, flight: &Flight, state: AttemptState, cost: Ore, code: Option<String>) {
         self.batch.ends.push(AttemptEnd {
             id: flight.attempt,
             state,
@@ -102,6 +104,9 @@ impl<T: Transport> Coordinator<T> {
     }
 
     fn answered(&mut self, flight: &Flight, answer: Answer) {
+        self.answered_steps[usize::from(flight.ready.at.step)] = true;
+        let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
+        self.streaks.answered(&step.account, &step.service.name);
         let letters = u32::from(answer.letter == Some(true));
         let outcome = answer.outcome;
         let (account, step) = (self.prepared.account(usize::from(flight.ready.at.step)), self.step(flight));
@@ -139,7 +144,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// The lookup of the job that was asked.
-    fn step(&self, flight: &Flight) -> &Step {
+    pub(super) fn step(&self, flight: &Flight) -> &Step {
         &self.prepared.job.steps[usize::from(flight.ready.at.step)]
     }
 
@@ -245,19 +250,28 @@ impl<T: Transport> Coordinator<T> {
     fn not_carried_out(
         &mut self,
         lane: usize,
-        mut flight: Flight,
+        flight: Flight,
         kind: TroubleKind,
         code: &str,
         retry_after: Option<Duration>,
     ) {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code.to_owned()));
+        if let Some(wait) = retry_after {
+            self.lanes[lane].gate.asked_to_wait(Instant::now(), wait);
+        }
         let in_outage = self.trouble(lane, kind, at);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
             self.requeue(lane, flight.ready);
             return;
         }
+        self.try_again(lane, flight, retry_after);
+    }
+
+    /// An attempt is spent; the next one follows later, where the job allows one.
+    pub(super) fn try_again(&mut self, lane: usize, mut flight: Flight, retry_after: Option<Duration>) {
+        let at = flight.ready.at;
         flight.ready.spent += 1;
         if flight.ready.spent >= self.prepared.job.rules.attempts {
             if self.lanes[lane].gate.is_in_doubt() {
@@ -274,7 +288,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
-    fn lost(&mut self, lane: usize, mut flight: Flight, code: String) {
+    pub(super) fn lost(&mut self, lane: usize, mut flight: Flight, code: String) {
         let (at, cost) = (flight.ready.at, flight.ready.ask.price);
         self.end(&flight, AttemptState::Unknown, cost, Some(code));
         flight.ready.spent += 1;
@@ -334,23 +348,31 @@ impl<T: Transport> Coordinator<T> {
     fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
         let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
         if !self.stopped[usize::from(flight.ready.at.step)] {
-            self.lanes[lane].queue.delay(flight.ready, Instant::now() + delay);
+            let now = Instant::now();
+            self.tell_what_is_put_off(lane, now, delay);
+            self.lanes[lane].queue.delay(flight.ready, now + delay, retry_after == Some(delay));
         }
     }
 
     /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
-    fn fault(&mut self, flight: &Flight, fault: &Fault) {
+    pub(super) fn fault(&mut self, flight: &Flight, fault: &Fault) {
         let cost = if fault.billed { flight.ready.ask.price } else { Ore::ZERO };
         self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
         self.change(Change { cost, ..Change::to(flight.ready.at, State::Pending, None) });
         let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
-        if !self.stopped[usize::from(flight.ready.at.step)] {
+        self.stop_for(&account, &service, fault);
+    }
+
+    /// Stops a service for a fault, which is told once.
+    pub(super) fn stop_for(&mut self, account: &str, service: &str, fault: &Fault) {
+        let mut steps = self.prepared.job.steps.iter().zip(&self.stopped);
+        if steps.any(|(step, stopped)| !stopped && step.account == account && step.service.name == service) {
             let message = format!("{account}.{service} is stopped ({}): {}", fault.code, fault.message);
             self.notice(Level::Warning, "service-stopped", message.clone());
             self.halt.config.get_or_insert(message);
         }
-        self.stop_service(&account, &service);
+        self.stop_service(account, service);
     }
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
@@ -385,41 +407,61 @@ impl<T: Transport> Coordinator<T> {
                 return Ok(());
             }
             Login::Wait(wait) => {
-                self.lanes[lane].gate.login_postponed(Instant::now(), wait);
+                let now = Instant::now();
+                self.lanes[lane].gate.login_postponed(now, wait);
+                let why = "its logins of five minutes are used up, or another process was told to wait";
+                self.tell_of_login_hold(lane, now, now + wait, why);
                 return Ok(());
             }
         };
         tracing::info!(account = %self.lanes[lane].config.name, came = %login_word(&reading), "login");
         let Lane { config, credentials, .. } = &self.lanes[lane];
+        let mut why = None;
         match &reading {
             LoginReading::Refused { .. } => {
                 let digest = Some(credentials.digest.as_str());
                 self.ledger.remember_refusal(&config.name, &config.environment, digest).await?;
             }
-            LoginReading::Unavailable { code } => {
-                tracing::debug!(account = %config.name, %code, "the login is not reached");
+            LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
+                why = Some(format!("{}: no token: {text}", config.name));
             }
             _ => {}
         }
         let now = Instant::now();
+        let throttled = matches!(reading, LoginReading::Throttled);
         let verdict = self.lanes[lane].gate.login_done(now, reading, retry_after);
         self.heed(lane, &verdict);
+        if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
+            self.notice(Level::Warning, "login", why);
+        }
         let Lane { config, gate, .. } = &self.lanes[lane];
-        if let Some(left) = gate.login_held_until().map(|until| until.saturating_duration_since(now)) {
+        if let Some(until) = gate.login_held_until() {
+            if throttled {
+                self.tell_of_login_hold(lane, now, until, "the login asks us to slow down (429)");
+            }
+            let left = until.saturating_duration_since(now);
             let until = now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
             self.ledger.remember_login_hold(&config.name, &config.environment, until).await?;
         }
         Ok(())
     }
 
+    /// What the health address said, or that nobody answered there.
+    pub(super) fn health_came(&mut self, lane: usize, said: Option<Health>) {
+        let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
+        let gate = &mut self.lanes[lane].gate;
+        if let Some(wait) = said.and_then(|said| said.retry_after).filter(|_| !there) {
+            gate.asked_to_wait(now, wait);
+        }
+        let verdict = gate.health_done(now, there);
+        self.heed(lane, &verdict);
+    }
+
     /// Asks the account's free health address.
     pub(super) fn ask_health(&mut self, lane: usize) {
         let transport = self.transport.clone();
         let Some(url) = self.lanes[lane].health.clone() else { return };
-        self.spawn(async move {
-            let healthy = transport.health(&url).await.is_ok_and(|status| status < 400);
-            Message::Health { lane, healthy }
-        });
+        self.spawn(async move { Message::Health { lane, said: transport.health(&url).await.ok() } });
     }
 }
 
@@ -437,7 +479,7 @@ const fn login_word(reading: &LoginReading) -> &'static str {
         LoginReading::Refused { .. } => "refused",
         LoginReading::Throttled => "429",
         LoginReading::Unavailable { .. } => "not reached",
-        LoginReading::Misconfigured { .. } => "not a login",
+        LoginReading::Misconfigured { .. } => "another kind of login",
     }
 }
 

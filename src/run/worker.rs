@@ -10,7 +10,6 @@ use crate::upstream::{Answer, Fault, Reading, Request, read};
 use secrecy::ExposeSecret;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Everything that one exchange needs.
@@ -65,6 +64,8 @@ pub(super) enum Came {
     Lost(String),
     /// The configuration is at fault.
     Fault(Fault),
+    /// A page that is not the provider's, and how long it asks to be left alone.
+    Foreign(Fault, Option<Duration>),
     /// Certain that nothing left.
     NotConnected(String),
     /// Held back, because the account had just been told to wait.
@@ -83,6 +84,7 @@ impl fmt::Display for Came {
             Self::ServerError(code) | Self::Lost(code) => write!(f, "lost {code}"),
             Self::TimedOut => f.write_str("lost timeout"),
             Self::Fault(fault) => write!(f, "fault {}", fault.code),
+            Self::Foreign(page, _) => write!(f, "foreign page {}", page.code),
             Self::NotConnected(_) => f.write_str("not connected"),
             Self::Unsent => f.write_str("unsent"),
         }
@@ -97,11 +99,7 @@ pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) 
 }
 
 async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
-    let throttled = AtomicBool::new(false);
-    let on_head = |status: u16| {
-        throttled.fetch_or(status == 429, Ordering::Relaxed);
-        sending.shut.head(status);
-    };
+    let on_head = |status: u16| sending.shut.head(status);
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;
@@ -118,10 +116,9 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
                 Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),
                 Reading::Lost { code } => Came::Lost(code),
                 Reading::Fault(fault) => Came::Fault(fault),
+                Reading::Foreign(page) => Came::Foreign(page, retry_after),
             }
         }
-        // Its head closed the account: it is the refusal that counts, not the body that was cut.
-        Err(_) if throttled.load(Ordering::Relaxed) => Came::Throttled(None),
         Err(error) => failed(&error),
     }
 }

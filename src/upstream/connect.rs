@@ -1,6 +1,7 @@
 //! Creditsafe CONNECT: a user key and a password for a token that holds an hour (apis.md section 2).
 
-use super::{LoginContent, LoginReading, LoginRequest, json};
+use super::page::is_page;
+use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use std::time::Duration;
@@ -11,15 +12,27 @@ pub(super) fn request(token_url: &str, username: &SecretString, password: &Secre
     LoginRequest { url: token_url.to_owned(), content: LoginContent::Json, basic: None, body }
 }
 
-pub(super) fn read(status: u16, body: &[u8]) -> LoginReading {
+/// What is documented of a refusal: 401 and words that begin so. It is text, and never a page.
+const DENIED: &str = "access denied -";
+
+pub(super) fn read(response: &Response) -> LoginReading {
+    let Response { status, body, .. } = response;
     match status {
         200..=299 => token(body),
-        // 400 is an empty user key or password, 401 a wrong one; a 403 comes from an account that is shut.
-        400 | 401 | 403 => LoginReading::Refused { message: refusal(status) },
+        // 400 is an empty user key or password, 401 a wrong one. Whatever is not a page is taken for theirs: to try wrong
+        // credentials again and again would lock the account.
+        400 | 401 if !is_page(body) => LoginReading::Refused { message: refusal(*status) },
+        403 if is_denial(response) => LoginReading::Refused { message: refusal(*status) },
         429 => LoginReading::Throttled,
         408 | 500..=599 => LoginReading::Unavailable { code: status.to_string() },
-        _ => LoginReading::Misconfigured { message: elsewhere(status) },
+        _ => no_login(&format!("with status {status}, and not as the provider's login does")),
     }
+}
+
+/// A 403 is not documented, so it is theirs only by their words, and not where it says when to come again.
+fn is_denial(response: &Response) -> bool {
+    let words = String::from_utf8_lossy(&response.body).to_ascii_lowercase();
+    response.retry_after.is_none() && !is_page(&response.body) && words.contains(DENIED)
 }
 
 /// The upstream's text is left out: it may repeat the user key.
@@ -30,17 +43,11 @@ fn refusal(status: u16) -> String {
     )
 }
 
-fn elsewhere(status: u16) -> String {
-    format!("the login address answers with status {status}, as no login does: check token_url")
-}
-
 fn token(body: &[u8]) -> LoginReading {
     let parsed = json::parse(body);
     let member = |name: &str| json::scalar(parsed.as_ref().and_then(|value| value.get(name)));
     let Some(token) = member("token").filter(|token| token.bytes().all(|b| b.is_ascii_graphic())) else {
-        return LoginReading::Misconfigured {
-            message: "the login address answers without a token that can be used: check token_url".to_owned(),
-        };
+        return no_login("without a token that can be used");
     };
     let expires_in = member("expires_in").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     LoginReading::Token { token: SecretString::from(token), expires_in }
@@ -58,51 +65,75 @@ mod tests {
         assert_eq!(request.url, "https://x.test/v1/authenticate");
     }
 
+    fn read(status: u16, body: &str, retry_after: Option<u64>) -> LoginReading {
+        let retry_after = retry_after.map(Duration::from_secs);
+        super::read(&Response { status, retry_after, body: body.as_bytes().to_vec() })
+    }
+
     #[test]
     fn a_token_with_and_without_its_life() {
-        let LoginReading::Token { token, expires_in } = read(200, br#"{"token":" ey.a-b_c "}"#) else {
+        let LoginReading::Token { token, expires_in } = read(200, r#"{"token":" ey.a-b_c "}"#, None) else {
             panic!()
         };
         assert_eq!((token.expose_secret(), expires_in), ("ey.a-b_c", None));
-        let LoginReading::Token { expires_in, .. } = read(200, br#"{"token":"t","expires_in":3600}"#) else {
+        let LoginReading::Token { expires_in, .. } = read(200, r#"{"token":"t","expires_in":3600}"#, None)
+        else {
             panic!()
         };
         assert_eq!(expires_in, Some(Duration::from_hours(1)));
     }
 
     #[test]
-    fn every_other_status_has_its_class() {
-        let class = |status: u16, body: &[u8]| match read(status, body) {
+    fn only_their_own_refusal_is_one() {
+        let class = |status: u16, body: &str, retry_after| match read(status, body, retry_after) {
             LoginReading::Token { .. } => "token",
             LoginReading::Refused { .. } => "refused",
             LoginReading::Throttled => "throttled",
             LoginReading::Unavailable { .. } => "unavailable",
             LoginReading::Misconfigured { .. } => "misconfigured",
         };
-        let table: [(u16, &[u8], &str); 14] = [
-            (200, b"", "misconfigured"),
-            (200, b"<html>", "misconfigured"),
-            (200, br#"{"token":""}"#, "misconfigured"),
-            (200, br#"{"token":null}"#, "misconfigured"),
-            (200, b"{\"token\":\"a\\r\\nX: y\"}", "misconfigured"),
-            (400, b"", "refused"),
-            (401, br#"{"message":"Access denied - ..."}"#, "refused"),
-            (403, b"", "refused"),
-            (302, b"", "misconfigured"),
-            (404, b"<html>", "misconfigured"),
-            (408, b"", "unavailable"),
-            (429, b"", "throttled"),
-            (500, b"", "unavailable"),
-            (503, b"", "unavailable"),
+        let (page, denied) = ("<html>Access denied - by the firewall", "Access denied - wrong password");
+        let table = [
+            (200, "", None, "unavailable"),
+            (200, page, None, "unavailable"),
+            (200, r#"{"token":""}"#, None, "unavailable"),
+            (200, r#"{"token":null}"#, None, "unavailable"),
+            (200, r#"{"token":"a\r\nX: y"}"#, None, "unavailable"),
+            (400, "", None, "refused"),
+            (400, page, None, "unavailable"),
+            (401, denied, None, "refused"),
+            (401, r#"{"message":"Access denied - ..."}"#, None, "refused"),
+            (401, "", None, "refused"),
+            (401, page, None, "unavailable"),
+            (403, denied, None, "refused"),
+            (403, r#"{"error":"Access denied - the account is shut"}"#, None, "refused"),
+            (403, denied, Some(30), "unavailable"),
+            (403, page, None, "unavailable"),
+            (403, r#"{"message":"Forbidden"}"#, None, "unavailable"),
+            (403, "", Some(30), "unavailable"),
+            (302, "", None, "unavailable"),
+            (404, page, None, "unavailable"),
+            (405, "", None, "unavailable"),
+            (407, "", None, "unavailable"),
+            (408, "", None, "unavailable"),
+            (429, denied, None, "throttled"),
+            (500, denied, None, "unavailable"),
+            (503, "", Some(60), "unavailable"),
         ];
-        for (status, body, expected) in table {
-            assert_eq!(class(status, body), expected, "{status}");
+        for (status, body, retry_after, expected) in table {
+            assert_eq!(class(status, body, retry_after), expected, "{status} {body}");
         }
     }
 
     #[test]
+    fn what_is_no_login_is_told_with_what_to_look_at() {
+        let LoginReading::Unavailable { code } = read(404, "<html>5560125790", None) else { panic!() };
+        assert!(code.contains("404") && code.contains("token_url") && !code.contains("5560125790"), "{code}");
+    }
+
+    #[test]
     fn a_refusal_does_not_repeat_what_the_upstream_says() {
-        let LoginReading::Refused { message } = read(401, br#"{"error":"user KEY77 unknown"}"#) else {
+        let LoginReading::Refused { message } = read(401, r#"{"error":"user KEY77 unknown"}"#, None) else {
             panic!()
         };
         assert!(!message.contains("KEY77"));

@@ -4,6 +4,7 @@
 //! `S…` comes on 200 and on 403), so a reading follows from status and code together, never from texts, which change
 //! with the language. Codes that nobody has documented are kept as they are and settle the one lookup they came with.
 
+use super::page::{PAGE, foreign, is_page};
 use super::{Answer, Fault, Reading, json, protocol, shown};
 use crate::domain::outcome::Outcome;
 use serde_json::Value;
@@ -21,8 +22,10 @@ pub(super) fn read(status: u16, body: &[u8]) -> Reading {
     let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array());
     match (status, parsed) {
         (200..=299, Some(value)) if is_theirs(&value) => Body::new(value).read(status),
+        (200..=299, _) if is_page(body) => Reading::Lost { code: PAGE.to_owned() },
         (200..=299, _) => Reading::Lost { code: "unreadable".to_owned() },
-        (_, None) => Reading::Fault(foreign(status)),
+        (401, None) => Reading::TokenRefused { code: "401".to_owned() },
+        (_, None) => foreign(status),
         (_, Some(value)) => Body::new(value).read(status),
     }
 }
@@ -62,10 +65,12 @@ impl Body {
             (200..=299 | 404, Some("15")) => self.answer(Outcome::NoHit),
             (200..=299, _) if self.error => self.answer(Outcome::Rejected),
             (200..=299, _) => self.answer(Outcome::Hit),
-            (401, _) => Reading::Fault(token_not_taken(code)),
+            // Whoever says so and in whichever words: another token is what may help.
+            (401, _) => Reading::TokenRefused { code: code.unwrap_or("401").to_owned() },
             (400 | 409 | 422, None) if self.complains() => {
                 Self { code: Some(status.to_string()), ..self }.answer(Outcome::Invalid)
             }
+            _ if !self.has_form() => foreign(status),
             (404, _) | (_, None) => Reading::Fault(unexpected(status, code)),
             (400 | 403, Some(code)) if is_rejection(code) => {
                 let outcome = if self.report { Outcome::Partial } else { Outcome::Rejected };
@@ -74,6 +79,12 @@ impl Body {
             (403, Some(_)) => self.answer(Outcome::Denied),
             (_, Some(_)) => self.answer(Outcome::Invalid),
         }
+    }
+
+    /// Whether an error is written as theirs are. Others write JSON too: a gateway's `{"message": …}`.
+    fn has_form(&self) -> bool {
+        self.report
+            || ["metaData", "error"].iter().any(|name| self.value.get(name).is_some_and(Value::is_object))
     }
 
     /// Whether there is an error in their form, or one in words, with or without a code.
@@ -148,24 +159,6 @@ fn is_rejection(code: &str) -> bool {
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn token_not_taken(code: Option<&str>) -> Fault {
-    let message = "the service does not take the token; check that base_url and token_url belong together";
-    Fault { code: code.unwrap_or("401").to_owned(), message: message.to_owned(), billed: false }
-}
-
-/// An error that is no JSON: something before the service answers, or nothing of that name is there.
-fn foreign(status: u16) -> Fault {
-    match status {
-        401 => token_not_taken(None),
-        404 => Fault {
-            code: "404".to_owned(),
-            message: "nothing is served at this address; check base_url and the service's path".to_owned(),
-            billed: false,
-        },
-        _ => unexpected(status, None),
-    }
-}
-
 fn unexpected(status: u16, code: Option<&str>) -> Fault {
     let with = code.map_or_else(|| "without an error code".to_owned(), |code| format!("with code {code}"));
     Fault {
@@ -194,6 +187,10 @@ mod tests {
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
             Reading::Fault(fault) => format!("fault {} free", fault.code),
+            Reading::Foreign(fault) => {
+                assert!(!fault.billed);
+                format!("foreign {}", fault.code)
+            }
         }
         .trim_end()
         .to_owned()
@@ -239,7 +236,7 @@ mod tests {
             (403, "SPAR", "denied SPAR"),
             (404, "16", "fault 16 billed"),
             (404, "S200", "fault S200 billed"),
-            (401, "99", "fault 99 free"),
+            (401, "99", "token 99"),
             (200, "S2", "rejected S2"),
             (200, "S3", "rejected S3"),
             (200, "S4", "rejected S4"),
@@ -266,21 +263,30 @@ mod tests {
         let html = "<html><body>Not Found</body></html>";
         let coded = r#"{"message":"no"}"#;
         let table = [
-            (404, html, "fault 404 free"),
-            (404, "", "fault 404 free"),
-            (404, "\"gone\"", "fault 404 free"),
-            (404, coded, "fault 404 billed"),
-            (403, html, "fault 403 billed"),
-            (403, "", "fault 403 billed"),
-            (403, coded, "fault 403 billed"),
-            (401, "", "fault 401 free"),
-            (401, coded, "fault 401 free"),
-            (400, html, "fault 400 billed"),
-            (400, "[]", "fault 400 billed"),
-            (415, "", "fault 415 billed"),
-            (302, "", "fault 302 billed"),
-            (304, coded, "fault 304 billed"),
-            (200, html, "lost unreadable"),
+            (404, html, "foreign 404"),
+            (404, "", "foreign 404"),
+            (404, "\"gone\"", "foreign 404"),
+            (404, coded, "foreign 404"),
+            (403, html, "foreign 403"),
+            (403, "", "foreign 403"),
+            (403, coded, "foreign 403"),
+            (401, "", "token 401"),
+            (401, html, "token 401"),
+            (401, coded, "token 401"),
+            (400, html, "foreign 400"),
+            (400, "[]", "foreign 400"),
+            (403, r#"{"error":"forbidden"}"#, "foreign 403"),
+            (404, r#"{"error":"Not Found","path":"/x"}"#, "foreign 404"),
+            (404, r#"{"metaData":{}}"#, "fault 404 billed"),
+            (403, r#"{"metaData":{},"error":null}"#, "fault 403 billed"),
+            (407, html, "foreign 407"),
+            (451, html, "foreign 451"),
+            (415, "", "foreign 415"),
+            (302, "", "foreign 302"),
+            (301, html, "foreign 301"),
+            (304, coded, "foreign 304"),
+            (200, html, "lost page"),
+            (206, " \n<?xml?>", "lost page"),
             (200, "", "lost unreadable"),
             (204, "", "lost unreadable"),
             (200, "7", "lost unreadable"),
@@ -312,11 +318,11 @@ mod tests {
             assert_eq!(class(status, text), format!("invalid {status}"));
             assert_eq!(class(status, r#"{"error":{}}"#), format!("invalid {status}"));
             for other in ["{}", r#"{"message":"no"}"#, r#"{"error":null}"#, r#"{"error":" "}"#, "[]", "bad"] {
-                assert_eq!(class(status, other), format!("fault {status} billed"), "{other}");
+                assert_eq!(class(status, other), format!("foreign {status}"), "{other}");
             }
         }
         assert_eq!(class(403, object), "fault 403 billed");
-        assert_eq!(class(415, text), "fault 415 billed");
+        assert_eq!(class(415, text), "foreign 415");
         assert_eq!(answer(400, object).text.as_deref(), Some("bad: date"));
         assert_eq!(answer(422, text).text.as_deref(), Some("bad words"));
     }

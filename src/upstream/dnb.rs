@@ -3,6 +3,7 @@
 //! Reports come in several shapes, nested and flat, and errors in several envelopes; what decides is the status, and the
 //! OAuth2 error where there is one. Everything else is passed through as it came, but for what echoes the request.
 
+use super::page::{PAGE, foreign, is_page};
 use super::{Answer, Fault, Reading, json, protocol, shown};
 use crate::domain::outcome::Outcome;
 use crate::domain::redact;
@@ -33,18 +34,22 @@ pub(super) fn read(status: u16, body: &[u8]) -> Reading {
     if let Some(reading) = protocol(status) {
         return reading;
     }
+    let blank = body.trim_ascii().is_empty();
     let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array()).map(|mut value| {
         json::drop_member(&mut value, "rejectedValue");
         value
     });
     match (status, parsed) {
         (200..=299, Some(body)) => success(&body),
+        (200..=299, None) if is_page(body) => Reading::Lost { code: PAGE.to_owned() },
         (200..=299, None) => Reading::Lost { code: "unreadable".to_owned() },
         (401, body) => not_let_in(body.as_ref()),
-        (451, body) => answer(Outcome::Rejected, Some("451".to_owned()), &body.unwrap_or_default()),
+        (451, body) if blank || body.is_some() => {
+            answer(Outcome::Rejected, Some("451".to_owned()), &body.unwrap_or_default())
+        }
         (408 | 500.., _) => Reading::Lost { code: status.to_string() },
         (_, Some(body)) => refused(status, &body),
-        (_, None) => Reading::Fault(unexpected(status)),
+        (_, None) => foreign(status),
     }
 }
 
@@ -109,7 +114,8 @@ fn refused(status: u16, body: &Value) -> Reading {
         (404, _) if ours => answer(Outcome::NoHit, Some("404".to_owned()), body),
         (400 | 409 | 422, _) if ours => answer(Outcome::Invalid, code, body),
         (403, _) if ours => answer(Outcome::Denied, code, body),
-        _ => Reading::Fault(unexpected(status)),
+        _ if ours => Reading::Fault(unexpected(status)),
+        _ => foreign(status),
     }
 }
 
@@ -146,17 +152,14 @@ fn words(body: &Value) -> Option<String> {
 }
 
 fn unexpected(status: u16) -> Fault {
-    let (message, billed) = match status {
-        404 => ("nothing is served at this address; check base_url and the service's path".to_owned(), false),
-        _ => (
-            format!(
-                "the service answers with status {status} and without an error of its own, which it is not known to \
-                 do; check base_url and what the account is allowed, and ask the provider"
-            ),
-            true,
+    Fault {
+        code: status.to_string(),
+        message: format!(
+            "the service answers with status {status}, which it is not known to do; check base_url and what the account \
+             is allowed, and ask the provider"
         ),
-    };
-    Fault { code: status.to_string(), message, billed }
+        billed: true,
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +177,7 @@ mod tests {
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
             Reading::Fault(fault) => format!("fault {} free", fault.code),
+            Reading::Foreign(fault) => format!("foreign {}", fault.code),
         }
         .trim_end()
         .to_owned()
@@ -203,25 +207,28 @@ mod tests {
             (200, r#"{"protected":true}"#.to_owned(), "rejected protected"),
             (200, r#"{"message":"ok"}"#.to_owned(), "lost unreadable"),
             (200, "{}".to_owned(), "lost unreadable"),
-            (200, html.to_owned(), "lost unreadable"),
+            (200, html.to_owned(), "lost page"),
             (204, String::new(), "lost unreadable"),
             (400, r#"{"message":"bad","validationErrors":[]}"#.to_owned(), "invalid 400"),
             (422, r#"{"detail":"bad"}"#.to_owned(), "invalid 422"),
-            (400, html.to_owned(), "fault 400 billed"),
+            (400, html.to_owned(), "foreign 400"),
+            (400, r#"{"reason":"no"}"#.to_owned(), "foreign 400"),
             (400, oauth("invalid_scope"), "fault invalid_scope free"),
             (401, oauth("invalid_token"), "token invalid_token"),
             (401, String::new(), "token 401"),
             (401, oauth("invalid_client"), "client invalid_client"),
             (403, r#"{"message":"no"}"#.to_owned(), "denied 403"),
             (403, oauth("insufficient_scope"), "fault insufficient_scope free"),
-            (403, html.to_owned(), "fault 403 billed"),
+            (403, html.to_owned(), "foreign 403"),
+            (401, html.to_owned(), "token 401"),
             (404, error.to_owned(), "no_hit 404"),
-            (404, spring.to_owned(), "fault 404 free"),
-            (404, html.to_owned(), "fault 404 free"),
-            (404, String::new(), "fault 404 free"),
+            (404, spring.to_owned(), "foreign 404"),
+            (404, html.to_owned(), "foreign 404"),
+            (404, String::new(), "foreign 404"),
             (451, r#"{"message":"legal"}"#.to_owned(), "rejected 451"),
             (451, String::new(), "rejected 451"),
-            (302, String::new(), "fault 302 billed"),
+            (451, html.to_owned(), "foreign 451"),
+            (302, String::new(), "foreign 302"),
             (415, error.to_owned(), "fault 415 billed"),
             (408, String::new(), "lost 408"),
             (500, error.to_owned(), "lost 500"),

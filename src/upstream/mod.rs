@@ -9,6 +9,7 @@ mod creditsafe;
 mod dnb;
 mod json;
 mod oauth;
+mod page;
 mod request;
 mod rules;
 
@@ -61,6 +62,9 @@ pub enum Reading {
     },
     /// The configuration is at fault: the service is stopped and the lookup stays pending.
     Fault(Fault),
+    /// A page that is not the provider's, by a status that promises nothing (3xx, 4xx): not billed. Before the service has
+    /// ever answered it is the fault that it holds, and afterwards something that passes.
+    Foreign(Fault),
 }
 
 /// An answer that settles a lookup.
@@ -132,12 +136,12 @@ pub enum LoginReading {
     },
     /// 429: too many logins.
     Throttled,
-    /// The login cannot be reached or fails on its side.
+    /// The login cannot be reached, fails on its side, or something else answers in its place: it is tried again later.
     Unavailable {
-        /// A status, or why it was not reached.
+        /// A status, or why it was not reached, with what to look at.
         code: String,
     },
-    /// What answers is no login: the address is wrong.
+    /// The login itself says that it is not to be logged in to in this way: the provider's description is wrong.
     Misconfigured {
         /// For the operator.
         message: String,
@@ -158,13 +162,7 @@ fn protocol(status: u16) -> Option<Reading> {
     match status {
         429 => Some(Reading::Throttled),
         503 => Some(Reading::Unavailable),
-        300..=399 => Some(Reading::Fault(Fault {
-            code: status.to_string(),
-            message:
-                "the service answers with a redirect to elsewhere, which is not followed; check base_url"
-                    .to_owned(),
-            billed: true,
-        })),
+        300..=399 => Some(page::foreign(status)),
         0..=199 | 600.. => Some(Reading::Lost { code: status.to_string() }),
         _ => None,
     }
@@ -223,13 +221,21 @@ pub fn login_request(
     }
 }
 
-/// Reads the answer to a login. Total: any status and any bytes have a reading.
-pub fn read_login(auth: Auth, status: u16, body: &[u8]) -> LoginReading {
+/// Reads the answer to a login. Total: any status and any bytes have a reading. Only what is certainly the provider's own
+/// refusal is one: credentials that were refused are not tried again by themselves.
+pub fn read_login(auth: Auth, response: &Response) -> LoginReading {
     match auth {
-        Auth::Connect => connect::read(status, body),
+        Auth::Connect => connect::read(response),
         Auth::ClientCredentialsBasic | Auth::ClientCredentialsBody | Auth::Bearer | Auth::None => {
-            oauth::read(status, body)
+            oauth::read(response)
         }
+    }
+}
+
+/// What answers at the login address and is no login. It may pass, as a firewall's page does, or be a wrong address.
+fn no_login(what: &str) -> LoginReading {
+    LoginReading::Unavailable {
+        code: format!("the login address answers {what}: check token_url if it stays so"),
     }
 }
 
@@ -255,6 +261,9 @@ impl fmt::Debug for LoginRequest {
 }
 
 #[cfg(test)]
+mod table;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -266,7 +275,8 @@ mod tests {
         let response = Response { status: 200, retry_after: None, body: b"5560125790".to_vec() };
         let login =
             login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into(), &[]);
-        let token = read_login(Auth::Connect, 200, br#"{"token":"5560125790"}"#);
+        let body = br#"{"token":"5560125790"}"#.to_vec();
+        let token = read_login(Auth::Connect, &Response { body, ..response.clone() });
         let shown = format!("{answer:?}{response:?}{login:?}{token:?}");
         assert!(!shown.contains("5560125790"), "{shown}");
     }
@@ -320,7 +330,10 @@ mod tests {
             for dialect in [Dialect::Creditsafe, Dialect::Dnb, Dialect::Generic(Arc::default())] {
                 let _ = read(&dialect, status, &body);
             }
-            let _ = read_login(Auth::Connect, status, &body);
+            let response = Response { status, retry_after: None, body };
+            for auth in [Auth::Connect, Auth::ClientCredentialsBasic] {
+                let _ = read_login(auth, &response);
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! OAuth2 client credentials (RFC 6749 sections 2.3.1, 4.4 and 5): a POST form for a token that tells its life.
 
+use super::page::is_page;
 use super::request::encoded;
-use super::{LoginContent, LoginReading, LoginRequest, json};
+use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use std::time::Duration;
@@ -34,31 +35,55 @@ pub(super) fn request(
     }
 }
 
-pub(super) fn read(status: u16, body: &[u8]) -> LoginReading {
+pub(super) fn read(response: &Response) -> LoginReading {
+    let Response { status, body, .. } = response;
     match status {
         200..=299 => token(body),
-        400 | 401 | 403 => refusal(status, body),
+        400 | 401 | 403 => refusal(response),
         429 => LoginReading::Throttled,
         408 | 500..=599 => LoginReading::Unavailable { code: status.to_string() },
-        _ => misconfigured(&format!("answers with status {status}, as no login does")),
+        _ => elsewhere(*status),
     }
 }
 
 /// By the error codes of RFC 6749 section 5.2. Its description is left out: it may repeat the client's id.
-fn refusal(status: u16, body: &[u8]) -> LoginReading {
+///
+/// | code | meaning |
+/// |---|---|
+/// | `invalid_client`, `unauthorized_client`, `invalid_grant`, `invalid_scope` | what the account gives is not taken: refused |
+/// | `access_denied` | not of that section; large providers say it of a wrong secret: refused |
+/// | `invalid_request`, `unsupported_grant_type` | the provider's file describes another login than this one |
+/// | `server_error`, `temporarily_unavailable` (section 4.1.2.1) and all others | it passes: tried again later |
+///
+/// Without a code, a 401 that is no page is a refusal too: that is what HTTP Basic has for one, and to try wrong credentials
+/// again and again would lock the account. A 400 or 403 that says when to come again is none, whatever else it says.
+fn refusal(response: &Response) -> LoginReading {
+    let Response { status, retry_after, body } = response;
     let parsed = json::parse(body);
     let code = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
+    if *status != 401 && retry_after.is_some() {
+        return elsewhere(*status);
+    }
     let why = match (code.as_deref(), status) {
         (Some("invalid_scope"), _) => "invalid_scope: the client may not have this scope; check scope",
         (Some("unauthorized_client"), _) => "unauthorized_client: the client may not log in this way",
-        (Some("invalid_request" | "unsupported_grant_type" | "invalid_grant"), _) => {
+        (Some("invalid_client"), _) => "invalid_client: check client_id and client_secret",
+        (Some("invalid_grant"), _) => "invalid_grant: check client_id and client_secret",
+        (Some("access_denied"), _) => "access_denied: check client_id, client_secret and scope",
+        (Some("invalid_request" | "unsupported_grant_type"), _) => {
             return misconfigured("does not know the client credentials grant as this provider describes it");
         }
-        (Some("invalid_client"), _) => "invalid_client: check client_id and client_secret",
-        (Some(_), _) | (None, 401 | 403) => "check client_id and client_secret",
-        (None, _) => return misconfigured("answers with status 400 and no OAuth2 error"),
+        (Some(code @ ("server_error" | "temporarily_unavailable")), _) => {
+            return LoginReading::Unavailable { code: code.to_owned() };
+        }
+        (_, 401) if !is_page(body) => "check client_id and client_secret",
+        _ => return elsewhere(*status),
     };
     LoginReading::Refused { message: format!("the login was refused (status {status}): {why}") }
+}
+
+fn elsewhere(status: u16) -> LoginReading {
+    no_login(&format!("with status {status}, and without an OAuth2 error that is known"))
 }
 
 fn misconfigured(what: &str) -> LoginReading {
@@ -70,7 +95,7 @@ fn token(body: &[u8]) -> LoginReading {
     let member = |name: &str| json::scalar(parsed.as_ref().and_then(|value| value.get(name)));
     let token = member("access_token").filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
     let Some(token) = token else {
-        return misconfigured("answers without a token that can be used");
+        return no_login("without a token that can be used");
     };
     if member("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return misconfigured("gives a token of another type than Bearer");
@@ -116,6 +141,11 @@ mod tests {
         );
     }
 
+    fn read(status: u16, body: &str, retry_after: Option<u64>) -> LoginReading {
+        let retry_after = retry_after.map(Duration::from_secs);
+        super::read(&Response { status, retry_after, body: body.as_bytes().to_vec() })
+    }
+
     #[test]
     fn a_life_is_read_however_it_is_written() {
         for (life, seconds) in [
@@ -128,7 +158,7 @@ mod tests {
             ("1e400", None),
         ] {
             let body = format!(r#"{{"access_token":"t","token_type":"bearer","expires_in":{life}}}"#);
-            match read(200, body.as_bytes()) {
+            match read(200, &body, None) {
                 LoginReading::Token { expires_in, .. } => {
                     assert_eq!(expires_in.map(|life| life.as_secs()), seconds, "{life}");
                 }
@@ -139,35 +169,56 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_has_its_class() {
-        let class = |status: u16, body: &str| match read(status, body.as_bytes()) {
+    fn only_the_standards_refusals_are_some() {
+        let class = |status: u16, body: &str, retry_after| match read(status, body, retry_after) {
             LoginReading::Token { .. } => "token",
             LoginReading::Refused { .. } => "refused",
             LoginReading::Throttled => "throttled",
             LoginReading::Unavailable { .. } => "unavailable",
             LoginReading::Misconfigured { .. } => "misconfigured",
         };
-        for (status, body, expected) in [
-            (200, r#"{"access_token":"t"}"#, "token"),
-            (200, r#"{"token":"t"}"#, "misconfigured"),
-            (200, "<html>", "misconfigured"),
-            (200, r#"{"access_token":"a\r\nX: y"}"#, "misconfigured"),
-            (200, r#"{"access_token":"t","token_type":"mac"}"#, "misconfigured"),
-            (400, r#"{"error":"invalid_client"}"#, "refused"),
-            (400, r#"{"error":"invalid_scope"}"#, "refused"),
-            (400, r#"{"error":"unsupported_grant_type"}"#, "misconfigured"),
-            (400, "<html>", "misconfigured"),
-            (401, r#"{"error":"invalid_client"}"#, "refused"),
-            (401, "", "refused"),
-            (403, "", "refused"),
-            (302, "", "misconfigured"),
-            (404, "", "misconfigured"),
-            (408, "", "unavailable"),
-            (429, "", "throttled"),
-            (500, "", "unavailable"),
-            (503, "", "unavailable"),
+        for (status, body, retry_after, expected) in [
+            (200, r#"{"access_token":"t"}"#, None, "token"),
+            (200, r#"{"token":"t"}"#, None, "unavailable"),
+            (200, "<html>", None, "unavailable"),
+            (200, r#"{"access_token":"a\r\nX: y"}"#, None, "unavailable"),
+            (200, r#"{"access_token":"t","token_type":"mac"}"#, None, "misconfigured"),
+            (400, "<html>", None, "unavailable"),
+            (400, "", None, "unavailable"),
+            (400, r#"{"message":"no"}"#, None, "unavailable"),
+            (401, r#"{"error":"new_word"}"#, None, "refused"),
+            (401, r#"{"message":"Unauthorized"}"#, None, "refused"),
+            (401, "", None, "refused"),
+            (401, "<html>", None, "unavailable"),
+            (403, "", None, "unavailable"),
+            (403, "<html>", Some(30), "unavailable"),
+            (403, r#"{"error":"new_word"}"#, None, "unavailable"),
+            (403, r#"{"error":"invalid_client"}"#, Some(30), "unavailable"),
+            (401, r#"{"error":"invalid_client"}"#, Some(30), "refused"),
+            (302, "", None, "unavailable"),
+            (404, "", None, "unavailable"),
+            (408, "", None, "unavailable"),
+            (429, "", None, "throttled"),
+            (500, "", None, "unavailable"),
+            (503, "", Some(60), "unavailable"),
         ] {
-            assert_eq!(class(status, body), expected, "{status} {body}");
+            assert_eq!(class(status, body, retry_after), expected, "{status} {body}");
+        }
+        for (code, expected) in [
+            ("invalid_client", "refused"),
+            ("unauthorized_client", "refused"),
+            ("invalid_grant", "refused"),
+            ("invalid_scope", "refused"),
+            ("access_denied", "refused"),
+            ("invalid_request", "misconfigured"),
+            ("unsupported_grant_type", "misconfigured"),
+            ("server_error", "unavailable"),
+            ("temporarily_unavailable", "unavailable"),
+        ] {
+            for status in [400, 401, 403] {
+                let body = format!(r#"{{"error":"{code}"}}"#);
+                assert_eq!(class(status, &body, None), expected, "{status} {code}");
+            }
         }
     }
 
@@ -178,8 +229,8 @@ mod tests {
             code in "[A-Z0-9]{12}",
         ) {
             let body = format!(r#"{{"error":"{code}","error_description":"{code}"}}"#);
-            let (LoginReading::Refused { message } | LoginReading::Misconfigured { message }) =
-                read(status, body.as_bytes())
+            let (LoginReading::Refused { message } | LoginReading::Unavailable { code: message }) =
+                read(status, &body, None)
             else {
                 panic!()
             };

@@ -3,6 +3,7 @@
 //! A rule may say what an answer means; it cannot make a purchase of a pause, nor certainty of a doubt. What comes
 //! without JSON is the work of something that stands before the service, and settles no lookup.
 
+use super::page::{PAGE, foreign, is_page};
 use super::{Answer, Fault, Reading, json, protocol, shown};
 use crate::config::catalogue::{Meaning, Pointer, Rule, Rules, is_doubtful};
 use crate::domain::outcome::Outcome;
@@ -17,12 +18,13 @@ pub(super) fn read(rules: &Rules, status: u16, body: &[u8]) -> Reading {
     let blank = body.trim_ascii().is_empty();
     let code = parsed.as_ref().and_then(|body| code(rules, body));
     let Some(rule) = rules.first(status, code.as_deref(), parsed.as_ref()) else {
-        return unread(rules, status, code, parsed.is_some());
+        return unread(rules, status, code, body);
     };
     let code = rule.as_code.clone().or(code);
     match rule.meaning {
-        // An error page is no answer, whatever its status.
-        Meaning::Answer(_) if parsed.is_none() && !blank => unread(rules, status, code, false),
+        // An error page is no answer, whatever its status, and says nothing of the configuration.
+        Meaning::Answer(_) if parsed.is_none() && !blank => unread(rules, status, code, body),
+        Meaning::Fault if is_page(body) => unread(rules, status, code, body),
         Meaning::Answer(outcome) => answer(rules, rule, outcome, code, &parsed.unwrap_or_default()),
         Meaning::TokenRefused => Reading::TokenRefused { code: code.unwrap_or_else(|| status.to_string()) },
         Meaning::Throttled => Reading::Throttled,
@@ -59,27 +61,24 @@ fn fault(rule: &Rule, status: u16, code: Option<String>) -> Fault {
     }
 }
 
-/// An answer that no rule reads.
-fn unread(rules: &Rules, status: u16, code: Option<String>, is_json: bool) -> Reading {
-    match status {
-        200..=299 => Reading::Lost { code: "unreadable".to_owned() },
-        401 if rules.renews => Reading::TokenRefused { code: code.unwrap_or_else(|| "401".to_owned()) },
-        status if is_doubtful(status) => Reading::Lost { code: status.to_string() },
-        _ => {
-            let with = match (&code, is_json) {
-                (Some(code), _) => format!("with code {code}"),
-                (None, true) => "without a code".to_owned(),
-                (None, false) => "without JSON".to_owned(),
-            };
-            Reading::Fault(Fault {
-                code: code.unwrap_or_else(|| status.to_string()),
-                message: format!(
-                    "the service answers with status {status} {with}, for which the provider's file has no rule; \
-                     check base_url and the service's path, or add a rule"
-                ),
-                billed: is_json,
-            })
+/// An answer that no rule reads. The provider's form is JSON with a code where the file says that codes stand.
+fn unread(rules: &Rules, status: u16, code: Option<String>, body: &[u8]) -> Reading {
+    match (status, code) {
+        (200..=299, _) if is_page(body) => Reading::Lost { code: PAGE.to_owned() },
+        (200..=299, _) => Reading::Lost { code: "unreadable".to_owned() },
+        (401, code) if rules.renews => {
+            Reading::TokenRefused { code: code.unwrap_or_else(|| "401".to_owned()) }
         }
+        (status, _) if is_doubtful(status) => Reading::Lost { code: status.to_string() },
+        (_, None) => foreign(status),
+        (_, Some(code)) => Reading::Fault(Fault {
+            message: format!(
+                "the service answers with status {status} with code {code}, for which the provider's file has no rule; \
+                 check base_url and the service's path, or add a rule"
+            ),
+            code,
+            billed: true,
+        }),
     }
 }
 
@@ -102,6 +101,7 @@ mod tests {
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
             Reading::Fault(fault) => format!("fault {} free", fault.code),
+            Reading::Foreign(fault) => format!("foreign {}", fault.code),
         }
         .trim_end()
         .to_owned()
@@ -126,19 +126,22 @@ mod tests {
             (200, r#"{"data":{}}"#, "no_hit"),
             (200, r#"{"data":null}"#, "no_hit"),
             (200, r#"{"message":"hello from a proxy"}"#, "lost unreadable"),
-            (200, html, "lost unreadable"),
+            (200, html, "lost page"),
             (200, "", "lost unreadable"),
             (404, r#"{"error":{"code":"NOT_FOUND"}}"#, "no_hit NOT_FOUND"),
             (404, r#"{"error":{"code":"ROUTE"}}"#, "fault ROUTE billed"),
-            (404, html, "fault 404 free"),
+            (404, html, "foreign 404"),
+            (404, r#"{"message":"no route"}"#, "foreign 404"),
             (403, r#"{"error":{"code":"PROTECTED"}}"#, "rejected PROTECTED"),
             (451, r#"{"error":{"code":"R7"}}"#, "rejected R7"),
             (451, r#"{"error":{"code":"X"}}"#, "fault X billed"),
             (403, r#"{"error":{"code":"NO_ACCESS"}}"#, "fault NO_ACCESS free"),
             (403, r#"{"status":"other"}"#, "denied other"),
-            (403, html, "fault 403 free"),
+            (403, html, "foreign 403"),
+            (400, html, "foreign 400"),
             (422, r#"{"error":{"message":"bad"}}"#, "invalid"),
             (401, "", "token 401"),
+            (401, html, "token 401"),
             (500, r#"{"error":{"code":"BACKEND_DOWN"}}"#, "unavailable"),
             (500, r#"{"error":{"code":"OTHER"}}"#, "lost 500"),
             (500, html, "lost 500"),
@@ -146,7 +149,7 @@ mod tests {
             (504, "", "lost 504"),
             (429, r#"{"data":{"a":1}}"#, "throttled"),
             (503, r#"{"data":{"a":1}}"#, "unavailable"),
-            (302, r#"{"data":{"a":1}}"#, "fault 302 billed"),
+            (302, r#"{"data":{"a":1}}"#, "foreign 302"),
         ];
         for (status, body, expected) in table {
             assert_eq!(class(read(&rules, status, body.as_bytes())), expected, "{status} {body}");
@@ -208,7 +211,7 @@ mod tests {
                 match status {
                     429 => prop_assert_eq!(&reading, &Reading::Throttled),
                     503 => prop_assert_eq!(&reading, &Reading::Unavailable),
-                    300..=399 => prop_assert!(matches!(reading, Reading::Fault(_))),
+                    300..=399 => prop_assert!(matches!(reading, Reading::Foreign(_))),
                     408 | 500 | 502 | 504 if body.len() < 3 => {
                         let lost = matches!(reading, Reading::Lost { .. });
                         prop_assert!(lost);

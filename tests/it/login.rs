@@ -1,6 +1,6 @@
 //! Logins: how many, when, and what a refusal means for later runs.
 
-use super::world::{CSV, REPORT, World, companies, numbers};
+use super::world::{CSV, REPORT, World, companies, numbers, side_by_side};
 
 fn world(scenario: &str, rows: usize) -> World {
     let world = World::new(scenario);
@@ -85,8 +85,9 @@ fn what_a_login_may_answer() {
     // Scenario of the login, exit, logins at least and at most, words.
     let table = [
         ("status = 400", 5, (1, 1), "the login was refused (status 400)"),
-        ("status = 404", 3, (1, 1), "check token_url"),
-        ("token = 'none'", 3, (1, 1), "without a token"),
+        ("status = 403", 10, (2, 3), "check token_url"),
+        ("status = 404", 10, (2, 3), "check token_url"),
+        ("token = 'none'", 10, (2, 3), "without a token"),
         ("status = 500", 10, (2, 3), "outage_wait"),
         ("status = 503", 10, (2, 3), "outage_wait"),
         ("status = 429\nretry_after = '1s'", 10, (2, 2), "the login asks us to slow down"),
@@ -114,6 +115,55 @@ fn what_a_login_may_answer() {
         assert!(logged_in, "{login}");
         assert_eq!(world.run(&[]).exits(0).outcome("hit"), 2, "{login}");
     }
+}
+
+/// Whatever is not the provider's own refusal passes, and nothing of it is remembered.
+#[test]
+fn a_foreign_page_at_the_login_passes() {
+    let cases = [
+        ("do = 'html'\nstatus = 403", "status 403"),
+        ("do = 'html'\nstatus = 403\nretry_after = '1s'", "status 403"),
+        ("do = 'status'\nstatus = 403\nretry_after = '1s'", "status 403"),
+        ("do = 'html'\nstatus = 401", "status 401"),
+        ("do = 'html'\nstatus = 400", "status 400"),
+        ("do = 'html'\nstatus = 404", "status 404"),
+        ("do = 'html'", "without a token"),
+        ("do = 'redirect'", "status 302"),
+        ("do = 'body'\nstatus = 403\nbody = '{\"message\":\"Forbidden\"}'", "status 403"),
+        ("do = 'status'\nstatus = 502", "502"),
+        ("do = 'cut'", "no token"),
+    ];
+    side_by_side(&cases, |(fault, words)| {
+        let world = world(&format!("[[fault]]\nservice = 'login'\n{fault}\ntimes = 1\n"), 2);
+        let ran = world.run(&[]).exits(0).says("is not answering").says(words);
+        assert_eq!((ran.outcome("hit"), world.logins().len()), (2, 2), "{fault}");
+        assert_eq!(world.stats().redirects_followed, 0, "{fault}");
+    });
+}
+
+#[test]
+fn a_login_that_fails_while_the_old_token_serves_disturbs_nobody() {
+    for fault in ["do = 'html'\nstatus = 403", "do = 'status'\nstatus = 503", "do = 'html'"] {
+        let fault = format!("[[fault]]\nservice = 'login'\n{fault}\nafter = 1\n");
+        let world = world(&format!("delay = '400ms'\n{fault}"), 6).account("refresh_after = '1s'");
+        let ran = world.run(&[]).exits(0).says("no token");
+        assert!(!ran.said().contains("is not answering"), "{}", ran.said());
+        assert_eq!(
+            (ran.outcome("hit"), world.logins().len()),
+            (6, 2),
+            "a renewal that failed waits a minute"
+        );
+    }
+}
+
+#[test]
+fn a_login_that_is_held_is_said() {
+    let world = world("[login]\nstatus = 429\nretry_after = '86400s'\n", 2);
+    let ran = world.run(&[]).exits(10).says("the login asks us to slow down (429): the next login in 24 h");
+    assert!(ran.text("reason").contains("outage_wait"), "{}", ran.text("reason"));
+    world.orgpull(&["status", "job"]).exits(0).says("held: creditsafe takes no login before");
+    world.run(&[]).exits(10).says("was asked to wait (429 to the login): going on in");
+    assert_eq!((world.logins().len(), world.bill().len()), (1, 0));
 }
 
 #[test]

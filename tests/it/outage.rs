@@ -64,3 +64,77 @@ fn an_account_that_answers_503_to_everything_is_an_outage() {
     let ran = world.run(&[]).exits(0).says("is not answering");
     assert_eq!((ran.outcome("hit"), ran.text("cost"), world.stats().billed), (8, "25.60", 8));
 }
+
+/// Six calls are refused unprocessed, which is one more than makes an outage.
+const SIX: &str = "[[fault]]\ndo = 'status'\nstatus = 503\ntimes = 6\n";
+
+#[test]
+fn whoever_answers_at_the_health_address_is_there() {
+    for health in [
+        "do = 'html'\nstatus = 404",
+        "do = 'status'\nstatus = 401",
+        "do = 'status'\nstatus = 403",
+        "do = 'status'\nstatus = 405",
+        "do = 'redirect'",
+        "do = 'html'",
+        "do = 'cut'",
+    ] {
+        let scenario = format!("{SIX}[[fault]]\nservice = 'health'\n{health}\n");
+        let world = world(&scenario, 8, "attempts = 2\n");
+        let ran = world.run(&[]).exits(0).says("is not answering");
+        assert_eq!((ran.outcome("hit"), world.stats().billed), (8, 8), "{health}");
+        assert_eq!(world.stats().redirects_followed, 0);
+    }
+}
+
+#[test]
+fn in_an_outage_the_time_that_the_upstream_names_is_waited_for() {
+    let six = SIX.replace("times", "retry_after = '4s'\ntimes");
+    for (scenario, calls) in [
+        (six, (4, 5)),
+        (
+            format!(
+                "{SIX}[[fault]]\nservice = 'health'\ndo = 'status'\nstatus = 503\nretry_after = '4s'\ntimes = 1\n"
+            ),
+            (4, 5),
+        ),
+    ] {
+        let world = world(&scenario, 8, "");
+        world.run(&[]).exits(0).says("is not answering");
+        let bill = world.bill();
+        let pause = bill[calls.1].at.saturating_sub(bill[calls.0].at);
+        assert!(pause.as_millis() >= 3_900, "{pause:?}: {scenario}");
+    }
+}
+
+#[test]
+fn a_day_that_one_lookup_is_to_wait_is_told_and_not_sat_out() {
+    for fault in ["do = 'status'\nstatus = 503", "do = 'html'\nstatus = 403"] {
+        let scenario = format!("[[fault]]\n{fault}\nafter = 1\nretry_after = '86400s'\ntimes = 1\n");
+        let world = world(&scenario, 4, "");
+        let ran = world.run(&[]).exits(10).says("asks to come again in 24 h");
+        assert_eq!((ran.outcome("hit"), ran.number("pending")), (3, 1), "the others go on");
+        assert!(ran.text("reason").contains("longer than outage_wait allows"), "{}", ran.text("reason"));
+        // It is not forbidden to look again.
+        assert_eq!(world.run(&[]).exits(0).outcome("hit"), 4);
+    }
+}
+
+#[test]
+fn a_day_of_cool_down_is_told_and_not_sat_out() {
+    let world = world("[[fault]]\ndo = 'status'\nstatus = 429\nafter = 1\nretry_after = '86400s'\n", 4, "");
+    let ran = world.run(&[]).exits(10).says("answers 429");
+    assert_eq!((ran.outcome("hit"), ran.number("pending")), (1, 3));
+    assert!(ran.text("reason").contains("24 h (429)"), "{}", ran.text("reason"));
+    world.orgpull(&["status", "job"]).exits(0).says("held: creditsafe asks for no call before");
+    world.run(&[]).exits(10).says("was asked to wait (429): going on in");
+    assert_eq!(world.bill().len(), 2, "nothing more was sent");
+}
+
+#[test]
+fn an_upstream_that_names_a_time_within_outage_wait_is_waited_for() {
+    let scenario = "[[fault]]\ndo = 'status'\nstatus = 503\nretry_after = '2s'\ntimes = 1\n";
+    let world = world(scenario, 1, "outage_wait = '20s'\n");
+    let ran = world.run(&[]).exits(0);
+    assert_eq!((ran.outcome("hit"), ran.number("calls")), (1, 2));
+}

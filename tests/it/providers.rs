@@ -72,6 +72,11 @@ fn what_may_be_repeated_is_the_same_at_every_provider() {
             0,
             ["hit bought 2 9.00", "hit bought 1 9.00", "hit bought 1 9.00"].map(str::to_owned).to_vec(),
         ),
+        (
+            "do = 'html'\nstatus = 403\nafter = 1\ntimes = 1",
+            0,
+            ["hit bought 1 9.00", "hit bought 2 9.00", "hit bought 1 9.00"].map(str::to_owned).to_vec(),
+        ),
         ("do = 'status'\nstatus = 500", 4, all("unknown/500 bought 1 9.00")),
         ("do = 'cut'", 4, all("unknown/cut bought 1 9.00")),
         ("do = 'close'", 4, all("unknown/cut bought 1 9.00")),
@@ -207,7 +212,7 @@ fn the_same_weather_at_bisnode_the_partner_api_and_ones_own() {
             ),
             ("do = 'expire-token'\ntimes = 1", 0, "hit bought 2 ", "hit bought 1 "),
             ("do = 'status'\nstatus = 500", 4, "unknown/500 bought 1 ", "unknown/500 bought 1 "),
-            ("do = 'html'", 4, "unknown/unreadable bought 1 ", "unknown/unreadable bought 1 "),
+            ("do = 'html'", 4, "unknown/page bought 1 ", "unknown/page bought 1 "),
             ("do = 'cut'", 4, "unknown/cut bought 1 ", "unknown/cut bought 1 "),
             ("do = 'close'", 4, "unknown/cut bought 1 ", "unknown/cut bought 1 "),
         ] {
@@ -217,6 +222,45 @@ fn the_same_weather_at_bisnode_the_partner_api_and_ones_own() {
             let rows = [first, others, others].map(|row| format!("{row}{price}"));
             assert_eq!(world.out(), rows, "{provider}: {fault}\n{}", ran.stderr);
         }
+    }
+}
+
+/// A page that is not the provider's, before the first answer and between answers.
+#[test]
+fn the_same_pages_at_bisnode_the_partner_api_and_ones_own() {
+    for provider in ["bisnode", "example", "partner"] {
+        for page in ["do = 'html'\nstatus = 403", "do = 'html'\nstatus = 404", "do = 'redirect'"] {
+            println!("{provider}: {page}");
+            let (world, _) = one_of(provider, &format!("[[fault]]\n{page}\n"));
+            let ran = world.run(&[]).exits(3).says("is stopped");
+            assert_eq!((ran.number("pending"), ran.number("calls"), ran.text("cost")), (3, 1, "0.00"));
+            drop(world);
+            let (world, price) = one_of(provider, &format!("[[fault]]\n{page}\nafter = 1\ntimes = 1\n"));
+            world.run(&[]).exits(0);
+            let rows = ["hit bought 1", "hit bought 2", "hit bought 1"].map(|row| format!("{row} {price}"));
+            assert_eq!(world.out(), rows, "{provider}: {page}");
+        }
+    }
+}
+
+#[test]
+fn what_passes_at_an_oauth2_login_is_not_remembered() {
+    let said = |status: u16, error: &str| {
+        format!(
+            "do = 'body'\nstatus = {status}\nbody = '{{\"error\":\"{error}\"}}'\ncontent_type = 'application/json'"
+        )
+    };
+    for fault in [
+        said(400, "temporarily_unavailable"),
+        said(400, "server_error"),
+        said(503, "temporarily_unavailable"),
+        "do = 'html'\nstatus = 403".to_owned(),
+        "do = 'html'\nstatus = 401".to_owned(),
+        "do = 'html'".to_owned(),
+    ] {
+        let (world, _) = one_of("example", &format!("[[fault]]\nservice = 'login'\n{fault}\ntimes = 1\n"));
+        let ran = world.run(&[]).exits(0).says("no token");
+        assert_eq!((ran.outcome("hit"), world.logins().len()), (3, 2), "{fault}");
     }
 }
 

@@ -74,6 +74,11 @@ fn faults_of_the_configuration_stop_the_service() {
     all(include_str!("../scenarios/configuration.toml"));
 }
 
+#[test]
+fn pages_that_are_not_the_providers_pass() {
+    all(include_str!("../scenarios/pages.toml"));
+}
+
 /// Everything at once: what may be repeated is repeated, what was lost is asked again on the user's word, and in the end
 /// every number is there, each answer paid once and each lost one besides.
 #[test]

@@ -125,9 +125,7 @@ fn told(account: &Account, reading: LoginReading) -> (Exit, String) {
         LoginReading::Throttled => {
             (Exit::Unavailable, "too many logins (429): wait five minutes before the next".to_owned())
         }
-        LoginReading::Unavailable { code } => {
-            (Exit::Unavailable, format!("the login is not reached ({code})"))
-        }
+        LoginReading::Unavailable { code } => (Exit::Unavailable, format!("no token: {code}")),
         LoginReading::Misconfigured { message } => (Exit::Config, message),
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Outages {
     patience: Duration,
     has_health: bool,
     state: State,
+    /// Not before: what the upstream asked for with a failure since it last answered.
+    told: Option<Instant>,
     /// Whether there is something that other processes have not been told.
     news: bool,
 }
@@ -105,7 +107,7 @@ enum Phase {
 
 impl Outages {
     pub(super) fn new(patience: Duration, has_health: bool) -> Self {
-        Self { patience, has_health, state: State::Calm(Vec::new()), news: false }
+        Self { patience, has_health, state: State::Calm(Vec::new()), told: None, news: false }
     }
 
     pub(super) fn gate(&mut self, now: Instant, in_flight: u32) -> Gate {
@@ -118,7 +120,7 @@ impl Outages {
             }
             State::Out(out) => {
                 let before = out.phase;
-                let gate = out.gate(now, in_flight, self.has_health);
+                let gate = out.gate(now, in_flight, self.has_health, self.told);
                 self.news |= out.phase != before;
                 gate
             }
@@ -136,7 +138,34 @@ impl Outages {
     /// The upstream works.
     pub(super) fn answered(&mut self) {
         self.news |= self.is_out();
+        self.told = None;
         self.state = State::Calm(Vec::new());
+    }
+
+    /// The upstream said with a failure when to come again. An outage, present or to come, looks no sooner.
+    pub(super) fn asked_to_wait(&mut self, until: Instant) {
+        self.told = self.told.max(Some(until));
+        if let State::Out(out @ Out { phase: Phase::Resting(_), .. }) = &mut self.state {
+            out.not_before(until);
+            self.news = true;
+        }
+    }
+
+    /// Until when the upstream asked to be left alone, where it is in an outage for that.
+    pub(super) fn told(&self, now: Instant) -> Option<Instant> {
+        let resting = matches!(self.state, State::Out(Out { phase: Phase::Resting(_), .. }));
+        self.told.filter(|until| resting && now < *until)
+    }
+
+    /// Something answered that is not the provider: no failure of the upstream, and no sign of its working either. Whether
+    /// the account is in an outage.
+    pub(super) fn strayed(&mut self, now: Instant) -> bool {
+        let told = self.told;
+        if let State::Out(out @ Out { phase: Phase::Trying, .. }) = &mut self.state {
+            out.rest(now, told);
+            self.news = true;
+        }
+        self.is_out()
     }
 
     pub(super) fn trouble(&mut self, now: Instant, lookup: u64, kind: TroubleKind) -> Verdict {
@@ -156,7 +185,7 @@ impl Outages {
             }
             State::Out(out) => {
                 if out.phase == Phase::Trying {
-                    out.rest(now);
+                    out.rest(now, self.told);
                     self.news = true;
                 }
                 Verdict { in_outage: true, ..Verdict::default() }
@@ -180,7 +209,7 @@ impl Outages {
 
     fn begin(&mut self, now: Instant, by_login: bool, streak: &[Trouble]) -> Verdict {
         let mut out = Out { ends: now + self.patience, wait: FIRST_WAIT, phase: Phase::Ready, by_login };
-        out.rest(now);
+        out.rest(now, self.told);
         self.state = State::Out(out);
         self.news = true;
         let refunds = streak.iter().filter(|t| t.kind.is_unprocessed()).map(|t| t.lookup).collect();
@@ -199,7 +228,7 @@ impl Outages {
                 if healthy {
                     out.phase = Phase::Ready;
                 } else {
-                    out.rest(now);
+                    out.rest(now, self.told);
                 }
             }
             State::Calm(_) | State::Out(_) => {}
@@ -210,7 +239,7 @@ impl Outages {
     pub(super) fn login_unreachable(&mut self, now: Instant) -> Verdict {
         match &mut self.state {
             State::Out(out) => {
-                out.rest(now);
+                out.rest(now, self.told);
                 Verdict { in_outage: true, ..Verdict::default() }
             }
             State::Calm(streak) | State::Doubt { streak, .. } => {
@@ -249,6 +278,10 @@ impl Outages {
     pub(super) fn tell(&mut self, now: Instant) -> Option<(Instant, Duration)> {
         self.news = false;
         let out = self.out().filter(|out| !out.by_login)?;
+        // A wait of our own never reaches so far: so others know that it is the upstream's word.
+        if let Some(told) = self.told(now) {
+            return Some((told, out.wait.max(told.saturating_duration_since(now))));
+        }
         let look = if let Phase::Resting(until) = out.phase { until } else { now + LOOKING };
         Some((look, out.wait))
     }
@@ -258,16 +291,20 @@ impl Outages {
         if self.news || self.is_over() || self.out().is_some_and(|out| out.by_login) {
             return;
         }
+        let asked = told.filter(|(_, wait)| *wait > LONGEST_WAIT);
+        self.told = self.told.max(asked.map(|(look, _)| look));
         match (&mut self.state, told) {
-            (State::Out(_), None) => self.state = State::Calm(Vec::new()),
+            (State::Out(_), None) => (self.state, self.told) = (State::Calm(Vec::new()), None),
             (State::Out(out), Some((look, wait))) => {
                 if let Phase::Resting(until) = &mut out.phase {
                     *until = look.min(out.ends);
-                    out.wait = wait.clamp(FIRST_WAIT, LONGEST_WAIT);
+                    out.wait = if asked.is_some() { out.wait } else { wait.max(FIRST_WAIT) };
+                    self.told.into_iter().for_each(|told| out.not_before(told));
                 }
             }
             (State::Calm(_), Some((look, wait))) => {
-                let (ends, wait) = (now + self.patience, wait.clamp(FIRST_WAIT, LONGEST_WAIT));
+                let ends = now + self.patience;
+                let wait = if asked.is_some() { FIRST_WAIT } else { wait.max(FIRST_WAIT) };
                 let phase = Phase::Resting(look.min(ends));
                 self.state = State::Out(Out { ends, wait, phase, by_login: false });
             }
@@ -288,9 +325,14 @@ impl Outages {
 }
 
 impl Out {
-    fn gate(&mut self, now: Instant, in_flight: u32, has_health: bool) -> Gate {
+    fn gate(&mut self, now: Instant, in_flight: u32, has_health: bool, told: Option<Instant>) -> Gate {
         match self.phase {
             Phase::Resting(until) if now < until => Gate::Wait(Some(until)),
+            // Its time is over, and the upstream still wants to be left alone.
+            Phase::Resting(_) if told > Some(now) => {
+                self.phase = Phase::Over;
+                Gate::Over
+            }
             Phase::Resting(_) if has_health && !self.by_login => {
                 self.phase = Phase::Asking;
                 Gate::Health
@@ -307,10 +349,17 @@ impl Out {
     }
 
     /// Waits longer than the last time, but not past the end: there it asks once more.
-    fn rest(&mut self, now: Instant) {
-        self.phase =
-            if now >= self.ends { Phase::Over } else { Phase::Resting((now + self.wait).min(self.ends)) };
+    fn rest(&mut self, now: Instant, told: Option<Instant>) {
+        let over = now >= self.ends;
+        self.phase = if over { Phase::Over } else { Phase::Resting((now + self.wait).min(self.ends)) };
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
+        told.into_iter().for_each(|until| self.not_before(until));
+    }
+
+    fn not_before(&mut self, told: Instant) {
+        if let Phase::Resting(until) = &mut self.phase {
+            *until = told.max(*until).min(self.ends);
+        }
     }
 }
 
@@ -473,6 +522,62 @@ mod tests {
         assert!(theirs.has_news());
         ours.join(now + 5 * SECOND, theirs.tell(now + 5 * SECOND));
         assert!(!ours.is_out() && !theirs.is_out());
+    }
+
+    #[test]
+    fn what_the_upstream_asks_for_is_waited_for_and_heard_by_others() {
+        const MINUTE: Duration = Duration::from_mins(1);
+        let now = Instant::now();
+        let mut ours = Outages::new(HOURS, true);
+        ours.asked_to_wait(now + 20 * MINUTE);
+        for lookup in 0..5 {
+            ours.trouble(now, lookup, Unavailable);
+        }
+        assert_eq!(ours.gate(now, 0), Gate::Wait(Some(now + 20 * MINUTE)), "on the way into it");
+        ours.asked_to_wait(now + 30 * MINUTE);
+        ours.asked_to_wait(now + 10 * MINUTE);
+        assert_eq!(ours.gate(now, 0), Gate::Wait(Some(now + 30 * MINUTE)), "the latest counts");
+        let told = ours.tell(now);
+        assert_eq!(told, Some((now + 30 * MINUTE, 30 * MINUTE)));
+        let mut theirs = Outages::new(HOURS, true);
+        theirs.join(now, told);
+        assert_eq!(theirs.gate(now, 0), Gate::Wait(Some(now + 30 * MINUTE)));
+        assert_eq!(theirs.told(now), Some(now + 30 * MINUTE));
+        ours.join(now, told);
+        let now = now + 30 * MINUTE;
+        assert_eq!(ours.gate(now, 0), Gate::Health, "not forgotten by hearing its own words");
+        assert_eq!(ours.told(now), None);
+        ours.asked_to_wait(now + MINUTE);
+        ours.health_done(now, false);
+        assert_eq!(ours.gate(now, 0), Gate::Wait(Some(now + MINUTE)), "said by the health address");
+        ours.answered();
+        assert_eq!((ours.gate(now, 0), ours.told(now)), (Gate::Open, None));
+    }
+
+    #[test]
+    fn whoever_is_told_to_come_after_the_end_does_not_ask_at_the_end() {
+        let now = Instant::now();
+        let mut outages = Outages::new(HOURS, true);
+        outages.asked_to_wait(now + 4 * HOURS);
+        assert!(outages.login_unreachable(now).begins);
+        assert_eq!(outages.gate(now, 0), Gate::Wait(Some(now + HOURS)));
+        assert_eq!(outages.gate(now + HOURS, 0), Gate::Over);
+    }
+
+    #[test]
+    fn a_foreign_page_is_no_answer_and_no_failure() {
+        let now = Instant::now();
+        let mut outages = Outages::new(HOURS, false);
+        for lookup in 0..4 {
+            outages.trouble(now, lookup, ServerError);
+            assert!(!outages.strayed(now));
+        }
+        assert!(outages.trouble(now, 4, ServerError).begins, "it did not begin the count anew");
+        let now = now + SECOND;
+        assert_eq!(outages.gate(now, 0), Gate::Open);
+        outages.went();
+        assert!(outages.strayed(now));
+        assert_eq!(outages.gate(now, 0), Gate::Wait(Some(now + 2 * SECOND)), "the try was not answered");
     }
 
     #[test]

@@ -20,13 +20,16 @@ impl Account {
                 left(now, until)
             ));
         }
+        if let Some(until) = self.tokens.held(now) {
+            return Some(format!("the login asks us to slow down (429): going on in {}", left(now, until)));
+        }
         let until = self.tokens.pause(now)?;
         Some(format!("no more logins for now: going on in {}", left(now, until)))
     }
 }
 
-/// Whole seconds, rounded up, in the two largest units.
-fn left(now: Instant, until: Instant) -> String {
+/// How long until then: whole seconds, rounded up, in the two largest units.
+pub fn left(now: Instant, until: Instant) -> String {
     let span = until.saturating_duration_since(now);
     let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
     let two = |large: u64, unit: &str, small: u64, part: &str| {

@@ -4,7 +4,7 @@
 use super::{Account, AccountRules, Permit, Shut, StopReason, TroubleKind};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
-use crate::http::transport::{SendError, SendErrorKind, Transport};
+use crate::http::transport::{Health, SendError, SendErrorKind, Transport};
 use crate::upstream::{self, LoginContent, LoginReading, LoginRequest, Method, Reading, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::VecDeque;
@@ -79,8 +79,9 @@ impl Transport for ScriptedTransport {
         self.play(What::Call, bearer.expose_secret(), on_head).await
     }
 
-    async fn health(&self, _url: &str) -> Result<u16, SendError> {
-        Ok(self.play(What::Health, "", |_| {}).await?.status)
+    async fn health(&self, _url: &str) -> Result<Health, SendError> {
+        let Response { status, retry_after, .. } = self.play(What::Health, "", |_| {}).await?;
+        Ok(Health { status, retry_after })
     }
 
     async fn login(&self, _request: &LoginRequest) -> Result<Response, SendError> {
@@ -116,7 +117,7 @@ pub(super) fn rules(rate: &str, concurrency: u32) -> AccountRules {
 enum Done {
     Call(Lookup, u64, Result<Response, SendError>),
     Login(Result<Response, SendError>),
-    Health(bool),
+    Health(Option<Health>),
 }
 
 #[derive(Clone, Copy)]
@@ -193,9 +194,7 @@ impl Run {
                     self.tasks.spawn(async move { Done::Login(transport.login(&login).await) });
                 }
                 Permit::Health => {
-                    let task =
-                        async move { Done::Health(transport.health("").await.is_ok_and(|s| s == 200)) };
-                    self.tasks.spawn(task);
+                    self.tasks.spawn(async move { Done::Health(transport.health("").await.ok()) });
                 }
                 Permit::Go { token } => {
                     assert!(!self.shut.is_closed());
@@ -227,12 +226,18 @@ impl Run {
             Done::Login(answer) => {
                 let told = answer.as_ref().ok().and_then(|answer| answer.retry_after);
                 let reading = match answer {
-                    Ok(answer) => upstream::read_login(Auth::Connect, answer.status, &answer.body),
+                    Ok(answer) => upstream::read_login(Auth::Connect, &answer),
                     Err(error) => LoginReading::Unavailable { code: error.to_string() },
                 };
                 self.account.login_done(now, reading, told)
             }
-            Done::Health(healthy) => self.account.health_done(now, healthy),
+            Done::Health(health) => {
+                let there = health.is_some_and(Health::is_there);
+                if let Some(wait) = health.and_then(|health| health.retry_after).filter(|_| !there) {
+                    self.account.asked_to_wait(now, wait);
+                }
+                self.account.health_done(now, there)
+            }
             Done::Call(lookup, generation, answer) => {
                 self.in_flight -= 1;
                 self.call_done(now, lookup, generation, answer)
@@ -261,7 +266,8 @@ impl Run {
                 self.account.token_refused(generation, lookup.repeats);
                 lookup.repeats += 1;
             }
-            Ok((Reading::Unavailable, _)) => {
+            Ok((Reading::Unavailable, answer)) => {
+                answer.retry_after.into_iter().for_each(|wait| self.account.asked_to_wait(now, wait));
                 verdict = self.account.trouble(now, TroubleKind::Unavailable, lookup.id);
             }
             Ok((other, _)) => panic!("{other:?}"),

@@ -186,13 +186,16 @@ impl Tokens {
         match reading {
             LoginReading::Token { token, expires_in } => self.take_up(began, token, expires_in),
             LoginReading::Refused { message } => LoggedIn::Stop(StopReason::LoginRefused { message }),
+            LoginReading::Throttled => self.too_many(now, told),
+            // The same login brought the token that still serves.
+            LoginReading::Unavailable { .. } | LoginReading::Misconfigured { .. }
+                if self.serving(now).is_some() =>
+            {
+                self.renewal = Some(now + told.unwrap_or_default().max(RENEWAL_WAIT));
+                LoggedIn::Served
+            }
             LoginReading::Misconfigured { message } => {
                 LoggedIn::Stop(StopReason::LoginMisconfigured { message })
-            }
-            LoginReading::Throttled => self.too_many(now, told),
-            LoginReading::Unavailable { .. } if self.serving(now).is_some() => {
-                self.renewal = Some(now + RENEWAL_WAIT);
-                LoggedIn::Served
             }
             LoginReading::Unavailable { .. } => LoggedIn::Unreachable,
         }
@@ -249,6 +252,12 @@ impl Tokens {
         useless || repeats >= REFUSALS
     }
 
+    /// Until when a call waits for a login that the upstream has asked us not to send.
+    pub(super) fn held(&self, now: Instant) -> Option<Instant> {
+        let waits = self.serving(now).is_none() && self.login.is_none();
+        self.hold.filter(|until| waits && now < *until)
+    }
+
     /// Until when a call waits for a login that may not be sent yet.
     pub(super) fn pause(&self, now: Instant) -> Option<Instant> {
         if self.serving(now).is_some() || self.login.is_some() { None } else { self.waiting(now) }
@@ -300,6 +309,21 @@ mod tests {
         assert!(matches!(tokens.step(old + MINUTE), Step::Login));
         tokens.login_done(old + MINUTE, fetched("b"), None);
         assert_eq!(generation(&tokens.step(old + MINUTE)), 2);
+    }
+
+    #[test]
+    fn a_renewal_that_meets_no_login_does_not_disturb_the_token_that_serves() {
+        let misfit = || LoginReading::Misconfigured { message: "another grant".to_owned() };
+        let (mut tokens, now) = with_token();
+        let old = now + 55 * MINUTE;
+        assert!(matches!(tokens.step(old), Step::Login));
+        assert_eq!(tokens.login_done(old, misfit(), Some(2 * MINUTE)), LoggedIn::Served);
+        assert_eq!(generation(&tokens.step(old + MINUTE)), 1, "not before the time that it asked for");
+        assert!(matches!(tokens.step(old + 2 * MINUTE), Step::Login));
+        let mut none = Tokens::new(55 * MINUTE, 10);
+        none.step(now);
+        let stop = none.login_done(now, misfit(), None);
+        assert!(matches!(stop, LoggedIn::Stop(StopReason::LoginMisconfigured { .. })), "{stop:?}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! [`Transport`] over `reqwest`, with everything switched off that would send a request a second time.
 
-use super::{SendError, SendErrorKind, Transport, retry_after};
+use super::{Health, SendError, SendErrorKind, Transport, retry_after};
 use crate::domain::address::is_loopback;
 use crate::time;
 use crate::upstream::{LoginContent, LoginRequest, Method, Request, RequestBody, Response};
-use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -120,9 +120,10 @@ impl Transport for HttpTransport {
         }
     }
 
-    async fn health(&self, url: &str) -> Result<u16, SendError> {
+    async fn health(&self, url: &str) -> Result<Health, SendError> {
         let call = self.client(url).get(url).timeout(TIMEOUT);
-        Ok(exchange(call, |_| {}).await?.status)
+        let answer = call.send().await.map_err(|error| failed(&error))?;
+        Ok(Health { status: answer.status().as_u16(), retry_after: told(answer.headers()) })
     }
 
     async fn login(&self, request: &LoginRequest) -> Result<Response, SendError> {
@@ -157,14 +158,16 @@ async fn exchange(call: RequestBuilder, on_head: impl FnOnce(u16) + Send) -> Res
     let answer = call.send().await.map_err(|error| failed(&error))?;
     let status = answer.status().as_u16();
     on_head(status);
-    let told = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = told.and_then(|value| retry_after::parse(value, time::now_ms()));
-    match body(answer).await {
-        Ok(body) => Ok(Response { status, retry_after, body }),
-        // These two say all with their head: refused unprocessed.
-        Err(_) if matches!(status, 429 | 503) => Ok(Response { status, retry_after, body: Vec::new() }),
-        Err(error) => Err(error),
-    }
+    let retry_after = told(answer.headers());
+    // These two say all with their head: refused unprocessed. A body that stalls must not make us forget it.
+    let body = if matches!(status, 429 | 503) { Vec::new() } else { body(answer).await? };
+    Ok(Response { status, retry_after, body })
+}
+
+/// What `Retry-After` asks for; the longest, should it come more than once.
+fn told(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| retry_after::parse(value, time::now_ms())).max()
 }
 
 async fn body(mut answer: ::reqwest::Response) -> Result<Vec<u8>, SendError> {

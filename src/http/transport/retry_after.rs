@@ -1,7 +1,7 @@
 //! `Retry-After` in both of its forms (RFC 9110, 10.2.3).
 
 use jiff::fmt::rfc2822::DateTimeParser;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Longer waits are taken for a mistake of the sender.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -14,20 +14,18 @@ pub(super) fn parse(value: &str, now_ms: i64) -> Option<Duration> {
         let seconds = value.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(LONGEST));
     }
-    let parser = DateTimeParser::new().relaxed_weekday(true);
-    let date = match parser.parse_timestamp(value) {
-        Ok(date) => date,
-        // A date beyond the calendar of the library is a long wait too.
-        Err(_) if value.contains(" 9999 ") => return Some(LONGEST),
-        Err(_) => return None,
-    };
-    let wait = u64::try_from(date.as_millisecond().saturating_sub(now_ms)).ok().filter(|ms| *ms > 0)?;
+    let wait = u64::try_from(date_ms(value)?.saturating_sub(now_ms)).ok().filter(|ms| *ms > 0)?;
     Some(Duration::from_millis(wait).min(LONGEST))
 }
 
-/// A date of HTTP in milliseconds since 1970.
+/// A date of HTTP, in any of its three forms (RFC 9110, 5.6.7), in milliseconds since 1970. Some write one of mail instead,
+/// with another zone.
 pub(super) fn date_ms(value: &str) -> Option<i64> {
-    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value.trim()).ok()?;
+    let value = value.trim();
+    if let Ok(date) = httpdate::parse_http_date(value) {
+        return i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok();
+    }
+    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(value).ok()?;
     Some(date.as_millisecond())
 }
 
@@ -47,12 +45,21 @@ mod tests {
             ("86401", Some(86_400)),
             ("99999999999999999999999999", Some(86_400)),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Sun Nov  6 08:50:37 1994", Some(60)),
+            ("Mon Nov 14 08:50:37 1994", Some(86_400)),
             ("Sun, 06 Nov 1994 10:50:37 +0200", Some(60)),
+            ("Sun, 6 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(86_400)),
             ("Sun, 13 Nov 1994 08:49:37 GMT", Some(86_400)),
             ("Sun, 06 Nov 1994 08:49:37 GMT", None),
             ("Sun, 06 Nov 1994 08:49:00 GMT", None),
             ("", None),
             ("-5", None),
+            ("+5", None),
+            ("60 s", None),
+            ("Sunday, 06-Nov-94 08:49:00 GMT", None),
+            ("Thu Jan  1 00:00:00 1970", None),
             ("1.5", None),
             ("soon", None),
         ] {

@@ -19,6 +19,12 @@ struct Server {
 
 async fn server(answer: impl Into<Vec<u8>>) -> Server {
     let answer: Vec<u8> = answer.into();
+    let stalls = answer.is_empty();
+    server_that(answer, stalls).await
+}
+
+/// The same, and whether it holds the connection after what it said.
+async fn server_that(answer: Vec<u8>, stalls: bool) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/getdata", listener.local_addr().unwrap());
     let (connections, heard) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(String::new())));
@@ -38,7 +44,7 @@ async fn server(answer: impl Into<Vec<u8>>) -> Server {
             }
             words.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..length]));
             let _ = stream.write_all(&answer).await;
-            if answer.is_empty() {
+            if stalls {
                 held.push(stream);
             }
         }
@@ -109,9 +115,31 @@ async fn a_body_that_is_cut_is_cut_even_when_small() {
 #[tokio::test]
 async fn a_refusal_is_known_by_its_head_alone() {
     for status in [429, 503] {
-        let (answer, head) = answer(format!("HTTP/1.1 {status} X\r\nContent-Length: 100\r\n\r\n{{")).await;
-        assert_eq!((answer.unwrap().status, head), (status, status));
+        let head = format!("HTTP/1.1 {status} X\r\nContent-Length: 100\r\nRetry-After: 17\r\n\r\n{{");
+        for stalls in [false, true] {
+            let server = server_that(head.clone().into_bytes(), stalls).await;
+            let (answer, seen) = ask(&server.url, Duration::from_secs(60)).await;
+            let answer = answer.unwrap();
+            assert_eq!((answer.status, seen), (status, status));
+            assert_eq!(answer.retry_after, Some(Duration::from_secs(17)), "{status} {stalls}");
+        }
     }
+}
+
+#[tokio::test]
+async fn the_longest_of_several_waits_counts() {
+    let headers = "Retry-After: 17\r\nRetry-After: soon\r\nRetry-After: 90\r\n";
+    let (answer, _) = answer(http("503 Service Unavailable", headers, "")).await;
+    assert_eq!(answer.unwrap().retry_after, Some(Duration::from_secs(90)));
+}
+
+#[tokio::test]
+async fn a_health_address_is_heard_by_its_head() {
+    let head = "HTTP/1.1 404 X\r\nContent-Length: 100\r\nRetry-After: 17\r\n\r\n<html>";
+    let server = server_that(head.into(), true).await;
+    let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
+    let health = transport.health(&server.url).await.unwrap();
+    assert_eq!(health, Health { status: 404, retry_after: Some(Duration::from_secs(17)) });
 }
 
 #[tokio::test]
@@ -192,7 +220,7 @@ async fn login_posts_json_and_health_sends_no_token() {
         heard.starts_with("post /getdata ") && heard.contains("content-type: application/json"),
         "{heard}"
     );
-    assert_eq!(transport.health(&server.url).await.unwrap(), 200);
+    assert_eq!(transport.health(&server.url).await.unwrap().status, 200);
     assert!(!server.heard.lock().unwrap().to_lowercase().contains("authorization"));
 }
 

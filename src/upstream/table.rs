@@ -1,0 +1,117 @@
+//! One table of what an answer means: status × what is in it × whose answers are read.
+//!
+//! What follows from each class for the lookup, its money, its attempts, the outage and the service is held by
+//! `tests/it/statuses.rs` with the real program.
+
+use super::{Reading, read};
+use crate::config::catalogue::{Catalogue, Dialect};
+use std::path::Path;
+
+/// What is in an answer, written as each of the three would write it.
+const KINDS: [(&str, [&str; 3]); 5] = [
+    ("html", ["<!DOCTYPE html><h1>No</h1>"; 3]),
+    ("none", [""; 3]),
+    ("gateway", [r#"{"message":"no"}"#, r#"{"reason":"no"}"#, r#"{"message":"no"}"#]),
+    (
+        "error",
+        [
+            r#"{"metaData":{},"error":{"code":"X1","text":"no"}}"#,
+            r#"{"status":0,"message":"no","subErrors":[]}"#,
+            r#"{"error":{"code":"X1"}}"#,
+        ],
+    ),
+    ("report", [r#"{"report":{"a":1}}"#, r#"{"name":"A"}"#, r#"{"data":{"a":1}}"#]),
+];
+
+/// `foreign` is a page that is not the provider's and promises nothing; `lost page` is one that came as a success.
+const TABLE: &str = "
+    status  kind     creditsafe        dnb              generic
+    200     html     lost page         lost page        lost page
+    200     none     lost unreadable   lost unreadable  lost unreadable
+    200     gateway  lost unreadable   hit              lost unreadable
+    200     error    rejected X1       lost unreadable  lost unreadable
+    200     report   hit               hit              hit
+    203     html     lost page         lost page        lost page
+    301     html     foreign           foreign          foreign
+    302     none     foreign           foreign          foreign
+    304     none     foreign           foreign          foreign
+    307     report   foreign           foreign          foreign
+    308     error    foreign           foreign          foreign
+    400     html     foreign           foreign          foreign
+    400     none     foreign           foreign          invalid
+    400     gateway  foreign           foreign          invalid
+    400     error    invalid X1        invalid 400      invalid X1
+    401     html     token 401         token 401        token 401
+    401     none     token 401         token 401        token 401
+    401     gateway  token 401         token 401        token 401
+    401     error    token X1          token 401        token X1
+    403     html     foreign           foreign          foreign
+    403     none     foreign           foreign          denied
+    403     gateway  foreign           foreign          denied
+    403     error    denied X1         denied 403       denied X1
+    404     html     foreign           foreign          foreign
+    404     none     foreign           foreign          foreign
+    404     gateway  foreign           foreign          foreign
+    404     error    fault X1 billed   no_hit 404       fault X1 billed
+    405     html     foreign           foreign          foreign
+    407     html     foreign           foreign          foreign
+    408     html     lost 408          lost 408         lost 408
+    410     none     foreign           foreign          foreign
+    415     gateway  foreign           foreign          foreign
+    415     error    invalid X1        fault 415 billed fault X1 billed
+    418     html     foreign           foreign          foreign
+    429     html     throttled         throttled        throttled
+    429     report   throttled         throttled        throttled
+    451     html     foreign           foreign          foreign
+    500     html     lost 500          lost 500         lost 500
+    500     error    lost 500          lost 500         lost 500
+    501     none     lost 501          lost 501         lost 501
+    502     html     lost 502          lost 502         lost 502
+    503     html     unavailable       unavailable      unavailable
+    503     report   unavailable       unavailable      unavailable
+    504     none     lost 504          lost 504         lost 504
+    511     html     lost 511          lost 511         lost 511
+    599     html     lost 599          lost 599         lost 599
+";
+
+fn class(reading: Reading) -> String {
+    match reading {
+        Reading::Answer(answer) => format!("{} {}", answer.outcome, answer.code.unwrap_or_default()),
+        Reading::TokenRefused { code } => format!("token {code}"),
+        Reading::ClientRefused { code, .. } => format!("client {code}"),
+        Reading::Throttled => "throttled".to_owned(),
+        Reading::Unavailable => "unavailable".to_owned(),
+        Reading::Lost { code } => format!("lost {code}"),
+        Reading::Fault(fault) => format!("fault {}{}", fault.code, if fault.billed { " billed" } else { "" }),
+        Reading::Foreign(page) => {
+            assert!(!page.billed, "a page that is not the provider's is not billed");
+            "foreign".to_owned()
+        }
+    }
+    .trim_end()
+    .to_owned()
+}
+
+#[test]
+fn every_status_with_everything_that_may_come_with_it() {
+    let mut catalogue = Catalogue::default();
+    catalogue.extend(Path::new("example.toml"), include_str!("../../config/providers/example.toml")).unwrap();
+    let example = catalogue.service("example.company").unwrap().1.dialect.clone();
+    let dialects = [Dialect::Creditsafe, Dialect::Dnb, example];
+    let (mut lines, mut rows) = (TABLE.lines().filter(|line| !line.trim().is_empty()), 0);
+    let head = lines.next().unwrap();
+    let columns = ["status", "kind", "creditsafe", "dnb", "generic"].map(|name| head.find(name).unwrap());
+    for line in lines {
+        let cell = |at: usize| {
+            let end = columns.get(at + 1).copied().unwrap_or(line.len()).min(line.len());
+            line[columns[at].min(end)..end].trim()
+        };
+        let (status, kind) = (cell(0).parse().unwrap(), cell(1));
+        let bodies = KINDS.iter().find(|(name, _)| *name == kind).unwrap().1;
+        for (at, (dialect, body)) in dialects.iter().zip(bodies).enumerate() {
+            assert_eq!(class(read(dialect, status, body.as_bytes())), cell(at + 2), "{line}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 40, "{rows}");
+}
