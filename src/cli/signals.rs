@@ -1,6 +1,8 @@
 //! INT and TERM: the first asks a run to drain, the second to end now. HUP asks a daemon to read everything again.
 
+use crate::ledger::Ledger;
 use crate::run::StopRequest;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -32,4 +34,17 @@ pub(super) fn stop_requests() -> std::io::Result<watch::Receiver<StopRequest>> {
         sender.closed().await;
     });
     Ok(receiver)
+}
+
+/// From the first signal on nothing waits any more for a ledger that another process holds: what has to be written is tried
+/// again and again while a run drains, so that the second is heard at once.
+pub(super) fn hurry_when_stopped(ledger: &Arc<Ledger>, mut stop: watch::Receiver<StopRequest>) {
+    let ledger = Arc::downgrade(ledger);
+    tokio::spawn(async move {
+        if stop.wait_for(|request| *request != StopRequest::None).await.is_ok()
+            && let Some(ledger) = ledger.upgrade()
+        {
+            ledger.hurry();
+        }
+    });
 }

@@ -2,7 +2,7 @@
 
 use super::{Ledger, LedgerError};
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
@@ -22,6 +22,19 @@ pub struct AccountMemory {
     pub logins: Vec<i64>,
     /// When the account last sent anything.
     pub last_attempt: Option<i64>,
+}
+
+/// An account that was asked to wait, with a 429.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The account.
+    pub account: String,
+    /// Its environment.
+    pub environment: String,
+    /// Nothing before, in milliseconds since 1970.
+    pub until: i64,
+    /// Whether only logins wait.
+    pub login: bool,
 }
 
 /// A login that is about to be sent.
@@ -112,6 +125,25 @@ impl Ledger {
             .map_err(|e| self.failed(&e))
     }
 
+    /// Accounts that were asked to wait and still do, as of `now`, in milliseconds since 1970.
+    pub async fn holds(&self, now: i64) -> Result<Vec<Hold>, LedgerError> {
+        let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(
+            "SELECT account, environment, cool_down_until, login_held_until FROM accounts \
+             WHERE max(cool_down_until, login_held_until) > ? ORDER BY account, environment",
+        )
+        .bind(now)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))?;
+        let holds = rows.into_iter().flat_map(|(account, environment, calls, logins)| {
+            [(calls, false), (logins, true)].map(|(until, login)| {
+                let (account, environment) = (account.clone(), environment.clone());
+                Hold { account, environment, until, login }
+            })
+        });
+        Ok(holds.filter(|hold| hold.until > now).collect())
+    }
+
     /// What SQLite finds wrong with the file; nothing where it is whole. Reads all of it.
     pub async fn damage(&self) -> Result<Option<String>, LedgerError> {
         let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
@@ -177,10 +209,7 @@ impl Ledger {
                              AND (refused_credentials = ?7 OR login_held_until > ?3))",
         );
         let query = query.bind(account).bind(environment).bind(at).bind(run).bind(most.max(1)).bind(window);
-        let mut writer = self.writer.lock().await;
-        let written = query.bind(credentials).execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
-        drop(writer);
-        if written.rows_affected() > 0 {
+        if self.write(query.bind(credentials)).await?.rows_affected() > 0 {
             return Ok(LoginTurn::Taken);
         }
         let memory = self.account(account, environment, at - window).await?;
@@ -276,23 +305,35 @@ impl Ledger {
         row.map(|row| row.get(0)).ok_or_else(|| self.damaged())
     }
 
-    /// Runs a statement that writes and returns at most one row. Its commit comes after its rows: whoever takes the first and
-    /// leaves never hears that the disk was full.
+    /// Runs a statement that writes and returns at most one row.
     pub(super) async fn write_returning(
         &self,
         query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
     ) -> Result<Option<SqliteRow>, LedgerError> {
         let mut writer = self.writer.lock().await;
-        let rows = query.fetch_all(&mut *writer).await.map_err(|e| self.failed(&e))?;
+        let mut transaction = self.begin(&mut writer).await?;
+        let rows = query.fetch_all(&mut *transaction).await.map_err(|e| self.failed(&e))?;
+        transaction.commit().await.map_err(|e| self.failed(&e))?;
         Ok(rows.into_iter().next())
     }
 
+    /// Runs a statement that writes, in a transaction of its own.
+    pub(super) async fn write(
+        &self,
+        query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
+    ) -> Result<SqliteQueryResult, LedgerError> {
+        let mut writer = self.writer.lock().await;
+        let mut transaction = self.begin(&mut writer).await?;
+        let written = query.execute(&mut *transaction).await.map_err(|e| self.failed(&e))?;
+        transaction.commit().await.map_err(|e| self.failed(&e))?;
+        Ok(written)
+    }
+
+    /// The same where it does not matter how many rows are written.
     pub(super) async fn write_one(
         &self,
         query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
     ) -> Result<(), LedgerError> {
-        let mut writer = self.writer.lock().await;
-        query.execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
-        Ok(())
+        self.write(query).await.map(drop)
     }
 }

@@ -160,9 +160,7 @@ impl Ledger {
             "UPDATE fires SET daemon = ?1, claimed_at = ?2 WHERE id = ?3 AND state = 'claimed' AND daemon IS ?4",
         );
         let query = query.bind(&daemon.name).bind(now).bind(fire.id).bind(&fire.daemon);
-        let mut writer = self.writer.lock().await;
-        let done = query.execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
-        Ok(done.rows_affected() == 1)
+        Ok(self.write(query).await?.rows_affected() == 1)
     }
 
     /// Notes how a fire ended: with an exit code, or left out. One that another daemon has taken over meanwhile is that
@@ -213,15 +211,7 @@ impl Ledger {
             "UPDATE schedules SET paused_at = NULL, paused_why = NULL, since = iif(since > ?3, ?2, max(since, ?2)) \
              WHERE job = ?1 AND paused_at IS NOT NULL",
         );
-        let mut writer = self.writer.lock().await;
-        let done = query
-            .bind(job)
-            .bind(now)
-            .bind(now + DAY)
-            .execute(&mut *writer)
-            .await
-            .map_err(|e| self.failed(&e))?;
-        Ok(done.rows_affected() == 1)
+        Ok(self.write(query.bind(job).bind(now).bind(now + DAY)).await?.rows_affected() == 1)
     }
 
     /// Whether the last `count` fires of a job that came to an end all failed, since it was last let go on.

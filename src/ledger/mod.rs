@@ -19,6 +19,7 @@ mod load;
 mod lock;
 mod notice_board;
 mod open;
+mod patience;
 mod records;
 mod resolve;
 mod runs;
@@ -27,7 +28,7 @@ mod spend;
 mod turns;
 mod values;
 
-pub use accounts::{AccountMemory, LoginTurn, NewLogin};
+pub use accounts::{AccountMemory, Hold, LoginTurn, NewLogin};
 pub use backup::BackupError;
 pub use batch::{AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal};
 pub use body::{pack, unpack};

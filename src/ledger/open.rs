@@ -4,6 +4,7 @@ use super::LedgerError;
 use super::admit::rivals;
 use super::commit::Commits;
 use super::feed::Lookers;
+use super::patience::{BUSY, Patience};
 use super::values::ManyRows;
 use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
 use crate::domain::identity::DigestKey;
@@ -19,9 +20,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `application_id` of the first migration.
 const OURS: i64 = 1_869_640_044;
-
-/// How long a statement waits for another process's transaction. Those are short; a minute means that something is wrong.
-const BUSY: Duration = Duration::from_mins(1);
 
 /// How long a query waits while others have all readers. Nobody keeps one while waiting for another, so that it is only a
 /// matter of time; a run must not end for it.
@@ -48,6 +46,7 @@ pub struct Ledger {
     pub(super) commits: Commits,
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
+    pub(super) patience: Patience,
 }
 
 impl Ledger {
@@ -100,6 +99,7 @@ impl Ledger {
             commits: Commits::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
+            patience: Patience::new(),
         })
     }
 
@@ -144,14 +144,23 @@ impl Ledger {
             *writer = options(&self.path).connect().await.map_err(|e| self.failed(&e))?;
             ready(writer).await.map_err(|e| self.failed(&e))?;
         }
-        writer.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.failed(&e))
+        tokio::select! {
+            biased;
+            begun = writer.begin_with("BEGIN IMMEDIATE") => begun.map_err(|e| self.failed(&e)),
+            () = self.patience.lost() => Err(LedgerError::Busy(self.path.clone())),
+        }
     }
 
     /// Closes every connection, so that the last one folds the write-ahead log back into the file.
     pub async fn close(self) {
-        self.readers.close().await;
-        if let Err(error) = self.writer.into_inner().close().await {
-            tracing::debug!(%error, "closing the ledger");
+        let closing = async {
+            self.readers.close().await;
+            self.writer.into_inner().close().await
+        };
+        tokio::select! {
+            biased;
+            closed = closing => if let Err(error) = closed { tracing::debug!(%error, "closing the ledger") },
+            () = self.patience.lost() => {}
         }
     }
 }

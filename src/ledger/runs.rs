@@ -195,8 +195,7 @@ const COLUMNS: &str = "id, run, job, state, environment, job_path, job_text, inp
 impl Ledger {
     /// Begins a run in state `loading`.
     pub async fn begin_run(&self, new: NewRun<'_>) -> Result<i64, LedgerError> {
-        let mut writer = self.writer.lock().await;
-        let done = sqlx::query(
+        let query = sqlx::query(
             "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
              buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
@@ -213,11 +212,8 @@ impl Ledger {
         .bind(new.steps)
         .bind(new.first_day)
         .bind(new.started_at)
-        .bind(new.fire)
-        .execute(&mut *writer)
-        .await
-        .map_err(|e| self.failed(&e))?;
-        Ok(done.last_insert_rowid())
+        .bind(new.fire);
+        Ok(self.write(query).await?.last_insert_rowid())
     }
 
     /// The job's run that can be continued, of the same `--limit`; the newest where several can.

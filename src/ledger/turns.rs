@@ -55,10 +55,7 @@ impl Ledger {
                       CROSS JOIN runs u ON u.job = me.job CROSS JOIN turns t ON t.run = u.id \
                       WHERE me.id = ? LIMIT 20000)";
         loop {
-            let mut writer = self.writer.lock().await;
-            let deleted =
-                sqlx::query(delete).bind(run).execute(&mut *writer).await.map_err(|e| self.failed(&e))?;
-            if deleted.rows_affected() == 0 {
+            if self.write(sqlx::query(delete).bind(run)).await?.rows_affected() == 0 {
                 return Ok(());
             }
         }

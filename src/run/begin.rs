@@ -15,7 +15,7 @@ use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
 use crate::job::{Input, Job, Origin, Step, clashes};
-use crate::ledger::{Answers, Counts, Ledger, NewRun, Place, RunRow, Seen, Stage, run_id};
+use crate::ledger::{Answers, Counts, Ledger, LedgerError, NewRun, Place, RunRow, Seen, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
@@ -209,6 +209,8 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let prepared = Arc::new(Prepared::new(job, used, requestors, &columns, today, key));
     match load(context, run, &id, &prepared, reader, options).await {
         Ok(run) => Ok(Begun { run, prepared, lanes, continued: false }),
+        // Nothing can be taken away while another process holds the ledger: the next start does.
+        Err(error @ RunError::Ledger(LedgerError::Busy(_))) => Err(error),
         Err(error) => {
             // It has sent nothing, and the next start reads the input again.
             ledger.discard(run).await?;

@@ -267,6 +267,11 @@ pub enum RunError {
     /// A signal came before anything was sent.
     #[error("stopped before anything was sent")]
     Stopped,
+    /// A signal came while another process held the ledger.
+    #[error(
+        "stopped while another process holds the ledger: what it has not taken is told when the run is continued"
+    )]
+    StoppedUnwritten,
     /// Our own fault.
     #[error("a bug in orgpull: {0}; what is committed is safe, and the run can be continued")]
     Bug(String),
@@ -284,7 +289,7 @@ impl RunError {
             Self::Ledger(_) | Self::Locked(LockError::File { .. }) => Exit::Ledger,
             Self::Export(error) if error.is_jobs_fault() => Exit::Config,
             Self::Export(_) => Exit::Output,
-            Self::Stopped => Exit::Stopped,
+            Self::Stopped | Self::StoppedUnwritten => Exit::Stopped,
             Self::LoginCap { .. } => Exit::Unavailable,
             Self::Bug(_) => Exit::Bug,
             Self::InputFile(_)
@@ -334,7 +339,26 @@ async fn tell_if_paused(context: &Context, job: &str) -> Result<(), LedgerError>
 }
 
 /// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
+///
+/// Once it is asked to stop, it no longer waits for a ledger that another process holds, where the caller says so with
+/// [`Ledger::hurry`].
 pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
+    unwritten(context, carry_out(context, job, options).await)
+}
+
+/// A signal that comes while another process holds the ledger is what ended the run, rather than the ledger.
+fn unwritten<T>(context: &Context, ended: Result<T, Broken>) -> Result<T, Broken> {
+    let stopped = *context.stop.borrow() != StopRequest::None;
+    ended.map_err(|broken| match broken.error {
+        RunError::Ledger(LedgerError::Busy(_)) if stopped => {
+            let none = broken.run.is_none();
+            Broken { error: if none { RunError::Stopped } else { RunError::StoppedUnwritten }, ..broken }
+        }
+        _ => broken,
+    })
+}
+
+async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
     let (ledger, began) = (&context.ledger, options.began.unwrap_or_else(Instant::now));
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transport = client(&context.settings, &job)?;
@@ -374,7 +398,8 @@ fn exposures(context: &Context, job: &Job) -> Vec<String> {
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
 pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
-    again(context, job, run, unknown).await.map_err(|broken| Broken { run: Some(run.clone()), ..broken })
+    let ended = unwritten(context, again(context, job, run, unknown).await);
+    ended.map_err(|broken| Broken { run: Some(run.clone()), ..broken })
 }
 
 async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
@@ -436,9 +461,12 @@ async fn drive<T: Transport>(
     let ended = match pull(context, begun, terms, transport).await {
         Ok((halt, again)) => finish(context, run.clone(), &prepared.job, &halt, again).await,
         Err(error) => {
-            // What the ledger can still take is worth writing; the error itself matters more than a second one.
-            let (exit, reason) = (error.exit(), error.to_string());
-            let _ = context.ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
+            // What the ledger can still take is worth writing; the error itself matters more than a second one. Where
+            // another process holds it, it takes nothing.
+            if !matches!(error, RunError::Ledger(LedgerError::Busy(_))) {
+                let (exit, reason) = (error.exit(), error.to_string());
+                let _ = context.ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
+            }
             Err(error)
         }
     };

@@ -86,6 +86,66 @@ fn the_second_ends_at_once_and_what_is_in_flight_is_unknown() {
     }
 }
 
+/// Another process holds the ledger, and what came back cannot be written.
+#[test]
+fn the_second_ends_at_once_while_another_process_holds_the_ledger() {
+    let (world, process) = eight_in_flight();
+    let held = world.hold_ledger();
+    release(&world);
+    process.signal("INT");
+    process.says("nothing new is sent");
+    process.signal("INT");
+    let ended = process.ends_within(PROMPT).exits(130);
+    assert!(ended.stderr.contains("another process holds the ledger"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("8 answers could not be written and are lost"), "{}", ended.stderr);
+    drop(held);
+    assert_eq!(Books::of(&world).count("started"), 8);
+    settles_the_rest(&world, 4, 8);
+}
+
+/// Nothing is in flight yet, so there is nothing to lose.
+#[test]
+fn the_first_ends_the_wait_for_a_ledger_that_another_process_holds() {
+    let world = busy("");
+    both(&world, "job", &companies(10));
+    Process::start(&world, &["run", "job.toml", "--max-calls", "4"]).ends().exits(8);
+    for signal in ["INT", "TERM"] {
+        let held = world.hold_ledger();
+        let lock = world.path("orgpull.db.job.lock");
+        let _ = fs::remove_file(&lock);
+        let mut process = Process::start(&world, &RUN);
+        assert!(process.alive_until(|| lock.exists()));
+        process.signal(signal);
+        process.ends_within(PROMPT).exits(130);
+        drop(held);
+    }
+    // And a new one, which has its input to copy.
+    let held = world.hold_ledger();
+    let lock = world.path("orgpull.db.job.lock");
+    let _ = fs::remove_file(&lock);
+    let mut process = Process::start(&world, &["run", "job.toml", "--new"]);
+    assert!(process.alive_until(|| lock.exists()));
+    process.signal("INT");
+    process.ends_within(PROMPT).exits(130);
+    drop(held);
+    settles_the_rest(&world, 0, 0);
+}
+
+#[test]
+fn outage_wait_bounds_the_wait_for_a_ledger_that_another_process_holds() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(10));
+    world.write("job.toml", &(world.read("job.toml") + "[run]\noutage_wait = '2s'\n"));
+    let process = Process::start(&world, &RUN);
+    until_held(&world, 8);
+    let held = world.hold_ledger();
+    release(&world);
+    let ended = process.ends_within(Duration::from_secs(30)).exits(6);
+    assert!(ended.stderr.contains("8 answers could not be written and are lost"), "{}", ended.stderr);
+    drop(held);
+    settles_the_rest(&world, 4, 8);
+}
+
 /// What a run sits in when the signal comes, and how it is known to sit there.
 struct Pause {
     name: &'static str,

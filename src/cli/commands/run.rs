@@ -17,12 +17,13 @@ use crate::export::{ColumnCount, Written};
 use crate::job::{Job, Origin, Output};
 use crate::ledger::{Ledger, LedgerError, RunRow};
 use crate::run::event::{RunState, Summary};
-use crate::run::{self, Broken, Context, Ended, Options, RunError, SharedTokens};
+use crate::run::{self, Broken, Context, Ended, Options, RunError, SharedTokens, StopRequest};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::time::{now_ms, rfc3339};
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -46,7 +47,8 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
     }
     let began = Instant::now();
     let asked = Asked::of(&args.reporting, &job, &settings);
-    let (context, reporter) = begin(desk, settings, &asked, args.simulation.simulate).await?;
+    let how = (args.simulation.simulate, job.rules.outage_wait);
+    let (context, reporter) = begin(desk, settings, &asked, how).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
     let ended = run::execute(&context, job, options).await;
     let exit = match ended {
@@ -90,7 +92,8 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let began = Instant::now();
     let asked = Asked::of(&args.reporting, &job, &settings);
-    let (context, reporter) = begin(desk, settings, &asked, args.simulation.simulate).await?;
+    let how = (args.simulation.simulate, job.rules.outage_wait);
+    let (context, reporter) = begin(desk, settings, &asked, how).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
     let exit = match run::retry(&context, job, &run, args.unknown).await {
         Ok(ended) => close(desk, &context, &reporter, &asked, ended, began).await?,
@@ -131,14 +134,20 @@ async fn begin(
     desk: &Desk,
     settings: Settings,
     asked: &Asked<'_>,
-    simulate: bool,
+    (simulate, outage_wait): (bool, Duration),
 ) -> Result<(Context, Arc<Reporter>), Failure> {
     asked.writable()?;
-    let stop = signals::stop_requests()
+    let mut stop = signals::stop_requests()
         .map_err(|e| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}"))))?;
     let reporter = Arc::new(desk.reporter());
     reporter.files(settings.path.as_deref(), &settings.database);
-    let ledger = Arc::new(Ledger::open(&settings.database).await?);
+    let ledger = tokio::select! {
+        opened = Ledger::open(&settings.database) => Arc::new(opened?),
+        // Another process may be migrating it.
+        Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => return Err(RunError::Stopped.into()),
+    };
+    ledger.wait_at_most(outage_wait);
+    signals::hurry_when_stopped(&ledger, stop.clone());
     if simulate && ledger.has_runs_outside(SIMULATOR).await? {
         return Err(Failure::Usage(format!(
             "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \

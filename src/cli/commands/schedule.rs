@@ -39,6 +39,7 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
         // A newer version may be copying and migrating it. Cut short, that is begun anew by the next.
         Ok(_) = stopped.wait_for(|request| *request != StopRequest::None) => return Ok(Exit::Settled),
     };
+    signals::hurry_when_stopped(&ledger, stop.clone());
     if args.simulation.simulate && ledger.has_runs_outside(SIMULATOR).await? {
         return Err(Failure::Usage(format!(
             "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \

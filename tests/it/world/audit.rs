@@ -4,7 +4,7 @@ use super::{PRICES, Ran, World, sek};
 use orgpull::ledger::unpack;
 use orgpull::simulator::Entry;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use std::collections::BTreeMap;
 
 /// A request as the ledger has it.
@@ -84,6 +84,15 @@ impl World {
         self.runtime.block_on(write).unwrap();
     }
 
+    /// Holds the ledger, as a process does that was stopped in the middle of a transaction, until what is returned is dropped.
+    pub(crate) fn hold_ledger(&self) -> HeldLedger<'_> {
+        let hold = async {
+            let mut ledger = SqliteConnectOptions::new().filename(self.path("orgpull.db")).connect().await?;
+            sqlx::query("BEGIN IMMEDIATE").execute(&mut ledger).await.map(|_| ledger)
+        };
+        HeldLedger { world: self, connection: Some(self.runtime.block_on(hold).unwrap()) }
+    }
+
     /// Compares the ledger with the upstream's bill, one to one, and the summary with both.
     pub(super) fn audit(&self, ran: &Ran) {
         let (attempts, bill) = (self.attempts(), self.bill());
@@ -120,6 +129,20 @@ impl World {
             let calls = own.iter().filter(|attempt| attempt.state != "unsent").count();
             assert_eq!(ran.number("calls"), calls as u64, "the summary's calls");
             assert_eq!(ran.number("exit"), u64::try_from(ran.exit).unwrap(), "the summary's exit");
+        }
+    }
+}
+
+/// See [`World::hold_ledger`].
+pub(crate) struct HeldLedger<'a> {
+    world: &'a World,
+    connection: Option<SqliteConnection>,
+}
+
+impl Drop for HeldLedger<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.world.runtime.block_on(connection.close()).unwrap();
         }
     }
 }

@@ -1,0 +1,56 @@
+//! How long a transaction waits to begin while another process holds the ledger. SQLite's own wait can neither be shortened
+//! nor woken, so whoever has lost patience leaves it: what begins after all is rolled back at once.
+
+use super::Ledger;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a statement waits for another process's transaction. Those are short; a minute means that something is wrong.
+pub(super) const BUSY: Duration = Duration::from_mins(1);
+/// The least that is waited for whatever a run allows: a transaction that is only slow is no reason to give up.
+const LEAST: Duration = Duration::from_secs(5);
+/// What is still waited for once the process is to end.
+const HURRIED: Duration = Duration::from_secs(1);
+
+/// How long is waited.
+pub(super) struct Patience {
+    /// In milliseconds.
+    most: AtomicU64,
+    hurried: watch::Sender<bool>,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        let most = u64::try_from(BUSY.as_millis()).unwrap_or(u64::MAX);
+        Self { most: AtomicU64::new(most), hurried: watch::Sender::new(false) }
+    }
+
+    fn most(&self) -> Duration {
+        Duration::from_millis(self.most.load(Relaxed))
+    }
+
+    /// Comes to its end when something that begins now has been waited for long enough.
+    pub(super) async fn lost(&self) {
+        let mut hurried = self.hurried.subscribe();
+        let told = async { hurried.wait_for(|hurried| *hurried).await.is_ok() };
+        if tokio::time::timeout(self.most(), told).await.is_ok() {
+            tokio::time::sleep(HURRIED).await;
+        }
+    }
+}
+
+impl Ledger {
+    /// From now on nothing waits longer than this for another process to let go of the ledger, within reason: from five
+    /// seconds to a minute.
+    pub fn wait_at_most(&self, most: Duration) {
+        let most = most.clamp(LEAST, BUSY);
+        self.patience.most.store(u64::try_from(most.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// The process is to end: whatever waits for another process to let go of the ledger gives up within a second, and so does
+    /// all that comes later.
+    pub fn hurry(&self) {
+        self.patience.hurried.send_replace(true);
+    }
+}
