@@ -189,7 +189,8 @@ impl Reading {
                 // The message repeats the code.
                 Self::Fault(Fault { code: clean(code), message: known.line(&message), billed })
             }
-            Self::Throttled | Self::Unavailable => self,
+            // Their words are ours.
+            Self::Throttled | Self::Unavailable | Self::Foreign(_) => self,
         }
     }
 }
