@@ -9,7 +9,7 @@ use super::super::{Desk, Failure};
 use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
 use crate::job::Needs;
-use crate::ledger::{Ledger, RunRow, UnknownLookup};
+use crate::ledger::{Hold, Ledger, RunRow, UnknownLookup};
 use crate::run::event::Summary;
 use crate::run::{self, Options};
 use crate::time::{now_ms, rfc3339};
@@ -95,8 +95,27 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
     let unknown: Vec<String> =
         ledger.unknowns(run.id, UNKNOWNS).await?.iter().map(|lookup| unknown_line(&run, lookup)).collect();
     let attempts = ledger.decided_by(run.id).await?;
-    desk.say(&status_text(&StatusReport { summary: &summary, attempts: &attempts, unknown: &unknown }))?;
+    let holds = if summary.pending > 0 { held(&ledger, &run).await? } else { Vec::new() };
+    desk.say(&status_text(&StatusReport {
+        summary: &summary,
+        attempts: &attempts,
+        unknown: &unknown,
+        holds: &holds,
+    }))?;
     Ok(Exit::Settled)
+}
+
+/// What the accounts of a run still wait for because their upstreams said so, a line each.
+async fn held(ledger: &Ledger, run: &RunRow) -> Result<Vec<String>, Failure> {
+    let uses = |hold: &Hold| {
+        let of = |service: &str| service.split('.').next() == Some(hold.account.as_str());
+        run.steps.iter().any(|(_, service)| of(service)) && run.environment.contains(&hold.environment)
+    };
+    let line = |Hold { account, until, login, .. }: Hold| {
+        let what = if login { "takes no login" } else { "asks for no call" };
+        format!("{account} {what} before {} (429)", rfc3339(until))
+    };
+    Ok(ledger.holds(now_ms()).await?.into_iter().filter(uses).map(line).collect())
 }
 
 /// A run summed up, with what to type next. `exit` is that of this invocation, which the ledger may not know.

@@ -18,6 +18,8 @@ pub struct StatusReport<'a> {
     pub attempts: &'a [DecidedBy],
     /// The first of its lost answers, a line each, told by their place in the input; the rest is counted.
     pub unknown: &'a [String],
+    /// What its accounts wait for, a line each.
+    pub holds: &'a [String],
 }
 
 /// The runs as a table, in the order given.
@@ -46,7 +48,11 @@ pub fn status_text(report: &StatusReport<'_>) -> String {
     let finished = summary.finished_at.as_ref().map_or_else(String::new, |at| format!(", finished {at}"));
     let exit = summary.exit.map_or_else(String::new, |exit| format!(", exit {exit}"));
     let _ = writeln!(text, "started {}{finished}{exit}", summary.started_at);
-    let _ = writeln!(text, "job file {}\n", summary.job_path.display());
+    let _ = writeln!(text, "job file {}", summary.job_path.display());
+    for line in report.holds {
+        let _ = writeln!(text, "held: {line}");
+    }
+    text.push('\n');
     text.push_str(&figures(summary));
     if !report.attempts.is_empty() {
         let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts));
@@ -115,7 +121,8 @@ mod tests {
         insta::assert_snapshot!(status_text(&StatusReport {
             summary: &summary,
             attempts: &attempts,
-            unknown: &unknown
+            unknown: &unknown,
+            holds: &[]
         }));
     }
 
@@ -127,7 +134,8 @@ mod tests {
         insta::assert_snapshot!(status_text(&StatusReport {
             summary: &summary,
             attempts: &[],
-            unknown: &[]
+            unknown: &[],
+            holds: &["creditsafe takes no login before 2026-03-01T02:35:00Z (429)".to_owned()]
         }));
     }
 }

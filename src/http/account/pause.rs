@@ -20,11 +20,10 @@ impl Account {
                 left(now, until)
             ));
         }
-        if let Some(until) = self.tokens.held(now) {
-            return Some(format!("the login asks us to slow down (429): going on in {}", left(now, until)));
-        }
         let until = self.tokens.pause(now)?;
-        Some(format!("no more logins for now: going on in {}", left(now, until)))
+        let asked = self.tokens.held(now) == Some(until);
+        let why = if asked { "the login asks us to slow down (429)" } else { "no more logins for now" };
+        Some(format!("{why}: going on in {}", left(now, until)))
     }
 }
 

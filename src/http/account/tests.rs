@@ -137,6 +137,38 @@ async fn an_upstream_or_a_login_gone_for_good_stops_the_run_after_its_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn in_an_outage_nobody_asks_before_the_time_that_was_named() {
+    // Whoever names it: the calls that made the outage, the health address, or the login.
+    for names in [What::Call, What::Health, What::Login] {
+        let script = move |asked: &Asked<'_>| {
+            let told = (asked.what == names).then_some(20 * MINUTE);
+            let gone = asked.at < 19 * MINUTE;
+            let fails = if names == What::Login { asked.what == names } else { asked.what != What::Login };
+            if gone && fails { Say(503, 20 * MS, "", told) } else { hit() }
+        };
+        let report = run(50, rules("unlimited", 1), script).await;
+        assert_eq!((report.settled, report.stop), (50, None), "{names:?}");
+        let asked = [&report.calls, &report.healths, &report.logins].into_iter().flatten();
+        let early = asked.filter(|at| **at > 2 * SECOND && **at < 20 * MINUTE).count();
+        assert_eq!(early, 0, "{names:?}: {:?} {:?} {:?}", report.calls, report.healths, report.logins);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_health_address_that_has_moved_ends_an_outage_as_a_healthy_one_does() {
+    for status in [200, 302, 401, 403, 404, 405] {
+        let script = move |asked: &Asked<'_>| match asked.what {
+            What::Health => Say(status, MS, "<html>", None),
+            What::Call if asked.at < 5 * SECOND => Say(0, MS, "", None),
+            _ => hit(),
+        };
+        let report = run(20, rules("unlimited", 2), script).await;
+        assert_eq!((report.settled, report.stop), (20, None), "{status}");
+        assert!(report.calls.last().unwrap() < &MINUTE, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_throttled_login_is_waited_for_once() {
     let throttled = |until: Duration| {
         move |asked: &Asked<'_>| match asked.what {
@@ -210,6 +242,9 @@ fn what_outlives_the_process_is_taken_up() {
     assert_eq!((account.cool_downs.until(now), account.cool_downs.level(now)), (Some(now + 30 * SECOND), 2));
     waits(account.permit(now + MINUTE, 0), Why::Login, now + 4 * MINUTE);
     assert_eq!(account.pause(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
+    assert_eq!(account.held(now), Some((now + 30 * SECOND, "429")));
+    assert_eq!(account.held(now + MINUTE), Some((now + 2 * MINUTE, "429 to the login")));
+    assert_eq!(account.held(now + 3 * MINUTE), None, "the cap is our own");
     assert!(matches!(account.permit(now + 4 * MINUTE, 0), Permit::Login));
     let token = LoginReading::Token { token: "t".into(), expires_in: None };
     assert_eq!(account.login_done(now + 4 * MINUTE, token, None), Verdict::default());
