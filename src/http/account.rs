@@ -366,8 +366,10 @@ impl Account {
     }
 
     /// The upstream said, with a failure or at its login or health address, when to come again: an outage looks no sooner.
-    pub fn asked_to_wait(&mut self, now: Instant, wait: Duration) {
-        self.outages.asked_to_wait(now + wait);
+    pub fn asked_to_wait(&mut self, now: Instant, retry_after: Option<Duration>) {
+        if let Some(wait) = retry_after {
+            self.outages.asked_to_wait(now + wait);
+        }
     }
 
     /// Something answered a call that is not the provider. Whether the account is in an outage.
@@ -402,8 +404,8 @@ impl Account {
         reading: LoginReading,
         retry_after: Option<Duration>,
     ) -> Verdict {
-        if let (LoginReading::Unavailable { .. }, Some(wait)) = (&reading, retry_after) {
-            self.asked_to_wait(now, wait);
+        if matches!(reading, LoginReading::Unavailable { .. }) {
+            self.asked_to_wait(now, retry_after);
         }
         match self.tokens.login_done(now, reading, retry_after) {
             LoggedIn::Served => self.outages.logged_in(),

@@ -34,7 +34,7 @@ impl<T: Transport> Coordinator<T> {
         }
         let (at, now) = (flight.ready.at, Instant::now());
         let gate = &mut self.lanes[lane].gate;
-        wait.into_iter().for_each(|wait| gate.asked_to_wait(now, wait));
+        gate.asked_to_wait(now, wait);
         let in_outage = gate.strayed(now);
         let step = self.step(&flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());

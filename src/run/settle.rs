@@ -257,9 +257,7 @@ impl<T: Transport> Coordinator<T> {
     ) {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code.to_owned()));
-        if let Some(wait) = retry_after {
-            self.lanes[lane].gate.asked_to_wait(Instant::now(), wait);
-        }
+        self.lanes[lane].gate.asked_to_wait(Instant::now(), retry_after);
         let in_outage = self.trouble(lane, kind, at);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
@@ -450,9 +448,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn health_came(&mut self, lane: usize, said: Option<Health>) {
         let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
         let gate = &mut self.lanes[lane].gate;
-        if let Some(wait) = said.and_then(|said| said.retry_after).filter(|_| !there) {
-            gate.asked_to_wait(now, wait);
-        }
+        gate.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
         let verdict = gate.health_done(now, there);
         self.heed(lane, &verdict);
     }

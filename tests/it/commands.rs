@@ -48,6 +48,10 @@ fn doctor_tells_each_fault_and_no_secret() {
     let world = World::new("[[fault]]\nservice = 'health'\ndo = 'status'\nstatus = 503\n");
     let ran = world.orgpull(&["doctor"]).exits(10);
     assert!(ran.stdout.contains("fault    creditsafe upstream"), "{}", ran.stdout);
+    // A run goes on where somebody is there.
+    world.scenario("[[fault]]\nservice = 'health'\ndo = 'html'\nstatus = 404\n");
+    let ran = world.orgpull(&["doctor"]).exits(0);
+    assert!(ran.stdout.contains("warning  creditsafe upstream"), "{}", ran.stdout);
     std::fs::remove_file(world.path("password")).unwrap();
     let ran = world.orgpull(&["doctor"]).exits(3);
     assert!(ran.stdout.contains("password: the secret file"), "{}", ran.stdout);

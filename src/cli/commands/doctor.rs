@@ -4,7 +4,7 @@ use super::super::args::DoctorArgs;
 use super::super::{Desk, Failure};
 use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
-use crate::http::transport::{HttpTransport, Look};
+use crate::http::transport::{Health, HttpTransport, Look};
 use crate::ledger::{Ledger, LedgerError};
 use crate::time::now_ms;
 use serde_json::json;
@@ -184,11 +184,14 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
             Ok(Look { status, date_ms }) => {
                 clock = clock.or(date_ms.map(|date| now_ms() - date));
                 let text = format!("{path} answers with status {status}");
-                let healthy = status < 400;
-                findings.push(if healthy {
-                    Finding::good(&what, text)
-                } else {
-                    Finding::fault(&what, Exit::Unavailable, text)
+                let there = Health { status, retry_after: None }.is_there();
+                findings.push(match status {
+                    ..400 => Finding::good(&what, text),
+                    _ if there => Finding::warning(
+                        &what,
+                        format!("{text}: somebody is there, but it says nothing of the service's health"),
+                    ),
+                    _ => Finding::fault(&what, Exit::Unavailable, text),
                 });
             }
             Err(error) => {

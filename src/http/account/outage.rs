@@ -146,7 +146,7 @@ impl Outages {
     pub(super) fn asked_to_wait(&mut self, until: Instant) {
         self.told = self.told.max(Some(until));
         if let State::Out(out @ Out { phase: Phase::Resting(_), .. }) = &mut self.state {
-            out.not_before(until);
+            out.not_before(Some(until));
             self.news = true;
         }
     }
@@ -299,7 +299,7 @@ impl Outages {
                 if let Phase::Resting(until) = &mut out.phase {
                     *until = look.min(out.ends);
                     out.wait = if asked.is_some() { out.wait } else { wait.max(FIRST_WAIT) };
-                    self.told.into_iter().for_each(|told| out.not_before(told));
+                    out.not_before(self.told);
                 }
             }
             (State::Calm(_), Some((look, wait))) => {
@@ -353,11 +353,11 @@ impl Out {
         let over = now >= self.ends;
         self.phase = if over { Phase::Over } else { Phase::Resting((now + self.wait).min(self.ends)) };
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
-        told.into_iter().for_each(|until| self.not_before(until));
+        self.not_before(told);
     }
 
-    fn not_before(&mut self, told: Instant) {
-        if let Phase::Resting(until) = &mut self.phase {
+    fn not_before(&mut self, told: Option<Instant>) {
+        if let (Phase::Resting(until), Some(told)) = (&mut self.phase, told) {
             *until = told.max(*until).min(self.ends);
         }
     }

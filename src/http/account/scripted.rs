@@ -233,9 +233,8 @@ impl Run {
             }
             Done::Health(health) => {
                 let there = health.is_some_and(Health::is_there);
-                if let Some(wait) = health.and_then(|health| health.retry_after).filter(|_| !there) {
-                    self.account.asked_to_wait(now, wait);
-                }
+                let wait = health.and_then(|health| health.retry_after).filter(|_| !there);
+                self.account.asked_to_wait(now, wait);
                 self.account.health_done(now, there)
             }
             Done::Call(lookup, generation, answer) => {
@@ -267,7 +266,7 @@ impl Run {
                 lookup.repeats += 1;
             }
             Ok((Reading::Unavailable, answer)) => {
-                answer.retry_after.into_iter().for_each(|wait| self.account.asked_to_wait(now, wait));
+                self.account.asked_to_wait(now, answer.retry_after);
                 verdict = self.account.trouble(now, TroubleKind::Unavailable, lookup.id);
             }
             Ok((other, _)) => panic!("{other:?}"),
