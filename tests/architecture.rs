@@ -60,13 +60,17 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
 const TESTS_MAY_IMPORT: [(&str, &str); 1] = [("http", "config::catalogue")];
 
 /// Crates that stay in one room.
-const CRATES: [(&str, &str); 15] = [
+const CRATES: [(&str, &str); 19] = [
     ("tokio_cron_scheduler", "daemon"),
     ("sd_notify", "daemon"),
     ("sqlx", "ledger"),
     ("libsqlite3_sys", "ledger"),
     ("zstd", "ledger"),
     ("reqwest", "http"),
+    ("hyper", "http"),
+    ("hyper_util", "http"),
+    ("h2", "http"),
+    ("rustls", "http"),
     ("axum", "simulator"),
     ("clap", "cli"),
     ("clap_complete", "cli"),

@@ -99,7 +99,9 @@ fn own_or_warning() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     filter_fn(|metadata| {
         let target = metadata.target();
         let own = target == "orgpull" || target.starts_with("orgpull::");
-        own || *metadata.level() <= Level::WARN
+        // That a certificate is refused is told once, with its address and what to do.
+        let is_told = target.starts_with("rustls_platform_verifier") && *metadata.level() == Level::ERROR;
+        own || *metadata.level() <= Level::WARN && !is_told
     })
 }
 

@@ -10,7 +10,9 @@ use crate::problem::{Problem, Problems, read_guarded};
 use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The keys by which accounts log in, each with what fits.
 const CREDENTIALS: [(&str, &[Auth]); 6] = [
@@ -60,6 +62,9 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     })
 }
 
+/// How a certificate begins in PEM.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+
 /// Outcomes that an agreement may have for nothing.
 const FREE: [&str; 3] = ["no_hit", "rejected", "invalid"];
 
@@ -91,7 +96,8 @@ impl Reader<'_> {
             if let Some(place) = self.place(&view, provider) {
                 let credentials = self.credentials(&view, provider);
                 let requestor = view.has("requestor_id").then(|| self.secret(&view, "requestor_id"));
-                let account = Account::read(name.text, &view, place, credentials, requestor);
+                let roots = self.roots(&view);
+                let account = Account::read(name.text, &view, place, credentials, requestor, roots);
                 accounts.insert(name.text.to_owned(), account);
             }
         }
@@ -274,6 +280,18 @@ impl Reader<'_> {
         }
     }
 
+    /// The certificates of `ca_file`. They are no secret, so what is wrong with the file is told where it is named.
+    fn roots(&mut self, view: &View<'_>) -> Option<Arc<[u8]>> {
+        let path = resolve(self.folder, Path::new(view.text("ca_file")?));
+        let message = match fs::read(&path) {
+            Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return Some(bytes.into()),
+            Ok(_) => format!("{} holds no certificate in PEM form ({CERTIFICATE})", path.display()),
+            Err(error) => format!("{} cannot be read: {error}", path.display()),
+        };
+        self.problems.push(Problem::new(view.place("ca_file"), message));
+        None
+    }
+
     fn secret(&self, view: &View<'_>, key: &str) -> Secret {
         let place = view.table(key);
         if let Some(name) = place.owned("env") {
@@ -296,7 +314,7 @@ impl Account {
     pub(super) fn simulated(name: &str) -> Self {
         let addresses = Addresses { base_url: String::new(), token_url: None };
         let place = Place { environment: SIMULATOR.to_owned(), addresses };
-        Self::read(name, &View::absent(&ACCOUNT), place, Credentials::Nothing, None)
+        Self::read(name, &View::absent(&ACCOUNT), place, Credentials::Nothing, None, None)
     }
 
     fn read(
@@ -305,6 +323,7 @@ impl Account {
         place: Place,
         credentials: Credentials,
         requestor_id: Option<Secret>,
+        roots: Option<Arc<[u8]>>,
     ) -> Self {
         let calls = |key| view.list(key).iter().map(|call| call.text.to_owned()).collect();
         let prices = view.entries("prices").into_iter().filter_map(|(call, price)| {
@@ -321,6 +340,8 @@ impl Account {
             burst: view.small("burst").unwrap_or(1),
             concurrency: view.small("concurrency").unwrap_or(1),
             timeout: view.duration("timeout"),
+            keep_alive: view.duration("keep_alive"),
+            roots,
             refresh_after: view.duration("refresh_after"),
             logins: view.small("logins").unwrap_or(1),
             cool_down: view.duration("cool_down"),
@@ -391,6 +412,7 @@ mod tests {
         assert_eq!((account.burst, account.concurrency, account.logins), (1, 8, 10));
         let spans = [account.timeout, account.refresh_after, account.cool_down].map(|span| span.as_secs());
         assert_eq!(spans, [30, 3_300, 60]);
+        assert_eq!((account.keep_alive, &account.roots), (Duration::from_millis(500), &None));
     }
 
     #[test]
@@ -406,6 +428,7 @@ mod tests {
             burst = 5
             concurrency = 64
             timeout = "500ms"
+            keep_alive = "30s"
             logins = 3
             cool_down = "1s"
             letters = ["getdata:Credit"]
@@ -422,6 +445,7 @@ mod tests {
             (account.rate, account.burst, account.timeout),
             (Rate::Unlimited, 5, Duration::from_millis(500))
         );
+        assert_eq!(account.keep_alive, Duration::from_secs(30));
         assert_eq!(account.price("getdata", Some("Credit")), Ore::new(1_450));
     }
 
@@ -447,6 +471,9 @@ mod tests {
             ),
             ("environment = \"sandbox\"\nconcurrency = 0", "from 1 to 1000"),
             ("environment = \"sandbox\"\ntimeout = \"0\"", "longer than 0"),
+            ("environment = \"sandbox\"\nkeep_alive = \"30\"", "30s"),
+            ("environment = \"sandbox\"\nca_file = \"nowhere.pem\"", "/etc/nowhere.pem cannot be read"),
+            ("environment = \"sandbox\"\nca_file = \"/dev/null\"", "holds no certificate in PEM form"),
             ("environment = \"sandbox\"\nclient_id = { env = \"X\" }", "does not log in with `client_id`"),
             ("environment = \"sandbox\"\nrequestor_id = { env = \"X\" }", "does not want to know who asks"),
             ("environment = \"sandbox\"\n[providers.creditsafe.budget]\nmax_calls = 1", "`max_calls`"),

@@ -21,6 +21,7 @@ use secret::{Secret, SecretError};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use file::parse;
@@ -109,6 +110,10 @@ pub struct Account {
     pub concurrency: u32,
     /// From sending to the last byte of the answer.
     pub timeout: Duration,
+    /// For how long an idle connection is used again.
+    pub keep_alive: Duration,
+    /// Certificates (PEM) that are trusted beside the machine's.
+    pub roots: Option<Arc<[u8]>>,
     /// Age at which a token is renewed.
     pub refresh_after: Duration,
     /// Logins per five minutes.

@@ -12,9 +12,26 @@ pub fn is_loopback(address: &Url) -> bool {
     }
 }
 
+/// An address as it may be shown: scheme, host and port, without path and query. What is no address is not shown.
+pub fn origin(address: &str) -> String {
+    Url::parse(address).map_or_else(|_| "its address".to_owned(), |url| url.origin().ascii_serialization())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_of_an_address_is_where_it_leads_and_nothing_else() {
+        for (address, shown) in [
+            ("https://x.test/getdata?searchnumber=5560125790", "https://x.test"),
+            ("https://me:secret@x.test:8443/a", "https://x.test:8443"),
+            ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+            ("5560125790", "its address"),
+        ] {
+            assert_eq!(origin(address), shown);
+        }
+    }
 
     #[test]
     fn this_machine_is_told_from_others() {

@@ -25,6 +25,8 @@ pub use together::{Moment, Shared};
 pub use token::{LOGIN_WINDOW, Token};
 
 use crate::domain::pace::Rate;
+use crate::http::cause::Cause;
+use crate::http::transport::SendError;
 use crate::upstream::LoginReading;
 use cool_down::CoolDowns;
 use outage::{Gate, Outages};
@@ -129,8 +131,16 @@ pub enum StopReason {
     )]
     LoginThrottled,
     /// The outage outlasted `outage_wait`: exit 10.
-    #[error("the upstream did not answer for as long as outage_wait allows: continue the run later")]
-    Unavailable,
+    #[error("the upstream did not answer for as long as outage_wait allows{}: continue the run later", because(*cause))]
+    Unavailable {
+        /// Why it did not answer last; nothing where only another process met it.
+        cause: Option<Cause>,
+    },
+}
+
+/// A cause in brackets, after a blank; nothing where there is none.
+fn because(cause: Option<Cause>) -> String {
+    cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
 /// The gate of one account.
@@ -141,6 +151,8 @@ pub struct Account {
     pace: Pace,
     cool_downs: CoolDowns,
     outages: Outages,
+    /// Why a call or a login failed last.
+    cause: Option<Cause>,
     tokens: Tokens,
     shut: Shut,
     slots: Slots,
@@ -160,6 +172,7 @@ impl Account {
             pace: Pace::new(speed, rules.concurrency, now),
             cool_downs: CoolDowns::new(rules.cool_down, speed, now),
             outages: Outages::new(rules.outage_wait, rules.has_health),
+            cause: None,
             tokens: Tokens::new(rules.refresh_after, rules.logins),
             shut: Shut::default(),
             slots: Slots::default(),
@@ -300,7 +313,7 @@ impl Account {
             Gate::Health => Some(Permit::Health),
             Gate::Wait(until) => Some(Permit::Wait { until, why: Why::Outage }),
             Gate::Over => {
-                self.stop = Some(StopReason::Unavailable);
+                self.stop = Some(StopReason::Unavailable { cause: self.cause });
                 self.stopped()
             }
         }
@@ -337,6 +350,7 @@ impl Account {
     pub fn answered(&mut self, generation: u64) {
         self.tokens.answered(generation);
         self.outages.answered();
+        self.cause = None;
     }
 
     /// A call was answered with 429: the whole account cools down. To be told once for each 429.
@@ -360,8 +374,9 @@ impl Account {
         }
     }
 
-    /// A call of this lookup failed in a way that may be the upstream's failing.
-    pub fn trouble(&mut self, now: Instant, kind: TroubleKind, lookup: u64) -> Verdict {
+    /// A call of this lookup failed in a way that may be the upstream's failing, and why.
+    pub fn trouble(&mut self, now: Instant, kind: TroubleKind, cause: Cause, lookup: u64) -> Verdict {
+        self.cause = Some(cause);
         self.outages.trouble(now, lookup, kind)
     }
 
@@ -385,6 +400,18 @@ impl Account {
         outage.or_else(cooling).or_else(login)
     }
 
+    /// A call of this lookup was certainly not carried out, though the upstream was there: over HTTP/2 it did not take the
+    /// stream, or the request was never written. To be sent again with the next permit.
+    pub fn not_taken(&mut self, now: Instant, lookup: u64) -> Verdict {
+        self.cause = Some(Cause::NotTaken);
+        self.outages.not_taken(now, lookup)
+    }
+
+    /// Why a call or a login failed last.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
     /// Whether the health address is still to say if this is an outage. A doubt ends by [`Account::health_done`], by any
     /// answer, and by a login that is not reached.
     pub fn is_in_doubt(&self) -> bool {
@@ -396,17 +423,30 @@ impl Account {
         self.outages.is_out()
     }
 
-    /// What the login brought; `retry_after` is what came with it. A login that was not reached is
-    /// [`LoginReading::Unavailable`].
+    /// What the login answered; `retry_after` is what came with it.
     pub fn login_done(
         &mut self,
         now: Instant,
         reading: LoginReading,
         retry_after: Option<Duration>,
     ) -> Verdict {
-        if matches!(reading, LoginReading::Unavailable { .. }) {
+        if let LoginReading::Unavailable { code } = &reading {
+            self.cause = Some(code.parse().map_or(Cause::Unreadable, Cause::Status));
             self.asked_to_wait(now, retry_after);
         }
+        self.logged_in(now, reading, retry_after)
+    }
+
+    /// The login that was asked for has no answer. Where it certainly reached nobody, it is none of the cap.
+    pub fn login_lost(&mut self, now: Instant, error: SendError) -> Verdict {
+        self.cause = Some(error.cause);
+        if error.kind.is_unprocessed() {
+            self.tokens.uncount();
+        }
+        self.logged_in(now, LoginReading::Unavailable { code: error.to_string() }, None)
+    }
+
+    fn logged_in(&mut self, now: Instant, reading: LoginReading, retry_after: Option<Duration>) -> Verdict {
         match self.tokens.login_done(now, reading, retry_after) {
             LoggedIn::Served => self.outages.logged_in(),
             LoggedIn::Waiting => {}

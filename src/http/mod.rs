@@ -5,4 +5,5 @@
 //! may leave. The run asks the one and tells it what the other brought back.
 
 pub mod account;
+pub mod cause;
 pub mod transport;

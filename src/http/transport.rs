@@ -1,13 +1,17 @@
 //! The wire: one request, one answer, and how far it got. Nothing is repeated and no redirect is followed.
 //!
-//! What a failure means is decided by one question: is it certain that the request never left? Only a failed connection
-//! (name, TCP, TLS) is; everything later may have been carried out, billed, and answered with a letter to somebody.
+//! What a failure means is decided by one question: is it certain that the request was not carried out? Where the
+//! connection failed (name, TCP, TLS) it never left, and over HTTP/2 a server says of a stream that it never took it;
+//! everything else may have been carried out, billed, and answered with a letter to somebody.
 
+mod connections;
+mod failure;
 mod reqwest;
 mod retry_after;
 mod send_error;
 
 pub use self::reqwest::{HttpTransport, Look};
+pub use connections::{ClientError, Reach};
 pub use send_error::{SendError, SendErrorKind};
 
 use crate::upstream::{LoginRequest, Request, Response};
@@ -44,6 +48,9 @@ pub struct Health {
 }
 
 impl Health {
+    /// Of an address that shows a certificate which is not taken: somebody is there.
+    pub const THERE: Self = Self { status: 200, retry_after: None };
+
     /// Whether somebody is there, so that one call is worth a try. A health address that has moved or wants a token says
     /// nothing of the service; what a proxy or a limit answers, and every 5xx, does.
     pub fn is_there(self) -> bool {

@@ -223,6 +223,15 @@ impl Ledger {
         Ok(LoginTurn::Wait(Duration::from_millis(left.max(1).unsigned_abs())))
     }
 
+    /// Takes back a login that was written down and then reached nobody.
+    pub async fn give_back_login(&self, login: &NewLogin<'_>) -> Result<(), LedgerError> {
+        let query = sqlx::query(
+            "DELETE FROM logins WHERE id = (SELECT max(id) FROM logins \
+             WHERE account = ? AND environment = ? AND at = ? AND run IS ?)",
+        );
+        self.write_one(query.bind(login.account).bind(login.environment).bind(login.at).bind(login.run)).await
+    }
+
     /// The id of a service in this ledger.
     pub async fn service_id(
         &self,

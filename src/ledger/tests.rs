@@ -320,6 +320,9 @@ async fn what_an_account_must_keep_is_remembered_per_environment() {
     for at in [LATER - 400_000, LATER - 1_000] {
         assert_eq!(ledger.take_login(&login(at)).await.unwrap(), LoginTurn::Taken);
     }
+    // One that reached nobody is none.
+    assert_eq!(ledger.take_login(&login(LATER - 500)).await.unwrap(), LoginTurn::Taken);
+    ledger.give_back_login(&login(LATER - 500)).await.unwrap();
     let memory = ledger.account("creditsafe", "sandbox", LATER - 300_000).await.unwrap();
     assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 60_000, 2));
     assert_eq!(memory.refused_credentials.as_deref(), Some("digest"));

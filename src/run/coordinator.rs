@@ -118,7 +118,8 @@ pub(super) struct Coordinator<T> {
     /// What was asked though another run's call for the same was lost.
     pub(super) again: Spend,
     pub(super) halt: Halt,
-    pub(super) transport: Arc<T>,
+    /// The client of each lane.
+    pub(super) transports: Vec<Arc<T>>,
     ids: AttemptIds,
     sender: mpsc::UnboundedSender<Message>,
     receiver: mpsc::UnboundedReceiver<Message>,
@@ -146,7 +147,8 @@ pub(super) struct Start<T> {
     pub(super) freshness: Freshness,
     pub(super) observer: Observer,
     pub(super) tally: Tally,
-    pub(super) transport: Arc<T>,
+    /// The client of each lane.
+    pub(super) transports: Vec<Arc<T>>,
     pub(super) purses: Purses,
     /// When this invocation began.
     pub(super) began: Instant,
@@ -168,7 +170,7 @@ impl<T: Transport> Coordinator<T> {
             freshness: start.freshness,
             observer: start.observer,
             tally: start.tally,
-            transport: start.transport,
+            transports: start.transports,
             purses: start.purses,
             again: Spend::default(),
             leaders: Leaders::default(),
@@ -417,7 +419,7 @@ impl<T: Transport> Coordinator<T> {
         let place = match reason {
             StopReason::LoginRefused { .. } | StopReason::TokenRefused => &mut self.halt.login,
             StopReason::LoginMisconfigured { .. } => &mut self.halt.login_address,
-            StopReason::LoginThrottled | StopReason::Unavailable => &mut self.halt.unavailable,
+            StopReason::LoginThrottled | StopReason::Unavailable { .. } => &mut self.halt.unavailable,
         };
         place.get_or_insert(why);
     }
@@ -538,7 +540,7 @@ impl<T: Transport> Coordinator<T> {
             credentials: Arc::clone(&account.credentials),
         };
         self.flights.insert(at, Flight { ready, attempt: intent.id });
-        let (transport, sender) = (self.transport.clone(), self.sender.clone());
+        let (transport, sender) = (Arc::clone(&self.transports[lane]), self.sender.clone());
         self.tasks.spawn(async move {
             let _ = sender.send(Message::Done(exchange(transport, sending).await));
         });

@@ -115,6 +115,7 @@ impl<T: Transport> Coordinator<T> {
         let stopped = &self.stopped;
         for lane in &mut self.lanes {
             lane.queue.drop_steps(|step| stopped[usize::from(step)]);
+            lane.doubted.retain(|flight| !stopped[usize::from(flight.ready.at.step)]);
         }
         self.leaders.drop_steps(|step| stopped[usize::from(step)]);
         self.dependants.drop_steps(|step| stopped[usize::from(step)]);

@@ -1,10 +1,10 @@
 //! One account in a run: its configuration, its gate, its queue, its login.
 
-use super::RunError;
 use super::coordinator::Flight;
 use super::fetch::Freshness;
 use super::queue::{Queue, Ready};
 use super::tokens::{SharedToken, SharedTokens};
+use super::{RunError, transport};
 use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
@@ -14,7 +14,7 @@ use crate::domain::redact::Known;
 use crate::http::account::{
     Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
 };
-use crate::http::transport::{HttpTransport, Transport};
+use crate::http::transport::{SendError, Transport};
 use crate::job::{Job, Step};
 use crate::ledger::{AccountMemory, Intent, Ledger, LoginTurn, NewLogin, NoticeBoard};
 use crate::time::{now_ms, now_us};
@@ -87,6 +87,8 @@ pub(super) type LoginCame = Result<Login, RunError>;
 pub(super) enum Login {
     /// Its reading, and the `Retry-After` that came with it.
     Read(LoginReading, Option<Duration>),
+    /// It has no answer.
+    Lost(SendError),
     /// These credentials were refused before: it was not sent.
     Refused,
     /// The cap over all processes is reached: it was not sent, and may be after so long.
@@ -321,10 +323,27 @@ pub(super) async fn log_in<T: Transport>(
         LoginTurn::Refused => return Ok(Login::Refused),
         LoginTurn::Wait(wait) => return Ok(Login::Wait(wait)),
     }
-    Ok(match transport.login(&request).await {
-        Ok(response) => Login::Read(read_login(auth, &response), response.retry_after),
-        Err(error) => Login::Read(LoginReading::Unavailable { code: error.to_string() }, None),
-    })
+    let error = match transport.login(&request).await {
+        Ok(response) => {
+            let reading = read_login(auth, &response);
+            return Ok(Login::Read(reading, response.retry_after));
+        }
+        Err(error) => error,
+    };
+    if error.kind.is_unprocessed()
+        && let Err(error) = ledger.give_back_login(&login).await
+    {
+        tracing::warn!(%error, "a login that was not sent counts as one");
+    }
+    Ok(Login::Lost(error))
+}
+
+/// What the user's own login came to.
+pub enum TriedLogin {
+    /// It was answered, or there is none.
+    Answered(LoginReading),
+    /// It has no answer.
+    Lost(SendError),
 }
 
 /// Tries the login of an account once, also where its credentials were refused before: what the user asks for by name.
@@ -332,17 +351,16 @@ pub async fn try_login(
     ledger: &Arc<Ledger>,
     settings: &Settings,
     account: &Account,
-) -> Result<LoginReading, RunError> {
+) -> Result<TriedLogin, RunError> {
     let provider =
         settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
     let credentials = Arc::new(Credentials::read(account, ledger.key()).await?);
-    let transport = HttpTransport::new(account.token_url.as_deref().as_slice(), 1, account.timeout)
-        .map_err(RunError::Client)?;
+    let transport = Arc::new(transport(account)?);
     let (digest, auth) = (credentials.digest.clone(), provider.auth);
-    let transport = Arc::new(transport);
     let came = log_in(ledger.clone(), transport, account.clone(), auth, credentials, Asks::User).await?;
     let reading = match came {
         Login::Read(reading, _) => reading,
+        Login::Lost(error) => return Ok(TriedLogin::Lost(error)),
         Login::Wait(wait) => {
             return Err(RunError::LoginCap { account: account.name.clone(), seconds: wait.as_secs() + 1 });
         }
@@ -356,5 +374,5 @@ pub async fn try_login(
     if let Some(refused) = refused {
         ledger.remember_refusal(&account.name, &account.environment, refused).await?;
     }
-    Ok(reading)
+    Ok(TriedLogin::Answered(reading))
 }

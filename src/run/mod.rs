@@ -31,7 +31,7 @@ mod tokens;
 mod trial;
 mod worker;
 
-pub use lane::try_login;
+pub use lane::{TriedLogin, try_login};
 pub use outputs::{export, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use summary::summary;
@@ -43,7 +43,7 @@ use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
-use crate::http::transport::{HttpTransport, SendError, Transport};
+use crate::http::transport::{ClientError, HttpTransport, Reach, Transport};
 use crate::job::input::InputError;
 use crate::job::{Job, Origin, Step};
 use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
@@ -54,10 +54,10 @@ use coordinator::{Coordinator, Halt, Start};
 use ending::{finished, stopped};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
-use std::collections::BTreeSet;
+use lane::Lane;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tally::Tally;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -260,8 +260,13 @@ pub enum RunError {
         seconds: u64,
     },
     /// The HTTP client cannot be made.
-    #[error("the HTTP client cannot be made: {0}")]
-    Client(SendError),
+    #[error("account `{account}` cannot be reached: {error}")]
+    Client {
+        /// The account.
+        account: String,
+        /// What is missing.
+        error: ClientError,
+    },
     /// Outputs cannot be written; everything bought is in the ledger.
     #[error("{0}")]
     Export(#[from] ExportError),
@@ -307,7 +312,7 @@ impl RunError {
             | Self::Unpriced { .. }
             | Self::Unannounced { .. }
             | Self::NoAccount(_)
-            | Self::Client(_) => Exit::Config,
+            | Self::Client { .. } => Exit::Config,
         }
     }
 }
@@ -362,7 +367,7 @@ fn stopped_first(context: &Context, broken: Broken) -> Broken {
 async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
     let (ledger, began) = (&context.ledger, options.began.unwrap_or_else(Instant::now));
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
-    let transport = client(&context.settings, &job)?;
+    let transports = transports(&context.settings, &job)?;
     if options.fire.is_none() {
         tell_if_paused(context, &job.name).await?;
     }
@@ -383,7 +388,7 @@ async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Opti
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
     let (now, start) = (now_ms(), begun.run.started_at);
     let freshness = Freshness { now, began: start, buy_again: begun.run.buy_again, unknown_too: false };
-    drive(context, begun, Terms { freshness, extra, began }, transport).await.map(Some)
+    drive(context, begun, Terms { freshness, extra, began }, transports).await.map(Some)
 }
 
 /// What others can read though nothing is wrong with it; nothing in the simulator, where there is nothing to hide.
@@ -410,11 +415,11 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
         return Err(RunError::Renamed { run, was, is }.into());
     }
     let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
-    let transport = client(&context.settings, &job)?;
+    let transports = transports(&context.settings, &job)?;
     let begun = begin::again(context, job, &run.run, unknown).await?;
     let freshness =
         Freshness { now: now_ms(), began: run.started_at, buy_again: false, unknown_too: unknown };
-    drive(context, begun, Terms { freshness, extra: Limit::default(), began }, transport).await
+    drive(context, begun, Terms { freshness, extra: Limit::default(), began }, transports).await
 }
 
 /// Waits for something outside (an input that is piped in, a secret's program) before the first request. A signal ends
@@ -431,16 +436,27 @@ async fn unless_stopped<T>(
     }
 }
 
-fn client(settings: &Settings, job: &Job) -> Result<Arc<HttpTransport>, RunError> {
+/// The HTTP clients of a job's accounts, by their names.
+type Transports<T> = BTreeMap<String, Arc<T>>;
+
+fn transports(settings: &Settings, job: &Job) -> Result<Transports<HttpTransport>, RunError> {
     let accounts = job.steps.iter().filter_map(|step| settings.accounts.get(&step.account));
-    let (mut addresses, mut concurrency, mut timeout) = (Vec::new(), 0_u32, Duration::ZERO);
-    for account in accounts {
-        addresses.push(account.base_url.as_str());
-        addresses.extend(account.token_url.as_deref());
-        concurrency = concurrency.max(account.concurrency);
-        timeout = timeout.max(account.timeout);
-    }
-    HttpTransport::new(&addresses, concurrency, timeout).map(Arc::new).map_err(RunError::Client)
+    accounts.map(|account| Ok((account.name.clone(), Arc::new(transport(account)?)))).collect()
+}
+
+/// The HTTP client of an account.
+pub fn transport(account: &Account) -> Result<HttpTransport, RunError> {
+    let mut addresses = vec![account.base_url.as_str()];
+    addresses.extend(account.token_url.as_deref());
+    let reach = Reach {
+        addresses: &addresses,
+        concurrency: account.concurrency,
+        timeout: account.timeout,
+        keep_alive: account.keep_alive,
+        roots: account.roots.as_deref(),
+    };
+    let broken = |error| RunError::Client { account: account.name.clone(), error };
+    HttpTransport::new(reach).map_err(broken)
 }
 
 /// What holds for this invocation alone.
@@ -456,10 +472,10 @@ async fn drive<T: Transport>(
     context: &Context,
     begun: Begun,
     terms: Terms,
-    transport: Arc<T>,
+    transports: Transports<T>,
 ) -> Result<Ended, Broken> {
     let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
-    let ended = match pull(context, begun, terms, transport).await {
+    let ended = match pull(context, begun, terms, transports).await {
         Ok((halt, again)) => finish(context, run.clone(), &prepared.job, &halt, again).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one. Where
@@ -479,9 +495,12 @@ async fn pull<T: Transport>(
     context: &Context,
     begun: Begun,
     terms: Terms,
-    transport: Arc<T>,
+    transports: Transports<T>,
 ) -> Result<(Halt, Spend), RunError> {
     let Begun { run, prepared, lanes, continued } = begun;
+    let of = |lane: &Lane| transports.get(&lane.config.name).cloned();
+    let transports: Option<Vec<Arc<T>>> = lanes.iter().map(of).collect();
+    let transports = transports.ok_or_else(|| RunError::bug("an account without a client"))?;
     let Terms { freshness, extra, began } = terms;
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
@@ -509,7 +528,7 @@ async fn pull<T: Transport>(
         freshness,
         observer: context.observer.clone(),
         tally: Tally::new(totals, Instant::now()),
-        transport,
+        transports,
         began,
     });
     let (halt, tally, again) = coordinator.drive(context.stop.clone()).await?;

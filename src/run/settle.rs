@@ -9,11 +9,13 @@ use super::worker::{Came, Done};
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
-use crate::http::transport::{Health, Transport};
+use crate::http::cause::{BadCertificate, Cause};
+use crate::http::transport::{Health, SendError, Transport};
 use crate::job::{OnUnknown, Step};
 use crate::ledger::{AttemptEnd, AttemptState, Change, LedgerError, Place, transactionid};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Fault, LoginReading};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -29,6 +31,7 @@ impl<T: Transport> Coordinator<T> {
             came = %done.came,
             "attempt"
         );
+        let cause = done.came.cause().unwrap_or(Cause::Other);
         match done.came {
             Came::Answer(answer) => {
                 self.lanes[lane].gate.answered(done.generation);
@@ -39,23 +42,26 @@ impl<T: Transport> Coordinator<T> {
             Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
             Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after).await,
             Came::Unavailable(retry_after) => {
-                self.not_carried_out(lane, flight, TroubleKind::Unavailable, "503", retry_after);
+                self.not_carried_out(lane, flight, TroubleKind::Unavailable, cause, "503", retry_after);
             }
-            Came::NotConnected(why) => {
-                tracing::debug!(account = %self.lanes[lane].config.name, %why, "not connected");
-                self.not_carried_out(lane, flight, TroubleKind::NotConnected, "not-connected", None);
+            Came::NotConnected(Cause::Certificate(why)) => {
+                self.unsent(lane, flight, Some("certificate"));
+                self.untrusted(lane, Address::Services, why);
+            }
+            Came::NotConnected(_) => {
+                self.not_carried_out(lane, flight, TroubleKind::NotConnected, cause, "not-connected", None);
             }
             Came::ServerError(code) => {
-                self.trouble(lane, TroubleKind::ServerError, flight.ready.at);
+                self.trouble(lane, TroubleKind::ServerError, cause, flight.ready.at);
                 self.lost(lane, flight, code);
             }
             Came::TimedOut => {
-                self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
+                self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
                 self.lost(lane, flight, "timeout".to_owned());
             }
             Came::Lost(code) => {
                 // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
-                self.trouble(lane, TroubleKind::TimedOut, flight.ready.at);
+                self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
                 self.lost(lane, flight, code);
             }
             Came::ClientRefused(code, message) => {
@@ -70,14 +76,30 @@ impl<T: Transport> Coordinator<T> {
                 self.fault(&flight, &fault);
             }
             Came::Foreign(page, wait) => self.foreign_page(lane, flight, page, wait).await,
-            Came::Unsent => {
-                self.end(&flight, AttemptState::Unsent, Ore::ZERO, None);
-                let mut change = Change::to(flight.ready.at, State::Pending, None);
-                change.attempts = -1;
-                self.change(change);
-                self.requeue(lane, flight.ready);
+            Came::NotTaken => {
+                let verdict = self.lanes[lane].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
+                self.unsent(lane, flight, Some("not-taken"));
+                self.heed(lane, &verdict);
             }
+            Came::Unsendable => {
+                let step = self.step(&flight);
+                let (account, service) = (step.account.clone(), step.service.name.clone());
+                self.unsent(lane, flight, Some("local"));
+                let message = format!(
+                    "{account}.{service} is stopped: its requests cannot be put on the wire; check its provider file"
+                );
+                self.halt.config.get_or_insert(message);
+                self.stop_service(&account, &service);
+            }
+            Came::Unsent => self.unsent(lane, flight, None),
         }
+    }
+
+    /// It was not sent, or not taken: it was no call, and takes its turn again.
+    fn unsent(&mut self, lane: usize, flight: Flight, code: Option<&str>) {
+        self.end(&flight, AttemptState::Unsent, Ore::ZERO, code.map(str::to_owned));
+        self.change(Change { attempts: -1, ..Change::to(flight.ready.at, State::Pending, None) });
+        self.requeue(lane, flight.ready);
     }
 
     /// Puts a lookup back among those that may go, unless its service was stopped meanwhile.
@@ -217,8 +239,8 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Tells the gate of trouble. Whether the account is in an outage now.
-    fn trouble(&mut self, lane: usize, kind: TroubleKind, at: Place) -> bool {
-        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, lookup_key(at));
+    fn trouble(&mut self, lane: usize, kind: TroubleKind, cause: Cause, at: Place) -> bool {
+        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, cause, lookup_key(at));
         self.heed(lane, &verdict);
         verdict.in_outage
     }
@@ -226,10 +248,12 @@ impl<T: Transport> Coordinator<T> {
     /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it.
     pub(super) fn heed(&mut self, lane: usize, verdict: &Verdict) {
         if verdict.begins {
-            let name = &self.lanes[lane].config.name;
+            let Lane { config, gate, .. } = &self.lanes[lane];
+            let (name, cause) = (&config.name, gate.cause().unwrap_or(Cause::Other));
+            tracing::info!(account = %name, %cause, "outage");
             let message = format!(
-                "{name} is not answering: the account pauses, asks its health address and goes on when it is back (for \
-                 at most {} s)",
+                "{name} is not answering ({cause}): the account pauses, asks its health address and goes on when it is back \
+                 (for at most {} s)",
                 self.prepared.job.rules.outage_wait.as_secs()
             );
             self.notice(Level::Warning, "outage", message);
@@ -252,13 +276,14 @@ impl<T: Transport> Coordinator<T> {
         lane: usize,
         flight: Flight,
         kind: TroubleKind,
+        cause: Cause,
         code: &str,
         retry_after: Option<Duration>,
     ) {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code.to_owned()));
         self.lanes[lane].gate.asked_to_wait(Instant::now(), retry_after);
-        let in_outage = self.trouble(lane, kind, at);
+        let in_outage = self.trouble(lane, kind, cause, at);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
             self.requeue(lane, flight.ready);
@@ -379,7 +404,7 @@ impl<T: Transport> Coordinator<T> {
             self.lanes[lane].gate.login_done(Instant::now(), refused_before(), None);
             return;
         }
-        let (ledger, transport) = (self.ledger.clone(), self.transport.clone());
+        let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[lane]));
         let account = self.lanes[lane].config.clone();
         let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
         let (shared, life) = (self.lanes[lane].shared.clone(), account.refresh_after);
@@ -400,6 +425,10 @@ impl<T: Transport> Coordinator<T> {
         };
         let (reading, retry_after) = match came {
             Login::Read(reading, retry_after) => (reading, retry_after),
+            Login::Lost(error) => {
+                self.login_lost(lane, error);
+                return Ok(());
+            }
             Login::Refused => {
                 self.lanes[lane].gate.login_done(Instant::now(), refused_before(), None);
                 return Ok(());
@@ -453,12 +482,55 @@ impl<T: Transport> Coordinator<T> {
         self.heed(lane, &verdict);
     }
 
+    /// A login without an answer: an outage, unless it is a matter of the configuration.
+    fn login_lost(&mut self, lane: usize, error: SendError) {
+        tracing::info!(account = %self.lanes[lane].config.name, came = %error, "login");
+        if let Cause::Certificate(why) = error.cause {
+            self.untrusted(lane, Address::Login, why);
+            return;
+        }
+        let verdict = self.lanes[lane].gate.login_lost(Instant::now(), error);
+        self.heed(lane, &verdict);
+    }
+
+    /// A server of the account's shows a certificate that is not taken: nothing more is sent to the account.
+    fn untrusted(&mut self, lane: usize, of: Address, why: BadCertificate) {
+        let config = &self.lanes[lane].config;
+        let address = match of {
+            Address::Services => Some(config.base_url.as_str()),
+            Address::Login => config.token_url.as_deref(),
+        };
+        let told = why.told(address.unwrap_or_default(), &config.name);
+        let message = format!("{} is stopped: {told}", config.name);
+        let affected: Vec<bool> = self.prepared.account_of.iter().map(|account| *account == lane).collect();
+        if affected.iter().zip(&self.stopped).any(|(affected, stopped)| *affected && !stopped) {
+            self.notice(Level::Warning, "account-stopped", message.clone());
+            self.halt.config.get_or_insert(message);
+        }
+        self.stop_steps(&affected);
+    }
+
     /// Asks the account's free health address.
     pub(super) fn ask_health(&mut self, lane: usize) {
-        let transport = self.transport.clone();
+        let transport = Arc::clone(&self.transports[lane]);
         let Some(url) = self.lanes[lane].health.clone() else { return };
-        self.spawn(async move { Message::Health { lane, said: transport.health(&url).await.ok() } });
+        self.spawn(async move {
+            let said = match transport.health(&url).await {
+                Ok(said) => Some(said),
+                // Somebody is there: one call is tried, and tells what is at fault.
+                Err(error) if matches!(error.cause, Cause::Certificate(_)) => Some(Health::THERE),
+                Err(_) => None,
+            };
+            Message::Health { lane, said }
+        });
     }
+}
+
+/// Which of an account's addresses.
+#[derive(Debug, Clone, Copy)]
+enum Address {
+    Services,
+    Login,
 }
 
 /// For credentials that are known to be refused.

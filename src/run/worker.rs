@@ -4,6 +4,7 @@ use super::lane::Credentials;
 use crate::config::catalogue::Service;
 use crate::domain::redact::Known;
 use crate::http::account::{Shut, Token};
+use crate::http::cause::Cause;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Place, pack};
 use crate::upstream::{Answer, Fault, Reading, Request, read};
@@ -67,9 +68,31 @@ pub(super) enum Came {
     /// A page that is not the provider's, and how long it asks to be left alone.
     Foreign(Fault, Option<Duration>),
     /// Certain that nothing left.
-    NotConnected(String),
+    NotConnected(Cause),
+    /// It was never written, or the server says that it never took it.
+    NotTaken,
+    /// It cannot be put on the wire.
+    Unsendable,
     /// Held back, because the account had just been told to wait.
     Unsent,
+}
+
+impl Came {
+    /// Why there is no answer, where that may be the upstream's failing.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Unavailable(_) => Some(Cause::Status(503)),
+            Self::ServerError(code) | Self::Lost(code) => Some(match (code.as_str(), code.parse()) {
+                (_, Ok(status)) => Cause::Status(status),
+                ("cut", _) => Cause::Cut,
+                _ => Cause::Unreadable,
+            }),
+            Self::TimedOut => Some(Cause::TimedOut),
+            Self::NotConnected(cause) => Some(*cause),
+            Self::NotTaken => Some(Cause::NotTaken),
+            _ => None,
+        }
+    }
 }
 
 /// For the log: a class and a code, never a number or a text of the upstream's.
@@ -85,7 +108,9 @@ impl fmt::Display for Came {
             Self::TimedOut => f.write_str("lost timeout"),
             Self::Fault(fault) => write!(f, "fault {}", fault.code),
             Self::Foreign(page, _) => write!(f, "foreign page {}", page.code),
-            Self::NotConnected(_) => f.write_str("not connected"),
+            Self::NotConnected(cause) => write!(f, "not connected: {cause}"),
+            Self::NotTaken => f.write_str("not taken"),
+            Self::Unsendable => f.write_str("unsendable"),
             Self::Unsent => f.write_str("unsent"),
         }
     }
@@ -119,7 +144,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
                 Reading::Foreign(page) => Came::Foreign(page, retry_after),
             }
         }
-        Err(error) => failed(&error),
+        Err(error) => failed(error),
     }
 }
 
@@ -134,9 +159,11 @@ fn without_token(answer: &mut Answer, token: &str) {
     }
 }
 
-fn failed(error: &SendError) -> Came {
+fn failed(error: SendError) -> Came {
     match error.kind {
-        SendErrorKind::NotConnected => Came::NotConnected(error.to_string()),
+        SendErrorKind::Unsendable => Came::Unsendable,
+        SendErrorKind::NotConnected => Came::NotConnected(error.cause),
+        SendErrorKind::NotTaken => Came::NotTaken,
         SendErrorKind::TimedOut => Came::TimedOut,
         SendErrorKind::Cut | SendErrorKind::Other => Came::Lost("cut".to_owned()),
         SendErrorKind::TooLarge => Came::Lost("too-large".to_owned()),

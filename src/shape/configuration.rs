@@ -94,6 +94,17 @@ pub static ACCOUNT: Table = Table {
         )
         .or(Literal::Text("30s")),
         Key::text(
+            "keep_alive",
+            Text::Span,
+            "For how long an idle connection is used again; shorter than the server keeps one.",
+        )
+        .or(Literal::Text("500ms")),
+        Key::text(
+            "ca_file",
+            Text::Filled,
+            "Certificates (PEM) that are trusted beside the machine's, relative to this file.",
+        ),
+        Key::text(
             "refresh_after",
             Text::PositiveSpan,
             "The age at which a token is renewed, where the upstream does not tell how long it lives.",

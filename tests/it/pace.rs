@@ -11,7 +11,7 @@ const TRIES: usize = 4;
 
 /// The most arrivals that any one second holds.
 fn most_in_a_second(at: &[Duration]) -> usize {
-    let second = |from: &Duration| at.iter().filter(|at| (*from..*from + SECOND).contains(at)).count();
+    let second = |from: &Duration| at.iter().filter(|at| (*from..*from + SECOND).contains(*at)).count();
     at.iter().map(second).max().unwrap_or(0)
 }
 

@@ -28,7 +28,7 @@ fn four_processes_keep_one_pace() {
         jobs(&world, 4, 50);
         let at: Vec<Duration> = world.bill().iter().map(|entry| entry.at).collect();
         assert_eq!(at.len(), 200);
-        let second = |from: &Duration| at.iter().filter(|at| (*from..*from + SECOND).contains(at)).count();
+        let second = |from: &Duration| at.iter().filter(|at| (*from..*from + SECOND).contains(*at)).count();
         (at.iter().map(second).max().unwrap(), at[199].saturating_sub(at[0]))
     };
     let mut measured = Vec::new();

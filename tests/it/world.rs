@@ -73,6 +73,8 @@ pub(crate) struct World {
     account: toml::Table,
     /// Accounts at other providers, by their names.
     others: toml::Table,
+    /// The address of a server that stands before the simulator, where there is one.
+    front: Option<String>,
     _share: Share,
 }
 
@@ -113,7 +115,8 @@ impl World {
                        no_letters = ['getdata:Basic']\nusername = { file = 'username' }\n\
                        password = { file = 'password' }\n";
         let account = account.parse().unwrap();
-        let world = Self { simulator, runtime, folder, account, others: toml::Table::new(), _share: share };
+        let others = toml::Table::new();
+        let world = Self { simulator, runtime, folder, account, others, front: None, _share: share };
         world.write("username", "a user key");
         world.write("password", "a password");
         world.configure()
@@ -123,6 +126,17 @@ impl World {
     pub(crate) fn account(mut self, keys: &str) -> Self {
         self.account.extend(keys.parse::<toml::Table>().unwrap());
         self.configure()
+    }
+
+    /// Where the simulator listens.
+    pub(crate) fn upstream(&self) -> SocketAddr {
+        self.simulator.address()
+    }
+
+    /// Reaches the simulator, calls and logins alike, through the server at this address.
+    pub(crate) fn behind(mut self, address: &str) -> Self {
+        self.front = Some(address.to_owned());
+        self.account(&format!("base_url = '{address}'\ntoken_url = '{address}/v1/authenticate'"))
     }
 
     /// Adds an account at a provider that logs in with OAuth2, with further keys.

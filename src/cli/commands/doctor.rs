@@ -4,8 +4,10 @@ use super::super::args::DoctorArgs;
 use super::super::{Desk, Failure};
 use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
-use crate::http::transport::{Health, HttpTransport, Look};
+use crate::http::cause::Cause;
+use crate::http::transport::{Health, Look};
 use crate::ledger::{Ledger, LedgerError};
+use crate::run::transport;
 use crate::time::now_ms;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -173,7 +175,7 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
     if paths.is_empty() {
         return vec![Finding::good(what, "it has no free health address; `orgpull login` tries its login")];
     }
-    let transport = match HttpTransport::new(&[&account.base_url], 1, account.timeout) {
+    let transport = match transport(account) {
         Ok(transport) => transport,
         Err(error) => return vec![Finding::fault(what, Exit::Config, error.to_string())],
     };
@@ -195,11 +197,11 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
                 });
             }
             Err(error) => {
-                findings.push(Finding::fault(
-                    &what,
-                    Exit::Unavailable,
-                    format!("{path} is not reached: {error}"),
-                ));
+                let (exit, text) = match error.cause {
+                    Cause::Certificate(why) => (Exit::Config, why.told(&account.base_url, &account.name)),
+                    _ => (Exit::Unavailable, format!("{path} is not reached: {error}")),
+                };
+                findings.push(Finding::fault(&what, exit, text));
             }
         }
     }

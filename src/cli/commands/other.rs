@@ -5,10 +5,11 @@ use super::super::report::{error_line, too_long};
 use super::super::{Desk, Failure, docs, signals};
 use crate::config::Account;
 use crate::domain::exit::Exit;
+use crate::http::cause::Cause;
 use crate::job::check::{Report, check_paths};
 use crate::job::needs;
 use crate::ledger::Ledger;
-use crate::run::{self, StopRequest};
+use crate::run::{self, StopRequest, TriedLogin};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::upstream::LoginReading;
 use std::collections::BTreeMap;
@@ -109,7 +110,17 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
 }
 
 /// What a login came to, without the token.
-fn told(account: &Account, reading: LoginReading) -> (Exit, String) {
+fn told(account: &Account, tried: TriedLogin) -> (Exit, String) {
+    let reading = match tried {
+        TriedLogin::Answered(reading) => reading,
+        TriedLogin::Lost(error) => {
+            let address = account.token_url.as_deref().unwrap_or_default();
+            return match error.cause {
+                Cause::Certificate(why) => (Exit::Config, why.told(address, &account.name)),
+                _ => (Exit::Unavailable, format!("the login is not reached: {error}")),
+            };
+        }
+    };
     match reading {
         LoginReading::Token { expires_in: Some(life), .. } => {
             (Exit::Settled, format!("logged in; the token lives for {} min", life.as_secs() / 60))

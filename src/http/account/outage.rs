@@ -5,6 +5,8 @@ use tokio::time::Instant;
 
 /// Troubles in a row that make an outage.
 const STREAK: usize = 5;
+/// Requests in a row that were not taken and count as one trouble.
+const NOT_TAKEN: u32 = 5;
 /// The first wait; each is twice the last.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -22,12 +24,19 @@ pub enum TroubleKind {
     ServerError,
     /// 503: refused unprocessed.
     Unavailable,
+    /// So many requests in a row were not taken, that it counts as one that failed. None of them spent an attempt.
+    NotTaken,
 }
 
 impl TroubleKind {
-    /// Whether it is certain that nothing was carried out.
+    /// Whether it is certain that nothing was carried out, though an attempt was spent.
     pub const fn is_unprocessed(self) -> bool {
         matches!(self, Self::NotConnected | Self::Unavailable)
+    }
+
+    /// Whether it may be about what one lookup asks, rather than about the upstream.
+    const fn may_be_a_lookups_own(self) -> bool {
+        !matches!(self, Self::NotConnected | Self::NotTaken)
     }
 }
 
@@ -64,6 +73,8 @@ pub(super) struct Outages {
     state: State,
     /// Not before: what the upstream asked for with a failure since it last answered.
     told: Option<Instant>,
+    /// Requests that were not taken since the last answer, or since they last counted as a trouble.
+    not_taken: u32,
     /// Whether there is something that other processes have not been told.
     news: bool,
 }
@@ -107,7 +118,7 @@ enum Phase {
 
 impl Outages {
     pub(super) fn new(patience: Duration, has_health: bool) -> Self {
-        Self { patience, has_health, state: State::Calm(Vec::new()), told: None, news: false }
+        Self { patience, has_health, state: State::Calm(Vec::new()), told: None, not_taken: 0, news: false }
     }
 
     pub(super) fn gate(&mut self, now: Instant, in_flight: u32) -> Gate {
@@ -140,6 +151,18 @@ impl Outages {
         self.news |= self.is_out();
         self.told = None;
         self.state = State::Calm(Vec::new());
+        self.not_taken = 0;
+    }
+
+    /// The request of this lookup was not taken. That is no trouble by itself: a server that closes a connection in good
+    /// order says so of whatever crossed its word on the way.
+    pub(super) fn not_taken(&mut self, now: Instant, lookup: u64) -> Verdict {
+        self.not_taken += 1;
+        if self.not_taken < NOT_TAKEN {
+            return Verdict { in_outage: self.is_out(), ..Verdict::default() };
+        }
+        self.not_taken = 0;
+        self.trouble(now, lookup, TroubleKind::NotTaken)
     }
 
     /// The upstream said with a failure when to come again. An outage, present or to come, looks no sooner.
@@ -195,7 +218,7 @@ impl Outages {
 
     fn judge(&mut self, now: Instant, mut streak: Vec<Trouble>) -> Verdict {
         let first = streak.first().map(|trouble| trouble.lookup);
-        let own = streak.iter().all(|t| Some(t.lookup) == first && t.kind != TroubleKind::NotConnected);
+        let own = streak.iter().all(|t| Some(t.lookup) == first && t.kind.may_be_a_lookups_own());
         if own && !self.has_health {
             return Verdict::default();
         }
@@ -453,6 +476,42 @@ mod tests {
         assert_eq!(now, start + Duration::from_secs(1_000));
         let (mut none, now, _) = out(true, Duration::ZERO);
         assert_eq!(none.gate(now, 0), Gate::Over);
+    }
+
+    #[test]
+    fn five_that_were_not_taken_in_a_row_are_one_step() {
+        let now = Instant::now();
+        let mut outages = Outages::new(HOURS, true);
+        for nth in 1..=25 {
+            let verdict = outages.not_taken(now, 7);
+            assert_eq!((verdict.begins, verdict.in_outage), (nth == 25, nth == 25), "{nth}");
+            assert!(verdict.refunds.is_empty(), "they spent no attempt");
+        }
+        let now = now + SECOND;
+        assert_eq!(outages.gate(now, 0), Gate::Health);
+        outages.health_done(now, true);
+        assert_eq!(outages.gate(now, 0), Gate::Open);
+        for nth in 1..=5 {
+            outages.went();
+            assert!(outages.not_taken(now, 7).in_outage);
+            let gate = outages.gate(now, 0);
+            assert_eq!(
+                gate == Gate::Open,
+                nth < 5,
+                "{nth}: a try without a result is made again, five times: {gate:?}"
+            );
+        }
+        let mut outages = Outages::new(HOURS, true);
+        for nth in 0..100 {
+            assert!(!outages.not_taken(now, nth).in_outage);
+            if nth % 4 == 3 {
+                outages.answered();
+            }
+        }
+        for lookup in 0..4 {
+            outages.trouble(now, lookup, NotConnected);
+        }
+        assert!((1..=5).map(|nth| outages.not_taken(now, nth).begins).eq([false, false, false, false, true]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why an account is still, in words for the person who watches it.
 
-use super::Account;
+use super::{Account, because};
 use tokio::time::Instant;
 
 impl Account {
@@ -12,7 +12,9 @@ impl Account {
         if let Some((again, ends)) = self.outages.pause() {
             let next = again
                 .map_or_else(|| "trying now".to_owned(), |at| format!("trying again in {}", left(now, at)));
-            return Some(format!("the upstream does not answer: {next}, giving up in {}", left(now, ends)));
+            let why = because(self.cause);
+            let ends = left(now, ends);
+            return Some(format!("the upstream does not answer{why}: {next}, giving up in {ends}"));
         }
         if let Some(until) = self.cool_downs.until(now) {
             return Some(format!(

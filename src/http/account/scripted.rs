@@ -4,8 +4,9 @@
 use super::{Account, AccountRules, Permit, Shut, StopReason, TroubleKind};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
+use crate::http::cause::Cause;
 use crate::http::transport::{Health, SendError, SendErrorKind, Transport};
-use crate::upstream::{self, LoginContent, LoginReading, LoginRequest, Method, Reading, Request, Response};
+use crate::upstream::{self, LoginContent, LoginRequest, Method, Reading, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -53,7 +54,7 @@ impl ScriptedTransport {
         let Say(status, delay, body, retry_after) = (self.script)(&Asked { at, token, what });
         sleep(delay).await;
         if status == 0 {
-            return Err(SendError::new(SendErrorKind::NotConnected, "scripted"));
+            return Err(SendError::new(SendErrorKind::NotConnected, Cause::Refused));
         }
         on_head(status);
         let body = match what {
@@ -223,14 +224,13 @@ impl Run {
     fn done(&mut self, done: Done) {
         let now = Instant::now();
         let verdict = match done {
-            Done::Login(answer) => {
-                let told = answer.as_ref().ok().and_then(|answer| answer.retry_after);
-                let reading = match answer {
-                    Ok(answer) => upstream::read_login(Auth::Connect, &answer),
-                    Err(error) => LoginReading::Unavailable { code: error.to_string() },
-                };
-                self.account.login_done(now, reading, told)
-            }
+            Done::Login(answer) => match answer {
+                Ok(answer) => {
+                    let reading = upstream::read_login(Auth::Connect, &answer);
+                    self.account.login_done(now, reading, answer.retry_after)
+                }
+                Err(error) => self.account.login_lost(now, error),
+            },
             Done::Health(health) => {
                 let there = health.is_some_and(Health::is_there);
                 let wait = health.and_then(|health| health.retry_after).filter(|_| !there);
@@ -267,10 +267,12 @@ impl Run {
             }
             Ok((Reading::Unavailable, answer)) => {
                 self.account.asked_to_wait(now, answer.retry_after);
-                verdict = self.account.trouble(now, TroubleKind::Unavailable, lookup.id);
+                verdict = self.account.trouble(now, TroubleKind::Unavailable, Cause::Status(503), lookup.id);
             }
             Ok((other, _)) => panic!("{other:?}"),
-            Err(_) => verdict = self.account.trouble(now, TroubleKind::NotConnected, lookup.id),
+            Err(error) => {
+                verdict = self.account.trouble(now, TroubleKind::NotConnected, error.cause, lookup.id);
+            }
         }
         self.pending.push_front(lookup);
         verdict

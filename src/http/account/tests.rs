@@ -129,7 +129,8 @@ async fn an_upstream_or_a_login_gone_for_good_stops_the_run_after_its_wait() {
             _ => hit(),
         };
         let report = run(50, rules, script).await;
-        assert_eq!((report.stop, report.settled), (Some(StopReason::Unavailable), 0), "{what:?}");
+        let cause = Some(Cause::Refused);
+        assert_eq!((report.stop, report.settled), (Some(StopReason::Unavailable { cause }), 0), "{what:?}");
         let last = report.healths.iter().chain(&report.logins).max().unwrap();
         assert!(*last >= 10 * MINUTE && *last < 11 * MINUTE, "{what:?}: {last:?}");
         assert!(report.logins.len() <= 20, "{what:?}");

@@ -203,10 +203,16 @@ impl Tokens {
 
     /// The login that was asked for was not sent: others have used up the cap, or were told to wait.
     pub(super) fn postponed(&mut self, until: Instant) {
-        if self.login.take().is_some() {
+        self.uncount();
+        self.login = None;
+        self.renewal = Some(until);
+    }
+
+    /// The login under way did not reach anybody: it is none of the cap.
+    pub(super) fn uncount(&mut self) {
+        if self.login.is_some() {
             self.counted.pop_back();
         }
-        self.renewal = Some(until);
     }
 
     fn take_up(&mut self, began: Instant, value: SecretString, expires_in: Option<Duration>) -> LoggedIn {
@@ -410,6 +416,22 @@ mod tests {
         let mut tokens = Tokens::new(55 * MINUTE, 1);
         tokens.restore(now, &[MINUTE, 2 * MINUTE]);
         assert!(matches!(tokens.step(now), Step::Wait(Some(until)) if until == now + 4 * MINUTE));
+    }
+
+    #[test]
+    fn a_login_that_reached_nobody_is_none_of_the_cap() {
+        let (mut tokens, now) = (Tokens::new(55 * MINUTE, 2), Instant::now());
+        let gone = || LoginReading::Unavailable { code: "gone".to_owned() };
+        for _ in 0..9 {
+            assert!(matches!(tokens.step(now), Step::Login));
+            tokens.uncount();
+            assert_eq!(tokens.login_done(now, gone(), None), LoggedIn::Unreachable);
+        }
+        for _ in 0..2 {
+            assert!(matches!(tokens.step(now), Step::Login));
+            assert_eq!(tokens.login_done(now, gone(), None), LoggedIn::Unreachable);
+        }
+        assert!(matches!(tokens.step(now), Step::Wait(Some(_))), "these were answered");
     }
 
     #[test]

@@ -1,14 +1,17 @@
-//! [`Transport`] over `reqwest`, with everything switched off that would send a request a second time.
+//! [`Transport`] over `reqwest`.
 
-use super::{Health, SendError, SendErrorKind, Transport, retry_after};
+use super::connections::{ClientError, Connections, Reach};
+use super::{Health, SendError, SendErrorKind, Transport, failure, retry_after};
 use crate::domain::address::is_loopback;
+use crate::http::cause::Cause;
 use crate::time;
 use crate::upstream::{LoginContent, LoginRequest, Method, Request, RequestBody, Response};
 use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use ::reqwest::redirect::Policy;
-use ::reqwest::{Client, ClientBuilder, RequestBuilder, Url};
+use ::reqwest::{Client, RequestBuilder, Url};
+use hyper_util::client::legacy::connect::HttpInfo;
 use secrecy::{ExposeSecret, SecretString};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// More than any answer: 5,000 combinations of signatories are some megabytes. Counted after decompression.
@@ -17,11 +20,6 @@ const LARGEST: usize = 16 * 1024 * 1024;
 const USUAL: usize = 8 * 1024;
 /// For the login and the health address, which have no configured time-out.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A connection that takes longer is not made; the request is then certain not to have left.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Shorter than servers keep an idle connection (5 s is a common default): a request written to one that is just being
-/// closed ends as `unknown`, and a new connection is cheaper than that.
-const IDLE: Duration = Duration::from_secs(4);
 
 /// How long an answer that may lie in the socket already is waited for once its time is over: a process that was stopped, or a
 /// machine that slept, wakes with its deadline behind it, and the answer is paid for.
@@ -33,50 +31,20 @@ const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlen
 /// The HTTP client of one account.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
-    /// For loopback addresses: no proxy, and no trust store where none is needed, since a bare machine may have none.
-    near: Client,
-    /// For all others.
-    far: Option<Client>,
+    connections: Connections,
 }
 
 impl HttpTransport {
-    /// A client for these addresses (those of the services and of the login) with so many calls at once.
+    /// A client that reaches an account so.
     ///
     /// Proxies are taken from the environment, but never for a loopback address. Fails where the machine's trust store
-    /// cannot be read and an address needs it.
-    pub fn new(addresses: &[&str], concurrency: u32, timeout: Duration) -> Result<Self, SendError> {
-        let near = client(concurrency, timeout).no_proxy();
-        let secured = addresses.iter().any(|address| is_near(address) && address.starts_with("https:"));
-        let near = build(if secured { near } else { near.tls_certs_only([]) })?;
-        let away = addresses.iter().any(|address| !is_near(address));
-        let far = if away { Some(build(client(concurrency, timeout))?) } else { None };
-        Ok(Self { near, far })
-    }
-
-    fn client(&self, url: &str) -> &Client {
-        self.far.as_ref().filter(|_| !is_near(url)).unwrap_or(&self.near)
+    /// cannot be read and an address needs it, and where the roots are none.
+    pub fn new(reach: Reach<'_>) -> Result<Self, ClientError> {
+        Ok(Self { connections: Connections::new(reach)? })
     }
 }
 
-fn client(concurrency: u32, timeout: Duration) -> ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("orgpull/", env!("CARGO_PKG_VERSION")))
-        .retry(::reqwest::retry::never())
-        .redirect(Policy::none())
-        .referer(false)
-        .gzip(true)
-        .tcp_nodelay(true)
-        // Well before the whole time is over, or a dead host would count as "may have been carried out".
-        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
-        .pool_idle_timeout(IDLE)
-        .pool_max_idle_per_host(concurrency as usize + 1)
-}
-
-fn build(client: ClientBuilder) -> Result<Client, SendError> {
-    client.build().map_err(|error| SendError::caused(SendErrorKind::NotConnected, &error))
-}
-
-fn is_near(url: &str) -> bool {
+pub(super) fn is_near(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
@@ -92,10 +60,36 @@ pub struct Look {
 impl HttpTransport {
     /// Asks a free address once, without a token.
     pub async fn look(&self, url: &str) -> Result<Look, SendError> {
-        let answer =
-            self.client(url).get(url).timeout(TIMEOUT).send().await.map_err(|error| failed(&error))?;
+        let call = self.connections.client(url).get(url).timeout(TIMEOUT);
+        let answer = call.send().await.map_err(|error| failure::before_head(&error))?;
         let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
         Ok(Look { status: answer.status().as_u16(), date_ms: date.and_then(retry_after::date_ms) })
+    }
+
+    async fn exchange(
+        &self,
+        call: RequestBuilder,
+        on_head: impl FnOnce(u16) + Send,
+    ) -> Result<Response, SendError> {
+        let answer = call.send().await.map_err(|error| self.failed(&error))?;
+        let status = answer.status().as_u16();
+        on_head(status);
+        let known = answer.extensions().get::<HttpInfo>();
+        self.connections.served(known.map(|known| known.local_addr().port()));
+        let retry_after = told(answer.headers());
+        // These two say all with their head: refused unprocessed. A body that stalls must not make us forget it.
+        let body = if matches!(status, 429 | 503) { Vec::new() } else { body(answer).await? };
+        Ok(Response { status, retry_after, body })
+    }
+
+    /// What a call that failed before the head of its answer came to.
+    fn failed(&self, error: &::reqwest::Error) -> SendError {
+        let port = failure::leave(error);
+        let error = failure::before_head(error);
+        if matches!(error.kind, SendErrorKind::Cut | SendErrorKind::TimedOut) {
+            self.connections.lost(port);
+        }
+        error
     }
 }
 
@@ -107,22 +101,30 @@ impl Transport for HttpTransport {
         timeout: Duration,
         on_head: impl FnOnce(u16) + Send,
     ) -> Result<Response, SendError> {
-        let mut call = called(self.client(&request.url), request);
+        let mut call = called(self.connections.client(&request.url), request);
         if !bearer.expose_secret().is_empty() {
             call = call.bearer_auth(bearer.expose_secret());
         }
-        let mut exchange = pin!(exchange(call, on_head));
-        match tokio::time::timeout(timeout, &mut exchange).await {
-            Ok(done) => done,
-            Err(_) => tokio::time::timeout(LAST_LOOK, exchange)
-                .await
-                .unwrap_or_else(|_| Err(SendError::new(SendErrorKind::TimedOut, ""))),
+        let headed = AtomicBool::new(false);
+        let on_head = |status| {
+            headed.store(true, Relaxed);
+            on_head(status);
+        };
+        let mut exchange = pin!(self.exchange(call, on_head));
+        if let Ok(done) = tokio::time::timeout(timeout, &mut exchange).await {
+            return done;
         }
+        tokio::time::timeout(LAST_LOOK, exchange).await.unwrap_or_else(|_| {
+            if !headed.load(Relaxed) {
+                self.connections.lost(None);
+            }
+            Err(SendError::new(SendErrorKind::TimedOut, Cause::TimedOut))
+        })
     }
 
     async fn health(&self, url: &str) -> Result<Health, SendError> {
-        let call = self.client(url).get(url).timeout(TIMEOUT);
-        let answer = call.send().await.map_err(|error| failed(&error))?;
+        let call = self.connections.client(url).get(url).timeout(TIMEOUT);
+        let answer = call.send().await.map_err(|error| failure::before_head(&error))?;
         Ok(Health { status: answer.status().as_u16(), retry_after: told(answer.headers()) })
     }
 
@@ -131,11 +133,13 @@ impl Transport for HttpTransport {
             LoginContent::Json => JSON,
             LoginContent::Form => FORM,
         };
-        let mut call = self.client(&request.url).post(&request.url).header(CONTENT_TYPE, kind);
+        let client = self.connections.client(&request.url);
+        let mut call = client.post(&request.url).header(CONTENT_TYPE, kind);
         if let Some((name, password)) = &request.basic {
             call = call.basic_auth(name.expose_secret(), Some(password.expose_secret()));
         }
-        exchange(call.body(request.body.expose_secret().to_owned()).timeout(TIMEOUT), |_| {}).await
+        let call = call.body(request.body.expose_secret().to_owned()).timeout(TIMEOUT);
+        self.exchange(call, |_| {}).await
     }
 }
 
@@ -154,16 +158,6 @@ fn called(client: &Client, request: &Request) -> RequestBuilder {
     }
 }
 
-async fn exchange(call: RequestBuilder, on_head: impl FnOnce(u16) + Send) -> Result<Response, SendError> {
-    let answer = call.send().await.map_err(|error| failed(&error))?;
-    let status = answer.status().as_u16();
-    on_head(status);
-    let retry_after = told(answer.headers());
-    // These two say all with their head: refused unprocessed. A body that stalls must not make us forget it.
-    let body = if matches!(status, 429 | 503) { Vec::new() } else { body(answer).await? };
-    Ok(Response { status, retry_after, body })
-}
-
 /// What `Retry-After` asks for; the longest, should it come more than once.
 fn told(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
@@ -173,26 +167,17 @@ fn told(headers: &HeaderMap) -> Option<Duration> {
 async fn body(mut answer: ::reqwest::Response) -> Result<Vec<u8>, SendError> {
     let told = answer.content_length().and_then(|length| usize::try_from(length).ok());
     let mut body = Vec::with_capacity(told.unwrap_or(USUAL).min(LARGEST));
-    while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| failure::after_head(&error))? {
         if body.len() + chunk.len() > LARGEST {
-            return Err(SendError::new(SendErrorKind::TooLarge, ""));
+            return Err(SendError::new(SendErrorKind::TooLarge, Cause::Unreadable));
         }
         body.extend_from_slice(&chunk);
     }
+    // A stream that is reset without an error ends its body as if it were whole.
+    if told.is_some_and(|told| told != body.len()) {
+        return Err(SendError::new(SendErrorKind::Cut, Cause::Cut));
+    }
     Ok(body)
-}
-
-fn failed(error: &::reqwest::Error) -> SendError {
-    let kind = if error.is_connect() || error.is_builder() {
-        SendErrorKind::NotConnected
-    } else if error.is_timeout() {
-        SendErrorKind::TimedOut
-    } else if error.is_request() || error.is_body() || error.is_decode() {
-        SendErrorKind::Cut
-    } else {
-        SendErrorKind::Other
-    };
-    SendError::caused(kind, error)
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! A request without an answer: how far it got, and why, without its address.
 
-use crate::domain::redact;
-use std::error::Error;
+use crate::http::cause::Cause;
 use std::fmt;
 
 /// How far a request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SendErrorKind {
+    /// It cannot be put on the wire as it stands.
+    Unsendable,
     /// It is certain that it never left: no name, no connection, no TLS.
     NotConnected,
+    /// It is certain that it was not carried out, though there was a connection: it was never written to it, or the
+    /// server says that it never took it (RFC 9113 section 8.7).
+    NotTaken,
     /// No whole answer in time.
     TimedOut,
     /// The connection broke before the answer was whole.
@@ -19,37 +23,40 @@ pub enum SendErrorKind {
     Other,
 }
 
+impl SendErrorKind {
+    /// Whether it is certain that nothing was carried out.
+    pub const fn is_unprocessed(self) -> bool {
+        matches!(self, Self::Unsendable | Self::NotConnected | Self::NotTaken)
+    }
+}
+
 /// A request without an answer. Holds neither address nor number nor token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub struct SendError {
     /// How far it got.
     pub kind: SendErrorKind,
-    reason: String,
+    /// Why.
+    pub cause: Cause,
 }
 
 impl SendError {
-    /// An error of this kind for this reason, which must not hold an address or anything of the request.
-    pub fn new(kind: SendErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into() }
-    }
-
-    /// An error of this kind, its reason taken from what caused it. `outermost` itself is left out, because HTTP
-    /// libraries put the address there.
-    pub(super) fn caused(kind: SendErrorKind, outermost: &dyn Error) -> Self {
-        let root = std::iter::successors(outermost.source(), |cause| (*cause).source()).last();
-        Self::new(kind, root.map(|cause| redact::scrub(&cause.to_string())).unwrap_or_default())
+    /// An error of this kind for this reason.
+    pub const fn new(kind: SendErrorKind, cause: Cause) -> Self {
+        Self { kind, cause }
     }
 }
 
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
+        let kind = match self.kind {
+            SendErrorKind::Unsendable => "the request cannot be sent as it stands",
             SendErrorKind::NotConnected => "the connection could not be made",
-            SendErrorKind::TimedOut => "no whole answer came in time",
-            SendErrorKind::Cut => "the connection broke before the answer was whole",
-            SendErrorKind::TooLarge => "the answer is larger than any that is taken",
+            SendErrorKind::NotTaken => "the request was not taken",
+            SendErrorKind::TimedOut => return f.write_str("no whole answer came in time"),
+            SendErrorKind::Cut => return f.write_str("the connection broke before the answer was whole"),
+            SendErrorKind::TooLarge => return f.write_str("the answer is larger than any that is taken"),
             SendErrorKind::Other => "the request failed on its way",
-        })?;
-        if self.reason.is_empty() { Ok(()) } else { write!(f, ": {}", self.reason) }
+        };
+        if self.cause == Cause::Other { f.write_str(kind) } else { write!(f, "{kind}: {}", self.cause) }
     }
 }

@@ -97,7 +97,8 @@ impl World {
     pub(super) fn audit(&self, ran: &Ran) {
         let (attempts, bill) = (self.attempts(), self.bill());
         // What never reached this upstream cannot be on its bill.
-        let (unsent, here) = (["unsent", "not-connected"], self.simulator.base_url());
+        let unsent = ["unsent", "not-connected"];
+        let here = self.front.clone().unwrap_or_else(|| self.simulator.base_url());
         let sent = |attempt: &&Attempt| {
             let words = [attempt.state.as_str(), attempt.code.as_deref().unwrap_or_default()];
             attempt.environment.starts_with(&here) && !words.iter().any(|word| unsent.contains(word))

@@ -52,13 +52,19 @@ async fn server_that(answer: Vec<u8>, stalls: bool) -> Server {
     Server { url, connections, heard }
 }
 
+fn transport(url: &str) -> HttpTransport {
+    let (concurrency, timeout, keep_alive) = (4, Duration::from_secs(5), Duration::from_millis(500));
+    let reach = Reach { addresses: &[url], concurrency, timeout, keep_alive, roots: None };
+    HttpTransport::new(reach).unwrap()
+}
+
 fn request(url: &str) -> Request {
     let query = vec![("searchnumber".to_owned(), NUMBER.to_owned())];
     Request { method: Method::Get, url: url.to_owned(), query, headers: Vec::new(), body: None }
 }
 
 async fn ask(url: &str, timeout: Duration) -> (Result<Response, SendError>, u16) {
-    let transport = HttpTransport::new(&[url], 4, Duration::from_secs(5)).unwrap();
+    let transport = transport(url);
     let head = AtomicU16::new(0);
     let on_head = |status| head.store(status, Ordering::SeqCst);
     let answer = transport.send(&request(url), &"tok-marked".into(), timeout, on_head).await;
@@ -137,7 +143,7 @@ async fn the_longest_of_several_waits_counts() {
 async fn a_health_address_is_heard_by_its_head() {
     let head = "HTTP/1.1 404 X\r\nContent-Length: 100\r\nRetry-After: 17\r\n\r\n<html>";
     let server = server_that(head.into(), true).await;
-    let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
+    let transport = transport(&server.url);
     let health = transport.health(&server.url).await.unwrap();
     assert_eq!(health, Health { status: 404, retry_after: Some(Duration::from_secs(17)) });
 }
@@ -207,7 +213,7 @@ async fn a_connection_closed_without_a_word_may_have_been_served() {
 #[tokio::test]
 async fn login_posts_json_and_health_sends_no_token() {
     let server = server(http("200 OK", "", "{\"token\":\"t\"}")).await;
-    let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
+    let transport = transport(&server.url);
     let login = LoginRequest {
         url: server.url.clone(),
         content: LoginContent::Json,
@@ -259,7 +265,7 @@ async fn a_body_and_headers_go_as_they_are_told() {
             headers,
             body: Some(body),
         };
-        let transport = HttpTransport::new(&[&server.url], 4, Duration::from_secs(5)).unwrap();
+        let transport = transport(&server.url);
         transport.send(&request, &"".into(), Duration::from_secs(5), |_| {}).await.unwrap();
         let heard = server.heard.lock().unwrap().to_lowercase();
         assert!(heard.starts_with("post /getdata http/1.1"), "{heard}");
@@ -280,7 +286,7 @@ async fn a_clients_id_and_secret_go_in_basic() {
         basic: Some(("id".into(), "secret".into())),
         body: "grant_type=client_credentials".into(),
     };
-    HttpTransport::new(&[&server.url], 1, Duration::from_secs(5)).unwrap().login(&login).await.unwrap();
+    transport(&server.url).login(&login).await.unwrap();
     let heard = server.heard.lock().unwrap().clone();
     assert!(heard.to_lowercase().contains("application/x-www-form-urlencoded"), "{heard}");
     assert!(
