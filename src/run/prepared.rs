@@ -10,6 +10,7 @@ use crate::domain::template::Template;
 use crate::job::when::code;
 use crate::job::{Job, Step};
 use crate::ledger::Pending;
+use crate::upstream::is_too_long;
 use jiff::civil::Date;
 use std::collections::HashMap;
 use std::fmt;
@@ -180,6 +181,11 @@ impl Prepared {
         };
         if let Some(reason) = too_old(rules, &params, subject, on.day) {
             return Resolved::skipped(code::TOO_OLD, reason);
+        }
+        if is_too_long(&account.base_url, &rules.service, &number, &params) {
+            return Resolved::Invalid(
+                "its parameters make the request longer than any that can be sent".to_owned(),
+            );
         }
         let block = rules.service.block_param.as_deref();
         let block =

@@ -14,7 +14,7 @@ mod request;
 mod rules;
 
 pub use crate::config::catalogue::Method;
-pub use request::{Request, RequestBody, prepare};
+pub use request::{Request, RequestBody, is_too_long, prepare};
 
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::outcome::Outcome;

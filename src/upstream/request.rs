@@ -3,6 +3,7 @@
 use crate::config::catalogue::{Body, Fallback, Fill, Method, Node, ParamKind, Piece, Service};
 use serde_json::{Map, Value};
 use std::fmt;
+use url::Url;
 
 /// A request as the HTTP room sends it. No token in it, and never shown: address, query, headers and body may all hold
 /// the number.
@@ -51,6 +52,24 @@ pub fn prepare(
             Body::Form(fields) => RequestBody::Form(values.pairs(fields)),
         }),
     }
+}
+
+/// The length of the longest reference of ours.
+const LONGEST_REFERENCE: usize = 14;
+/// The longest address that the `http` crate takes, in bytes. What of a request is no body is held to it.
+const LONGEST: usize = 65_534;
+
+/// Whether the request for one lookup is too long for the line: address and headers together. Bodies may be of any length.
+pub fn is_too_long(base_url: &str, service: &Service, number: &str, params: &[(String, String)]) -> bool {
+    // As long as the longest reference, and as harmless.
+    let Request { url, query, headers, .. } =
+        prepare(base_url, service, number, &"0".repeat(LONGEST_REFERENCE), params);
+    let Ok(mut address) = Url::parse(&url) else { return false };
+    if !query.is_empty() {
+        address.query_pairs_mut().extend_pairs(&query);
+    }
+    let headers = headers.iter().map(|(name, value)| name.len() + value.len());
+    address.as_str().len() + headers.sum::<usize>() > LONGEST
 }
 
 /// What the places of templates are filled with.
@@ -212,6 +231,37 @@ mod tests {
         assert_eq!(json(&company), serde_json::from_str::<Value>(body).unwrap());
         let status = request("example.status", &[("language", "sv")]);
         assert_eq!(status.query, [pair("id", NUMBER), pair("language", "sv"), pair("ref", "r1")]);
+    }
+
+    #[test]
+    fn what_is_too_long_for_the_line_is_told_to_the_byte() {
+        let (base, service) =
+            ("https://x.test/api/", Service::clone(catalogue().service("example.status").unwrap().1));
+        let is_too_long =
+            |service: &Service, value: &str| is_too_long(base, service, NUMBER, &[pair("language", value)]);
+        let short = request("example.status", &[("language", "")]);
+        let mut url = Url::parse(&short.url).unwrap();
+        url.query_pairs_mut().extend_pairs(&short.query);
+        // The reference of this request has two letters.
+        let room = LONGEST - (url.as_str().len() + LONGEST_REFERENCE - 2);
+        for (unit, length) in [("a", 1), (" ", 1), ("&", 3), ("å", 6)] {
+            let most = room / length;
+            assert!(!is_too_long(&service, &unit.repeat(most)), "{unit}");
+            assert!(is_too_long(&service, &unit.repeat(most + 1)), "{unit}");
+        }
+        let mut in_path = service.clone();
+        in_path.path = Fill::parse("/c/{language}").unwrap();
+        assert!(is_too_long(&in_path, &"å".repeat(11_000)) && !is_too_long(&in_path, &"å".repeat(1_000)));
+        let mut in_header = service.clone();
+        in_header.query.clear();
+        in_header.headers = vec![("X-Note".to_owned(), Fill::parse("{language}").unwrap())];
+        assert!(
+            is_too_long(&in_header, &"a".repeat(66_000)) && !is_too_long(&in_header, &"a".repeat(60_000))
+        );
+        let mut in_body = service;
+        in_body.query.clear();
+        in_body.body = Some(Body::Form(vec![("note".to_owned(), Fill::parse("{language}").unwrap())]));
+        assert!(!is_too_long(&in_body, &"a".repeat(1_000_000)));
     }
 
     #[test]

@@ -223,3 +223,30 @@ fn a_root_that_is_none_is_told_before_anything_is_sent() {
         world.orgpull(&["run", "job.toml"]).exits(3).says(words);
     }
 }
+
+#[test]
+fn a_request_that_is_too_long_for_the_line_is_invalid_and_no_outage() {
+    let world = World::new("");
+    world.write(
+        "in.csv",
+        &companies(8).iter().enumerate().fold("orgnr,note\n".to_owned(), |text, (at, number)| {
+            text + number + "," + &"n".repeat(if at < 6 { 70_000 } else { 10 }) + "\n"
+        }),
+    );
+    // The service's only free text is as long as its catalogue lets it be: another catalogue lets it be longer.
+    std::fs::create_dir(world.path("catalogue")).unwrap();
+    let service = "name = \"partner\"\n[[service]]\nname = \"customer\"\ntitle = \"A customer.\"\n\
+                   path = \"/customers/{number}\"\norganisation = 10\n\
+                   [[service.param]]\nname = \"note\"\ndescription = \"A text.\"\n";
+    world.write("catalogue/partner.toml", service);
+    world.write("requestor", "r-1");
+    let world = world.provider("partner", "requestor_id = { file = 'requestor' }");
+    let input = "[input]\npath = 'in.csv'\ncolumn = 'orgnr'\n";
+    let lookup = "[[lookup]]\nid = 'customer'\nservice = 'partner.customer'\nparams = { note = '{note}' }\n";
+    world.job("job", &[input, lookup, CSV]);
+    let ran = world.orgpull(&["run", "job.toml"]);
+    let out = world.out();
+    let invalid = out.iter().filter(|row| row.as_str() == "invalid/local 0 0.00").count();
+    assert_eq!((invalid, world.bill().len()), (6, 2), "{out:?}\n{}", ran.stderr);
+    assert!(!ran.stderr.contains("is not answering"), "{}", ran.stderr);
+}
