@@ -111,19 +111,18 @@ fn nothing_is_lost_where_idle_connections_are_closed_soon() {
         println!("skipped: nginx is not installed (tests/nginx/install)");
         return;
     };
-    for listen in ["ssl http2", "ssl"] {
-        println!("{listen}");
+    // Gaps that are longer than it waits and shorter than we would; and such as are about as long as it waits, which over
+    // HTTP/1.1 nobody can tell from a call that was carried out (`connections.rs` has what comes of that).
+    for (listen, rate, rows) in [("ssl", "4/s", 12), ("ssl http2", "4/s", 12), ("ssl http2", "9/s", 60)] {
+        println!("{listen}: {rate}");
         let (world, _nginx) = world(program, listen, "keepalive_timeout 100ms;");
-        // Gaps that are longer than it waits and shorter than we would wait, and then some about as long.
-        for (job, rate, rows) in [("slow", "4/s", 12), ("close", "9/s", 40)] {
-            world.job(job, &[&numbers(&companies(rows)), REPORT, CSV, &format!("[run]\nrate = '{rate}'\n")]);
-            let ran = world.pull(&["run", &format!("{job}.toml"), "--buy-again"]).exits(0);
-            assert_eq!(
-                (ran.outcome("unknown"), ran.number("calls")),
-                (0, rows as u64),
-                "{listen} {rate}\n{}",
-                ran.stderr
-            );
-        }
+        world.job("job", &[&numbers(&companies(rows)), REPORT, CSV, &format!("[run]\nrate = '{rate}'\n")]);
+        let ran = world.run(&[]).exits(0);
+        assert_eq!(
+            (ran.outcome("unknown"), ran.number("calls")),
+            (0, rows as u64),
+            "{listen}: {rate}\n{}",
+            ran.stderr
+        );
     }
 }

@@ -3,9 +3,10 @@
 use super::super::args::DoctorArgs;
 use super::super::{Desk, Failure};
 use crate::config::{Account, Settings};
+use crate::domain::address::origin;
 use crate::domain::exit::Exit;
 use crate::http::cause::Cause;
-use crate::http::transport::{Health, Look};
+use crate::http::transport::{Health, Look, SendError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::run::transport;
 use crate::time::now_ms;
@@ -166,20 +167,22 @@ fn disk(database: &Path) -> Finding {
     }
 }
 
-/// Asks each free health address of an account's services once, and holds this clock against the upstream's.
+/// Asks each free health address of an account's services once, holds this clock against the upstream's, and sees whether
+/// the host of the login is there where it is another one.
 async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
     let what = format!("{} upstream", account.name);
     let Some(provider) = settings.catalogue.providers.get(&account.name) else { return Vec::new() };
-    let paths: BTreeSet<&str> =
-        provider.services.iter().filter_map(|service| service.health.as_deref()).collect();
-    if paths.is_empty() {
-        return vec![Finding::good(what, "it has no free health address; `orgpull login` tries its login")];
-    }
     let transport = match transport(account) {
         Ok(transport) => transport,
         Err(error) => return vec![Finding::fault(what, Exit::Config, error.to_string())],
     };
+    let paths: BTreeSet<&str> =
+        provider.services.iter().filter_map(|service| service.health.as_deref()).collect();
     let mut findings = Vec::new();
+    if paths.is_empty() {
+        let text = "it has no free health address; `orgpull login` tries its login";
+        findings.push(Finding::good(&what, text));
+    }
     let mut clock = None;
     for path in paths {
         match transport.look(&format!("{}{path}", account.base_url)).await {
@@ -196,17 +199,29 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
                     _ => Finding::fault(&what, Exit::Unavailable, text),
                 });
             }
-            Err(error) => {
-                let (exit, text) = match error.cause {
-                    Cause::Certificate(why) => (Exit::Config, why.told(&account.base_url, &account.name)),
-                    _ => (Exit::Unavailable, format!("{path} is not reached: {error}")),
-                };
-                findings.push(Finding::fault(&what, exit, text));
-            }
+            Err(error) => findings.push(unreached(&what, path, error, account, &account.base_url)),
         }
     }
     findings.extend(clock.map(|off| clock_finding(off, &account.name)));
+    let login = account.token_url.as_deref().map(origin).filter(|host| *host != origin(&account.base_url));
+    if let Some(host) = login {
+        let what = format!("{} login", account.name);
+        // Whatever its front page says, somebody is there; the login itself is `orgpull login`.
+        findings.push(match transport.look(&format!("{host}/")).await {
+            Ok(_) => Finding::good(what, format!("{host} answers")),
+            Err(error) => unreached(&what, &host, error, account, &host),
+        });
+    }
     findings
+}
+
+/// That `place` is not reached, and why; `address` is whose certificate it is.
+fn unreached(what: &str, place: &str, error: SendError, account: &Account, address: &str) -> Finding {
+    let (exit, text) = match error.cause {
+        Cause::Certificate(why) => (Exit::Config, why.told(address, &account.name)),
+        _ => (Exit::Unavailable, format!("{place} is not reached: {error}")),
+    };
+    Finding::fault(what, exit, text)
 }
 
 fn clock_finding(off_ms: i64, account: &str) -> Finding {
