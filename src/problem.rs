@@ -68,7 +68,7 @@ pub enum FileError {
         path: PathBuf,
     },
     /// Others can write it, and it says what is run and where money goes.
-    #[error("error: {} can be written by others ({exposed}), and what is run and paid for follows from it: {}", path.display(), chmod(path, *exposed))]
+    #[error("error: {} can be written by others ({exposed}): {}; what is run and paid for follows from it", path.display(), chmod(path, *exposed))]
     Exposed {
         /// The file.
         path: PathBuf,

@@ -5,6 +5,8 @@
 
 mod books;
 mod commands;
+mod days;
+mod groups;
 mod not_yet;
 mod place;
 mod schedule;
@@ -15,13 +17,14 @@ pub use commands::{
     PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
 };
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
+pub use days::Days;
 pub use not_yet::not_yet;
 pub use place::Place;
 pub use schedule::{InstallArgs, JobArgs, JobsArgs, ScheduleArgs, ScheduleCommand};
 
 use crate::domain::exit::Exit;
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -151,6 +154,11 @@ impl Command {
     }
 }
 
+/// The command line's definition, with its commands in groups.
+pub fn command() -> clap::Command {
+    groups::grouped(Cli::command())
+}
+
 /// Reads the command line. Help and version come as an error too: clap's error knows its text, its stream and its code
 /// (0 or 2), and `print` writes it.
 pub fn parse<I, T>(args: I) -> Result<Cli, clap::Error>
@@ -158,14 +166,17 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let cli = Cli::try_parse_from(args).map_err(|error| match not_yet(&error) {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(args);
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command)));
+    let cli = cli.map_err(|error| match not_yet(&error) {
         Some(message) => clap::Error::raw(error.kind(), format!("{message}\n")),
         None => error,
     })?;
     // clap looks for conflicts within one command only, and `-v run -q` spreads them over two.
     if cli.global.quiet && cli.global.verbose > 0 {
         let message = "the argument '--quiet' cannot be used with '--verbose'";
-        return Err(Cli::command().error(ErrorKind::ArgumentConflict, message));
+        return Err(command.error(ErrorKind::ArgumentConflict, message));
     }
     Ok(cli)
 }

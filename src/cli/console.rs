@@ -3,6 +3,7 @@
 //! One console for progress, notices and logs, because a line that does not know of the bar lands in the middle of it.
 
 use indicatif::ProgressBar;
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +32,7 @@ impl Console {
     /// Writes a line, above the bar where there is one. What cannot be written is dropped: a run does not end because
     /// nobody listens.
     pub fn line(&self, text: &str) {
+        let text = seen(text);
         let mut inner = self.lock();
         let bar = inner.bar.clone();
         let mut write = || {
@@ -60,9 +62,22 @@ impl Console {
     }
 }
 
+/// A text as it may reach a terminal: what comes from files, upstreams and paths may hold what a terminal obeys, or what turns
+/// a line around for the eye. Only line breaks and tabs are left of it.
+pub fn seen(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| {
+        let control = c.is_control() && !matches!(c, '\n' | '\t');
+        control || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(obeyed, "\u{fffd}"))
+}
+
 /// Writes a result. A reader that has gone away (`| head`) has seen what it wanted: that is no failure.
 pub fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
-    print_bytes(out, text.as_bytes())
+    print_bytes(out, seen(text).as_bytes())
 }
 
 /// The same for bytes.
@@ -116,6 +131,20 @@ pub(super) mod tests {
             print(&mut Broken(ErrorKind::StorageFull), "x").unwrap_err().kind(),
             ErrorKind::StorageFull
         );
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_reaches_it() {
+        let hostile = "\u{1b}]0;title\u{7}a\u{1b}[2Jb\r\n\tc\u{9b}31md\u{202e}e\u{7f}";
+        assert_eq!(
+            seen(hostile),
+            "\u{fffd}]0;title\u{fffd}a\u{fffd}[2Jb\u{fffd}\n\tc\u{fffd}31md\u{fffd}e\u{fffd}"
+        );
+        assert!(matches!(seen("1 hit, åäö – 3.20 SEK\n"), Cow::Borrowed(_)));
+        let kept = Kept::default();
+        Console::new(kept.clone()).line(hostile);
+        print(&mut kept.clone(), hostile).unwrap();
+        assert!(!kept.text().contains(['\u{1b}', '\u{9b}', '\r']), "{:?}", kept.text());
     }
 
     #[test]

@@ -184,7 +184,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let cli = match parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            tell_usage(&console, &error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -200,7 +200,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             return Exit::Bug.into();
         }
     };
-    // A panic's place is told by the hook; what is committed is safe, and the code says that it was a bug.
+    // A panic's place is told by the hook, and the code says that it was a bug. What it means for the ledger nobody knows.
     let done = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(dispatch(&desk, cli.command))));
     runtime.shutdown_background();
     match done {
@@ -257,14 +257,24 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
 fn tell(desk: &Desk, failure: &Failure) {
     match failure {
         Failure::Told(_) => {}
-        Failure::Clap(error) => {
-            let _ = error.print();
-        }
+        Failure::Clap(error) => tell_usage(&desk.console, error),
         failure => {
             let exit = failure.exit();
             let next = before_a_run(desk, failure).then(|| desk.next_after_refusal(exit, None, None));
             desk.reporter().failed(&failure.to_string(), exit, next.as_deref());
         }
+    }
+}
+
+/// What clap says of the command line, in its own colours; without them where it repeats a name (`orgpull check *`) that holds
+/// what a terminal obeys.
+fn tell_usage(console: &Console, error: &clap::Error) {
+    let text = error.render().to_string();
+    let repeated = error.context().map(|(_, value)| value.to_string());
+    if repeated.into_iter().any(|value| console::seen(&value) != value) {
+        console.line(text.trim_end());
+    } else {
+        let _ = error.print();
     }
 }
 

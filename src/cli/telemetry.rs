@@ -60,7 +60,7 @@ pub fn hook_panics(console: Console) {
 
 fn panic_line(place: Option<&Location<'_>>) -> String {
     let place = place.map_or_else(|| "a place unknown".to_owned(), ToString::to_string);
-    format!("error: this is a bug in orgpull, at {place}; what is in the ledger is safe, please report it")
+    format!("error: this is a bug in orgpull, at {place}: please report it")
 }
 
 type Scrub = fn(&str) -> String;

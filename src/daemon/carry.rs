@@ -1,6 +1,7 @@
 //! One fire from its claim to its end: the job's unfinished run first, then the fire's own.
 
 use super::{Teller, Told};
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::domain::schedule::Overlap;
 use crate::job::Job;
@@ -105,7 +106,7 @@ impl Carrying {
 
     /// What a run that broke off means for the fire. `has_run` is whether the fire has a run of its own.
     fn after(&self, broken: &run::Broken, has_run: bool, again: &mut Iter<'_, Duration>) -> After {
-        let (exit, reason) = (broken.error.exit(), broken.error.to_string());
+        let (exit, reason) = (broken.error.exit(), broken.to_string());
         if exit == Exit::Busy {
             let schedule = self.job.schedule.as_ref();
             let waits = has_run
@@ -207,7 +208,11 @@ pub(super) fn observer(job: &str, due: i64, teller: &Teller) -> Observer {
     Arc::new(move |event| match event {
         Event::Started(started) => {
             let goes = if started.continued { "goes on" } else { "begins" };
-            let message = format!("{job}: run {} {goes}: {} lookups to do", started.run, started.pending);
+            let message = format!(
+                "{job}: run {} {goes}: {} to do",
+                started.run,
+                counted(started.pending, "lookup", "lookups")
+            );
             let told = Told::new(Level::Info, "run", message).of(&job);
             teller(Told { run: Some(started.run), due: Some(due), ..told });
         }

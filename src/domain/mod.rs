@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod budget;
+pub mod counted;
 pub mod cron;
 pub mod exit;
 pub mod identity;

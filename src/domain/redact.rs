@@ -6,6 +6,7 @@
 //! many still explains a failure, and a number shown cannot be taken back. What it must leave alone is what people read such
 //! texts for: times, amounts, codes.
 
+mod columns;
 mod glyphs;
 mod numbers;
 #[cfg(test)]
@@ -13,7 +14,8 @@ mod tests;
 mod tokens;
 
 use super::number::Subject;
-use glyphs::{FEWEST, Glyph, Sign, may_hold_number};
+pub use columns::{column_names, is_of_column};
+use glyphs::{FEWEST, Sign, may_hold_number};
 use numbers::Digits;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Number, Value};
@@ -59,7 +61,7 @@ impl Known {
     /// The digits of what was no valid number, where they are so many that they may be one that was mistyped.
     pub fn of_cell(cell: &str) -> Self {
         let chars: Vec<char> = cell.chars().collect();
-        let digits = glyphs::read(&chars).into_iter().filter_map(|glyph| match glyph.sign {
+        let digits = glyphs::read(&chars, false).into_iter().filter_map(|glyph| match glyph.sign {
             Sign::Digit(value) => Some(value),
             _ => None,
         });
@@ -140,14 +142,24 @@ impl Known {
     fn mask_numbers(&self, chars: &mut [char]) {
         // What is left may be a number only now that what stood beside it is gone.
         loop {
-            let glyphs = glyphs::read(chars);
-            let mut places = numbers::known(&glyphs, &self.numbers);
-            places.extend(numbers::suspicious(&glyphs));
-            if places.is_empty() {
+            let mut found = self.places(chars, false);
+            if glyphs::may_hold_escapes(chars) {
+                found.extend(self.places(chars, true));
+            }
+            if found.is_empty() {
                 return;
             }
-            places.into_iter().for_each(|place| mask(chars, &glyphs[place]));
+            found.into_iter().for_each(|place| chars[place].fill('*'));
         }
+    }
+
+    /// Where numbers stand, in characters.
+    fn places(&self, chars: &[char], escapes: bool) -> Vec<Range<usize>> {
+        let glyphs = glyphs::read(chars, escapes);
+        let mut places = numbers::known(&glyphs, &self.numbers);
+        places.extend(numbers::suspicious(&glyphs));
+        let ends = |place: Range<usize>| Some(glyphs.get(place.start)?.start..glyphs.get(place.end - 1)?.end);
+        places.into_iter().filter_map(ends).collect()
     }
 
     /// A code of an upstream's as it may be shown, on one short line: control characters go first, since they may part what
@@ -206,13 +218,6 @@ fn whole(written: &str) -> Option<String> {
     let zeros = shift.checked_sub(decimals.len())?;
     let digits = format!("{front}{decimals}{}", "0".repeat(zeros.min(LONGEST)));
     (digits.len() <= LONGEST && digits != written).then_some(digits)
-}
-
-fn mask(chars: &mut [char], glyphs: &[Glyph]) {
-    if let (Some(first), Some(last)) = (glyphs.first(), glyphs.last()) {
-        let place: Range<usize> = first.start..last.end;
-        chars[place].fill('*');
-    }
 }
 
 fn free_key(members: &Map<String, Value>, key: String) -> String {

@@ -21,7 +21,7 @@ pub struct Naming<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The file cannot be put where it should be.
-    #[error("{0}{remedy}", remedy = remedy(.0))]
+    #[error("{}", of_an_output(.0))]
     Place(#[from] PlaceError),
     /// Two files would be one.
     #[error(
@@ -75,18 +75,25 @@ impl ExportError {
     }
 }
 
-/// What to do where the system refused; the other refusals say it themselves.
-fn remedy(error: &PlaceError) -> &'static str {
-    match error.cause().map(io::Error::kind) {
-        None => "",
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            "; make room there and run the same command again (what the ledger holds is not bought again)"
+/// Why an output cannot be put where it should be, and what to do in the job's file or on the disk.
+fn of_an_output(error: &PlaceError) -> String {
+    let remedy = match error {
+        PlaceError::Folder(path) => {
+            return format!("{} is a folder: give the output's `path` a file name", path.display());
         }
-        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-            "; let this user write there, or give the output another `path`"
-        }
-        Some(_) => "; mend that and run the same command again (what the ledger holds is not bought again)",
-    }
+        PlaceError::Io { cause, .. } => match cause.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room there and run the same command again (what the ledger holds is not bought again)"
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "let this user write there, or give the output another `path`"
+            }
+            _ => "mend that and run the same command again (what the ledger holds is not bought again)",
+        },
+        // The others say it themselves.
+        _ => return error.to_string(),
+    };
+    format!("{error}; {remedy}")
 }
 
 /// The places of all files of a job, no two the same.

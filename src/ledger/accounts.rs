@@ -109,10 +109,10 @@ impl Ledger {
         .map_err(failed)?;
         let mut memory = AccountMemory { logins, last_attempt, ..AccountMemory::default() };
         if let Some(row) = row {
-            memory.cool_down_until = row.get(0);
-            memory.cool_down_level = row.get(1);
-            memory.refused_credentials = row.get(2);
-            memory.login_held_until = row.get(3);
+            memory.cool_down_until = row.try_get(0).map_err(failed)?;
+            memory.cool_down_level = row.try_get(1).map_err(failed)?;
+            memory.refused_credentials = row.try_get(2).map_err(failed)?;
+            memory.login_held_until = row.try_get(3).map_err(failed)?;
         }
         Ok(memory)
     }
@@ -311,7 +311,8 @@ impl Ledger {
         query: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
     ) -> Result<i64, LedgerError> {
         let row = self.write_returning(query).await?;
-        row.map(|row| row.get(0)).ok_or_else(|| self.damaged())
+        let row = row.ok_or_else(|| self.damaged())?;
+        row.try_get(0).map_err(|e| self.failed(&e))
     }
 
     /// Runs a statement that writes and returns at most one row.

@@ -2,12 +2,12 @@
 //! the transaction that writes them, and decided by values alone.
 
 use super::batch::{Batch, Cap, Intent, Over, Refusal};
+use super::cells;
 use super::values::ManyRows;
 use super::{JobLock, Ledger, StoredAnswer};
 use crate::domain::budget::Spend;
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
-use crate::domain::outcome::Outcome;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
@@ -116,16 +116,16 @@ impl Ledger {
                 query = query.bind(piece.get(at).map(|intent| intent.identity.0.to_vec()));
             }
             for row in query.bind(run).fetch_all(&mut *connection).await? {
-                let Ok(identity) = <[u8; 16]>::try_from(row.get::<&[u8], _>(0)) else { continue };
-                let open = row.get::<Option<&str>, _>(4).map(|state| {
+                let Some(identity) = cells::identity(&row)? else { continue };
+                let (job, letter_making) = (row.try_get::<Option<&str>, _>(6)?, row.try_get(5)?);
+                let open = row.try_get::<Option<&str>, _>(4)?.map(|state| {
                     // The lock is the job's: of ours nobody else can be at it.
-                    let job: Option<&str> = row.get(6);
                     let at_work = job.filter(|_| state == "started").is_some_and(|job| {
                         *alive.entry(job.to_owned()).or_insert_with(|| JobLock::is_held(self.path(), job))
                     });
-                    Open { alive: at_work, letter_making: row.get(5) }
+                    Open { alive: at_work, letter_making }
                 });
-                rivals.insert(Identity(identity), Rival { answer: answer(&row), open });
+                rivals.insert(identity, Rival { answer: answer(&row)?, open });
             }
         }
         Ok(rivals)
@@ -150,7 +150,7 @@ impl Ledger {
             .bind(before / QUARTER),
         };
         let row = query.fetch_optional(connection).await?;
-        Ok(row.map_or_else(Spend::default, |row| spend(&row)))
+        row.map_or_else(|| Ok(Spend::default()), |row| spend(&row))
     }
 
     /// What stands against a budget of run `run`; nothing of it may be relied on but in the commit that asks again.
@@ -160,12 +160,12 @@ impl Ledger {
     }
 }
 
-fn spend(row: &SqliteRow) -> Spend {
-    let sum = |at: usize| row.get::<i64, _>(at).unsigned_abs();
-    Spend { calls: sum(0), cost: Ore::new(sum(1)) }
+fn spend(row: &SqliteRow) -> sqlx::Result<Spend> {
+    Ok(Spend { calls: cells::count(row, 0)?, cost: Ore::new(cells::count(row, 1)?) })
 }
 
-fn answer(row: &SqliteRow) -> Option<StoredAnswer> {
-    let outcome = Outcome::parse(row.get::<Option<&str>, _>(2)?)?;
-    Some(StoredAnswer { attempt: row.get(1), outcome, fetched_at: row.get(3), used_here: false })
+fn answer(row: &SqliteRow) -> sqlx::Result<Option<StoredAnswer>> {
+    let Some(outcome) = cells::outcome(row, 2)? else { return Ok(None) };
+    let (attempt, fetched_at) = (row.try_get(1)?, row.try_get(3)?);
+    Ok(Some(StoredAnswer { attempt, outcome, fetched_at, used_here: false }))
 }

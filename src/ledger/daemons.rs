@@ -1,5 +1,6 @@
 //! Daemons on a ledger: each has a row with its heartbeat, and a lock of the system's that vanishes with it.
 
+use super::cells;
 use super::{Ledger, LedgerError, run_id};
 use crate::disk;
 use serde_json::Value;
@@ -86,16 +87,18 @@ impl Ledger {
         let sql =
             "SELECT daemon, pid, host, folder, jobs, started_at, beat_at FROM daemons ORDER BY started_at";
         let rows = sqlx::query(sql).fetch_all(&self.readers).await.map_err(|e| self.failed(&e))?;
-        let read = |row: &SqliteRow| DaemonRow {
-            daemon: row.get(0),
-            pid: row.get(1),
-            host: row.get(2),
-            folder: row.get(3),
-            jobs: serde_json::from_str(row.get(4)).unwrap_or_default(),
-            started_at: row.get(5),
-            beat_at: row.get(6),
+        let read = |row: &SqliteRow| {
+            Ok(DaemonRow {
+                daemon: row.try_get(0)?,
+                pid: row.try_get(1)?,
+                host: row.try_get(2)?,
+                folder: row.try_get(3)?,
+                jobs: cells::json(row, 4)?,
+                started_at: row.try_get(5)?,
+                beat_at: row.try_get(6)?,
+            })
         };
-        Ok(rows.iter().map(read).collect())
+        rows.iter().map(read).collect::<sqlx::Result<_>>().map_err(|e| self.failed(&e))
     }
 
     /// Whether a daemon's lock is held by some process. Where that cannot be told it counts as alive: two daemons with one

@@ -1,5 +1,6 @@
 //! What the dispatcher reads: pending lookups in input order, and what the ledger knows of their identities already.
 
+use super::cells;
 use super::values::{ManyRows, list};
 use super::{JobLock, Ledger, LedgerError, Place, unpack};
 use crate::domain::identity::Identity;
@@ -261,13 +262,8 @@ impl Ledger {
                 query.bind(at.row).bind(i64::from(at.step)).bind(*body)
             });
             for row in query.bind(run).fetch_all(&mut *reader).await.map_err(failed)? {
-                let state = State::parse(row.get("state")).ok_or_else(|| self.damaged())?;
-                let outcome = row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse);
-                let body = match row.get::<Option<&[u8]>, _>("body") {
-                    Some(packed) => Some(unpack(packed).ok_or_else(|| self.damaged())?),
-                    None => None,
-                };
-                stood.insert(place(&row), StoodAt { state, outcome, code: row.get("code"), body });
+                let (at, stands) = stands(&row).map_err(failed)?;
+                stood.insert(at, stands);
             }
         }
         Ok(stood)
@@ -290,15 +286,15 @@ impl Ledger {
     }
 
     pub(super) fn pending_of(&self, row: &SqliteRow) -> Result<Pending, LedgerError> {
-        let subject = self.subject(row.get("subject"), row.get("kind"))?;
-        let columns: &str = row.get("columns");
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let (digits, kind) = (row.try_get("subject").map_err(failed)?, row.try_get("kind").map_err(failed)?);
         Ok(Pending {
-            at: place(row),
-            spent: row.get("spent"),
-            lost: row.get::<i64, _>("lost") > 0,
+            at: place(row).map_err(failed)?,
+            spent: row.try_get("spent").map_err(failed)?,
+            lost: row.try_get::<i64, _>("lost").map_err(failed)? > 0,
             heard_at: 0,
-            subject,
-            columns: serde_json::from_str(columns).map_err(|_| self.damaged())?,
+            subject: self.subject(digits, kind)?,
+            columns: cells::json(row, "columns").map_err(failed)?,
         })
     }
 
@@ -309,10 +305,8 @@ impl Ledger {
 
     /// The error for content that no version of ours wrote.
     pub(super) fn damaged(&self) -> LedgerError {
-        LedgerError::Database {
-            path: self.path().to_owned(),
-            reason: "a row in it does not read as it was written: it was changed by hand".to_owned(),
-        }
+        let what = "a row in it does not read as it was written".to_owned();
+        LedgerError::Damaged { path: self.path().to_owned(), what }
     }
 
     /// When the newest answer to each identity came that came before an instant (milliseconds since 1970) and says
@@ -327,8 +321,8 @@ impl Ledger {
         for chunk in identities.chunks(ManyRows::MOST) {
             let rows = fetch(&self.lookers.before, &mut reader, chunk, Some(before)).await;
             for row in rows.map_err(|e| self.failed(&e))? {
-                if let Some(identity) = identity(&row) {
-                    answered.insert(identity, row.get(1));
+                if let Some(identity) = cells::identity(&row).map_err(|e| self.failed(&e))? {
+                    answered.insert(identity, row.try_get(1).map_err(|e| self.failed(&e))?);
                 }
             }
         }
@@ -380,27 +374,27 @@ impl Ledger {
     ) -> Result<(), sqlx::Error> {
         let lookers = &self.lookers;
         for row in fetch(&lookers.answers, reader, identities, None).await? {
-            if let (Some(identity), Some(outcome)) = (identity(&row), Outcome::parse(row.get(2))) {
-                let answer =
-                    StoredAnswer { attempt: row.get(1), outcome, fetched_at: row.get(3), used_here: false };
+            if let (Some(identity), Some(outcome)) = (cells::identity(&row)?, cells::outcome(&row, 2)?) {
+                let (attempt, fetched_at) = (row.try_get(1)?, row.try_get(3)?);
+                let answer = StoredAnswer { attempt, outcome, fetched_at, used_here: false };
                 known.entry(identity).or_default().answer = Some(answer);
             }
         }
         if let Some(run) = run {
             self.mark_used_here(reader, run, known).await?;
             for row in fetch(&lookers.holders, reader, identities, Some(run)).await? {
-                if let Some(identity) = identity(&row) {
+                if let Some(identity) = cells::identity(&row)? {
                     // Rows come last first, so the first one of the run is what stays.
-                    known.entry(identity).or_default().holder = holder(&row);
+                    known.entry(identity).or_default().holder = holder(&row)?;
                 }
             }
         }
         // A run of our own job has no process but ours: the job is locked.
         let mut at_work: HashMap<String, bool> = HashMap::new();
         for row in fetch(&lookers.open, reader, identities, Some(run.unwrap_or(NO_RUN))).await? {
-            let Some(identity) = identity(&row) else { continue };
-            let (started, letter_making): (bool, bool) = (row.get::<&str, _>(1) == "started", row.get(2));
-            let job = row.get::<Option<&str>, _>(3).filter(|_| started);
+            let Some(identity) = cells::identity(&row)? else { continue };
+            let (started, letter_making) = (row.try_get::<&str, _>(1)? == "started", row.try_get(2)?);
+            let job = row.try_get::<Option<&str>, _>(3)?.filter(|_| started);
             let waits = job.is_some_and(|job| {
                 *at_work.entry(job.to_owned()).or_insert_with(|| JobLock::is_held(self.path(), job))
             });
@@ -425,7 +419,7 @@ impl Ledger {
                 query = query.bind(chunk.get(at).map(|answer| answer.attempt));
             }
             let rows = query.bind(run).fetch_all(&mut *reader).await?;
-            let used: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+            let used: Vec<i64> = rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?;
             for answer in chunk.iter_mut() {
                 answer.used_here = used.contains(&answer.attempt);
             }
@@ -450,16 +444,23 @@ async fn fetch(
     query.fetch_all(reader).await
 }
 
-fn identity(row: &SqliteRow) -> Option<Identity> {
-    <[u8; 16]>::try_from(row.get::<&[u8], _>(0)).ok().map(Identity)
+fn place(row: &SqliteRow) -> sqlx::Result<Place> {
+    Ok(Place { row: row.try_get("row")?, step: row.try_get("step")? })
 }
 
-fn place(row: &SqliteRow) -> Place {
-    Place { row: row.get("row"), step: row.get::<u16, _>("step") }
+fn holder(row: &SqliteRow) -> sqlx::Result<Option<Holder>> {
+    let Some(state) = cells::word(row, "state", State::parse)? else { return Ok(None) };
+    let outcome = cells::outcome(row, "outcome")?;
+    Ok(Some(Holder { at: place(row)?, state, outcome, attempt: row.try_get("attempt")? }))
 }
 
-fn holder(row: &SqliteRow) -> Option<Holder> {
-    let state = State::parse(row.get("state"))?;
-    let outcome = row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse);
-    Some(Holder { at: place(row), state, outcome, attempt: row.get("attempt") })
+fn stands(row: &SqliteRow) -> sqlx::Result<(Place, StoodAt)> {
+    let damaged = |what: &str| sqlx::Error::Decode(what.into());
+    let state =
+        cells::word(row, "state", State::parse)?.ok_or_else(|| damaged("a lookup without a state"))?;
+    let body = row
+        .try_get::<Option<&[u8]>, _>("body")?
+        .map(|packed| unpack(packed).ok_or_else(|| damaged("an answer that does not unpack")));
+    let (outcome, code) = (cells::outcome(row, "outcome")?, row.try_get("code")?);
+    Ok((place(row)?, StoodAt { state, outcome, code, body: body.transpose()? }))
 }

@@ -1,5 +1,6 @@
 //! Fires: claimed before their runs start, taken over where their daemon is gone, and what jobs make of them.
 
+use super::cells;
 use super::{Daemon, Ledger, LedgerError, RunRow};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -245,13 +246,10 @@ impl Ledger {
                 .fetch_one(&self.readers)
                 .await
                 .map_err(|e| self.failed(&e))?;
-        let seen = row.as_ref().filter(|row| row.get::<Option<String>, _>("cron").is_some());
-        let since = seen.map(|row| row.get::<i64, _>("since"));
+        let (paused, since) = row.as_ref().map_or(Ok((None, None)), held).map_err(|e| self.failed(&e))?;
         let since = since.map(|since| if since > now + DAY { fired.unwrap_or(now) } else { since });
         Ok(JobBook {
-            paused: row.as_ref().and_then(|row| {
-                Some((row.get::<Option<i64>, _>("paused_at")?, row.get::<Option<String>, _>("paused_why")?))
-            }),
+            paused,
             last,
             counted_from: since.map(|since| fired.map_or(since, |due| due.max(since))),
         })
@@ -272,20 +270,34 @@ impl Ledger {
     }
 
     fn fire_of(&self, row: &SqliteRow) -> Result<FireRow, LedgerError> {
-        let cause: String = row.get("cause");
-        let cause = Cause::ALL.into_iter().find(|known| known.as_str() == cause);
-        Ok(FireRow {
-            id: row.get("id"),
-            job: row.get("job"),
-            due: row.get("due"),
-            cause: cause.ok_or_else(|| self.damaged())?,
-            state: row.get("state"),
-            daemon: row.get("daemon"),
-            ended_at: row.get("ended_at"),
-            exit: row.get::<Option<u8>, _>("exit"),
-            reason: row.get("reason"),
-        })
+        fire(row).map_err(|e| self.failed(&e))?.ok_or_else(|| self.damaged())
     }
+}
+
+/// Since when and why a job is paused, and since when its schedule counts.
+type HeldBack = (Option<(i64, String)>, Option<i64>);
+
+fn held(row: &SqliteRow) -> sqlx::Result<HeldBack> {
+    let paused = row.try_get::<Option<i64>, _>("paused_at")?.zip(row.try_get("paused_why")?);
+    let cron: Option<&str> = row.try_get("cron")?;
+    Ok((paused, if cron.is_some() { row.try_get("since")? } else { None }))
+}
+
+/// A fire; nothing where it has no cause, which none is without.
+fn fire(row: &SqliteRow) -> sqlx::Result<Option<FireRow>> {
+    let known = |word: &str| Cause::ALL.into_iter().find(|known| known.as_str() == word);
+    let Some(cause) = cells::word(row, "cause", known)? else { return Ok(None) };
+    Ok(Some(FireRow {
+        id: row.try_get("id")?,
+        job: row.try_get("job")?,
+        due: row.try_get("due")?,
+        cause,
+        state: row.try_get("state")?,
+        daemon: row.try_get("daemon")?,
+        ended_at: row.try_get("ended_at")?,
+        exit: row.try_get::<Option<u8>, _>("exit")?,
+        reason: row.try_get("reason")?,
+    }))
 }
 
 #[cfg(test)]

@@ -245,9 +245,9 @@ impl Invoice<'_> {
         .await
         .map_err(|e| self.ledger.failed(&e))?;
         if let Some(last) = rows.last() {
-            self.after_line = last.get("line");
+            self.after_line = last.try_get("line").map_err(|e| self.ledger.failed(&e))?;
         }
-        Ok(rows.iter().map(of_line).collect())
+        rows.iter().map(of_line).collect::<sqlx::Result<_>>().map_err(|e| self.ledger.failed(&e))
     }
 
     /// The next calls of the days for which the statement is complete that cost something, or may have, and that no line
@@ -274,32 +274,33 @@ impl Invoice<'_> {
             .await
             .map_err(|e| self.ledger.failed(&e))?;
         if let Some(last) = rows.last() {
-            self.after_attempt = last.get("id");
+            self.after_attempt = last.try_get("id").map_err(|e| self.ledger.failed(&e))?;
         }
-        Ok(rows.iter().map(of_attempt).collect())
+        rows.iter().map(of_attempt).collect::<sqlx::Result<_>>().map_err(|e| self.ledger.failed(&e))
     }
 }
 
-fn of_line(row: &SqliteRow) -> Reconciled {
-    let line: i64 = row.get("line");
-    let first = row.get::<Option<i64>, _>("first").filter(|first| *first < line);
-    let amount = ore(row.get("amount"));
-    let booked = row.get::<Option<i64>, _>("id").map(|_| booked(row, first.is_some()));
+fn of_line(row: &SqliteRow) -> sqlx::Result<Reconciled> {
+    let line: i64 = row.try_get("line")?;
+    let first = row.try_get::<Option<i64>, _>("first")?.filter(|first| *first < line);
+    let amount = ore(row.try_get("amount")?);
+    let is_booked = row.try_get::<Option<i64>, _>("id")?.is_some();
+    let booked = if is_booked { Some(booked(row, first.is_some())?) } else { None };
     let (verdict, settles) = judge_line(amount, booked);
-    Reconciled {
+    Ok(Reconciled {
         line: Some(line.unsigned_abs()),
         billed_on: first.map(i64::unsigned_abs),
-        day: row.get("day"),
-        reference: row.get("reference"),
-        billed_service: row.get("billed_service"),
+        day: row.try_get("day")?,
+        reference: row.try_get("reference")?,
+        billed_service: row.try_get("billed_service")?,
         billed: Some(amount),
-        ..call(row, (verdict, settles), booked)
-    }
+        ..call(row, (verdict, settles), booked)?
+    })
 }
 
-fn of_attempt(row: &SqliteRow) -> Reconciled {
-    let booked = booked(row, false);
-    call(row, judge_missing(booked, row.get("would_name")), Some(booked))
+fn of_attempt(row: &SqliteRow) -> sqlx::Result<Reconciled> {
+    let booked = booked(row, false)?;
+    call(row, judge_missing(booked, row.try_get("would_name")?), Some(booked))
 }
 
 /// The ledger's side.
@@ -307,9 +308,9 @@ fn call(
     row: &SqliteRow,
     (verdict, settles): (Verdict, Option<Settles>),
     booked: Option<Booked>,
-) -> Reconciled {
-    let sent = row.get::<Option<i64>, _>("started_at");
-    Reconciled {
+) -> sqlx::Result<Reconciled> {
+    let sent = row.try_get::<Option<i64>, _>("started_at")?;
+    Ok(Reconciled {
         verdict,
         settles,
         line: None,
@@ -318,16 +319,16 @@ fn call(
         reference: None,
         billed_service: None,
         billed: None,
-        transactionid: row.get("transactionid"),
-        log_id: row.get("log_id"),
-        service: row.get("service"),
-        state: row.get("state"),
+        transactionid: row.try_get("transactionid")?,
+        log_id: row.try_get("log_id")?,
+        service: row.try_get("service")?,
+        state: row.try_get("state")?,
         booked: booked.map(|booked| booked.cost),
-    }
+    })
 }
 
-fn booked(row: &SqliteRow, billed_before: bool) -> Booked {
-    Booked { cost: ore(row.get("cost")), unknown: row.get("lost"), billed_before }
+fn booked(row: &SqliteRow, billed_before: bool) -> sqlx::Result<Booked> {
+    Ok(Booked { cost: ore(row.try_get("cost")?), unknown: row.try_get("lost")?, billed_before })
 }
 
 fn ore(amount: i64) -> Ore {

@@ -9,6 +9,7 @@ mod admit;
 mod backup;
 mod batch;
 mod body;
+mod cells;
 mod commit;
 mod daemons;
 mod feed;
@@ -26,6 +27,7 @@ mod runs;
 mod seen;
 mod spend;
 mod turns;
+mod unread;
 mod values;
 
 pub use accounts::{AccountMemory, Hold, LoginTurn, NewLogin};
@@ -54,7 +56,7 @@ mod money_model;
 mod tests;
 
 use crate::disk::{Exposed, chmod};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What went wrong with the ledger. None of these loses what is committed.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +79,7 @@ pub enum LedgerError {
     InUse(PathBuf),
     /// Others can write it.
     #[error(
-        "the ledger {} can be written by others ({exposed}), and what was bought is read from it: {}; nothing was changed in it",
+        "the ledger {} can be written by others ({exposed}): {}; what was bought is read from it, and nothing was changed in it",
         path.display(), chmod(path, *exposed)
     )]
     Exposed {
@@ -116,8 +118,21 @@ pub enum LedgerError {
     /// Two processes drew the same attempt id: the transaction was rolled back and may be tried with other ids.
     #[error("two processes drew the same attempt id in the same millisecond")]
     IdTaken,
+    /// What stands in it is not what was written.
+    #[error(
+        "the ledger {} is damaged: {what}. Nothing more is sent. Before anything else copy it, and the files beside it; what \
+         is whole can still be had (`orgpull export RUN`, `sqlite3 COPY .recover`), and `orgpull doctor` says how far it reads. \
+         A backup that is put back knows nothing of what was bought since",
+        path.display()
+    )]
+    Damaged {
+        /// The ledger's file.
+        path: PathBuf,
+        /// How it shows, without values.
+        what: String,
+    },
     /// Any other failure of the database.
-    #[error("the ledger {} failed: {reason}; what is committed is safe", path.display())]
+    #[error("the ledger {} failed: {reason}", path.display())]
     Database {
         /// The ledger's file.
         path: PathBuf,
@@ -127,29 +142,41 @@ pub enum LedgerError {
 }
 
 impl Ledger {
-    /// The error for the reader: full disks and taken ids are told apart from the rest by SQLite's result codes.
+    /// The error for the reader: what went wrong is told by SQLite's result codes, and by what did not read.
     fn failed(&self, error: &sqlx::Error) -> LedgerError {
-        /// SQLITE_FULL; SQLITE_IOERR_WRITE, which some file systems give for the same thing; and SQLITE_IOERR_SHMSIZE,
-        /// where it is the file beside the log that cannot grow.
-        const FULL: [&str; 3] = ["13", "778", "4874"];
-        /// SQLITE_BUSY, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
-        const BUSY: [&str; 3] = ["5", "261", "517"];
-        /// SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
-        const TAKEN: [&str; 2] = ["1555", "2579"];
-        let path = self.path().to_owned();
-        if let sqlx::Error::Database(error) = error {
-            let code = error.code().unwrap_or_default().into_owned();
-            if FULL.contains(&code.as_str()) {
-                return LedgerError::Full(path);
+        failed(self.path(), error)
+    }
+}
+
+/// The same for a ledger that is not open yet.
+fn failed(path: &Path, error: &sqlx::Error) -> LedgerError {
+    /// SQLITE_FULL; SQLITE_IOERR_WRITE, which some file systems give for the same thing; and SQLITE_IOERR_SHMSIZE,
+    /// where it is the file beside the log that cannot grow.
+    const FULL: [&str; 3] = ["13", "778", "4874"];
+    /// SQLITE_BUSY, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
+    const BUSY: [&str; 3] = ["5", "261", "517"];
+    /// SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
+    const TAKEN: [&str; 2] = ["1555", "2579"];
+    /// SQLITE_CORRUPT, SQLITE_CORRUPT_VTAB, SQLITE_CORRUPT_SEQUENCE, SQLITE_CORRUPT_INDEX, SQLITE_IOERR_SHORT_READ,
+    /// SQLITE_IOERR_DATA, SQLITE_IOERR_CORRUPTFS.
+    const DAMAGED: [&str; 7] = ["11", "267", "523", "779", "522", "8202", "8458"];
+    let path = path.to_owned();
+    match error {
+        sqlx::Error::Database(error) => {
+            let (code, reason) = (error.code().unwrap_or_default(), error.message().to_owned());
+            match &*code {
+                code if FULL.contains(&code) => LedgerError::Full(path),
+                code if BUSY.contains(&code) => LedgerError::Busy(path),
+                code if TAKEN.contains(&code) => LedgerError::IdTaken,
+                code if DAMAGED.contains(&code) => LedgerError::Damaged { path, what: reason },
+                _ => LedgerError::Database { path, reason },
             }
-            if BUSY.contains(&code.as_str()) {
-                return LedgerError::Busy(path);
-            }
-            if TAKEN.contains(&code.as_str()) {
-                return LedgerError::IdTaken;
-            }
-            return LedgerError::Database { path, reason: error.message().to_owned() };
         }
-        LedgerError::Database { path, reason: error.to_string() }
+        // A cell that holds something else than its column may. What that is stays unsaid: it may be anything.
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
+            let what = "something in it does not read as it was written".to_owned();
+            LedgerError::Damaged { path, what }
+        }
+        error => LedgerError::Database { path, reason: error.to_string() },
     }
 }

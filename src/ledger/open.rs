@@ -1,11 +1,11 @@
 //! Opening the ledger: whose file it is, its migrations, its connections.
 
-use super::LedgerError;
 use super::admit::rivals;
 use super::commit::Commits;
 use super::feed::Lookers;
 use super::patience::{BUSY, Patience};
 use super::values::ManyRows;
+use super::{LedgerError, failed};
 use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
 use crate::domain::identity::DigestKey;
 use sqlx::migrate::{MigrateError, Migrator};
@@ -292,6 +292,7 @@ async fn migrate(
         MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
             LedgerError::Newer(path.to_owned())
         }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => refusal(path, &error),
         error => LedgerError::Unopened { path: path.to_owned(), reason: error.to_string() },
     })
 }
@@ -350,7 +351,9 @@ fn refusal(path: &Path, error: &sqlx::Error) -> LedgerError {
         if database.code().as_deref() == Some("26") {
             return LedgerError::NotALedger(path.to_owned());
         }
-        return LedgerError::Unopened { path: path.to_owned(), reason: database.message().to_owned() };
     }
-    LedgerError::Unopened { path: path.to_owned(), reason: error.to_string() }
+    match failed(path, error) {
+        LedgerError::Database { path, reason } => LedgerError::Unopened { path, reason },
+        error => error,
+    }
 }

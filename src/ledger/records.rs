@@ -1,11 +1,12 @@
 //! A run's rows for the outputs: in input order, a page at a time, from one snapshot.
 
+use super::cells;
 use super::open::options;
 use super::values::ManyRows;
 use super::{Ledger, LedgerError, unpack};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
-use crate::domain::outcome::{Outcome, Source};
+use crate::domain::outcome::Source;
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
@@ -83,7 +84,8 @@ impl Records<'_> {
         .fetch(&mut self.snapshot);
         let (mut records, mut last, mut bytes) = (Vec::<Record>::new(), 0, 0);
         while let Some(row) = rows.try_next().await.map_err(|e| self.ledger.failed(&e))? {
-            let at: i64 = row.get("row");
+            let failed = |e: sqlx::Error| self.ledger.failed(&e);
+            let at: i64 = row.try_get("row").map_err(failed)?;
             if at != last {
                 if bytes > PAGE_BYTES {
                     self.after = last;
@@ -92,8 +94,9 @@ impl Records<'_> {
                 records.push(record(self.ledger, &row)?);
                 last = at;
             }
-            if let (Some(record), Some(_)) = (records.last_mut(), row.get::<Option<i64>, _>("step")) {
-                let lookup = lookup(&row);
+            let step = row.try_get::<Option<i64>, _>("step").map_err(failed)?;
+            if let (Some(record), Some(_)) = (records.last_mut(), step) {
+                let lookup = lookup(&row).map_err(failed)?;
                 bytes += lookup.body.as_ref().map_or(0, Vec::len);
                 bytes += lookup.before.as_ref().map_or(0, |before| before.body.len());
                 record.lookups.push(lookup);
@@ -105,20 +108,19 @@ impl Records<'_> {
 }
 
 fn record(ledger: &Ledger, row: &SqliteRow) -> Result<Record, LedgerError> {
-    let columns: &str = row.get("columns");
-    let subject = match row.get::<Option<&str>, _>("subject") {
-        Some(digits) => Ok(ledger.subject(digits, row.get("kind"))?),
-        None => Err(BadRow {
-            input: row.get::<Option<String>, _>("input").unwrap_or_default(),
-            reason: row.get::<Option<String>, _>("reason").unwrap_or_default(),
-        }),
+    let failed = |e: sqlx::Error| ledger.failed(&e);
+    let subject = match row.try_get::<Option<&str>, _>("subject").map_err(failed)? {
+        Some(digits) => Ok(ledger.subject(digits, row.try_get("kind").map_err(failed)?)?),
+        None => Err(bad(row).map_err(failed)?),
     };
-    Ok(Record {
-        line: row.get::<i64, _>("line").unsigned_abs(),
-        subject,
-        columns: serde_json::from_str(columns).map_err(|_| ledger.damaged())?,
-        lookups: Vec::new(),
-    })
+    let line = cells::count(row, "line").map_err(failed)?;
+    let columns = cells::json(row, "columns").map_err(failed)?;
+    Ok(Record { line, subject, columns, lookups: Vec::new() })
+}
+
+fn bad(row: &SqliteRow) -> sqlx::Result<BadRow> {
+    let text = |name| Ok::<_, sqlx::Error>(row.try_get::<Option<String>, _>(name)?.unwrap_or_default());
+    Ok(BadRow { input: text("input")?, reason: text("reason")? })
 }
 
 impl Records<'_> {
@@ -135,8 +137,9 @@ impl Records<'_> {
                 query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
             }
             for row in query.fetch_all(&mut self.snapshot).await.map_err(|e| self.ledger.failed(&e))? {
-                if let Ok(identity) = <[u8; 16]>::try_from(row.get::<&[u8], _>(0)) {
-                    newest.insert(Identity(identity), reused(&row));
+                let failed = |e: sqlx::Error| self.ledger.failed(&e);
+                if let Some(identity) = cells::identity(&row).map_err(failed)? {
+                    newest.insert(identity, reused(&row).map_err(failed)?);
                 }
             }
         }
@@ -151,39 +154,40 @@ const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at,
                       AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
                       LEFT JOIN answers b ON b.attempt = a.id";
 
-fn reused(row: &SqliteRow) -> LookupRecord {
-    LookupRecord {
-        outcome: row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse),
-        code: row.get("code"),
-        text: row.get("text"),
+fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
+    Ok(LookupRecord {
+        outcome: cells::outcome(row, "outcome")?,
+        code: row.try_get("code")?,
+        text: row.try_get("text")?,
         source: Some(Source::Reused),
-        fetched_at: row.get::<Option<i64>, _>("settled_at").map(rfc3339),
-        transactionid: row.get("transactionid"),
-        log_id: row.get("log_id"),
-        body: row.get::<Option<&[u8]>, _>("body").and_then(unpack),
+        fetched_at: row.try_get::<Option<i64>, _>("settled_at")?.map(rfc3339),
+        transactionid: row.try_get("transactionid")?,
+        log_id: row.try_get("log_id")?,
+        body: row.try_get::<Option<&[u8]>, _>("body")?.and_then(unpack),
         ..LookupRecord::default()
-    }
+    })
 }
 
-fn lookup(row: &SqliteRow) -> LookupRecord {
-    LookupRecord {
-        outcome: row.get::<Option<&str>, _>("outcome").and_then(Outcome::parse),
-        code: row.get("code"),
-        text: row.get("text"),
-        source: row.get::<Option<&str>, _>("source").and_then(Source::parse),
-        attempts: row.get("attempts"),
-        cost: Ore::new(row.get::<i64, _>("cost").unsigned_abs()),
-        fetched_at: row.get::<Option<i64>, _>("fetched_at").map(rfc3339),
-        transactionid: row.get("transactionid"),
-        log_id: row.get("log_id"),
-        body: row.get::<Option<&[u8]>, _>("body").and_then(unpack),
-        before: earlier(row),
+fn lookup(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
+    Ok(LookupRecord {
+        outcome: cells::outcome(row, "outcome")?,
+        code: row.try_get("code")?,
+        text: row.try_get("text")?,
+        source: cells::word(row, "source", Source::parse)?,
+        attempts: row.try_get("attempts")?,
+        cost: Ore::new(cells::count(row, "cost")?),
+        fetched_at: row.try_get::<Option<i64>, _>("fetched_at")?.map(rfc3339),
+        transactionid: row.try_get("transactionid")?,
+        log_id: row.try_get("log_id")?,
+        body: row.try_get::<Option<&[u8]>, _>("body")?.and_then(unpack),
+        before: earlier(row)?,
         last: None,
-    }
+    })
 }
 
-fn earlier(row: &SqliteRow) -> Option<Earlier> {
-    let fetched_at = row.get::<Option<i64>, _>("old_fetched_at")?;
-    let body = row.get::<Option<&[u8]>, _>("old_body").and_then(unpack)?;
-    Some(Earlier { fetched_at: rfc3339(fetched_at), body })
+fn earlier(row: &SqliteRow) -> sqlx::Result<Option<Earlier>> {
+    let fetched_at = row.try_get::<Option<i64>, _>("old_fetched_at")?;
+    let body = row.try_get::<Option<&[u8]>, _>("old_body")?.and_then(unpack);
+    let both = fetched_at.zip(body);
+    Ok(both.map(|(fetched_at, body)| Earlier { fetched_at: rfc3339(fetched_at), body }))
 }

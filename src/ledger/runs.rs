@@ -1,5 +1,6 @@
 //! Runs: begun, found again, ended, summed up.
 
+use super::cells;
 use super::{Ledger, LedgerError};
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
@@ -283,35 +284,13 @@ impl Ledger {
     }
 
     fn run_of(&self, row: &SqliteRow) -> Result<RunRow, LedgerError> {
-        let list = |text: &str| serde_json::from_str(text).map_err(|_| self.damaged());
-        let steps: Vec<(String, String)> =
-            serde_json::from_str(row.get("steps")).map_err(|_| self.damaged())?;
-        Ok(RunRow {
-            id: row.get("id"),
-            run: row.get("run"),
-            job: row.get("job"),
-            stage: Stage::parse(row.get("state")).ok_or_else(|| self.damaged())?,
-            environment: row.get("environment"),
-            job_path: row.get("job_path"),
-            job_text: row.get("job_text"),
-            input_digest: row.get("input_digest"),
-            input_bytes: row.get("input_bytes"),
-            input_sha256: row.get("input_sha256"),
-            limit_rows: row.get("limit_rows"),
-            input_given: row.get("input_given"),
-            buy_again: row.get("buy_again"),
-            columns: list(row.get("columns"))?,
-            steps,
-            first_day: row.get("first_day"),
-            rows: row.get("rows"),
-            bad_rows: row.get("bad_rows"),
-            letter_rows: row.get("letter_rows"),
-            started_at: row.get("started_at"),
-            finished_at: row.get("finished_at"),
-            exit: row.get::<Option<u8>, _>("exit"),
-            reason: row.get("reason"),
-            fire: row.get("fire"),
-        })
+        run(row).map_err(|e| self.failed(&e))
+    }
+
+    /// The files of the jobs that have run, as they were called then.
+    pub async fn job_files(&self) -> Result<Vec<String>, LedgerError> {
+        let paths = sqlx::query_scalar("SELECT DISTINCT job_path FROM runs").fetch_all(&self.readers).await;
+        paths.map_err(|e| self.failed(&e))
     }
 
     /// Whether any run belongs to another environment than this one.
@@ -405,6 +384,7 @@ impl Ledger {
 
     /// Sums over a run.
     pub async fn totals(&self, run: i64) -> Result<Totals, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
         // What is in flight, or was when a process died, may have been spent already. Asked first:
         // what is settled meanwhile counts twice for a moment rather than not at all.
         let in_flight: i64 = sqlx::query_scalar(
@@ -439,20 +419,24 @@ impl Ledger {
             clippy::cast_sign_loss,
             reason = "sums of small counts and prices"
         )]
-        let sum = |at: usize| row.get::<f64, _>(at) as u64;
+        let sum = |at: usize| row.try_get::<f64, _>(at).map(|sum| sum as u64).map_err(failed);
+        let mut outcomes = [0; 9];
+        for (at, count) in outcomes.iter_mut().enumerate() {
+            *count = sum(11 + at)?;
+        }
         Ok(Totals {
-            lookups: row.get::<i64, _>(0).unsigned_abs(),
-            pending: row.get::<i64, _>(1).unsigned_abs(),
-            reused: sum(2),
-            bought: sum(3),
-            calls: sum(4),
-            retries: sum(5),
-            cost: Ore::new(sum(6) + in_flight.unsigned_abs()),
-            cost_unknown: Ore::new(sum(7)),
-            letters: sum(8),
-            saved_calls: sum(9),
-            saved: Ore::new(sum(10)),
-            outcomes: std::array::from_fn(|at| sum(11 + at)),
+            lookups: cells::count(&row, 0).map_err(failed)?,
+            pending: cells::count(&row, 1).map_err(failed)?,
+            reused: sum(2)?,
+            bought: sum(3)?,
+            calls: sum(4)?,
+            retries: sum(5)?,
+            cost: Ore::new(sum(6)? + in_flight.unsigned_abs()),
+            cost_unknown: Ore::new(sum(7)?),
+            letters: sum(8)?,
+            saved_calls: sum(9)?,
+            saved: Ore::new(sum(10)?),
+            outcomes,
             logins: logins.unsigned_abs(),
         })
     }
@@ -505,9 +489,9 @@ impl Ledger {
             .await
             .map_err(|e| self.failed(&e))?;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts of rows")]
-            let count = |at: usize| row.get::<f64, _>(at) as u64;
-            met += count(0);
-            decided += count(1);
+            let count = |at: usize| row.try_get::<f64, _>(at).map(|sum| sum as u64);
+            met += count(0).map_err(|e| self.failed(&e))?;
+            decided += count(1).map_err(|e| self.failed(&e))?;
         }
         Ok((met, decided))
     }
@@ -523,13 +507,11 @@ impl Ledger {
         .fetch_all(&self.readers)
         .await
         .map_err(|e| self.failed(&e))?;
-        let decided = |row: &SqliteRow| DecidedBy {
-            service: row.get(0),
-            outcome: row.get::<Option<&str>, _>(1).and_then(Outcome::parse),
-            code: row.get(2),
-            count: row.get::<i64, _>(3).unsigned_abs(),
+        let decided = |row: &SqliteRow| {
+            let (service, code) = (row.try_get(0)?, row.try_get(2)?);
+            Ok(DecidedBy { service, outcome: cells::outcome(row, 1)?, code, count: cells::count(row, 3)? })
         };
-        Ok(rows.iter().map(decided).collect())
+        rows.iter().map(decided).collect::<sqlx::Result<_>>().map_err(|e| self.failed(&e))
     }
 
     /// The lookups of a run whose answers are lost, at most `limit` of them.
@@ -545,18 +527,53 @@ impl Ledger {
         .fetch_all(&self.readers)
         .await
         .map_err(|e| self.failed(&e))?;
-        let unknown = |row: &SqliteRow| UnknownLookup {
-            line: row.get::<i64, _>("line").unsigned_abs(),
-            step: row.get("step"),
-            transactionid: row.get("transactionid"),
-            code: row.get("code"),
-            cost: Ore::new(
-                row.get::<i64, _>(if row.get("billed") { "cost" } else { "cost_unknown" }).unsigned_abs(),
-            ),
-            billed: row.get("billed"),
-            sent_at: row.get("started_at"),
-            letter_making: row.get::<Option<bool>, _>("letter_making").unwrap_or(false),
+        let unknown = |row: &SqliteRow| {
+            let billed = row.try_get("billed")?;
+            Ok(UnknownLookup {
+                line: cells::count(row, "line")?,
+                step: row.try_get("step")?,
+                transactionid: row.try_get("transactionid")?,
+                code: row.try_get("code")?,
+                cost: Ore::new(cells::count(row, if billed { "cost" } else { "cost_unknown" })?),
+                billed,
+                sent_at: row.try_get("started_at")?,
+                letter_making: row.try_get::<Option<bool>, _>("letter_making")?.unwrap_or(false),
+            })
         };
-        Ok(rows.iter().map(unknown).collect())
+        rows.iter().map(unknown).collect::<sqlx::Result<_>>().map_err(|e| self.failed(&e))
     }
+}
+
+fn run(row: &SqliteRow) -> sqlx::Result<RunRow> {
+    let stage = cells::word(row, "state", Stage::parse)?;
+    let first_day: String = row.try_get("first_day")?;
+    if first_day.parse::<jiff::civil::Date>().is_err() {
+        return Err(sqlx::Error::Decode("a day that is none".into()));
+    }
+    Ok(RunRow {
+        id: row.try_get("id")?,
+        run: row.try_get("run")?,
+        job: row.try_get("job")?,
+        stage: stage.ok_or_else(|| sqlx::Error::Decode("a run without a state".into()))?,
+        environment: row.try_get("environment")?,
+        job_path: row.try_get("job_path")?,
+        job_text: row.try_get("job_text")?,
+        input_digest: row.try_get("input_digest")?,
+        input_bytes: row.try_get("input_bytes")?,
+        input_sha256: row.try_get("input_sha256")?,
+        limit_rows: row.try_get("limit_rows")?,
+        input_given: row.try_get("input_given")?,
+        buy_again: row.try_get("buy_again")?,
+        columns: cells::json(row, "columns")?,
+        steps: cells::json(row, "steps")?,
+        first_day,
+        rows: row.try_get("rows")?,
+        bad_rows: row.try_get("bad_rows")?,
+        letter_rows: row.try_get("letter_rows")?,
+        started_at: row.try_get("started_at")?,
+        finished_at: row.try_get("finished_at")?,
+        exit: row.try_get::<Option<u8>, _>("exit")?,
+        reason: row.try_get("reason")?,
+        fire: row.try_get("fire")?,
+    })
 }

@@ -2,11 +2,12 @@
 //! gone with its owner.
 
 use super::LedgerError;
+use super::cells;
 use super::values::ManyRows;
 use crate::disk::{self, TempDir};
 use crate::domain::identity::Identity;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{ConnectOptions, SqliteConnection};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -46,18 +47,18 @@ impl Seen {
 
     /// Those of these that are met for the first time.
     pub async fn first_times(&mut self, identities: &[Identity]) -> Result<HashSet<Identity>, LedgerError> {
+        let failed =
+            |e: sqlx::Error| LedgerError::Database { path: self.path.clone(), reason: e.to_string() };
         let mut first = HashSet::new();
         for chunk in identities.chunks(ManyRows::MOST) {
             let (mut query, length) = self.insert.query(chunk.len());
             for at in 0..length {
                 query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
             }
-            let rows = query
-                .fetch_all(&mut self.connection)
-                .await
-                .map_err(|e| LedgerError::Database { path: self.path.clone(), reason: e.to_string() })?;
-            let ids = rows.iter().filter_map(|row| <[u8; 16]>::try_from(row.get::<&[u8], _>(0)).ok());
-            first.extend(ids.map(Identity));
+            let rows = query.fetch_all(&mut self.connection).await.map_err(failed)?;
+            for row in &rows {
+                first.extend(cells::identity(row).map_err(failed)?);
+            }
         }
         Ok(first)
     }

@@ -1,5 +1,6 @@
 //! What was spent: sums over attempts, however grouped.
 
+use super::cells;
 use super::{Ledger, LedgerError};
 use crate::domain::money::Ore;
 use crate::time::stockholm_date;
@@ -125,23 +126,26 @@ impl Ledger {
             .map_err(|e| self.failed(&e))?;
         let mut sums: BTreeMap<String, Spent> = BTreeMap::new();
         for row in &rows {
-            *sums.entry(by.key(row.get(0))).or_default() += spent(row);
+            let (key, spent) = added(by, row).map_err(|e| self.failed(&e))?;
+            *sums.entry(key).or_default() += spent;
         }
         Ok(sums.into_iter().map(|(key, spent)| SpendRow { key, spent }).collect())
     }
 }
 
-/// Columns 1 to 6, as they are selected.
-fn spent(row: &SqliteRow) -> Spent {
-    let sum = |at: usize| row.get::<i64, _>(at).unsigned_abs();
-    Spent {
-        calls: sum(1),
-        answered: sum(2),
-        unknown: sum(3),
-        cost: Ore::new(sum(4)),
-        cost_unknown: Ore::new(sum(5)),
-        letters: sum(6),
-    }
+/// What it is added to, and columns 1 to 6 as they are selected.
+fn added(by: SpendBy, row: &SqliteRow) -> sqlx::Result<(String, Spent)> {
+    let sum = |at: usize| cells::count(row, at);
+    let key = by.key(row.try_get(0)?);
+    let spent = Spent {
+        calls: sum(1)?,
+        answered: sum(2)?,
+        unknown: sum(3)?,
+        cost: Ore::new(sum(4)?),
+        cost_unknown: Ore::new(sum(5)?),
+        letters: sum(6)?,
+    };
+    Ok((key, spent))
 }
 
 #[cfg(test)]

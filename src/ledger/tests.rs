@@ -376,10 +376,18 @@ async fn a_newer_ledger_is_refused_and_an_older_one_is_copied_before_it_changes(
     std::fs::write(migrations.join("9999_next.sql"), "CREATE TABLE next (id INTEGER PRIMARY KEY) STRICT;")
         .unwrap();
     let newer = sqlx::migrate::Migrator::new(migrations.as_path()).await.unwrap();
+    // What stands under the copy's name stays, whether it is an earlier copy or what somebody has put there to be filled.
+    let premade = folder.path().join(format!("orgpull.v{newest}.backup.db"));
+    std::fs::write(&premade, "an earlier copy").unwrap();
+    std::fs::set_permissions(&premade, std::fs::Permissions::from_mode(0o666)).unwrap();
+    std::os::unix::fs::symlink("elsewhere", folder.path().join(format!("orgpull.v{newest}.backup-2.db")))
+        .unwrap();
     let upgraded = Ledger::open_with(&path, &newer).await.unwrap();
     assert_eq!(upgraded.recent(10).await.unwrap().len(), 1);
     upgraded.close().await;
-    let copy = folder.path().join(format!("orgpull.v{newest}.backup.db"));
+    assert_eq!(std::fs::read_to_string(&premade).unwrap(), "an earlier copy");
+    assert!(!folder.path().join("elsewhere").exists());
+    let copy = folder.path().join(format!("orgpull.v{newest}.backup-3.db"));
     assert_eq!(Ledger::open(&copy).await.unwrap().recent(10).await.unwrap().len(), 1);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(matches!(Ledger::open(&path).await, Err(LedgerError::Newer(_))));

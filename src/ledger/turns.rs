@@ -79,7 +79,8 @@ impl Ledger {
             .map_err(|e| self.failed(&e))?;
         let pending = rows.iter().map(|row| {
             let pending = self.pending_of(row)?;
-            Ok(Pending { heard_at: row.get("heard_at"), ..pending })
+            let heard_at = row.try_get("heard_at").map_err(|e| self.failed(&e))?;
+            Ok(Pending { heard_at, ..pending })
         });
         pending.collect()
     }

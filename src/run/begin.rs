@@ -11,6 +11,7 @@ use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
 use crate::disk;
+use crate::domain::counted::counted;
 use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
@@ -40,7 +41,7 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
         Some(run) if !anew => {
             let about = run.clone();
             let gone_on = Box::pin(go_on(context, job, run, &options)).await;
-            gone_on.map(Some).map_err(|error| Broken { error, run: Some(about) })
+            gone_on.map(Some).map_err(|error| Broken { error, run: Some(about), unsent: true })
         }
         None if options.only_continue => Ok(None),
         old => {
@@ -92,7 +93,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
     if parked > 0 {
-        let which = if parked == 1 { "1 lookup was".to_owned() } else { format!("{parked} lookups were") };
+        let which = counted(parked, "lookup was", "lookups were");
         let message = format!(
             "{which} in flight when the last process ended: what was answered is lost, and may have been billed"
         );

@@ -17,6 +17,7 @@ use super::trial::Trials;
 use super::worker::{Done, Sending, exchange};
 use super::{Observer, RunError, StopRequest};
 use crate::domain::budget::Spend;
+use crate::domain::counted::counted;
 use crate::domain::outcome::State;
 use crate::http::account::{Permit, StopReason, Token};
 use crate::http::transport::{Health, Transport};
@@ -489,15 +490,21 @@ impl<T: Transport> Coordinator<T> {
         let since = self.held.map_or(began, |(since, _)| since);
         if now.duration_since(since) > self.prepared.job.rules.outage_wait {
             let unwritten = self.batch.ends.len() + self.flights.len();
-            let message =
-                format!("{unwritten} answers could not be written and are lost: their lookups end unknown");
+            let answers = counted(unwritten as u64, "answer", "answers");
+            let message = format!("{answers} could not be written: what was asked so ends unknown");
             self.notice(Level::Warning, "unknown", message);
             return Err(error.into());
         }
         if self.held.replace((since, now + HELD_RETRY)).is_none() {
             let waiting = self.batch.ends.len() + self.flights.len();
-            let message =
-                format!("{error}. Nothing is sent; {waiting} answers wait in memory until it can be written");
+            let waiting = match waiting as u64 {
+                0 => String::new(),
+                waiting => format!(
+                    "; {} in memory until it can be written",
+                    counted(waiting, "answer waits", "answers wait")
+                ),
+            };
+            let message = format!("{error}. Nothing is sent{waiting}");
             self.notice(Level::Warning, "ledger-held", message);
         }
         Ok(())

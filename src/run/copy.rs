@@ -2,6 +2,7 @@
 
 use super::event::Event;
 use super::{RunError, unless_stopped};
+use crate::domain::counted::counted;
 use crate::job::input::{Columns, InputError, Reader, Row};
 use crate::job::{Carry, Input, Job, MaxBad};
 use crate::ledger::{Ledger, NewRow};
@@ -138,7 +139,8 @@ impl Copied {
         // A run of the first few rows cannot have more than those.
         if good < limit.map_or(input.min_rows, |limit| input.min_rows.min(limit)) {
             return refused(format!(
-                "{good} good rows, and `min_rows` asks for {}: complete it, or lower `min_rows`",
+                "{}, and `min_rows` asks for {}: complete it, or lower `min_rows`",
+                counted(good, "good row", "good rows"),
                 input.min_rows
             ));
         }
@@ -146,13 +148,15 @@ impl Copied {
             #[expect(clippy::cast_precision_loss, reason = "a share of rows needs no 53 bits")]
             MaxBad::Percent(most) if self.bad_rows as f64 * 100.0 > most * self.rows as f64 => {
                 refused(format!(
-                    "{} of {} rows are bad, and `max_bad` bears {most} %: mend them, or raise `max_bad`",
-                    self.bad_rows, self.rows
+                    "{} of {} bad, and `max_bad` bears {most} %: mend them, or raise `max_bad`",
+                    self.bad_rows,
+                    counted(self.rows, "row is", "rows are")
                 ))
             }
             MaxBad::Count(most) if self.bad_rows > most => refused(format!(
-                "{} of {} rows are bad, and `max_bad` bears {most}: mend them, or raise `max_bad`",
-                self.bad_rows, self.rows
+                "{} of {} bad, and `max_bad` bears {most}: mend them, or raise `max_bad`",
+                self.bad_rows,
+                counted(self.rows, "row is", "rows are")
             )),
             _ => Ok(()),
         }

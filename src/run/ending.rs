@@ -1,6 +1,7 @@
 //! How an invocation ended: its exit code and its reason.
 
 use super::coordinator::Halt;
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::job::Tolerate;
 
@@ -18,11 +19,15 @@ pub(super) fn finished(failed: u64, unknown: u64, tolerate: Tolerate) -> (Exit, 
     (Exit::Unsettled, reason)
 }
 
+fn lookups(pending: u64) -> String {
+    counted(pending, "lookup", "lookups")
+}
+
 /// Why a run stopped with something pending; the worst reason wins.
 pub(super) fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
     let mut reasons: Vec<(Exit, String)> = Vec::new();
     if halt.signalled {
-        reasons.push((Exit::Stopped, format!("stopped by a signal, {pending} lookups pending")));
+        reasons.push((Exit::Stopped, format!("stopped by a signal, {} pending", lookups(pending))));
     }
     let halts = [
         (Exit::Login, &halt.login),
@@ -33,11 +38,11 @@ pub(super) fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
     ];
     reasons.extend(halts.into_iter().filter_map(|(exit, why)| Some((exit, why.clone()?))));
     if halt.is_late {
-        let why = format!("the time that max_time allows is over, {pending} lookups pending");
+        let why = format!("the time that max_time allows is over, {} pending", lookups(pending));
         reasons.push((Exit::Budget, why));
     }
     let none =
-        || (Exit::Bug, format!("{pending} lookups are pending and nothing says why: a bug in orgpull"));
+        || (Exit::Bug, format!("{} pending, and nothing says why: a bug in orgpull", lookups(pending)));
     reasons.into_iter().reduce(|a, b| if a.0.worst(b.0) == a.0 { a } else { b }).unwrap_or_else(none)
 }
 

@@ -4,6 +4,7 @@ use super::RunError;
 use super::coordinator::Coordinator;
 use super::event::Level;
 use super::prepared::Prepared;
+use crate::domain::counted::counted;
 use crate::domain::outcome::Outcomes;
 use crate::domain::redact::scrub;
 use crate::export::leaf_names;
@@ -205,10 +206,10 @@ impl<T: Transport> Coordinator<T> {
             let (0, Some(pointer)) = (looked.found, pointer) else { continue };
             let names: Vec<String> = looked.names.iter().map(|name| scrub(name)).collect();
             let message = format!(
-                "the condition of lookup `{}` looks at {}, which was in none of {} answers; there are {}",
+                "the condition of lookup `{}` looks at {}, which was in none of {}; there are {}",
                 lookup.id,
                 pointer.0,
-                looked.of,
+                counted(looked.of, "answer", "answers"),
                 names.join(", ")
             );
             super::notice(&self.observer, Level::Warning, "gate-field", message);

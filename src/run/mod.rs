@@ -56,6 +56,7 @@ use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
 use lane::Lane;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tally::Tally;
@@ -138,7 +139,7 @@ pub enum RunError {
     #[error(transparent)]
     InputFile(#[from] InputError),
     /// The input was read, and is refused.
-    #[error("{file}: {why}; nothing was sent")]
+    #[error("{file}: {why}")]
     Input {
         /// The file, or what stands for it.
         file: String,
@@ -154,12 +155,12 @@ pub enum RunError {
         rejects: Option<PathBuf>,
     },
     /// Two columns of an output would have one name.
-    #[error("{0}; nothing was sent")]
+    #[error("{0}")]
     Clash(String),
     /// Letters of disclosure would go out.
     #[error(
         "lookup `{lookup}` may send a letter of disclosure to {count} of the subjects, and does not say `letters = \
-         true`; nothing was sent"
+         true`"
     )]
     Letters {
         /// The lookup's id.
@@ -168,7 +169,7 @@ pub enum RunError {
         count: u64,
     },
     /// The unfinished run does not fit the job file any more.
-    #[error("{0}; nothing was sent. `--new` closes the unfinished run and starts another")]
+    #[error("{0}: `--new` closes the unfinished run and starts another")]
     Changed(String),
     /// A newer run took its place.
     #[error("run {0} is closed: a newer run took its place, and what it never sent stays unsent")]
@@ -189,7 +190,7 @@ pub enum RunError {
         is: String,
     },
     /// A secret cannot be read.
-    #[error("the {what} of account `{account}` cannot be read: {error}; nothing was sent")]
+    #[error("the {what} of account `{account}` cannot be read: {error}")]
     Secret {
         /// The account.
         account: String,
@@ -201,7 +202,7 @@ pub enum RunError {
     /// A service wants to know who asks, and neither the lookup nor its account says.
     #[error(
         "lookup `{lookup}`: account `{account}` wants to know who asks; give it `requestor_id`, in [providers.{account}] \
-         or as a parameter of the lookup; nothing was sent"
+         or as a parameter of the lookup"
     )]
     NoRequestor {
         /// The lookup.
@@ -211,8 +212,7 @@ pub enum RunError {
     },
     /// The run has spent more than its budget now allows.
     #[error(
-        "[budget] allows {limit}, and run {run} has spent {spent} already: raise it, or start another run with --new; \
-         nothing was sent"
+        "[budget] allows {limit}, and run {run} has spent {spent} already: raise it, or start another run with --new"
     )]
     BudgetPassed {
         /// The run.
@@ -224,7 +224,7 @@ pub enum RunError {
     },
     /// `--max-cost` over a service without a price.
     #[error(
-        "lookup `{lookup}`: {service} has no price, and --max-cost would cap nothing: give it one in `prices`; nothing was sent"
+        "lookup `{lookup}`: {service} has no price, and --max-cost would cap nothing: give it one in `prices`"
     )]
     Unpriced {
         /// The lookup.
@@ -236,7 +236,7 @@ pub enum RunError {
     #[error(
         "lookup `{lookup}`: {call} of account `{account}` has posted a letter of disclosure before, and \
          [providers.{account}] still lists it in no_letters: move it to letters, and let the lookup say `letters = true` if \
-         letters are wanted; nothing was sent"
+         letters are wanted"
     )]
     Unannounced {
         /// The lookup.
@@ -247,7 +247,7 @@ pub enum RunError {
         call: String,
     },
     /// The account is not in the configuration.
-    #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]; nothing was sent")]
+    #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]")]
     NoAccount(String),
     /// Too many logins, over all processes, or the login has asked to wait.
     #[error(
@@ -271,7 +271,7 @@ pub enum RunError {
     #[error("{0}")]
     Export(#[from] ExportError),
     /// A signal came before anything was sent.
-    #[error("stopped before anything was sent")]
+    #[error("stopped before anything was sent this time")]
     Stopped,
     /// A signal came while another process held the ledger.
     #[error(
@@ -279,13 +279,30 @@ pub enum RunError {
     )]
     StoppedUnwritten,
     /// Our own fault.
-    #[error("a bug in orgpull: {0}; what is committed is safe, and the run can be continued")]
+    #[error("a bug in orgpull: {0}")]
     Bug(String),
 }
 
 impl RunError {
-    fn bug(error: impl std::fmt::Display) -> Self {
+    fn bug(error: impl fmt::Display) -> Self {
         Self::Bug(error.to_string())
+    }
+
+    /// Whether what was asked for was refused for what it is, rather than that something failed.
+    const fn is_a_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Input { .. }
+                | Self::Clash(_)
+                | Self::Letters { .. }
+                | Self::Changed(_)
+                | Self::Secret { .. }
+                | Self::NoRequestor { .. }
+                | Self::BudgetPassed { .. }
+                | Self::Unpriced { .. }
+                | Self::Unannounced { .. }
+                | Self::NoAccount(_)
+        )
     }
 
     /// How the process should end.
@@ -324,11 +341,26 @@ pub struct Broken {
     pub error: RunError,
     /// The run that it was about, as it stood before; nothing where none was begun.
     pub run: Option<RunRow>,
+    /// Whether that was before this invocation could send anything.
+    pub unsent: bool,
+}
+
+/// Why, and that nothing was sent where that is known and somebody might wonder: not by this invocation, and not at all where
+/// there was no run before it.
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent = match (&self.run, self.unsent && self.error.is_a_refusal()) {
+            (_, false) => "",
+            (None, true) => "; nothing was sent",
+            (Some(_), true) => "; nothing more was sent",
+        };
+        write!(f, "{}{sent}", self.error)
+    }
 }
 
 impl<E: Into<RunError>> From<E> for Broken {
     fn from(error: E) -> Self {
-        Self { error: error.into(), run: None }
+        Self { error: error.into(), run: None, unsent: true }
     }
 }
 
@@ -487,7 +519,7 @@ async fn drive<T: Transport>(
             Err(error)
         }
     };
-    ended.map_err(|error| Broken { error, run: Some(run) })
+    ended.map_err(|error| Broken { error, run: Some(run), unsent: false })
 }
 
 /// Asks the upstreams, until nothing is pending or something stops it.

@@ -8,6 +8,7 @@ mod cells;
 mod columns;
 
 use crate::domain::invoice::{BilledLine, ColumnNames};
+use crate::domain::redact::column_names;
 use crate::job::input::{InputError, Sheet, SheetRow};
 use cells::{amount, day, is_sek};
 use columns::Places;
@@ -22,7 +23,7 @@ pub enum StatementError {
     /// A column that is needed is not there, or cannot be told by its name.
     #[error(
         "{file}: no column is known to be the {what}: name it with --{flag}, or with `{key}` in \
-         [providers.NAME.invoice]; there are {}; nothing was changed", .there.join(", ")
+         [providers.NAME.invoice]; there are {}; nothing was changed", column_names(.there)
     )]
     NoColumn {
         /// The file.
@@ -37,7 +38,7 @@ pub enum StatementError {
         there: Vec<String>,
     },
     /// A column that was named is not there, or twice.
-    #[error("{file}: {count} columns are called `{name}`, where --{flag} needs one; there are {}; nothing was changed", .there.join(", "))]
+    #[error("{file}: {count} columns are called `{name}`, where --{flag} needs one; there are {}; nothing was changed", column_names(.there))]
     Named {
         /// The file.
         file: String,

@@ -68,7 +68,7 @@ fn what_is_not_clear_is_told_with_its_line_and_without_what_stands_there() {
         ("when,transactionid,service,amount\n", "--date"),
         ("date,who,service,amount\n", "transactionid or apiLogId: name it with --reference"),
         ("date,transactionid,what,amount\n", "--service"),
-        ("date,transactionid,service,value\n", "`amount` in [providers.NAME.invoice]; there are date"),
+        ("date,transactionid,service,value\n", "`amount` in [providers.NAME.invoice]; there are `date`"),
         ("date;transactionid;service,amount\n", "--service"),
         ("date,date,transactionid,service,amount\n", "2 columns are called `date`"),
         ("date,transactionid,service,Amount SEK,valuta\n2026-03-01,op1,x,1,EUR\n", "line 2: the currency"),

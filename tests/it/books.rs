@@ -211,6 +211,18 @@ pub(crate) fn query(world: &World, sql: &'static str) -> Vec<SqliteRow> {
     runtime.block_on(read).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
+/// Changes the ledger's file directly, past our own code.
+pub(crate) fn execute(world: &World, sql: &'static str) {
+    let ledger = SqliteConnectOptions::new().filename(world.path("orgpull.db"));
+    let write = async {
+        let mut ledger = ledger.connect().await?;
+        sqlx::query(sql).execute(&mut ledger).await?;
+        ledger.close().await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(write).unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
 /// Every answer in the ledger, as it was before it was packed.
 pub(crate) fn answers(world: &World) -> Vec<Vec<u8>> {
     let bodies = query(world, "SELECT body FROM answers ORDER BY attempt");

@@ -14,7 +14,7 @@ const USERNAME: &str = "canary-user-key-7f3a";
 const PASSWORD: &str = "canary-password-91c4";
 
 /// What the upstream does to a call. `{number}` is the number that was asked for, thrown back at us.
-const DEEDS: [&str; 22] = [
+const DEEDS: [&str; 25] = [
     "",
     "do = 'error'\ncode = '15'\nstatus = 404\ntext = 'No hit for {number}'\ndetail = 'searchnumber={number}'",
     "do = 'error'\ncode = 'S17'\nstatus = 200\ntext = '{number} is deregistered'\nreport = true",
@@ -30,6 +30,9 @@ const DEEDS: [&str; 22] = [
     "do = 'body'\nstatus = 404\nbody = '<html>/getdata?searchnumber={number}</html>'\ncontent_type = 'text/html'",
     "do = 'body'\nstatus = 302\nbody = '{number}'",
     "do = 'redirect'\nlocation = '/getdata?searchnumber=elsewhere'",
+    "do = 'body'\nstatus = 400\nbody = '{\"error\":{\"code\":\"X {number} canary-password-91c4\",\"text\":\"t\"}}'",
+    "do = 'body'\nstatus = 403\nbody = '{\"error\":{\"code\":\"7\",\"text\":\"Anna Andersson canary-password-91c4 {number}\"}}'",
+    "do = 'body'\nstatus = 400\nbody = '{\"error\":{\"code\":\"11\",\"text\":\"Anna Andersson\",\"detail\":\"canary-user-key-7f3a\"}}'",
     "do = 'close'",
     "do = 'reset'",
     "do = 'cut'",
@@ -173,6 +176,7 @@ fn nothing_is_told(format: &str, progress: &str, deed: &str) {
     assert!(world.stats().arrivals > 0 && said.contains("job"), "{said}");
     assert!(!said.contains("panicked") && !said.contains("a bug"), "{said}");
     assert!(!said.contains("secret note"), "carried columns are nobody's business:\n{said}");
+    assert!(!said.contains("Anna Andersson"), "texts of upstreams are never quoted:\n{said}");
     no_number("what was said", &said);
     no_secret("what was said", said.as_bytes(), &head);
     no_number("the summary", &world.read("summary.json"));
@@ -240,6 +244,35 @@ fn no_secret_reaches_the_disk() {
         for answer in answers(&world) {
             no_secret("an answer", &answer, &head);
         }
+    }
+}
+
+/// An upstream that echoes the login in its error: in the code, the words, the reference and the body.
+#[test]
+fn no_secret_that_an_upstream_echoes_reaches_the_disk() {
+    let error = format!(
+        "[[fault]]\ndo = 'body'\nstatus = 400\nbody = '{{\"metaData\":{{\"apiLogId\":\"{PASSWORD}\"}},\"error\":{{\"code\":\"E \
+         {PASSWORD}\",\"text\":\"{USERNAME} is wrong\"}}}}'\n"
+    );
+    let world = marked_world("");
+    world.scenario(&error);
+    let ended = noisily(&world, "text", &["run", "job.toml"]).exits(0);
+    let status = noisily(&world, "text", &["status"]).exits(0);
+    let said = [ended.stdout, ended.stderr, status.stdout, status.stderr].concat();
+    assert!(said.contains("E ****"), "the rest of the code is shown: {said}");
+    let (head, _) = token(&World::new(""));
+    no_secret("what was said", said.as_bytes(), &head);
+    let mut searched = 0;
+    for path in files(&world.path("")) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name != "username" && name != "password" {
+            no_secret(&name, &fs::read(&path).unwrap(), &head);
+            searched += 1;
+        }
+    }
+    assert!(searched > 4);
+    for answer in answers(&world) {
+        no_secret("an answer", &answer, &head);
     }
 }
 

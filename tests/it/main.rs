@@ -5,6 +5,7 @@
 
 mod accounts;
 mod bad_input;
+mod beside;
 mod books;
 mod budget;
 mod canary;
@@ -13,6 +14,7 @@ mod clock;
 mod commands;
 mod connections;
 mod crash;
+mod damage;
 mod disk;
 mod frames;
 mod gates;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -175,6 +176,8 @@ impl World {
             whole.insert("catalogue".to_owned(), toml::Value::Array(files.collect()));
         }
         self.write("orgpull.toml", &toml::to_string(&whole).unwrap());
+        // Nobody else may read it, so that no warning stands among what a test looks for.
+        fs::set_permissions(self.path("orgpull.toml"), fs::Permissions::from_mode(0o600)).unwrap();
         self
     }
 

@@ -1,9 +1,9 @@
 //! The arguments of the commands that keep the books.
 
+use super::Days;
 use crate::domain::invoice::{ColumnNames, Settles};
 use crate::ledger;
 use clap::{Args, ValueEnum};
-use jiff::civil::Date;
 use std::path::PathBuf;
 
 /// `spend`.
@@ -12,12 +12,12 @@ pub struct SpendArgs {
     /// What the sums are by
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub by: SpendBy,
-    /// From this day on, in Stockholm, such as 2026-03-01
-    #[arg(long, value_name = "DATE")]
-    pub since: Option<Date>,
-    /// Up to this day and with it
-    #[arg(long, value_name = "DATE")]
-    pub until: Option<Date>,
+    /// From this day or month on, in Stockholm, such as 2026-03-01 or 2026-03
+    #[arg(long, value_name = "DAY")]
+    pub since: Option<Days>,
+    /// Up to this day or month and with it
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<Days>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -151,12 +151,12 @@ pub struct InvoiceArgs {
     /// The column of the currency, where there is one [default: by its name]
     #[arg(long, value_name = "COLUMN")]
     pub currency: Option<String>,
-    /// The first day for which the statement is complete [default: its first date]
-    #[arg(long, value_name = "DATE")]
-    pub complete_from: Option<Date>,
-    /// The last day for which the statement is complete [default: its last date]
-    #[arg(long, value_name = "DATE")]
-    pub complete_until: Option<Date>,
+    /// The first day, or month, for which the statement is complete [default: its first date]
+    #[arg(long, value_name = "DAY")]
+    pub complete_from: Option<Days>,
+    /// The last day, or month, for which the statement is complete [default: its last date]
+    #[arg(long, value_name = "DAY")]
+    pub complete_until: Option<Days>,
 }
 
 impl InvoiceArgs {

@@ -1,11 +1,11 @@
 //! The arguments of each command.
 
+use super::Place;
 use super::not_yet::ending_not_yet;
-use super::{Cli, Place};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, ValueEnum, value_parser};
+use clap::{Args, ValueEnum, value_parser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -256,7 +256,7 @@ fn format_of(output: &Place) -> Result<FileFormat, clap::Error> {
     }
     ending.and_then(|ending| FileFormat::from_str(ending, true).ok()).ok_or_else(|| {
         let message = "the ending of '--output' tells no format: give '--format csv', 'json' or 'jsonl'";
-        Cli::command().error(ErrorKind::MissingRequiredArgument, message)
+        super::command().error(ErrorKind::MissingRequiredArgument, message)
     })
 }
 

@@ -11,7 +11,7 @@ fn refused(line: &str) -> (i32, String) {
 
 /// The help of a command at a fixed width, with the version taken out.
 fn help(path: &[&str]) -> String {
-    let mut command = Cli::command().term_width(100);
+    let mut command = command().term_width(100);
     command.build();
     let mut at = &mut command;
     for name in path {
@@ -31,7 +31,20 @@ fn help_of_every_command() {
 
 #[test]
 fn the_definition_is_sound() {
-    Cli::command().debug_assert();
+    command().debug_assert();
+}
+
+#[test]
+fn every_command_is_in_one_group() {
+    let listed: Vec<&str> = groups::GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+    let mut command = command();
+    command.build();
+    let built: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let sorted = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(sorted(listed), sorted(built));
 }
 
 #[test]

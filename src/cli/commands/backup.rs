@@ -2,6 +2,7 @@
 
 use super::super::args::BackupArgs;
 use super::super::{Desk, Failure};
+use super::protected;
 use crate::domain::exit::Exit;
 use crate::ledger::{BackupError, Ledger};
 
@@ -9,7 +10,8 @@ use crate::ledger::{BackupError, Ledger};
 pub(in crate::cli) async fn backup(desk: &Desk, args: &BackupArgs) -> Result<Exit, Failure> {
     let settings = desk.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
-    ledger.back_up(&args.file, args.force, &settings.protected).await.map_err(|error| match error {
+    let protected = protected(&settings, &ledger).await;
+    ledger.back_up(&args.file, args.force, &protected).await.map_err(|error| match error {
         BackupError::Exists(_) | BackupError::Own(_) => Failure::Usage(error.to_string()),
         BackupError::Unwritten { .. } => Failure::Output(error.to_string()),
         BackupError::Ledger(error) => error.into(),

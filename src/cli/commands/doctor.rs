@@ -134,7 +134,11 @@ async fn ledger(path: &Path) -> Vec<Finding> {
         }
         Err(error) => return vec![Finding::fault(what, Exit::Ledger, error.to_string())],
     };
-    let mut findings = vec![match ledger.damage().await {
+    let damage = match ledger.damage().await {
+        Ok(None) => ledger.unread_text().await,
+        found => found,
+    };
+    let mut findings = vec![match damage {
         Ok(None) => Finding::good(what, format!("{} is whole", path.display())),
         Ok(Some(damage)) => {
             Finding::fault(what, Exit::Ledger, format!("{} is damaged: {damage}", path.display()))

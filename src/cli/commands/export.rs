@@ -5,6 +5,7 @@ use super::super::console::print_bytes;
 use super::super::{Desk, Failure};
 use super::{job_to_export, one_run};
 use crate::disk::Scratch;
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
 use crate::ledger::Ledger;
@@ -39,7 +40,8 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
         }
     };
     for written in run::export(&ledger, &found, &job, &settings, &outputs).await? {
-        desk.say(&format!("{} ({} rows)\n", written.path.display(), written.rows))?;
+        let rows = counted(written.rows, "row", "rows");
+        desk.say(&format!("{} ({rows})\n", written.path.display()))?;
     }
     Ok(Exit::Settled)
 }

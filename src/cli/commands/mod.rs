@@ -16,6 +16,7 @@ pub(super) mod spend;
 use super::args::Place;
 use super::{Desk, Failure};
 use crate::config::{SIMULATOR, Settings};
+use crate::disk::Protected;
 use crate::domain::pace::Rate;
 use crate::domain::redact::scrub;
 use crate::job::{Job, Origin, file};
@@ -82,6 +83,21 @@ fn ledgers_copy(run: &RunRow, settings: &Settings) -> Result<Job, Failure> {
         unpaced(&mut job);
     }
     Ok(job)
+}
+
+/// What nothing may take the place of that is written beside jobs and not by them: what the configuration lives on, and the
+/// files and inputs of every job that has run on the ledger.
+async fn protected(settings: &Settings, ledger: &Ledger) -> Protected {
+    let mut protected = settings.protected.clone();
+    // A ledger that does not read must not keep a copy of it from being made.
+    for path in ledger.job_files().await.unwrap_or_default() {
+        let path = Path::new(&path);
+        match file::load(path, settings) {
+            Ok(job) => protected = protected.and(job.protected()),
+            Err(_) => protected.add(path, "a job file"),
+        }
+    }
+    protected
 }
 
 /// The one run that a word means.

@@ -53,7 +53,7 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
     match report.refusal {
         None => Ok(Exit::Settled),
         Some(refusal) => {
-            desk.console.line(&format!("error: {refusal}"));
+            desk.console.line(&format!("error: {refusal}; nothing was sent"));
             Err(Failure::Told(Exit::Config))
         }
     }

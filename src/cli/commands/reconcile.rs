@@ -6,7 +6,7 @@ use super::super::report::{
     resolve_text,
 };
 use super::super::{Desk, Failure};
-use super::one_run;
+use super::{one_run, protected};
 use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::invoice::{Settles, Verdict};
@@ -28,7 +28,7 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     let ledger = Ledger::open_existing(&settings.database).await?;
     let invoice = ledger.invoice(&account.name, &account.environment).await?;
     let (mut invoice, days) = taken_in(invoice, account, &args.file, &args.invoice).await?;
-    let mut protected = settings.protected.clone();
+    let mut protected = protected(&settings, &ledger).await;
     protected.add(&args.file, "the statement");
     let output = args.output.as_deref();
     let listing = output.map(|path| Listing::create(path, &protected, &RECONCILE_HEADER)).transpose()?;
@@ -145,12 +145,13 @@ async fn taken_in<'l>(
     }
     let (days, named) = invoice.match_lines().await?;
     let (first, last) = days.unzip();
-    let days = args.complete_from.or(first).zip(args.complete_until.or(last));
+    let from = args.complete_from.map(|days| days.first).or(first);
+    let days = from.zip(args.complete_until.map(|days| days.last).or(last));
     let Some((first, last)) = days else {
         let file = file.display();
         return Err(StatementError::NoLine { file: file.to_string() }.into());
     };
-    if args.complete_until.is_some_and(|until| until > stockholm_date(now_ms())) {
+    if args.complete_until.is_some_and(|until| until.last > stockholm_date(now_ms())) {
         return Err(Failure::Usage(format!(
             "no statement is complete until {last}: that day is still to come"
         )));

@@ -1,6 +1,7 @@
 //! `run` and `retry`.
 
 use super::super::args::{Place, Reporting, RetryArgs, RunArgs, Simulation};
+use super::super::console::seen;
 use super::super::report::{
     Closing, ColumnFound, OutputLine, Reporter, money, plan_text, summary_json, summary_text, with_examples,
 };
@@ -10,6 +11,7 @@ use super::{job_of, load_job, one_run, origin};
 use crate::config::{SIMULATOR, Settings};
 use crate::disk::{self, Change, Draft, Mode, PlaceError, Protected};
 use crate::domain::budget::{Limit, Spend};
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
@@ -202,7 +204,7 @@ async fn broke_off(
     broken: &Broken,
     (job, began): ((&str, &Path), Instant),
 ) -> Result<Exit, Failure> {
-    let (error, exit) = (&broken.error, broken.error.exit());
+    let (error, exit, why) = (&broken.error, broken.error.exit(), broken.to_string());
     let mut summary = match &broken.run {
         Some(run) => {
             let run = context.ledger.find(&run.run).await?.pop().unwrap_or_else(|| run.clone());
@@ -214,8 +216,8 @@ async fn broke_off(
             ..none_begun(job)
         },
     };
-    summary.reason = error.to_string();
-    let mut told = error.to_string();
+    summary.reason.clone_from(&why);
+    let mut told = why;
     if let RunError::Input { examples, bad_rows, rejects, .. } = error {
         told = with_examples(&told, examples, *bad_rows);
         if let Some(path) = rejects {
@@ -382,7 +384,7 @@ async fn wanted(desk: &Desk, settings: &Settings, job: &Job, options: &Options) 
 /// Puts a question on the terminal; whatever is not yes is no.
 fn answered_yes(question: &str) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{question}").and_then(|()| stderr.flush())?;
+    write!(stderr, "{}", seen(question)).and_then(|()| stderr.flush())?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
@@ -401,14 +403,16 @@ async fn agreed(
         return Ok(true);
     }
     let again = run::asked_again(settings, ledger, job.clone(), run).await.map_err(Failure::Run)?;
-    let lookups = if lost == 1 { "1 lookup" } else { &format!("{lost} lookups") };
+    let lookups = counted(lost, "lookup", "lookups");
     let letters = match again.letters {
         0 => String::new(),
-        1 => ", and post 1 letter of disclosure".to_owned(),
-        letters => format!(", and post {letters} letters of disclosure"),
+        letters => {
+            format!(", and post {}", counted(letters, "letter of disclosure", "letters of disclosure"))
+        }
     };
+    let calls = if lost == 1 { "its call" } else { "their calls" };
     let what = format!(
-        "{lookups} of run {} ended unknown; their calls may have been carried out and billed.\nAsking again may cost {}{letters}.",
+        "{lookups} of run {} ended unknown; {calls} may have been carried out and billed.\nAsking again may cost {}{letters}.",
         run.run, again.calls
     );
     if !std::io::stdin().is_terminal() {

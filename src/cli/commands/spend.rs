@@ -10,8 +10,9 @@ use jiff::civil::Date;
 
 /// `orgpull spend`.
 pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit, Failure> {
-    let from = args.since.map(midnight).transpose()?;
-    let before = args.until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
+    let (since, until) = (args.since.map(|days| days.first), args.until.map(|days| days.last));
+    let from = since.map(midnight).transpose()?;
+    let before = until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
     let settings = desk.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let by = args.by.into();
@@ -20,7 +21,7 @@ pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit,
     for row in &rows {
         total += row.spent;
     }
-    let report = SpendReport { by, since: args.since, until: args.until, rows: &rows, total };
+    let report = SpendReport { by, since, until, rows: &rows, total };
     if args.json {
         Desk::print(&format!("{:#}\n", spend_json(&report)))?;
     } else if args.csv {

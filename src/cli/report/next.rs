@@ -83,13 +83,13 @@ fn after_end(summary: &Summary, typed: &Typed, status: &str) -> String {
         }
         (0, unknown, _) => {
             format!(
-                "to ask again what was lost ({}), which may be billed twice: {retry_unknown}",
+                "to ask again what ended unknown ({}), which may be billed twice: {retry_unknown}",
                 count(unknown)
             )
         }
         (failed, 0, _) => format!("to ask again what failed ({}): {retry}", count(failed)),
         (failed, unknown, _) => format!(
-            "to ask again what failed ({}): {retry} (also what was lost ({}), which may be billed twice: add --unknown)",
+            "to ask again what failed ({}): {retry} (also what ended unknown ({}), which may be billed twice: add --unknown)",
             count(failed),
             count(unknown)
         ),
@@ -163,7 +163,7 @@ fn remedy(
         Exit::Login => {
             format!("mend what the reason says of the account ({} tries its login)", command(&["login"]))
         }
-        Exit::Ledger => "mend the ledger's disk or its rights".to_owned(),
+        Exit::Ledger => "mend what is said of the ledger".to_owned(),
         _ => return None,
     })
 }
@@ -255,7 +255,7 @@ mod tests {
                 Exit::Login,
                 "mend what the reason says of the account (orgpull login tries its login), then: {}",
             ),
-            (Exit::Ledger, "mend the ledger's disk or its rights, then: {}"),
+            (Exit::Ledger, "mend what is said of the ledger, then: {}"),
             (Exit::Output, "make room or mend the output's path, then: {}"),
             (
                 Exit::Budget,

@@ -16,7 +16,7 @@ pub struct StatusReport<'a> {
     pub summary: &'a Summary,
     /// What decided the lookups that it sent, counted.
     pub attempts: &'a [DecidedBy],
-    /// The first of its lost answers, a line each, told by their place in the input; the rest is counted.
+    /// The first of its unknown lookups, a line each, told by their place in the input; the rest is counted.
     pub unknown: &'a [String],
     /// What its accounts wait for, a line each.
     pub holds: &'a [String],
@@ -58,7 +58,7 @@ pub fn status_text(report: &StatusReport<'_>) -> String {
         let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts));
     }
     if !report.unknown.is_empty() {
-        let _ = writeln!(text, "\nLost answers ({})", meaning(Outcome::Unknown));
+        let _ = writeln!(text, "\nUnknown: {}", meaning(Outcome::Unknown));
         for line in report.unknown {
             let _ = writeln!(text, "  {line}");
         }

@@ -198,7 +198,7 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Invalid => "the input is refused",
         Outcome::Denied => "the account has no access to it",
         Outcome::Failed => "not carried out, attempts spent",
-        Outcome::Unknown => "sent, the answer is lost",
+        Outcome::Unknown => "what became of it is not known",
         Outcome::Skipped => "not asked",
     }
 }

@@ -66,12 +66,19 @@ pub(super) fn may_hold_number(text: &str) -> bool {
     digits >= FEWEST
 }
 
-/// The signs of a text.
-pub(super) fn read(chars: &[char]) -> Vec<Glyph> {
+/// Whether there may be escapes in a text, so that it can be read in two ways.
+pub(super) fn may_hold_escapes(chars: &[char]) -> bool {
+    chars.iter().any(|c| matches!(c, '%' | '\\' | '&'))
+}
+
+/// The signs of a text, with its escapes read for what they stand for, or as they are: `%5560125790` is a letter and eight
+/// digits, or a sign and a number.
+pub(super) fn read(chars: &[char], escapes: bool) -> Vec<Glyph> {
     let mut glyphs = Vec::with_capacity(chars.len());
     let mut at = 0;
     while at < chars.len() {
-        let (sign, end) = escaped(chars, at).unwrap_or_else(|| (sign(chars[at]), at + 1));
+        let escaped = if escapes { escaped(chars, at) } else { None };
+        let (sign, end) = escaped.unwrap_or_else(|| (sign(chars[at]), at + 1));
         let plain = end == at + 1 && chars[at].is_ascii();
         glyphs.push(Glyph { start: at, end, sign, plain });
         at = end;

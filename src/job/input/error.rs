@@ -1,5 +1,6 @@
 //! What can be wrong with an input as a whole, in words for the person who has to mend it.
 
+use crate::domain::redact::{column_names, is_of_column};
 use crate::shape::nearest;
 use std::io;
 
@@ -92,7 +93,7 @@ pub enum InputError {
         column: String,
     },
     /// The job does not say which column holds the number.
-    #[error("{file}: which column holds the number? name it with `column` in [input]; there are {}", list(.there))]
+    #[error("{file}: which column holds the number? name it with `column` in [input]; there are {}", column_names(.there))]
     WhichColumn {
         /// The file.
         file: String,
@@ -100,7 +101,7 @@ pub enum InputError {
         there: Vec<String>,
     },
     /// A column of the job is not in the file.
-    #[error("{file}: no column `{column}`{}; there are {}", did_you_mean(.nearest.as_deref()), list(.there))]
+    #[error("{file}: no column `{column}`{}; there are {}", did_you_mean(.nearest.as_deref()), column_names(.there))]
     NoSuchColumn {
         /// The file.
         file: String,
@@ -150,16 +151,14 @@ pub enum InputError {
     },
 }
 
-/// More column names than this are not listed.
-const LISTED: usize = 30;
-
 impl InputError {
     /// That a column is not there, with the one that was probably meant.
     pub(super) fn no_such_column(file: &str, column: &str, there: &[String]) -> Self {
         Self::NoSuchColumn {
             file: file.to_owned(),
             column: column.to_owned(),
-            nearest: nearest(column, there.iter().map(String::as_str)).map(str::to_owned),
+            nearest: nearest(column, there.iter().map(String::as_str).filter(|name| is_of_column(name)))
+                .map(str::to_owned),
             there: there.to_vec(),
         }
     }
@@ -172,15 +171,6 @@ impl InputError {
             io::ErrorKind::IsADirectory => Self::Directory { file },
             _ => Self::Unreadable { file, cause },
         }
-    }
-}
-
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
-    match names.len().checked_sub(LISTED) {
-        Some(more @ 1..) => format!("{} and {more} more", shown.join(", ")),
-        _ if names.is_empty() => "none".to_owned(),
-        _ => shown.join(", "),
     }
 }
 

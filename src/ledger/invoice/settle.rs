@@ -1,5 +1,6 @@
 //! What a statement says of lost answers, written into the ledger: one transaction, and nothing the second time.
 
+use super::super::cells;
 use super::{Invoice, NAMELESS_NEAR};
 use crate::domain::invoice::Settles;
 use crate::domain::money::Ore;
@@ -145,7 +146,7 @@ async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error>
     )
     .fetch_one(&mut *connection)
     .await?;
-    let number = |at: usize| row.get::<i64, _>(at).unsigned_abs();
+    let number = |at: usize| cells::count(&row, at);
     let named = sqlx::query(
         "SELECT u.run, u.job, r.line, a.transactionid, s.amount FROM temp.settled s \
          CROSS JOIN attempts a ON a.id = s.attempt CROSS JOIN runs u ON u.id = a.run \
@@ -161,24 +162,24 @@ async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error>
     .fetch_all(&mut *connection)
     .await?;
     Ok(Settled {
-        billed: (number(0), Ore::new(number(1))),
-        not_carried_out: (number(2), Ore::new(number(3))),
-        named: named.iter().map(attempt).collect(),
+        billed: (number(0)?, Ore::new(number(1)?)),
+        not_carried_out: (number(2)?, Ore::new(number(3)?)),
+        named: named.iter().map(attempt).collect::<sqlx::Result<_>>()?,
         to_retry,
         left: 0,
     })
 }
 
-fn attempt(row: &SqliteRow) -> SettledAttempt {
-    let amount: Option<i64> = row.get("amount");
-    SettledAttempt {
-        run: row.get("run"),
-        job: row.get("job"),
-        line: row.get::<i64, _>("line").unsigned_abs(),
-        transactionid: row.get("transactionid"),
+fn attempt(row: &SqliteRow) -> sqlx::Result<SettledAttempt> {
+    let amount: Option<i64> = row.try_get("amount")?;
+    Ok(SettledAttempt {
+        run: row.try_get("run")?,
+        job: row.try_get("job")?,
+        line: row.try_get::<i64, _>("line")?.unsigned_abs(),
+        transactionid: row.try_get("transactionid")?,
         settles: if amount.is_some() { Settles::Billed } else { Settles::NotCarriedOut },
         cost: Ore::new(amount.unwrap_or_default().unsigned_abs()),
-    }
+    })
 }
 
 #[cfg(test)]
