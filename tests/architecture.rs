@@ -114,7 +114,7 @@ const TESTS_MAY_USE: [(&str, &str); 1] = [("simulator", "reqwest")];
 const ALL_TESTS_MAY_USE: [&str; 1] = ["tempfile"];
 
 /// What shows a number in full, and the rooms and files that may call it.
-const REVEALING: [&str; 4] = ["sent10", "sent12", "full", "stored"];
+const REVEALING: [&str; 5] = ["sent10", "sent12", "full", "stored", "canonical"];
 const MAY_REVEAL: [&str; 4] = ["src/domain/", "src/ledger/", "src/export/", "src/run/prepared.rs"];
 
 /// Names that say nothing about what is inside.

@@ -28,7 +28,7 @@ pub use schedule::{
     JobLine, NextFire, daemons_text, fires_text, jobs_json, jobs_text, told_json, told_text, too_long,
 };
 pub use spend::{SpendReport, spend_csv, spend_json, spend_text};
-pub use summary::{Closing, ColumnFound, OutputLine, summary_text};
+pub use summary::{Closing, ColumnFound, OutputLine, exported_text, summary_text};
 
 #[cfg(test)]
 mod samples;

@@ -5,9 +5,12 @@ mod request;
 mod rules;
 
 pub use request::{Body, Fill, Method, Node, Piece};
-pub use rules::{CodeForm, Condition, Is, Meaning, Pointer, Rule, Rules, Statuses, is_doubtful, is_protocol};
+pub use rules::{
+    CodeForm, Condition, Is, Meaning, Pointer, Rule, Rules, Statuses, is_doubtful, is_protocol, is_written,
+};
 
 use crate::domain::redact;
+use crate::shape::nearest;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use regex_lite::Regex;
@@ -130,6 +133,8 @@ pub struct Service {
     pub params: Vec<Param>,
     /// Whether the parameter [`REQUESTOR`] must have a value, here or on the account.
     pub needs_requestor: bool,
+    /// Whether it may be suggested in the place of a slip.
+    pub suggested: bool,
 }
 
 /// Ten or twelve digits.
@@ -259,6 +264,15 @@ impl Catalogue {
         let services =
             self.providers.values().flat_map(|provider| provider.services.iter().map(move |s| (provider, s)));
         services.map(|(provider, service)| format!("{}.{}", provider.name, service.name)).collect()
+    }
+
+    /// The reference that a slip of the keyboard most likely meant: never a service that is only asked by those who mean it.
+    pub fn suggestion(&self, written: &str) -> Option<String> {
+        let (provider, service) = written.split_once('.')?;
+        let provider = nearest(provider, self.providers.keys().map(String::as_str))?;
+        let services = &self.providers.get(provider)?.services;
+        let names = services.iter().filter(|service| service.suggested).map(|service| service.name.as_str());
+        Some(format!("{provider}.{}", nearest(service, names)?))
     }
 }
 

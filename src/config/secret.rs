@@ -1,7 +1,7 @@
 //! Secrets as the configuration names them, and the moment they are read.
 //!
-//! A secret is read once, when a run or `orgpull login` begins, before anything is sent; never while files are checked:
-//! `check`, `plan` and `--simulate` ask for none. No error holds what was read, nor what a program wrote, since that may be the secret itself.
+//! A secret is read once, when a run or `orgpull login` begins, before anything is sent, and by `plan`, which refuses what a
+//! run would; never while files are checked: `check` and `--simulate` ask for none. No error holds what was read, nor what a program wrote, since that may be the secret itself.
 
 use crate::disk::{self, Exposed, Standing, chmod};
 use crate::domain::identity::hex;

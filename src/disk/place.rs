@@ -93,6 +93,22 @@ impl Place {
         Self { named, real }.checked(protected)
     }
 
+    /// Where it would be, for a plan: nothing is made, and in the innermost of its folders that is there a file could be.
+    pub fn would_be(named: PathBuf, protected: &Protected) -> Result<Self, PlaceError> {
+        let Some(name) = named.file_name() else { return Err(PlaceError::Folder(named)) };
+        let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        leads_home(folder)?;
+        let there = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(folder);
+        if !there.is_dir() {
+            return Err(failed("create the folder", folder)(io::ErrorKind::NotADirectory.into()));
+        }
+        let action = if there == folder { "create" } else { "create the folder" };
+        tempfile::tempfile_in(there)
+            .map_err(failed(action, if there == folder { &named } else { folder }))?;
+        let real = follow(whereabouts(folder).join(name))?;
+        Self { named, real }.checked(protected)
+    }
+
     /// The same for what everybody may read, in a folder that everybody may enter.
     pub fn public(named: PathBuf, protected: &Protected) -> Result<Self, PlaceError> {
         let real = beside(&named, make_public_folders)?;

@@ -17,3 +17,4 @@ pub mod record;
 pub mod redact;
 pub mod schedule;
 pub mod template;
+pub mod text;

@@ -27,7 +27,8 @@ pub enum Kind {
     Person,
 }
 
-/// A valid number. `Debug` and `Display` mask it; `sent10`, `sent12`, `full` and `stored` are the deliberate acts.
+/// A valid number. `Debug` and `Display` mask it; `sent10`, `sent12`, `full`, `stored` and `canonical` are the
+/// deliberate acts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Subject {
     /// ASCII digits.
@@ -89,7 +90,7 @@ const CHECK_DIGIT: &str = "the check digit is wrong: one or more digits are mist
 enum Shape {
     /// 20 or more, which no month can be.
     Legal,
-    /// A month.
+    /// A month, or none in a samordningsnummer.
     Personal,
     /// Neither.
     Neither,
@@ -189,6 +190,13 @@ impl Subject {
         twelve.unwrap_or_else(|| self.sent10())
     }
 
+    /// The one form of a number, whichever way it was written: twelve digits, of a sole trader without a century those of the
+    /// newest that can be meant on this day. For digests by which subjects are compared.
+    pub fn canonical(&self, day: Date) -> String {
+        let century = || Birth::of(&self.ten).newest_century(day).unwrap_or(*b"19");
+        ascii(&self.prefix.unwrap_or_else(century)) + &ascii(&self.ten)
+    }
+
     /// The subject of a stored form; nothing where the ledger was changed by hand.
     pub fn from_stored(digits: &str, kind: Kind) -> Option<Self> {
         let digits = digits.as_bytes();
@@ -248,6 +256,8 @@ impl Shape {
         match [ten[2], ten[3]] {
             [b'2'..=b'9', _] => Self::Legal,
             [b'0', b'1'..=b'9'] | [b'1', b'0'..=b'2'] => Self::Personal,
+            // A samordningsnummer whose month is not known.
+            [b'0', b'0'] if ten[4] >= b'6' => Self::Personal,
             _ => Self::Neither,
         }
     }

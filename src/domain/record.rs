@@ -77,6 +77,35 @@ impl Record {
     }
 }
 
+/// What a written file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrittenKind {
+    /// An `[[output]]` of the job.
+    Output,
+    /// One with `changes = true`: its rows are changes, not lookups.
+    Changes,
+    /// The bad rows, beside the first output.
+    Rejects,
+}
+
+impl WrittenKind {
+    const ALL: [Self; 3] = [Self::Output, Self::Changes, Self::Rejects];
+
+    /// The word kept in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Changes => "changes",
+            Self::Rejects => "rejects",
+        }
+    }
+
+    /// The kind of that word, if it is one.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 /// An answer that an earlier run brought.
 #[derive(Clone)]
 pub struct Earlier {

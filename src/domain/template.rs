@@ -1,5 +1,6 @@
 //! Parameter values with places to fill in: `{column}` of the input row, and `{today}` with whole days off it.
 
+use super::text::column_name;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use std::fmt;
@@ -138,12 +139,12 @@ fn place(name: &str) -> Result<Piece, String> {
             }
         };
     }
-    let Some(shift) = name.strip_prefix("today") else { return Ok(Piece::Column(name.to_owned())) };
+    let Some(shift) = name.strip_prefix("today") else { return Ok(Piece::Column(column_name(name))) };
     if shift.is_empty() {
         return Ok(Piece::Today(0));
     }
     let Some(sign) = shift.chars().next().filter(|c| matches!(c, '-' | '+')) else {
-        return Ok(Piece::Column(name.to_owned()));
+        return Ok(Piece::Column(column_name(name)));
     };
     let days =
         shift[1..].strip_suffix('d').and_then(|days| days.parse::<i32>().ok()).filter(|days| *days <= 36_500);

@@ -1,8 +1,9 @@
 //! What changed: each answer of a run against the one that we had before it, field by field.
 //!
 //! A field is a pointer that the job chose, or else a leaf, as in csv outputs that choose nothing. `metaData` is of the
-//! call and not of the subject, and is never compared. A null is no value: what becomes null was removed. Where there
-//! was no answer before there is nothing to compare, and no row.
+//! call and not of the subject, and is never compared. A null is no value: what becomes null was removed. A number that is
+//! only written otherwise (1.10 and 1.1, 0 and -0, 1e2 and 100) has not changed. Where there was no answer before there is
+//! nothing to compare, and no row.
 
 use super::body::{Bodies, Body};
 use super::cells::{Field, shown, shown_text};
@@ -15,8 +16,9 @@ use crate::domain::record::{LookupRecord, Record};
 use crate::domain::redact::Known;
 use crate::job::{Column, Output};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::Path;
 
 /// The member of an answer that tells of the call.
 const OF_THE_CALL: &str = "/metaData";
@@ -32,7 +34,7 @@ pub(super) struct Changes {
 }
 
 /// A pointer that the job chose.
-struct Chosen {
+pub(super) struct Chosen {
     name: String,
     pointer: String,
     /// The place of the lookup it is for; nothing where it is for each.
@@ -48,6 +50,19 @@ struct Difference<'a> {
 
 impl Changes {
     pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let (layout, chosen) = Self::check(output, target.named(), setting)?;
+        let names = layout.own_names();
+        let draft = Draft::create(target.clone(), Mode::Private)?;
+        let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
+        Ok(Self { target, layout, sink, chosen, rows: 0, unreadable: 0 })
+    }
+
+    /// What its columns are called, each once, and which fields it compares.
+    pub(super) fn check(
+        output: &Output,
+        path: &Path,
+        setting: &Setting<'_>,
+    ) -> Result<(Layout, Option<Vec<Chosen>>), ExportError> {
         let layout = Layout::of(output, setting)?;
         let place = |column: &Column| {
             let Some(id) = &column.lookup else { return Ok(None) };
@@ -64,10 +79,11 @@ impl Changes {
         };
         let columns = output.columns.as_ref();
         let chosen = columns.map(|columns| columns.iter().map(chosen).collect()).transpose()?;
-        let names = layout.own_names();
-        let draft = Draft::create(target.clone(), Mode::Private)?;
-        let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
-        Ok(Self { target, layout, sink, chosen, rows: 0, unreadable: 0 })
+        let mut names = BTreeSet::new();
+        match layout.own_names().iter().find(|name| !names.insert(name.as_str())) {
+            Some(name) => Err(ExportError::SameName { path: path.to_owned(), name: name.clone() }),
+            None => Ok((layout, chosen)),
+        }
     }
 
     pub(super) fn write(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
@@ -104,7 +120,7 @@ impl Changes {
             let value = |answer: &'a Value| answer.pointer(&chosen.pointer).filter(|value| !value.is_null());
             Difference { field: chosen.name.clone(), old: value(old), new: value(new) }
         });
-        both.filter(|difference| difference.old != difference.new).collect()
+        both.filter(|difference| !same(difference.old, difference.new)).collect()
     }
 
     fn put(
@@ -137,6 +153,7 @@ impl Changes {
 
     /// The complete file, and what to tell about it.
     pub(super) fn seal(self) -> Result<(Sealed, Written), ExportError> {
+        let too_long = self.sink.too_long();
         let draft = self.sink.into_draft().map_err(self.target.failed("write"))?;
         let written = Written {
             path: self.target.named().to_owned(),
@@ -144,6 +161,8 @@ impl Changes {
             rows: self.rows,
             columns: Vec::new(),
             unreadable: self.unreadable,
+            too_long,
+            instead_of: None,
         };
         Ok((draft.seal()?, written))
     }
@@ -161,8 +180,51 @@ fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
     let of_the_call = |field: &str| {
         field.strip_prefix(OF_THE_CALL).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let differ = fields.into_iter().filter(|(field, (old, new))| old != new && !of_the_call(field));
+    let differ = fields.into_iter().filter(|(field, (old, new))| !same(*old, *new) && !of_the_call(field));
     differ.map(|(field, (old, new))| Difference { field, old, new }).collect()
+}
+
+/// Whether two values are the same, however their numbers are written.
+fn same(old: Option<&Value>, new: Option<&Value>) -> bool {
+    match (old, new) {
+        (Some(Value::Number(old)), Some(Value::Number(new))) => {
+            old == new || Decimal::of(old.as_str()).is_some_and(|old| Some(old) == Decimal::of(new.as_str()))
+        }
+        (Some(Value::Array(old)), Some(Value::Array(new))) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| same(Some(old), Some(new)))
+        }
+        (Some(Value::Object(old)), Some(Value::Object(new))) => {
+            old.len() == new.len()
+                && old.iter().all(|(key, value)| new.contains_key(key) && same(Some(value), new.get(key)))
+        }
+        (old, new) => old == new,
+    }
+}
+
+/// A decimal number of any length, by its value: `digits` times ten to `exponent`, with no nought at either end.
+#[derive(PartialEq, Eq)]
+struct Decimal {
+    negative: bool,
+    digits: String,
+    exponent: i64,
+}
+
+impl Decimal {
+    /// That of a JSON number; nothing where its exponent is beyond all measure.
+    fn of(written: &str) -> Option<Self> {
+        let (mantissa, exponent) = written.split_once(['e', 'E']).unwrap_or((written, "0"));
+        let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);
+        let (whole, part) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let digits = format!("{whole}{part}");
+        let significant = digits.trim_start_matches('0').trim_end_matches('0');
+        if significant.is_empty() {
+            return Some(Self { negative: false, digits: String::new(), exponent: 0 });
+        }
+        let trailing = digits.len() - digits.trim_end_matches('0').len();
+        let shift = i64::try_from(trailing).ok()?.checked_sub(i64::try_from(part.len()).ok()?)?;
+        let exponent = exponent.parse::<i64>().ok()?.checked_add(shift)?;
+        Some(Self { negative: unsigned.len() < mantissa.len(), digits: significant.to_owned(), exponent })
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +258,37 @@ mod tests {
             told(&json!({"report": {"a": 1}}), &json!({"report": [{"a": 1}]})),
             ["/report - [{\"a\":1}]", "/report/a 1 -"]
         );
+    }
+
+    #[test]
+    fn a_number_that_is_only_written_otherwise_has_not_changed() {
+        let number = |written: &str| serde_json::from_str::<Value>(written).unwrap();
+        for (old, new, is_same) in [
+            ("1.10", "1.1", true),
+            ("0", "-0", true),
+            ("-0.0", "0e9", true),
+            ("1e2", "100", true),
+            ("100", "1.00E+2", true),
+            ("0.010", "1e-2", true),
+            ("12345678901234567890.10", "12345678901234567890.1", true),
+            ("12345678901234567890", "12345678901234567891", false),
+            ("1", "-1", false),
+            ("1", "10", false),
+            ("0.1", "0.01", false),
+            ("1e99999999999999999999", "1e99999999999999999999", true),
+            ("1e99999999999999999999", "2e99999999999999999999", false),
+            ("[1.0, {\"a\": 2.50}]", "[1, {\"a\": 2.5}]", true),
+            ("[1, 2]", "[1]", false),
+            ("\"1.0\"", "\"1\"", false),
+            ("1", "\"1\"", false),
+        ] {
+            let (old, new) = (number(old), number(new));
+            assert_eq!(same(Some(&old), Some(&new)), is_same, "{old} {new}");
+            assert_eq!(same(Some(&new), Some(&old)), is_same, "{new} {old}");
+            let field = |value: &Value| json!({ "report": { "n": value } });
+            assert_eq!(told(&field(&old), &field(&new)).is_empty(), is_same, "{old} {new}");
+        }
+        assert!(!same(Some(&number("0")), None));
     }
 
     fn answer() -> impl Strategy<Value = Value> {

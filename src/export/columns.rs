@@ -3,10 +3,11 @@
 use super::LookupHead;
 use super::body::Body;
 use super::files::ExportError;
-use super::leaves::{Leaves, TooMany};
+use super::leaves::{Leaves, TooMany, pointers};
 use crate::domain::redact::scrub;
 use crate::job::{Column, Format, Output, Shape};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// In how many answers a column was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct ColumnCount {
     /// Whether the job chose it. Such a column that no answer has is most likely a slip in its pointer; a leaf that was
     /// discovered and holds null alone is none.
     pub chosen: bool,
+    /// Where no answer has it: the pointers there are that come nearest to its own, the nearest first.
+    pub near: Vec<String>,
 }
 
 /// The columns of one output.
@@ -27,7 +30,17 @@ pub(super) struct Columns {
     kind: Kind,
     /// Answers looked into, by lookup.
     answers: Vec<u64>,
+    /// Pointers of the first answers, where a chosen column was not found in them.
+    there: BTreeSet<String>,
+    sampled: u32,
 }
+
+/// So many answers tell which pointers there are, and so many pointers are kept of them.
+const SAMPLE: u32 = 200;
+const MOST_POINTERS: usize = 2_000;
+
+/// So many pointers are named beside a column that no answer has.
+const MOST_NEAR: usize = 3;
 
 enum Kind {
     /// JSON without chosen columns: the answers stand whole under `report`.
@@ -70,7 +83,7 @@ impl Columns {
             None if output.format == Format::Csv => Kind::Found(Found::begin(output.shape, heads)),
             None => Kind::None,
         };
-        Ok(Self { kind, answers: vec![0; heads.len()] })
+        Ok(Self { kind, answers: vec![0; heads.len()], there: BTreeSet::new(), sampled: 0 })
     }
 
     pub(super) fn need_discovery(&self) -> bool {
@@ -110,7 +123,7 @@ impl Columns {
         match &self.kind {
             Kind::None => Vec::new(),
             Kind::Chosen(chosen) => chosen.iter().map(|column| column.name.clone()).collect(),
-            Kind::Found(found) if mask => found.names.iter().map(|name| scrub(name)).collect(),
+            Kind::Found(found) if mask => distinct(found.names.iter().map(|name| scrub(name))),
             Kind::Found(found) => found.names.clone(),
         }
     }
@@ -124,9 +137,36 @@ impl Columns {
         }
         match &mut self.kind {
             Kind::None => Vec::new(),
-            Kind::Chosen(chosen) => chosen.iter_mut().map(|column| column.cell(answers)).collect(),
+            Kind::Chosen(chosen) => {
+                let cells = chosen.iter_mut().map(|column| column.cell(answers)).collect();
+                if self.sampled < SAMPLE && chosen.iter().any(|column| column.found == 0) {
+                    for answer in answers.iter().filter_map(|(_, body)| body.json()) {
+                        self.sampled += 1;
+                        pointers(answer, MOST_POINTERS, &mut self.there);
+                    }
+                }
+                cells
+            }
             Kind::Found(found) => found.cells(answers),
         }
+    }
+
+    /// The pointers there are that come nearest to one that no answer has: first those that end in the same name, be it in
+    /// other letters.
+    fn near(&self, pointer: &str) -> Vec<String> {
+        let name = |pointer: &str| pointer.rsplit('/').next().unwrap_or_default().to_lowercase();
+        let (wanted, last) = (pointer.to_lowercase(), name(pointer));
+        let mut near: Vec<_> = self
+            .there
+            .iter()
+            .map(|there| {
+                let distance = strsim::damerau_levenshtein(&wanted, &there.to_lowercase());
+                (name(there) != last, distance, there)
+            })
+            .filter(|(other, distance, there)| !other || *distance <= wanted.len().max(there.len()) / 3)
+            .collect();
+        near.sort();
+        near.into_iter().take(MOST_NEAR).map(|(.., there)| scrub(there)).collect()
     }
 
     /// What the summary tells.
@@ -145,6 +185,7 @@ impl Columns {
                     found: column.found,
                     answers: answers(column.lookup),
                     chosen: true,
+                    near: if column.found == 0 { self.near(&column.pointer) } else { Vec::new() },
                 })
                 .collect(),
             Kind::Found(found) => (found.names.iter().zip(&found.lookups).zip(&found.counts))
@@ -153,10 +194,24 @@ impl Columns {
                     found: *count,
                     answers: answers(*lookup),
                     chosen: false,
+                    near: Vec::new(),
                 })
                 .collect(),
         }
     }
+}
+
+/// Names told apart where they are the same, as those of numbers are that were masked: `/by/***`, `/by/*** (2)`.
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let free = |name: String| {
+        let numbered = (2..).map(|serial| format!("{name} ({serial})"));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));
+        let free = free.unwrap_or(name);
+        taken.insert(free.clone());
+        free
+    };
+    names.map(free).collect()
 }
 
 impl Chosen {

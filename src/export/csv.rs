@@ -1,7 +1,7 @@
 //! CSV: RFC 4180 with `\n` at the end of a line, or, with `excel = true`, what Excel in Swedish opens without asking:
-//! a byte-order mark, semicolons, decimal commas and `\r\n`.
+//! a byte-order mark, semicolons, decimal commas and `\r\n`, and `="…"` around texts that it would make something else of.
 
-use super::cells::{Field, is_formula};
+use super::cells::{Field, excel_alters, excel_cuts, excel_rounds, harmless, harmless_json};
 use crate::disk::Draft;
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 use serde_json::Value;
@@ -10,8 +10,9 @@ use std::io::{self, Write};
 /// A CSV file on its way.
 pub(super) struct CsvSink {
     out: Writer<Draft>,
-    decimal: char,
+    excel: bool,
     scratch: Vec<u8>,
+    too_long: u64,
 }
 
 impl CsvSink {
@@ -27,11 +28,7 @@ impl CsvSink {
             draft.write_all("\u{feff}".as_bytes())?;
             form.delimiter(b';').terminator(Terminator::CRLF);
         }
-        let mut sink = Self {
-            out: form.from_writer(draft),
-            decimal: if excel { ',' } else { '.' },
-            scratch: Vec::new(),
-        };
+        let mut sink = Self { out: form.from_writer(draft), excel, scratch: Vec::new(), too_long: 0 };
         for name in names {
             sink.text(name)?;
         }
@@ -49,7 +46,10 @@ impl CsvSink {
             Field::Money(ore) => self.number(&ore.to_string()),
             Field::Json(Value::Bool(yes)) => self.cell(if *yes { b"true" } else { b"false" }),
             Field::Json(Value::Number(number)) => self.number(number.as_str()),
-            Field::Json(value) => self.made(|cell| Ok(serde_json::to_writer(cell, value)?)),
+            Field::Json(value) => {
+                let json = value.to_string();
+                self.cell(harmless_json(&json).as_bytes())
+            }
         }
     }
 
@@ -58,26 +58,39 @@ impl CsvSink {
         self.out.write_record(None::<&[u8]>).map_err(io_error)
     }
 
+    /// Cells so far with more characters than one of Excel takes, where the file is for Excel.
+    pub(super) const fn too_long(&self) -> u64 {
+        self.too_long
+    }
+
     /// The file with everything in it.
     pub(super) fn into_draft(mut self) -> io::Result<Draft> {
         self.out.flush()?;
         self.out.into_inner().map_err(|error| io::Error::from(error.error().kind()))
     }
 
+    const fn decimal(&self) -> char {
+        if self.excel { ',' } else { '.' }
+    }
+
     fn text(&mut self, text: &str) -> io::Result<()> {
-        if is_formula(text, self.decimal) {
-            return self.made(|cell| write!(cell, "'{text}"));
+        if self.excel && excel_alters(text) {
+            return self.made(|cell| write!(cell, "=\"{text}\""));
         }
-        self.cell(text.as_bytes())
+        self.cell(harmless(text, self.decimal()).as_bytes())
     }
 
     /// A number with every digit as it was received (an exponent as serde_json writes it: `1e+5`), and the file's decimal
     /// mark.
     fn number(&mut self, digits: &str) -> io::Result<()> {
-        match digits.split_once('.') {
-            Some((whole, part)) if self.decimal != '.' => self.made(|cell| write!(cell, "{whole},{part}")),
-            _ => self.cell(digits.as_bytes()),
+        if !self.excel {
+            return self.cell(digits.as_bytes());
         }
+        let marked = digits.replacen('.', ",", 1);
+        if excel_rounds(digits) {
+            return self.made(|cell| write!(cell, "=\"{marked}\""));
+        }
+        self.cell(marked.as_bytes())
     }
 
     fn made(&mut self, make: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<()> {
@@ -87,6 +100,7 @@ impl CsvSink {
     }
 
     fn cell(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.too_long += u64::from(self.excel && excel_cuts(bytes));
         self.out.write_field(bytes).map_err(io_error)
     }
 }

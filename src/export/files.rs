@@ -2,20 +2,8 @@
 
 use crate::disk::{Place, PlaceError, Protected};
 use crate::job::Output;
-use crate::time;
 use std::io;
-use std::path::{Component, Path, PathBuf};
-
-/// What fills the places in output paths: `{job}`, `{run}`, and `{date}` and `{time}` of the run's start.
-#[derive(Debug, Clone, Copy)]
-pub struct Naming<'a> {
-    /// The job's name.
-    pub job: &'a str,
-    /// The run's id.
-    pub run: &'a str,
-    /// When the run began, in milliseconds since 1970. Shown in Stockholm's time: `2026-03-01` and `023000`.
-    pub started_ms: i64,
-}
+use std::path::PathBuf;
 
 /// Why outputs cannot be written. No output file has been touched, unless renaming itself failed.
 #[derive(Debug, thiserror::Error)]
@@ -105,13 +93,27 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Resolves the paths and makes folders that are missing.
-    pub(super) fn find(
-        outputs: &[Output],
-        naming: &Naming<'_>,
-        protected: &Protected,
+    /// Those of outputs with these paths. Makes folders that are missing.
+    pub(super) fn find(named: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
+        Self::each(
+            named,
+            |named| Place::find(named, protected),
+            // Nobody has named it, so nobody has wished for a link there.
+            |named| Place::of_ours(named, protected),
+        )
+    }
+
+    /// The same without making anything, for a plan.
+    pub(super) fn would_be(named: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
+        let find = |named| Place::would_be(named, protected);
+        Self::each(named, find, find)
+    }
+
+    fn each(
+        named: &[PathBuf],
+        find: impl Fn(PathBuf) -> Result<Place, PlaceError>,
+        find_ours: impl Fn(PathBuf) -> Result<Place, PlaceError>,
     ) -> Result<Self, ExportError> {
-        let named: Vec<_> = outputs.iter().map(|output| filled(&output.path, naming)).collect();
         let rejects = named.first().map(|first| Output::rejects_beside(first));
         let mut taken: Vec<Place> = Vec::new();
         let mut apart = |place: Place| {
@@ -121,41 +123,8 @@ impl Places {
             taken.push(place.clone());
             Ok(place)
         };
-        let outputs =
-            named.into_iter().map(|named| apart(Place::find(named, protected)?)).collect::<Result<_, _>>()?;
-        // Nobody has named it, so nobody has wished for a link there.
-        let rejects = rejects.map(|named| apart(Place::of_ours(named, protected)?)).transpose()?;
+        let outputs = named.iter().map(|named| apart(find(named.clone())?)).collect::<Result<_, _>>()?;
+        let rejects = rejects.map(|named| apart(find_ours(named)?)).transpose()?;
         Ok(Self { outputs, rejects })
-    }
-}
-
-/// The path with its places filled, in folder names too.
-fn filled(path: &Path, naming: &Naming<'_>) -> PathBuf {
-    let start = time::stockholm(naming.started_ms);
-    let clock = format!("{:02}{:02}{:02}", start.hour(), start.minute(), start.second());
-    let fill = |text: &str| {
-        let text = text.replace("{job}", naming.job).replace("{run}", naming.run);
-        text.replace("{date}", &start.date().to_string()).replace("{time}", &clock)
-    };
-    path.components()
-        .map(|part| match part {
-            Component::Normal(name) => {
-                name.to_str().map_or_else(|| name.to_owned(), |name| fill(name).into())
-            }
-            other => other.as_os_str().to_owned(),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NAMING: Naming<'_> = Naming { job: "night", run: "r7", started_ms: 1_772_328_605_000 };
-
-    #[test]
-    fn places_in_paths_are_filled_in_stockholm_time() {
-        let path = filled(Path::new("/a/{date}/{job}-{run}-{time}.csv"), &NAMING);
-        assert_eq!(path, Path::new("/a/2026-03-01/night-r7-023005.csv"));
     }
 }

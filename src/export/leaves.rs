@@ -4,7 +4,7 @@
 //! cell, as JSON). An empty object holds no leaf. A leaf is called by its RFC 6901 pointer.
 
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most columns that leaves may make. Excel opens 16,384; thousands of columns mean that the answers hold keys that
 /// are values, and nobody reads such a table.
@@ -95,6 +95,28 @@ pub(super) fn leaves(answer: &Value) -> Vec<(String, &Value)> {
         }
     }
     found
+}
+
+/// Adds the pointers of an answer, objects and lists among them and into the first element of each list, until there are so
+/// many.
+pub(super) fn pointers(answer: &Value, most: usize, found: &mut BTreeSet<String>) {
+    let mut open = vec![(String::new(), answer)];
+    while let Some((at, value)) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                open.extend(members.iter().map(|(key, value)| (pointer(&at, key), value)));
+            }
+            Value::Array(elements) => open.extend(elements.first().map(|first| (format!("{at}/0"), first))),
+            Value::Null => continue,
+            _ => {}
+        }
+        if found.len() >= most {
+            return;
+        }
+        if !at.is_empty() {
+            found.insert(at);
+        }
+    }
 }
 
 /// The names of an answer's first leaves that hold something, at most so many, without its metadata.

@@ -18,14 +18,16 @@ mod files;
 mod json;
 mod leaves;
 mod listing;
+pub mod naming;
 mod rejects;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use cells::is_formula;
+pub use crate::domain::record::WrittenKind;
+pub use cells::harmless;
 pub use columns::ColumnCount;
-pub use files::{ExportError, Naming};
+pub use files::ExportError;
 pub use leaves::{MOST_LEAVES, leaf_names};
 pub use listing::Listing;
 pub use rejects::Rejects;
@@ -37,14 +39,17 @@ use crate::job::Output;
 use body::Bodies;
 use changes::Changes;
 use files::Places;
+use jiff::civil::Date;
 use std::path::PathBuf;
 use table::Table;
 
 /// What outputs have to know besides the records themselves.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting<'a> {
-    /// What fills the places in output paths.
-    pub naming: Naming<'a>,
+    /// Where each output goes, in the order of the outputs.
+    pub paths: &'a [PathBuf],
+    /// The run's first day in Stockholm.
+    pub day: Date,
     /// The job's lookups, in the order of [`Record::lookups`].
     pub lookups: &'a [LookupHead],
     /// The names of [`Record::columns`].
@@ -79,17 +84,10 @@ pub struct Written {
     pub columns: Vec<ColumnCount>,
     /// Answers that could not be read as JSON and were treated as absent. More than 0 is worth telling.
     pub unreadable: u64,
-}
-
-/// What a written file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WrittenKind {
-    /// An `[[output]]` of the job.
-    Output,
-    /// One with `changes = true`: its rows are changes, not lookups.
-    Changes,
-    /// The bad rows, beside the first output.
-    Rejects,
+    /// Cells of a csv for Excel with more characters than a cell of Excel takes.
+    pub too_long: u64,
+    /// Where it would be if another run had not been there.
+    pub instead_of: Option<PathBuf>,
 }
 
 /// All outputs of a job while they are being written. Dropped before [`Export::finish`], it leaves nothing behind.
@@ -144,9 +142,9 @@ impl Sheet {
 }
 
 impl Export {
-    /// Resolves the paths, makes folders that are missing, and opens a hidden file of mode 0600 for each output.
+    /// Makes folders that are missing, and opens a hidden file of mode 0600 for each output.
     pub fn begin(outputs: &[Output], setting: &Setting<'_>) -> Result<Self, ExportError> {
-        let places = Places::find(outputs, &setting.naming, setting.protected)?;
+        let places = Places::find(setting.paths, setting.protected)?;
         let rejects = Rejects::at(places.rejects, outputs.first());
         let sheets = outputs
             .iter()
@@ -214,4 +212,17 @@ impl Export {
 /// two outputs in one place, no name twice in one output. Meant to be asked before anything is bought.
 pub fn preflight(outputs: &[Output], setting: &Setting<'_>) -> Result<(), ExportError> {
     Export::begin(outputs, setting).map(drop)
+}
+
+/// The same for a plan: no folder is made, and no file.
+pub fn would_fit(outputs: &[Output], setting: &Setting<'_>) -> Result<(), ExportError> {
+    Places::would_be(setting.paths, setting.protected)?;
+    for (output, path) in outputs.iter().zip(setting.paths) {
+        if output.changes {
+            Changes::check(output, path, setting)?;
+        } else {
+            Table::check(output, path, setting)?;
+        }
+    }
+    Ok(())
 }

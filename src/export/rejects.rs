@@ -2,11 +2,12 @@
 
 use super::cells::Field;
 use super::csv::CsvSink;
-use super::files::{ExportError, Naming, Places};
+use super::files::{ExportError, Places};
 use super::{Written, WrittenKind};
 use crate::disk::{self, Change, Draft, Mode, Place, Protected};
 use crate::job::{Output, SubjectForm};
 use std::borrow::Cow;
+use std::path::PathBuf;
 
 /// The rejects file while it is being written: `line, input, reason`. It has no file until the first bad row, and none
 /// where the job has no output to put it beside. It follows the first output's `excel`, and with `masked` or `digest`
@@ -20,14 +21,10 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// The rejects file on its own, for a load that ends before there is anything to look up. It may not replace what
-    /// is protected.
-    pub fn begin(
-        outputs: &[Output],
-        naming: &Naming<'_>,
-        protected: &Protected,
-    ) -> Result<Self, ExportError> {
-        let places = Places::find(outputs, naming, protected)?;
+    /// The rejects file on its own, for a load that ends before there is anything to look up. `paths` are those of the
+    /// outputs; it may not replace what is protected.
+    pub fn begin(outputs: &[Output], paths: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
+        let places = Places::find(paths, protected)?;
         Ok(Self::at(places.rejects, outputs.first()))
     }
 
@@ -64,6 +61,7 @@ impl Rejects {
     pub(super) fn seal(self) -> Result<(Option<Change>, Option<Written>), ExportError> {
         let Some(target) = self.target else { return Ok((None, None)) };
         let Some(sink) = self.sink else { return Ok((Some(Change::Remove(target)), None)) };
+        let too_long = sink.too_long();
         let sealed = sink.into_draft().map_err(target.failed("write"))?.seal()?;
         let written = Written {
             path: target.named().to_owned(),
@@ -71,6 +69,8 @@ impl Rejects {
             rows: self.rows,
             columns: Vec::new(),
             unreadable: 0,
+            too_long,
+            instead_of: None,
         };
         Ok((Some(Change::Put(sealed)), Some(written)))
     }

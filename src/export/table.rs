@@ -14,9 +14,11 @@ use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{LookupRecord, Record};
 use crate::domain::redact::Known;
 use crate::job::{Format, Header, Output, Shape, SubjectForm};
+use jiff::civil::Date;
 use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 
 /// An output on its way.
 pub(super) struct Table {
@@ -44,6 +46,8 @@ pub(super) struct Layout {
     last: Option<&'static str>,
     skipped_last: bool,
     key: DigestKey,
+    /// The run's first day in Stockholm, by which a century that was not written is told.
+    day: Date,
 }
 
 /// A header can be written when the columns are known, which is when the first row comes.
@@ -62,16 +66,26 @@ pub(super) enum Sink {
 
 impl Table {
     pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let (layout, columns) = Self::check(output, target.named(), setting)?;
+        let stage = Stage::Opened(Draft::create(target.clone(), Mode::Private)?);
+        Ok(Self { target, layout, columns, stage, rows: 0, unreadable: 0 })
+    }
+
+    /// What its columns are called, each once, and where they come from.
+    pub(super) fn check(
+        output: &Output,
+        path: &Path,
+        setting: &Setting<'_>,
+    ) -> Result<(Layout, Columns), ExportError> {
         let layout = Layout::of(output, setting)?;
         let columns = Columns::begin(output, setting.lookups)?;
         let mut names = BTreeSet::new();
         for name in layout.names(&columns) {
             if let Some(name) = names.replace(name) {
-                return Err(ExportError::SameName { path: target.named().to_owned(), name });
+                return Err(ExportError::SameName { path: path.to_owned(), name });
             }
         }
-        let stage = Stage::Opened(Draft::create(target.clone(), Mode::Private)?);
-        Ok(Self { target, layout, columns, stage, rows: 0, unreadable: 0 })
+        Ok((layout, columns))
     }
 
     /// Whether skipped lookups show the newest stored answer.
@@ -111,6 +125,10 @@ impl Table {
     /// The complete file, and what to tell about it.
     pub(super) fn seal(mut self) -> Result<(Sealed, Written), ExportError> {
         self.sink().map_err(self.target.failed("write"))?;
+        let too_long = match &self.stage {
+            Stage::Writing(sink) => sink.too_long(),
+            Stage::Opened(_) | Stage::Broken => 0,
+        };
         let draft = match self.stage {
             Stage::Writing(sink) => sink.into_draft(),
             Stage::Opened(_) | Stage::Broken => Err(broken()),
@@ -122,6 +140,8 @@ impl Table {
             rows: self.rows,
             columns: self.columns.counts(),
             unreadable: self.unreadable,
+            too_long,
+            instead_of: None,
         };
         Ok((sealed, written))
     }
@@ -197,6 +217,7 @@ impl Layout {
             last: header.last,
             skipped_last: output.skipped_last,
             key: setting.key.clone(),
+            day: setting.day,
         })
     }
 
@@ -286,7 +307,8 @@ impl Layout {
         for at in &self.carry {
             match record.columns.get(*at) {
                 Some(value) => sink.put(Field::Text(&shown_text(value, hide)))?,
-                None => sink.put(Field::Empty)?,
+                // The row came before the first that has this column.
+                None => sink.put(Field::Text(""))?,
             }
         }
         Ok(())
@@ -340,7 +362,7 @@ impl Layout {
         match self.form {
             SubjectForm::Full => subject.full(),
             SubjectForm::Masked => subject.masked(),
-            SubjectForm::Digest => self.key.hex("subject", &[&subject.stored()]),
+            SubjectForm::Digest => self.key.hex("subject", &[&subject.canonical(self.day)]),
         }
     }
 
@@ -363,6 +385,14 @@ impl Layout {
 }
 
 impl Sink {
+    /// Cells with more characters than one of Excel takes, where the file is for Excel.
+    pub(super) const fn too_long(&self) -> u64 {
+        match self {
+            Self::Csv(sink) => sink.too_long(),
+            Self::Json(_) => 0,
+        }
+    }
+
     /// The file with everything in it.
     pub(super) fn into_draft(self) -> io::Result<Draft> {
         match self {

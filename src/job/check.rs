@@ -1,5 +1,6 @@
 //! `orgpull check`: files that people write, told apart by what is in them, each with every problem.
 
+use super::look::look;
 use super::places::clashes;
 use super::{Job, file};
 use crate::config::catalogue::Catalogue;
@@ -144,9 +145,13 @@ fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Ch
     let kind = kind(path, text)?;
     let (mut warnings, mut faults, mut job) = (Vec::new(), Vec::new(), None);
     match (kind, settings) {
-        (FileKind::Job, Some(settings)) => job = Some(file::parse(path, text, settings, false)?),
-        (FileKind::Job, None) => {
-            job = Some(file::parse(path, text, &Settings::with_catalogue_only(), true)?);
+        (FileKind::Job, settings) => {
+            let read = match settings {
+                Some(settings) => file::parse(path, text, settings, false)?,
+                None => file::parse(path, text, &Settings::with_catalogue_only(), true)?,
+            };
+            warnings = look(path, &read)?;
+            job = Some(read);
         }
         (FileKind::Configuration, _) => {
             // What the file names relatively is found from its folder.
@@ -277,6 +282,59 @@ password = { env = \"P\" }
         );
         assert!(!report.is_good() && report.bad.len() == 1);
         assert!(report.bad[0].to_string().contains("did you mean `path`?"));
+    }
+
+    #[test]
+    fn the_header_of_the_input_is_looked_at() {
+        let world = World::new(CONFIGURATION_TEXT);
+        let input = |keys: &str| {
+            let text = JOB_TEXT.replace("numbers = [\"556012-5790\"]", keys);
+            world.check(&[world.write("job.toml", &text)])
+        };
+        world.write("in.csv", "org nr;Namn;namn;lookup\n556012-5790;x;y;z\n");
+        world.write("in.jsonl", "{\"namn\":1}\n{\"orgnr\":\"556012-5790\"}\n");
+        world.write("tabs.txt", "orgnr\tnamn\n");
+        for (keys, place, said) in [
+            ("path = \"in.csv\"\ncolumn = \"orgnr\"", ":4:10", "did you mean `org nr`?"),
+            (
+                "path = \"in.csv\"\ncolumn = \"org nr\"\ncarry = [\"Namn\", \"ort\"]",
+                ":5:18",
+                "no column `ort`; there are",
+            ),
+            ("path = \"in.csv\"", ":3:8", "which column holds the number?"),
+            ("path = \"in.csv\"\ncolumn = \"org nr\"\ncarry = \"*\"", ":5:9", "would be called `lookup`"),
+            ("path = \"in.jsonl\"\ncolumn = \"orgn\"", ":4:10", "no column `orgn`"),
+            ("path = \"tabs.txt\"", ":3:8", "let its name end in .tsv"),
+        ] {
+            let report = input(keys);
+            let [error] = report.bad.as_slice() else { panic!("{keys}: {report:?}") };
+            let error = error.to_string();
+            assert!(error.contains(&format!("job.toml{place}")) && error.contains(said), "{keys}: {error}");
+        }
+        for keys in [
+            "path = \"in.csv\"\ncolumn = \"org\u{a0}nr\"\ncarry = [\"Namn\", \"namn\"]",
+            "path = \"in.jsonl\"\ncolumn = \"orgnr\"\ncarry = \"*\"",
+        ] {
+            let report = input(keys);
+            assert!(report.is_good() && report.good[0].warnings.is_empty(), "{keys}: {report:?}");
+        }
+        let report = input("path = \"none.csv\"");
+        assert!(
+            report.is_good() && report.good[0].warnings[0].contains("none.csv is not there"),
+            "{report:?}"
+        );
+        let params = "\nparams = { language = \"{spraak}\" }";
+        let text = JOB_TEXT.replace(
+            "numbers = [\"556012-5790\"]",
+            "path = \"in.csv\"\ncolumn = \"org nr\"\ncarry = [\"Namn\"]",
+        );
+        let text = text.replace("getsignatory\"", &format!("getsignatory\"{params}"));
+        for carry in ["[\"Namn\"]", "\"*\""] {
+            let text = text.replace("[\"Namn\"]", carry);
+            let report = world.check(&[world.write("job.toml", &text)]);
+            let error = report.bad[0].to_string();
+            assert!(error.contains("job.toml:9:23") && error.contains("no column `spraak`"), "{error}");
+        }
     }
 
     #[test]

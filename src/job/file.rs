@@ -10,6 +10,7 @@ use crate::config::{Settings, resolve};
 use crate::domain::number::{Accept, AcceptKind};
 use crate::domain::pace::{Rate, parse_span};
 use crate::domain::template::Template;
+use crate::domain::text::column_name;
 use crate::problem::{FileError, Problem, Problems, read_text};
 use crate::shape::{Document, Item, JOB, View};
 use crate::time;
@@ -36,6 +37,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         simulate,
         today: time::stockholm_date(time::now_ms()),
         problems: document.check(&JOB),
+        input_unknown: false,
     };
     let view = document.view(&JOB);
     let input = reader.input(&view);
@@ -67,19 +69,27 @@ struct Reader<'a> {
     simulate: bool,
     today: Date,
     problems: Vec<Problem>,
+    /// Where the numbers are is not said, or not rightly: what follows from it is not told as well.
+    input_unknown: bool,
 }
 
 impl Reader<'_> {
     fn input(&mut self, job: &View<'_>) -> Input {
         let view = job.table("input");
         let origin = self.origin(job, &view);
-        let column = view.owned("column");
+        let column = view.text("column").map(column_name);
         let carry = carry(&view);
-        if matches!(origin, Origin::Numbers(_)) || has_no_columns(&origin) {
-            let what =
-                if view.has("numbers") { "`numbers` have no columns" } else { "a txt file has no columns" };
+        self.input_unknown = view.text("path").is_none() && !view.has("numbers");
+        let without_columns = matches!(origin, Origin::Numbers(_)) || has_no_columns(&origin);
+        if without_columns && !self.input_unknown {
+            let (what, otherwise) = if view.has("numbers") {
+                ("`numbers` have no columns", "")
+            } else {
+                ("a txt file has no columns", "; if this one has, let its name end in .tsv (tabs) or .csv")
+            };
             for key in ["column", "carry"].into_iter().filter(|key| view.has(key)) {
-                self.problems.push(Problem::new(view.place(key), what).help(format!("remove `{key}`")));
+                let help = format!("remove `{key}`{otherwise}");
+                self.problems.push(Problem::new(view.place(key), what).help(help));
             }
         }
         let kind = match view.text("kind") {
@@ -87,7 +97,7 @@ impl Reader<'_> {
             Some("any") => AcceptKind::Any,
             _ => AcceptKind::Organisation,
         };
-        if kind != AcceptKind::Organisation && !job.has("purpose") {
+        if kind != AcceptKind::Organisation && !job.has("purpose") && !job.misspells("purpose") {
             let message = "`purpose` is missing: it is required where kind is person or any";
             let problem = Problem::new(view.place("kind"), message);
             self.problems
@@ -166,7 +176,7 @@ impl Reader<'_> {
                 let problem = Problem::new(view.place("numbers"), "`path` and `numbers` exclude one another");
                 self.problems.push(problem.help("keep one of them"));
             }
-            (false, false) if job.has("input") => {
+            (false, false) if job.has("input") && !view.misspells("path") && !view.misspells("numbers") => {
                 let problem = Problem::new(view.header(), "[input] names no numbers");
                 self.problems.push(problem.help("give one of `path` (a file) and `numbers` (a list)"));
             }
@@ -194,9 +204,9 @@ fn carry(view: &View<'_>) -> Carry {
         return Carry::All;
     }
     let mut names: Vec<String> = Vec::new();
-    for column in columns {
-        if !names.iter().any(|name| name == column.text) {
-            names.push(column.text.to_owned());
+    for name in columns.iter().map(|column| column_name(column.text)) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     Carry::Columns(names)

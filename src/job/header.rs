@@ -1,6 +1,7 @@
 //! The names of an output's columns that are its own, as DESIGN.md fixes them, and what may not be called so.
 
 use super::{Carry, Format, Job, Output, Shape};
+use crate::domain::text::column_name;
 
 const LONG_BEFORE: [&str; 2] = ["line", "subject"];
 const LONG_AFTER: [&str; 11] = [
@@ -80,7 +81,8 @@ pub fn clashes(job: &Job, columns: &[String]) -> Option<String> {
     job.outputs.iter().find_map(|output| {
         let header =
             if output.changes { Header::of_changes() } else { Header::of(output.shape, output.format, ids()) };
-        let name = carried.iter().find(|name| header.has(name) || output.has_chosen(name))?;
+        let taken = |name: &&String| header.has(name) || output.has_chosen(name) || output.may_find(name, ids());
+        let name = carried.iter().find(taken)?;
         Some(format!(
             "two columns of {} would be called `{name}`, one of them carried from the input: rename it in the input, or \
              name in `carry` those that are to be copied",
@@ -92,7 +94,20 @@ pub fn clashes(job: &Job, columns: &[String]) -> Option<String> {
 impl Output {
     /// Whether it has a column of the job's own choice that is called so; what a list of changes chooses are rows.
     fn has_chosen(&self, name: &str) -> bool {
-        !self.changes && self.columns.iter().flatten().any(|column| column.name == name)
+        !self.changes && self.columns.iter().flatten().any(|column| column_name(&column.name) == name)
+    }
+
+    /// Whether a leaf of an answer may be called so, where each that is found becomes a column: after a `/`, and in wide
+    /// outputs of several lookups after the lookup's id.
+    fn may_find<'a>(&self, name: &str, mut ids: impl Iterator<Item = &'a str> + Clone) -> bool {
+        let finds = !self.changes && self.columns.is_none() && self.format == Format::Csv;
+        let by_id = self.shape == Shape::Wide && ids.clone().nth(1).is_some();
+        finds
+            && if by_id {
+                ids.any(|id| name.strip_prefix(id).is_some_and(|rest| rest.starts_with('/')))
+            } else {
+                name.starts_with('/')
+            }
     }
 }
 
@@ -137,6 +152,26 @@ mod tests {
         assert_eq!(clash(&both, &["customer_id", "b_text", "Outcome", "/report"]), None);
         assert_eq!(clash(&job(long), &["row_error", "report", "a_outcome"]), None);
         assert!(clash(&both, &["note", "customer_id", "note"]).unwrap().contains("`note` stands twice"));
+    }
+
+    #[test]
+    fn a_column_that_an_answer_may_bring_too_is_told_before_any_is_bought() {
+        let long = "[[output]]\npath = \"x.csv\"\n";
+        let wide = "[[output]]\npath = \"y.csv\"\nshape = \"wide\"\n";
+        let json = "[[output]]\npath = \"z.jsonl\"\n";
+        let chosen = "columns = [{ name = \"Namn\u{a0}1\", pointer = \"/x\", lookup = \"a\" }]\n";
+        for (outputs, name, clashes) in [
+            (long, "/report/companyName", true),
+            (long, "a/report", false),
+            (wide, "a/report/x", true),
+            (wide, "/report/x", false),
+            (wide, "c/report/x", false),
+            (json, "/report/x", false),
+            (&format!("{long}{chosen}"), "/report/x", false),
+            (&format!("{long}{chosen}"), "Namn 1", true),
+        ] {
+            assert_eq!(clash(&job(outputs), &[name]).is_some(), clashes, "{outputs}{name}");
+        }
     }
 
     #[test]

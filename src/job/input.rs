@@ -8,11 +8,15 @@
 //! are told by their first line that is not blank: JSON lines where it begins with `{`; CSV where the job names a
 //! column or the line holds a comma, a semicolon or a tab; else text, one number a line.
 //!
-//! A record that is valid UTF-8 is read as such, any other as Windows-1252, which is what older Swedish programs write.
+//! Files are taken as programs write them: what a spreadsheet leaves out at the end of a row is empty, a line of separators
+//! alone is blank, names of columns match as they read ([`column_name`](crate::domain::text::column_name)). A quote that
+//! nobody meant is one bad row, whatever stands behind it.
 
+mod encoding;
 mod error;
 mod json;
 mod lines;
+mod record;
 mod sheet;
 mod source;
 mod table;
@@ -23,13 +27,12 @@ pub use source::Fingerprint;
 
 use crate::domain::number::{Accept, Subject};
 use crate::domain::redact::scrub;
-use crate::job::{Input, Origin};
-use encoding_rs::WINDOWS_1252;
+use crate::job::{Carry, Input, Job, Origin};
+use encoding::decode;
 use jiff::civil::Date;
 use json::JsonLines;
 use lines::Lines;
 use source::Source;
-use std::borrow::Cow;
 use std::path::Path;
 use table::Table;
 
@@ -41,7 +44,8 @@ pub struct Row {
     pub input: String,
     /// Whom it is about, or why the row is refused, without a digit of the number.
     pub subject: Result<Subject, String>,
-    /// The values of the kept columns, in the order of [`Reader::columns`].
+    /// The values of the kept columns, in the order of [`Reader::columns`]; fewer where later objects of JSON lines brought
+    /// more.
     pub columns: Vec<String>,
 }
 
@@ -50,13 +54,15 @@ pub struct Row {
 pub enum Columns<'a> {
     /// These, by name.
     Named(&'a [String]),
-    /// Every named one but the number's. In JSON lines the first object says which there are.
-    All,
+    /// Every named one but the number's, in JSON lines those of all objects. These must be among them, since parameters
+    /// need them.
+    All(&'a [String]),
 }
 
 /// Reads rows one by one, blocking. After an error it is at its end.
 pub struct Reader {
     body: Body,
+    /// The names of the kept columns; those of JSON lines are the body's own.
     columns: Vec<String>,
     accept: Accept,
     today: Date,
@@ -96,6 +102,14 @@ enum Format {
 }
 
 impl Reader {
+    /// Opens a job's input, of which the ledger keeps what the job needs.
+    pub fn of_job(job: &Job, today: Date) -> Result<Self, InputError> {
+        match (job.kept_columns(), job.template_columns()) {
+            (Carry::All, needed) => Self::open(&job.input, Columns::All(&needed), today),
+            (Carry::Columns(kept), _) => Self::open(&job.input, Columns::Named(&kept), today),
+        }
+    }
+
     /// Opens the input and reads its header, or its first line. `today` is what births are judged by.
     pub fn open(input: &Input, keep: Columns<'_>, today: Date) -> Result<Self, InputError> {
         let (body, columns) = match &input.origin {
@@ -111,9 +125,13 @@ impl Reader {
         Ok(Self { body, columns, accept: input.accept, today, state: Progress::Reading })
     }
 
-    /// The names of the kept columns, in order.
+    /// The names of the kept columns, in order. Under [`Columns::All`] objects of JSON lines may bring more at the end while
+    /// they are read.
     pub fn columns(&self) -> &[String] {
-        &self.columns
+        match &self.body {
+            Body::Json(json) => json.kept(),
+            _ => &self.columns,
+        }
     }
 
     /// Of all bytes that were read, once there are no more rows; nothing before that, after an error, and for inline
@@ -186,13 +204,17 @@ fn open_body(
     column: Option<&str>,
     keep: Columns<'_>,
 ) -> Result<(Body, Vec<String>), InputError> {
-    let lines = Lines::open(source)?;
+    let mut lines = Lines::open(source)?;
     let table = |(table, names)| (Body::Table(Box::new(table)), names);
-    match format.unwrap_or_else(|| sniff(lines.bytes(), column)) {
+    let first = &lines.peek()?.bytes;
+    match format.unwrap_or_else(|| sniff(first, column)) {
         Format::Csv => Table::open(lines, None, column, keep).map(table),
         Format::Tsv => Table::open(lines, Some(b'\t'), column, keep).map(table),
-        Format::Json => JsonLines::open(lines, column, keep).map(|(json, names)| (Body::Json(json), names)),
+        Format::Json => JsonLines::open(lines, column, keep).map(|json| (Body::Json(json), Vec::new())),
         Format::Text => {
+            if let Some(ending) = should_end_in(first) {
+                return Err(InputError::HasColumns { file: lines.file().to_owned(), ending });
+            }
             no_columns(lines.file(), column, keep)?;
             Ok((Body::Text(lines), Vec::new()))
         }
@@ -203,16 +225,27 @@ fn sniff(first: &[u8], column: Option<&str>) -> Format {
     match first.trim_ascii_start().first() {
         // A list is none of ours, and the reader of JSON lines says what to do about it.
         Some(b'{' | b'[') => Format::Json,
-        _ if column.is_some() || table::separator(first).is_some() => Format::Csv,
+        _ if column.is_some() || table::has_cells(first) => Format::Csv,
         _ => Format::Text,
+    }
+}
+
+/// The ending that a file should have whose first line holds more than a number: columns with tabs or semicolons between
+/// them, or with commas that do not stand within a number.
+fn should_end_in(first: &[u8]) -> Option<&'static str> {
+    let text = first.trim_ascii();
+    let letters = || text.iter().any(|byte| byte.is_ascii_alphabetic() && !byte.eq_ignore_ascii_case(&b'e'));
+    match text {
+        text if text.contains(&b'\t') => Some("tsv"),
+        text if text.contains(&b';') || text.contains(&b',') && letters() => Some("csv"),
+        _ => None,
     }
 }
 
 /// Refuses columns where there are none.
 fn no_columns(file: &str, column: Option<&str>, keep: Columns<'_>) -> Result<(), InputError> {
     let kept = match keep {
-        Columns::Named(names) => names.first().map(String::as_str),
-        Columns::All => None,
+        Columns::Named(names) | Columns::All(names) => names.first().map(String::as_str),
     };
     match column.or(kept) {
         Some(column) => Err(InputError::NoColumns { file: file.to_owned(), column: column.to_owned() }),
@@ -222,25 +255,13 @@ fn no_columns(file: &str, column: Option<&str>, keep: Columns<'_>) -> Result<(),
 
 fn text_row(lines: &mut Lines) -> Result<Option<RawRow>, InputError> {
     while lines.advance()? {
-        let text = lines.bytes().trim_ascii_end();
-        if !text.trim_ascii_start().is_empty() {
-            let input = decode(text).into_owned();
-            return Ok(Some(RawRow { line: lines.number(), input, fault: None, columns: Vec::new() }));
+        let line = lines.line();
+        if !line.is_blank() {
+            let input = decode(line.bytes.trim_ascii_end()).into_owned();
+            return Ok(Some(RawRow { line: line.number, input, fault: None, columns: Vec::new() }));
         }
     }
     Ok(None)
-}
-
-/// UTF-8, or else Windows-1252, in which every byte is some character.
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => windows_1252(bytes),
-    }
-}
-
-fn windows_1252(bytes: &[u8]) -> Cow<'_, str> {
-    WINDOWS_1252.decode_without_bom_handling(bytes).0
 }
 
 /// Where the number stands and where the kept columns stand, among the names of a file.
@@ -264,7 +285,15 @@ impl Places {
         }
         let number = number_place(file, there, column)?;
         let kept: Vec<usize> = match keep {
-            Columns::All => (0..there.len()).filter(|at| *at != number && !there[*at].is_empty()).collect(),
+            Columns::All(needed) => {
+                let kept = |at: &usize| *at != number && !there[*at].is_empty();
+                let missing =
+                    needed.iter().find(|name| !(0..there.len()).any(|at| kept(&at) && there[at] == **name));
+                if let Some(missing) = missing {
+                    return Err(InputError::no_such_column(file, missing, there));
+                }
+                (0..there.len()).filter(kept).collect()
+            }
             Columns::Named(names) => {
                 names.iter().map(|name| place(file, there, name)).collect::<Result<_, _>>()?
             }

@@ -4,6 +4,7 @@ pub mod check;
 pub mod file;
 mod header;
 pub mod input;
+mod look;
 mod needs;
 mod places;
 pub mod when;
@@ -56,9 +57,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// Input columns that parameters need and that are not copied to the output, in the order in which they are named.
+    /// Input columns that parameters need and that `carry` does not name, in the order in which they are named.
     pub fn template_columns(&self) -> Vec<String> {
-        let Carry::Columns(carried) = &self.input.carry else { return Vec::new() };
+        let carried = match &self.input.carry {
+            Carry::Columns(carried) => carried.as_slice(),
+            Carry::All => &[],
+        };
         let mut columns: Vec<String> = Vec::new();
         let values = self.steps.iter().flat_map(|step| &step.params).map(|(_, value)| value);
         for column in values.chain(&self.purpose).flat_map(Template::columns) {

@@ -1,6 +1,6 @@
 //! `when`: whether a lookup is asked at all, decided by what an earlier lookup of the same row came to.
 
-use crate::config::catalogue::{CodeForm, Condition, Pointer};
+use crate::config::catalogue::{CodeForm, Condition, Pointer, is_written};
 use crate::domain::outcome::{Outcome, State};
 use serde_json::Value;
 
@@ -38,8 +38,8 @@ pub struct When {
 pub enum Test {
     /// `is` or `equals`.
     Is(Condition),
-    /// `any_of`: one of these words stands there, as a text, as an element of a list, as a text within an element, or as a
-    /// key with something in it.
+    /// `any_of`: one of these words stands there, as a scalar that is written so, as an element of a list or within one, or
+    /// as a key with something in it.
     AnyOf(Pointer, Vec<String>),
 }
 
@@ -151,13 +151,12 @@ fn says(value: &Value, word: &str) -> bool {
         Value::Bool(true) | Value::Number(_) => true,
     };
     match value {
-        Value::String(text) => text == word,
         Value::Array(list) => list.iter().any(|element| match element {
-            Value::Object(members) => members.values().any(|value| value.as_str() == Some(word)),
-            element => element.as_str() == Some(word),
+            Value::Object(members) => members.values().any(|value| is_written(value, word)),
+            element => is_written(element, word),
         }),
         Value::Object(members) => members.get(word).is_some_and(filled),
-        _ => false,
+        scalar => is_written(scalar, word),
     }
 }
 
@@ -219,6 +218,7 @@ mod tests {
         let body = json!({ "report": {
             "changes": [{ "code": "NAME", "date": "2026-01-02" }], "none": [], "words": ["a", "b"], "one": "a",
             "keys": { "address": true, "name": false, "status": "" },
+            "class": 40, "classes": [40, { "code": 50 }], "flag": true, "nothing": null,
         }});
         let any = |pointer: &str, words: &[&str]| {
             Test::AnyOf(Pointer(pointer.to_owned()), words.iter().map(|word| (*word).to_owned()).collect())
@@ -237,6 +237,15 @@ mod tests {
             (any("/report/keys", &["address"]), true),
             (any("/report/keys", &["name", "status"]), false),
             (any("/report/missing", &["a"]), false),
+            // As `equals` compares: by what is written.
+            (any("/report/class", &["40"]), true),
+            (is("/report/class", Is::Equals("40".to_owned())), true),
+            (any("/report/class", &["41", "4"]), false),
+            (any("/report/classes", &["40"]), true),
+            (any("/report/classes", &["50"]), true),
+            (any("/report/flag", &["true"]), true),
+            (any("/report/flag", &["false"]), false),
+            (any("/report/nothing", &["null"]), false),
         ] {
             let when = When { test: Some(test), ..when() };
             let came = Came { body: Some(&body), ..settled(Outcome::Hit, None) };

@@ -118,6 +118,11 @@ impl Ledger {
         transaction.commit().await.map_err(failed)
     }
 
+    /// Notes the names of a run's columns, where its input turned out to have more than were known when it began.
+    pub async fn set_columns(&self, run: i64, columns: &str) -> Result<(), LedgerError> {
+        self.write_one(sqlx::query("UPDATE runs SET columns = ? WHERE id = ?").bind(columns).bind(run)).await
+    }
+
     /// Takes away a run that has sent nothing: a copy cut short, or a plan that was refused.
     pub async fn discard(&self, run: i64) -> Result<(), LedgerError> {
         /// Rows a transaction, so that a large copy is not undone in one.

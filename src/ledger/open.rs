@@ -60,6 +60,15 @@ impl Ledger {
         if path.exists() { Self::open(path).await } else { Err(LedgerError::Missing(path.to_owned())) }
     }
 
+    /// Whether a ledger could be made there, without making it: for a plan.
+    pub fn could_be_made(path: &Path) -> Result<(), LedgerError> {
+        let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        let there =
+            folders.clone().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
+        let made = tempfile::tempfile_in(there);
+        made.map(drop).map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })
+    }
+
     pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
         create(path).map_err(|e| unopened(e.to_string()))?;

@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 const SECRET_WORDS: [&str; 6] = ["user", "pass", "pwd", "secret", "client_id", "requestor"];
 /// The keys themselves, for what is close to them by a slip of the keyboard.
 const SECRET_KEYS: [&str; 3] = ["username", "password", "client_secret"];
+/// The key of a job's own numbers.
+const NUMBERS: &str = "numbers";
 /// The forms in which a secret's *place* is written; these are not secret.
 const PLACES: [&str; 3] = ["env", "file", "command"];
 
@@ -23,7 +25,18 @@ static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| regex(r#"([A-Za-z0-9_."'-]
 static HEADER: LazyLock<Regex> = LazyLock::new(|| regex(r"^[ \t]*\[+[ \t]*([^\]\r\n]*)"));
 static CREDENTIALS: LazyLock<Regex> = LazyLock::new(|| regex(r#"://([^\s"']*)@"#));
 static QUERY: LazyLock<Regex> = LazyLock::new(|| regex(r#"https?://[^\s"'?#]*([?#][^\s"']*)"#));
-static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{10,}|\d{6,8}[-+ ]\d{4}"));
+/// Ten digits or more as people and TOML write them: in one, with `_` between them, with a sign or blanks before the last
+/// four, as a date of birth with dashes, with an exponent, or in another base.
+static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(concat!(
+        r"\d(?:_?\d){9,}",
+        r#"|\d{6,8}[^0-9A-Za-z\r\n"',=\[\]{}]{1,3}\d{4}"#,
+        r#"|\d{2,4}[-./]\d\d[-./]\d\d[^0-9A-Za-z\r\n"',=\[\]{}]{0,3}\d{4}"#,
+        r"|\d{2}[ .]?\d{2}[ .]?\d{2}[ .-]\d{2}[ .]?\d{2}",
+        r"|\d[.,]\d{5,}[eE][+-]?\d+",
+        r"|0x(?:_?[0-9A-Fa-f]){8,}|0o(?:_?[0-7]){10,}|0b(?:_?[01]){30,}",
+    ))
+});
 
 /// The text of a file as it may be shown: same length, same lines.
 pub(super) fn source(text: &str) -> String {
@@ -33,7 +46,27 @@ pub(super) fn source(text: &str) -> String {
     }
     hidden.extend(NUMBER.find_iter(text).map(|found| found.range()));
     hidden.extend(secrets(text));
+    hidden.extend(lists(text));
     stars(text, &hidden)
+}
+
+/// What stands in lists of numbers, however it is written: letters and digits between the brackets. Of what is close to the
+/// key by a slip of the keyboard, too.
+fn lists(text: &str) -> Vec<Range<usize>> {
+    let mut hidden = Vec::new();
+    for found in ASSIGNMENT.captures_iter(text) {
+        let (Some(whole), name) = (found.get(0), found[1].trim_matches(['"', '\''])) else { continue };
+        let value = &text[whole.end()..];
+        let key = name.rsplit('.').next().unwrap_or(name).to_lowercase();
+        if !value.starts_with('[') || strsim::damerau_levenshtein(NUMBERS, &key) > 2 {
+            continue;
+        }
+        let end = value.find(']').unwrap_or(value.len());
+        let shown = |c: char| matches!(c, '[' | ']' | ',') || c.is_whitespace();
+        let inner = value[..end].char_indices().filter(|(_, c)| !shown(*c));
+        hidden.extend(inner.map(|(at, c)| whole.end() + at..whole.end() + at + c.len_utf8()));
+    }
+    hidden
 }
 
 /// A message with everything that may be a number masked.
@@ -154,6 +187,34 @@ mod tests {
             source("numbers = [\"701063-2391\", 197010632391]"),
             "numbers = [\"***********\", ************]"
         );
+        for (text, shown) in [
+            ("numbers = [5_560_125_791, 0x14B6_75C1E]", "numbers = [*************, ************]"),
+            (
+                "numbers = [\n  701063.2391, # who\n  '70 10 63 - 23 91',\n]",
+                "numbers = [\n  ***********, * ***\n  '** ** ** * ** **',\n]",
+            ),
+            (
+                "numbers = [1955-12-18, 7.010632391e9, \"åäö 5\"]",
+                "numbers = [**********, *************, \"****** *\"]",
+            ),
+            ("nubmers = [\"70106.32391\"]", "nubmers = [\"***********\"]"),
+            ("numbers = [\"701063", "numbers = [\"******"),
+            ("a = 5_560_125_791", "a = *************"),
+            ("a = \"701063\u{2013}2391\"", "a = \"*************\""),
+            ("a = \"1970-10-63-2391\"", "a = \"***************\""),
+            ("a = \"70.10.63-2391\"", "a = \"*************\""),
+            (
+                "a = 0b1_1010_0010_1101_1111_1001_0011_0010_0111",
+                "a = *******************************************",
+            ),
+            ("a = 5.560125791E+9", "a = **************"),
+            ("cron = \"30 2 * * 1-5\"", "cron = \"30 2 * * 1-5\""),
+            ("base_url = \"http://127.0.0.1:8484\"", "base_url = \"http://127.0.0.1:8484\""),
+            ("a = 2026-01-01T02:30:00Z # 20:15", "a = 2026-01-01T02:30:00Z # 20:15"),
+        ] {
+            assert_eq!(source(text), shown, "{text}");
+        }
+        assert_eq!(numbers("unknown key `5_560_125_791`"), "unknown key `*************`");
         assert_eq!(numbers("unknown key `7010632391`"), "unknown key `**********`");
         assert_eq!(source("referencedate = \"2026-01-01\""), "referencedate = \"2026-01-01\"");
     }

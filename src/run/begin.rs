@@ -5,7 +5,8 @@ use super::copy::{self, Copied};
 use super::event::Level;
 use super::fetch::{Freshness, Reuse, Verdict, known, resolve, verdict};
 use super::lane::Lane;
-use super::outputs::{self, setting_of};
+use super::outputs;
+use super::places::{Whose, paths};
 use super::prepared::{Prepared, Resolved};
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
@@ -70,7 +71,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     same_questions(&context.settings, &job, &run)?;
     not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
-    outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
+    outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
     // First what was known to be lost when the user answered for it, then what is found lost only now.
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;
@@ -90,7 +91,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     priced(&job, &accounts(&context.settings, &job)?, options)?;
     not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
-    outputs::preflight(&run, &prepared.job, &context.settings, ledger)?;
+    outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
     if parked > 0 {
         let which = counted(parked, "lookup was", "lookups were");
@@ -173,7 +174,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let now = now_ms();
     let today = stockholm_date(now);
     let used = accounts(&context.settings, &job)?;
-    announced(ledger, &used, &job).await?;
+    announced(Some(ledger), &used, &job).await?;
     priced(&job, &used, options)?;
     let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let input_digest = input_digest(ledger, &job.input);
@@ -183,9 +184,8 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     }
     let reader = unless_stopped(context, copy::open(&job, today)).await?;
     let columns = reader.columns().to_vec();
-    if let Some(clash) = clashes(&job, &columns) {
-        return Err(RunError::Clash(clash));
-    }
+    no_clash(&job, &columns)?;
+    let requestors = requestors(&used, &job).await?;
     let id = run_id();
     let new = NewRun {
         run: &id,
@@ -205,7 +205,6 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     };
     let run = ledger.begin_run(new).await?;
     let key = ledger.key().clone();
-    let requestors = requestors(&used, &job).await?;
     let used = used.into_iter().cloned().collect();
     let prepared = Arc::new(Prepared::new(job, used, requestors, &columns, today, key));
     match load(context, run, &id, &prepared, reader, options).await {
@@ -230,8 +229,15 @@ async fn load(
 ) -> Result<RunRow, RunError> {
     let ledger = &context.ledger;
     let found = async || ledger.find(id).await?.pop().ok_or_else(|| RunError::bug("the run is gone"));
-    outputs::preflight(&found().await?, &prepared.job, &context.settings, ledger)?;
+    let begun = found().await?;
+    outputs::preflight(&begun, &prepared.job, &context.settings, ledger).await?;
     let copied = copy::copy(ledger, run, &prepared.job, reader, options.limit, context).await?;
+    if copied.columns != begun.columns {
+        // Later objects of JSON lines brought more.
+        no_clash(&prepared.job, &copied.columns)?;
+        ledger.set_columns(run, &json(&copied.columns)).await?;
+        outputs::preflight(&found().await?, &prepared.job, &context.settings, ledger).await?;
+    }
     if let Err(mut refused) = copied.check(&prepared.job.input, options.limit) {
         let written = reject(context, &found().await?, &prepared.job).await?;
         if let RunError::Input { rejects, .. } = &mut refused {
@@ -263,7 +269,8 @@ async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunErr
 /// Writes the rejects of an input that is refused, so that its owner can see what to mend.
 async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<PathBuf>, RunError> {
     let protected = outputs::protected(job, &context.settings);
-    let mut rejects = Rejects::begin(&job.outputs, &setting_of(run), &protected)?;
+    let places = Whose::of(&context.ledger, run).places(&job.outputs, false).await?;
+    let mut rejects = Rejects::begin(&job.outputs, &paths(&places), &protected)?;
     let mut records = context.ledger.records(run.id, Answers::None).await?;
     while let Some(page) = records.page().await? {
         for record in page {
@@ -370,8 +377,14 @@ impl LetterCount {
     }
 }
 
+/// Refuses columns of the input that would make two columns of an output the same.
+pub(super) fn no_clash(job: &Job, columns: &[String]) -> Result<(), RunError> {
+    clashes(job, columns).map_or(Ok(()), |clash| Err(RunError::Clash(clash)))
+}
+
 /// Refuses a call that is said to post no letter and has posted one before.
-async fn announced(ledger: &Ledger, used: &[&Account], job: &Job) -> Result<(), RunError> {
+pub(super) async fn announced(ledger: Option<&Ledger>, used: &[&Account], job: &Job) -> Result<(), RunError> {
+    let Some(ledger) = ledger else { return Ok(()) };
     for account in used {
         for call in ledger.unannounced_letters(&account.name, &account.environment).await? {
             let (name, block) =
@@ -395,7 +408,7 @@ async fn announced(ledger: &Ledger, used: &[&Account], job: &Job) -> Result<(), 
 async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {
     let ledger = &context.ledger;
     let used = accounts(&context.settings, &job)?;
-    announced(ledger, &used, &job).await?;
+    announced(Some(ledger), &used, &job).await?;
     let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let requestors = requestors(&used, &job).await?;
     let accounts = used.into_iter().cloned().collect();
@@ -493,7 +506,7 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-fn steps(job: &Job) -> Vec<(String, String)> {
+pub(super) fn steps(job: &Job) -> Vec<(String, String)> {
     job.steps.iter().map(|step| (step.id.clone(), super::prepared::service_name(step))).collect()
 }
 

@@ -3,8 +3,8 @@
 use super::event::Event;
 use super::{RunError, unless_stopped};
 use crate::domain::counted::counted;
-use crate::job::input::{Columns, InputError, Reader, Row};
-use crate::job::{Carry, Input, Job, MaxBad};
+use crate::job::input::{InputError, Reader, Row};
+use crate::job::{Input, Job, MaxBad};
 use crate::ledger::{Ledger, NewRow};
 use jiff::civil::Date;
 use tokio::sync::mpsc;
@@ -23,6 +23,8 @@ pub(super) struct Copied {
     pub(super) file: Option<(u64, String)>,
     /// The first bad rows: line and reason.
     pub(super) examples: Vec<(u64, String)>,
+    /// The columns of the input, now that all of it is read.
+    pub(super) columns: Vec<String>,
 }
 
 /// How many bad rows are told by line when a job is refused for them.
@@ -30,18 +32,12 @@ const EXAMPLES: usize = 5;
 
 /// Opens the job's input and reads its header.
 pub(super) async fn open(job: &Job, today: Date) -> Result<Reader, RunError> {
-    let (input, kept) = (job.input.clone(), job.kept_columns());
-    let opened = tokio::task::spawn_blocking(move || {
-        let columns = match &kept {
-            Carry::All => Columns::All,
-            Carry::Columns(kept) => Columns::Named(kept),
-        };
-        Reader::open(&input, columns, today)
-    });
+    let job = job.clone();
+    let opened = tokio::task::spawn_blocking(move || Reader::of_job(&job, today));
     Ok(opened.await.map_err(RunError::bug)??)
 }
 
-/// Reads `reader` in chunks on a blocking thread; the last message holds the file's size and digest.
+/// Reads `reader` in chunks on a blocking thread; the last message holds the file's size and digest, and its columns.
 pub(super) fn chunks(
     mut reader: Reader,
     limit: Option<u64>,
@@ -68,7 +64,8 @@ pub(super) fn chunks(
             }
             let last = left == 0;
             let file = last.then(|| reader.fingerprint()).flatten().map(|print| (print.bytes, print.sha256));
-            if sender.blocking_send(Ok(Chunk { rows, file })).is_err() || last {
+            let columns = last.then(|| reader.columns().to_vec());
+            if sender.blocking_send(Ok(Chunk { rows, file, columns })).is_err() || last {
                 return;
             }
         }
@@ -80,6 +77,8 @@ pub(super) fn chunks(
 pub(super) struct Chunk {
     pub(super) rows: Vec<Row>,
     pub(super) file: Option<(u64, String)>,
+    /// With the last of them.
+    pub(super) columns: Option<Vec<String>>,
 }
 
 /// Copies the input of a run into the ledger.
@@ -107,6 +106,7 @@ pub(super) async fn copy(
         }
         ledger.load(run, steps, &rows).await?;
         copied.file = chunk.file.or(copied.file);
+        copied.columns.extend(chunk.columns.into_iter().flatten());
         (context.observer)(Event::Loading { rows: copied.rows });
     }
     Ok(copied)

@@ -1,6 +1,7 @@
 //! What a run tells about itself while it goes on and when it ends: values that the command line shows.
 
 use crate::domain::budget::{Limit, Spend};
+use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use std::path::PathBuf;
@@ -207,8 +208,9 @@ pub struct PlanReport {
     pub ledger_bytes: u64,
     /// What differs from the job's last run, where that was asked for and there is one.
     pub diff: Option<PlanDiff>,
-    /// Why `run` would refuse it: letters would go out, and their lookup does not say that they may.
-    pub refusal: Option<String>,
+    /// Why `run` would refuse it, and how it would end: letters would go out, and their lookup does not say that they may; or
+    /// the login has refused the credentials before.
+    pub refusal: Option<(Exit, String)>,
 }
 
 /// What differs between a plan and the job's last run.

@@ -72,6 +72,18 @@ impl Credentials {
     }
 }
 
+/// Whether the login has refused the credentials that the configuration names now. Reads them, and sends nothing.
+pub(super) async fn remembered_refusal(
+    ledger: Option<&Ledger>,
+    account: &Account,
+    key: &DigestKey,
+) -> Result<bool, RunError> {
+    let credentials = Credentials::read(account, key).await?;
+    let Some(ledger) = ledger else { return Ok(false) };
+    let memory = ledger.account(&account.name, &account.environment, now_ms()).await?;
+    Ok(memory.refused_credentials.is_some_and(|refused| refused == credentials.digest))
+}
+
 async fn scopes(scope: &Scope) -> Result<Vec<String>, SecretError> {
     let text = match scope {
         Scope::Words(words) => return Ok(words.clone()),

@@ -19,6 +19,7 @@ mod order;
 mod outputs;
 mod page;
 mod patience;
+mod places;
 mod plan;
 mod prepared;
 mod queue;
@@ -32,7 +33,7 @@ mod trial;
 mod worker;
 
 pub use lane::{TriedLogin, try_login};
-pub use outputs::{export, protected};
+pub use outputs::{export, export_one, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use summary::summary;
 pub use tokens::SharedTokens;
@@ -107,6 +108,8 @@ pub struct Options {
     pub input: Option<Origin>,
     /// `--max-calls` and `--max-cost`: of this invocation.
     pub budget: Limit,
+    /// A plan reads no secret to see whether it is there: the run that follows does.
+    pub without_secrets: bool,
     /// The fire that a run begun now belongs to.
     pub fire: Option<i64>,
     /// From when `max_time` counts, where several invocations share it; else from now.
@@ -246,6 +249,12 @@ pub enum RunError {
         /// `service` or `service:block`.
         call: String,
     },
+    /// The login has refused these credentials before, and a run does not try them again.
+    #[error(
+        "account `{0}`: these credentials were refused before and are not tried again: mend them, or let `orgpull login` \
+         try them once more; nothing was sent"
+    )]
+    RefusedBefore(String),
     /// The account is not in the configuration.
     #[error("the job uses account `{0}`, and the configuration has no [providers.{0}]")]
     NoAccount(String),
@@ -314,6 +323,7 @@ impl RunError {
             Self::Export(_) => Exit::Output,
             Self::Stopped | Self::StoppedUnwritten => Exit::Stopped,
             Self::LoginCap { .. } => Exit::Unavailable,
+            Self::RefusedBefore(_) => Exit::Login,
             Self::Bug(_) => Exit::Bug,
             Self::InputFile(_)
             | Self::Input { .. }
@@ -583,7 +593,7 @@ async fn finish(
         let (exit, reason) = stopped(halt, totals.pending);
         (Stage::Stopped, exit, reason, None, Vec::new())
     } else {
-        match export(ledger, &run, job, &context.settings, &job.outputs).await {
+        match export(ledger, &run, job, &context.settings).await {
             Ok(written) => {
                 let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
                 let (exit, reason) = finished(failed, unknown, job.rules.tolerate);

@@ -1,64 +1,165 @@
 //! The outputs of a run, computed from the ledger alone.
 
 use super::RunError;
-use super::begin::{accounts, requestors};
+use super::begin::{accounts, requestors, steps};
+use super::places::{Whose, naming, paths, word};
 use super::prepared::{On, Prepared, Resolved, service_name};
 use crate::config::Settings;
 use crate::disk::Protected;
+use crate::domain::identity::DigestKey;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::Record;
-use crate::export::{Export, LookupHead, Naming, Setting, Written, preflight as preflight_outputs};
+use crate::export::naming::Naming;
+use crate::export::{
+    ColumnCount, Export, LookupHead, Setting, Written, preflight as preflight_outputs,
+    would_fit as outputs_would_fit,
+};
 use crate::job::{Carry, Job, Output, Step};
-use crate::ledger::{Answers, Ledger, Records, RunRow};
+use crate::ledger::{Answers, Ledger, OutputColumn, OutputFile, Records, RunRow, run_id};
+use crate::time::{now_ms, stockholm_date};
+use jiff::civil::Date;
+use std::path::{Path, PathBuf};
 
-/// What outputs have to know besides the records, owned.
+/// What outputs have to know besides the records themselves, owned.
 struct Facts {
     heads: Vec<LookupHead>,
+    columns: Vec<String>,
     carry: Vec<String>,
     protected: Protected,
+    paths: Vec<PathBuf>,
+    day: Date,
 }
 
 impl Facts {
-    fn new(run: &RunRow, job: &Job, settings: &Settings) -> Self {
-        Self { heads: heads(run), carry: carry(run, job), protected: protected(job, settings) }
+    fn new(run: &RunRow, job: &Job, settings: &Settings, paths: Vec<PathBuf>) -> Self {
+        Self {
+            heads: run.steps.iter().map(head).collect(),
+            columns: run.columns.clone(),
+            carry: carry(&run.columns, job),
+            protected: protected(job, settings),
+            paths,
+            day: stockholm_date(run.started_at),
+        }
     }
 
-    fn setting<'a>(&'a self, run: &'a RunRow, ledger: &'a Ledger) -> Setting<'a> {
+    fn setting<'a>(&'a self, key: &'a DigestKey) -> Setting<'a> {
         Setting {
-            naming: setting_of(run),
+            paths: &self.paths,
+            day: self.day,
             lookups: &self.heads,
-            columns: &run.columns,
+            columns: &self.columns,
             carry: &self.carry,
-            key: ledger.key(),
+            key,
             protected: &self.protected,
         }
     }
 }
 
 /// Whether the outputs could be written, asked before anything is bought.
-pub(super) fn preflight(
+pub(super) async fn preflight(
     run: &RunRow,
     job: &Job,
     settings: &Settings,
     ledger: &Ledger,
 ) -> Result<(), RunError> {
-    let facts = Facts::new(run, job, settings);
-    Ok(preflight_outputs(&job.outputs, &facts.setting(run, ledger))?)
+    let places = Whose::of(ledger, run).places(&job.outputs, false).await?;
+    let facts = Facts::new(run, job, settings, paths(&places));
+    Ok(preflight_outputs(&job.outputs, &facts.setting(ledger.key()))?)
+}
+
+/// The same for a plan, which makes nothing: `run` is the run that it goes on with, if there is one.
+pub(super) async fn would_fit(
+    ledger: Option<&Ledger>,
+    run: Option<&RunRow>,
+    prepared: &Prepared,
+    settings: &Settings,
+    (columns, limit): (&[String], Option<u64>),
+) -> Result<(), RunError> {
+    let (job, now, id) = (&prepared.job, now_ms(), run_id());
+    let whose = match run {
+        Some(run) => Whose { ledger, run: run.id, naming: naming(run) },
+        None => Whose {
+            ledger,
+            run: i64::MAX,
+            naming: Naming { job: &job.name, run: &id, started_ms: now, limit },
+        },
+    };
+    let places = whose.places(&job.outputs, false).await?;
+    let facts = Facts {
+        heads: steps(job).iter().map(head).collect(),
+        columns: columns.to_vec(),
+        carry: carry(columns, job),
+        protected: protected(job, settings),
+        paths: paths(&places),
+        day: stockholm_date(now),
+    };
+    Ok(outputs_would_fit(&job.outputs, &facts.setting(prepared.key()))?)
 }
 
 /// Rows whose skipped lookups are filled in together: an answer may be large.
 const AT_ONCE: usize = 16;
 
-/// Writes outputs of a run, each whole or not at all.
+/// Writes the outputs of a run as its job names them, each whole or not at all, and notes them in the ledger.
 pub async fn export(
     ledger: &Ledger,
     run: &RunRow,
     job: &Job,
     settings: &Settings,
-    outputs: &[Output],
 ) -> Result<Vec<Written>, RunError> {
-    let facts = Facts::new(run, job, settings);
-    let mut export = Export::begin(outputs, &facts.setting(run, ledger))?;
+    let places = Whose::of(ledger, run).places(&job.outputs, true).await?;
+    let mut written = export_to(ledger, run, job, settings, (&job.outputs, paths(&places))).await?;
+    let mut files = Vec::with_capacity(written.len());
+    for (at, written) in written.iter_mut().enumerate() {
+        let base = match places.get(at) {
+            Some(place) => place.base.clone(),
+            None => places.first().map(|first| Output::rejects_beside(&first.base)).unwrap_or_default(),
+        };
+        files.push(output_file(at, &base, written));
+        written.instead_of = Some(base).filter(|base| *base != written.path);
+    }
+    ledger.note_outputs(run.id, &files).await?;
+    Ok(written)
+}
+
+/// What the ledger keeps of a file.
+fn output_file(at: usize, base: &Path, written: &Written) -> OutputFile {
+    let column = |count: &ColumnCount| OutputColumn {
+        name: count.name.clone(),
+        found: count.found,
+        answers: count.answers,
+        chosen: count.chosen,
+    };
+    OutputFile {
+        base: word(base),
+        path: word(&written.path),
+        place: u32::try_from(at).unwrap_or(u32::MAX),
+        kind: written.kind,
+        rows: written.rows,
+        columns: written.columns.iter().map(column).collect(),
+    }
+}
+
+/// Writes one output to a place that the user names, whatever is there.
+pub async fn export_one(
+    ledger: &Ledger,
+    run: &RunRow,
+    job: &Job,
+    settings: &Settings,
+    output: Output,
+) -> Result<Vec<Written>, RunError> {
+    let path = naming(run).fill(&output.path);
+    export_to(ledger, run, job, settings, (&[output], vec![path])).await
+}
+
+async fn export_to(
+    ledger: &Ledger,
+    run: &RunRow,
+    job: &Job,
+    settings: &Settings,
+    (outputs, paths): (&[Output], Vec<PathBuf>),
+) -> Result<Vec<Written>, RunError> {
+    let facts = Facts::new(run, job, settings, paths);
+    let mut export = Export::begin(outputs, &facts.setting(ledger.key()))?;
     let skipped = skipped(ledger, run, job, settings, outputs).await?;
     let changes = outputs.iter().any(|output| output.changes);
     let answers = if changes { Answers::WithEarlier } else { Answers::Own };
@@ -139,20 +240,15 @@ fn empty_skipped(records: &mut [Record]) {
     }
 }
 
-/// What fills the places in output paths.
-pub(super) fn setting_of(run: &RunRow) -> Naming<'_> {
-    Naming { job: &run.job, run: &run.run, started_ms: run.started_at }
-}
-
-fn heads(run: &RunRow) -> Vec<LookupHead> {
-    run.steps.iter().map(|(id, service)| LookupHead { id: id.clone(), service: service.clone() }).collect()
+fn head((id, service): &(String, String)) -> LookupHead {
+    LookupHead { id: id.clone(), service: service.clone() }
 }
 
 /// The columns that the outputs show: those that the job carries, of those that were copied.
-fn carry(run: &RunRow, job: &Job) -> Vec<String> {
+fn carry(columns: &[String], job: &Job) -> Vec<String> {
     match &job.input.carry {
-        Carry::All => run.columns.clone(),
-        Carry::Columns(columns) => columns.clone(),
+        Carry::All => columns.to_vec(),
+        Carry::Columns(carried) => carried.clone(),
     }
 }
 

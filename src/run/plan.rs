@@ -1,15 +1,19 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
-use super::begin::{accounts, environment, missing_column, requestors, same_input, same_questions};
-use super::budget::{not_passed, planned};
+use super::begin::{
+    accounts, announced, environment, missing_column, no_clash, requestors, same_input, same_questions,
+};
+use super::budget::{not_passed, planned, priced};
 use super::copy::{self, Copied};
 use super::counter::{Counter, Judged, Purchase};
 use super::event::{BadExample, PlanDiff, PlanReport, PlanStep};
 use super::fetch::{Freshness, Reuse, Verdict, gated, known, resolve, verdict};
 use super::gates;
+use super::lane::remembered_refusal;
+use super::outputs::would_fit;
 use super::prepared::{Ask, Prepared, Resolved, service_name};
-use super::{Options, RunError};
-use crate::config::Settings;
+use super::{Options, RunError, transports};
+use crate::config::{Account, Settings};
 use crate::domain::budget::Spend;
 use crate::domain::identity::{DigestKey, Identity};
 use crate::domain::number::Subject;
@@ -57,7 +61,7 @@ pub async fn plan(
             same_questions(settings, &job, &run)?;
             same_input(ledger, &job, &run, options.input.as_ref())?;
             books.freshness.buy_again |= run.buy_again;
-            plan_rest(settings, ledger, job, &run, &mut books, key).await
+            plan_rest(settings, ledger, job, (&run, &options), &mut books, key).await
         }
         _ => plan_new(settings, job, options, &mut books, key).await,
     }
@@ -71,21 +75,25 @@ async fn plan_new(
     key: DigestKey,
 ) -> Result<PlanReport, RunError> {
     let today = stockholm_date(books.freshness.now);
-    if let Some(origin) = options.input {
-        job.input.origin = origin;
+    if let Some(origin) = &options.input {
+        job.input.origin = origin.clone();
     }
     let used = accounts(settings, &job)?;
+    let refused = asked_before(settings, books.ledger, &used, &job, &options, &key).await?;
     let reader = copy::open(&job, today).await?;
     let columns = reader.columns().to_vec();
+    no_clash(&job, &columns)?;
     let requestors = requestors(&used, &job).await?;
     let used = used.into_iter().cloned().collect();
     let prepared = Prepared::new(job, used, requestors, &columns, today, key);
+    would_fit(books.ledger, None, &prepared, settings, (&columns, options.limit)).await?;
     let mut steps = blank(&prepared);
     let mut copied = Copied::default();
     let mut chunks = copy::chunks(reader, options.limit, CHUNK);
     while let Some(chunk) = chunks.recv().await {
-        let mut rows = Vec::new();
-        for row in chunk?.rows {
+        let (chunk, mut rows) = (chunk?, Vec::new());
+        copied.columns.extend(chunk.columns.into_iter().flatten());
+        for row in chunk.rows {
             copied.rows += 1;
             match row.subject {
                 Ok(subject) => rows.push((subject, row.columns)),
@@ -94,19 +102,47 @@ async fn plan_new(
         }
         judge_rows(&prepared, &rows, books, &mut steps).await?;
     }
+    if copied.columns != columns {
+        no_clash(&prepared.job, &copied.columns)?;
+        would_fit(books.ledger, None, &prepared, settings, (&copied.columns, options.limit)).await?;
+    }
     copied.check(&prepared.job.input, options.limit)?;
-    report(&prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps).await
+    report(&prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps, refused).await
+}
+
+/// What a run asks before it reads its input or goes on, so that a plan refuses what it would refuse. Gives the accounts
+/// whose credentials the login has refused before.
+async fn asked_before(
+    settings: &Settings,
+    ledger: Option<&Ledger>,
+    used: &[&Account],
+    job: &Job,
+    options: &Options,
+    key: &DigestKey,
+) -> Result<Vec<String>, RunError> {
+    transports(settings, job)?;
+    announced(ledger, used, job).await?;
+    priced(job, used, options)?;
+    let mut refused = Vec::new();
+    for account in used.iter().filter(|_| !options.without_secrets) {
+        if remembered_refusal(ledger, account, key).await? {
+            refused.push(account.name.clone());
+        }
+    }
+    Ok(refused)
 }
 
 async fn plan_rest(
     settings: &Settings,
     ledger: &Ledger,
     job: Job,
-    run: &RunRow,
+    (run, options): (&RunRow, &Options),
     books: &mut Books<'_>,
     key: DigestKey,
 ) -> Result<PlanReport, RunError> {
     let used = accounts(settings, &job)?;
+    let refused = asked_before(settings, Some(ledger), &used, &job, options, &key).await?;
+    not_passed(ledger, &job, run).await?;
     let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
     let requestors = requestors(&used, &job).await?;
     let used = used.into_iter().cloned().collect();
@@ -114,6 +150,7 @@ async fn plan_rest(
     if let Some((lookup, column)) = prepared.missing_column() {
         return Err(missing_column(lookup, column, run));
     }
+    would_fit(Some(ledger), Some(run), &prepared, settings, (&run.columns, None)).await?;
     let mut steps = blank(&prepared);
     let mut after = Place { row: 0, step: 0 };
     loop {
@@ -134,8 +171,8 @@ async fn plan_rest(
             judge(&prepared, step, planned, books, &mut steps[step]).await?;
         }
     }
-    not_passed(ledger, &prepared.job, run).await?;
-    report(&prepared, books, (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs(), Vec::new()), steps).await
+    let rows = (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs(), Vec::new());
+    report(&prepared, books, rows, steps, refused).await
 }
 
 fn blank(prepared: &Prepared) -> Vec<PlanStep> {
@@ -229,6 +266,7 @@ async fn report(
     books: &mut Books<'_>,
     (rows, bad_rows, examples): (u64, u64, Vec<(u64, String)>),
     mut steps: Vec<PlanStep>,
+    refused: Vec<String>,
 ) -> Result<PlanReport, RunError> {
     for (sums, counted) in steps.iter_mut().zip(books.counter.finish().await?) {
         sums.take_up(counted);
@@ -244,8 +282,13 @@ async fn report(
     }
     let (duration, rate) = slowest(prepared, &steps);
     let silent = steps.iter().zip(&prepared.job.steps).find(|(sums, step)| sums.letters > 0 && !step.letters);
-    let refusal = silent
-        .map(|(sums, _)| RunError::Letters { lookup: sums.id.clone(), count: sums.letters }.to_string());
+    let letters = silent.map(|(sums, _)| RunError::Letters { lookup: sums.id.clone(), count: sums.letters });
+    let asks = |account: &String| {
+        let mut steps = steps.iter().zip(&prepared.job.steps);
+        steps.any(|(sums, step)| sums.to_buy > sums.gated && step.account == *account)
+    };
+    let login = refused.into_iter().find(asks).map(RunError::RefusedBefore);
+    let refusal = letters.or(login).map(|refusal| (refusal.exit(), refusal.to_string()));
     let bought: Vec<Spend> =
         steps.iter().map(|step| Spend { calls: step.to_buy, cost: step.price }).collect();
     let ledger_bytes = growth(books.ledger, prepared, rows, &steps).await?;

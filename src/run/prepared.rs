@@ -110,6 +110,11 @@ impl Prepared {
         Self { job, accounts, requestors, account_of, today, columns, key, gates }
     }
 
+    /// The key of the ledger's digests.
+    pub(crate) const fn key(&self) -> &DigestKey {
+        &self.key
+    }
+
     /// The account of a lookup.
     pub(crate) fn account(&self, step: usize) -> &Account {
         &self.accounts[self.account_of[step]]

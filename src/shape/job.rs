@@ -198,8 +198,15 @@ static WHEN: Table = Table {
         ),
         Key::new(
             "any_of",
-            Kind::List { item: &Kind::Text(Text::Filled), filled: true },
-            "Words of which one must stand at `pointer`: as the text, in a list or in its elements, or as a key with something in it.",
+            Kind::List {
+                item: &Kind::Either(&[
+                    Kind::Text(Text::Filled),
+                    Kind::Integer { min: 0, max: 999_999_999 },
+                    Kind::Bool,
+                ]),
+                filled: true,
+            },
+            "Words of which one must stand at `pointer`, compared as `equals` does: as the value, in a list or in its elements, or as a key with something in it.",
         ),
     ],
 };

@@ -179,6 +179,12 @@ static SERVICE: Table = Table {
             "Whether it goes without the provider's header of who asks.",
         )
         .or(Literal::Bool(false)),
+        Key::new(
+            "suggested",
+            Kind::Bool,
+            "false for a service that nobody is to ask by mistake: it is never suggested in the place of a slip.",
+        )
+        .or(Literal::Bool(true)),
         Key::new("query", Kind::Map(&Kind::Text(Text::Free)), "Query parameters, by their names."),
         Key::new("headers", Kind::Map(&Kind::Text(Text::Filled)), "Headers, by their names."),
         Key::new("json", Kind::Tree, "A JSON body; its texts may hold {number} and {parameters}."),

@@ -3,7 +3,7 @@
 //! A view is lenient: what has the wrong type reads as if it were absent, because the walk has told it already, and the
 //! rooms that read go on to find their own problems in the rest. What was read is only used where there are none.
 
-use super::{Kind, Literal, Need, Table};
+use super::{Kind, Literal, Need, Table, walk};
 use crate::domain::budget::Limit;
 use crate::domain::money::Ore;
 use crate::domain::pace::parse_span;
@@ -49,6 +49,16 @@ impl<'t> View<'t> {
     /// Whether the file gives this key.
     pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
+    }
+
+    /// Whether a key that the table does not know stands there in the place of this one, as has been told.
+    pub fn misspells(&self, key: &str) -> bool {
+        self.table.is_some_and(|table| walk::is_misspelt(self.shape, table, key))
+    }
+
+    /// Whether a key holds a list with nothing in it.
+    pub fn is_empty_list(&self, key: &str) -> bool {
+        self.value(key).and_then(|value| value.get_ref().as_array()).is_some_and(|list| list.is_empty())
     }
 
     /// The place of a key's value, else of the header.

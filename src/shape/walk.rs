@@ -32,7 +32,9 @@ impl Walk {
             }
         }
         for key in shape.keys {
-            if matches!(key.need, Need::Required) && table.get(key.name).is_none() {
+            let missing = matches!(key.need, Need::Required) && table.get(key.name).is_none();
+            // Of a key that is misspelt it is told already that it is misspelt.
+            if missing && !is_misspelt(shape, table, key.name) {
                 let written = heading(key);
                 let problem = Problem::new(header.clone(), format!("{written} is missing in {}", shape.name));
                 self.problems.push(problem.help(format!("{written}: {}", key.about)));
@@ -42,7 +44,7 @@ impl Walk {
 
     fn unknown_key(&mut self, shape: &Table, name: &str, span: Range<usize>) {
         let problem = Problem::new(span, format!("unknown key `{name}` in {}", shape.name));
-        let help = match (self.belongs_elsewhere(shape, name), nearest(name, shape.built())) {
+        let help = match (self.belongs_elsewhere(shape, name), meant(shape, name)) {
             (Some(place), _) => place,
             (None, Some(near)) => format!("did you mean `{near}`?"),
             (None, None) => format!("known here: {}", quoted(shape.built())),
@@ -79,10 +81,12 @@ impl Walk {
                 for element in array {
                     match element.get_ref() {
                         DeValue::Table(table) => self.table(shape, table, element.span()),
+                        DeValue::String(text) => self.no_table(shape, element, text),
                         other => self.wrong_type("a table", other, element.span(), None),
                     }
                 }
             }
+            (Kind::Tables(shape), DeValue::String(text)) => self.no_table(shape, value, text),
             (Kind::Map(inner), DeValue::Table(table)) => {
                 table.iter().for_each(|(_, value)| self.value(inner, value));
             }
@@ -154,6 +158,12 @@ impl Walk {
         self.table(&SECRET, table, span);
     }
 
+    /// A text where a table belongs, which may well be what one of its keys should say.
+    fn no_table(&mut self, shape: &Table, value: &Value<'_>, text: &str) {
+        let problem = Problem::new(value.span(), format!("this is text, where {} is expected", shape.name));
+        self.problems.push(problem.help(format!("write it as [{}]", form(shape, text))));
+    }
+
     fn wrong_type(&mut self, expected: &str, found: &DeValue<'_>, span: Range<usize>, hint: Option<&str>) {
         let problem =
             Problem::new(span, format!("this is {}, where {expected} is expected", found_as(found)));
@@ -200,6 +210,23 @@ fn fits(kind: &Kind, value: &DeValue<'_>) -> bool {
     )
 }
 
+/// A table of such a shape, with what a text most likely means in it.
+fn form(shape: &Table, text: &str) -> String {
+    let pointer = match text.trim_start_matches('/').replace('.', "/") {
+        path if text.starts_with('/') || path.starts_with("report/") => format!("/{path}"),
+        path => format!("/report/{path}"),
+    };
+    let required = shape.keys.iter().filter(|key| matches!(key.need, Need::Required));
+    let pairs = required.map(|key| match key.kind {
+        Kind::Text(Text::Pointer) => format!("{} = \"{pointer}\"", key.name),
+        Kind::Text(Text::Filled) => {
+            format!("{} = \"{}\"", key.name, pointer.rsplit('/').next().unwrap_or_default())
+        }
+        _ => format!("{} = \"…\"", key.name),
+    });
+    format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+}
+
 fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Text(_) | Kind::Word { .. } => "text in quotes".to_owned(),
@@ -239,6 +266,36 @@ fn hint(kind: &Kind, found: &DeValue<'_>) -> Option<&'static str> {
     }
 }
 
+/// Whether a key that a table does not know stands there for this one.
+pub(super) fn is_misspelt(shape: &Table, table: &DeTable<'_>, key: &str) -> bool {
+    let unknown = table.keys().map(Spanned::get_ref).filter(|name| shape.key(name).is_none());
+    unknown.into_iter().any(|name| meant(shape, name) == Some(key))
+}
+
+/// The key that an unknown one most likely is: spelt almost so, or called so elsewhere.
+fn meant(shape: &Table, name: &str) -> Option<&'static str> {
+    nearest(name, shape.built()).or_else(|| {
+        let (_, key) = CALLED_ELSEWHERE.iter().find(|(other, key)| {
+            other.eq_ignore_ascii_case(name) && shape.built().any(|built| built == *key)
+        })?;
+        Some(*key)
+    })
+}
+
+/// What keys are called in other programs.
+const CALLED_ELSEWHERE: [(&str, &str); 10] = [
+    ("file", "path"),
+    ("filename", "path"),
+    ("source", "path"),
+    ("number", "numbers"),
+    ("header", "column"),
+    ("field", "column"),
+    ("endpoint", "service"),
+    ("parameters", "params"),
+    ("retries", "attempts"),
+    ("fields", "columns"),
+];
+
 /// The known word that was most likely meant: at most a third of its letters wrong.
 pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let lower = word.to_lowercase();
@@ -255,8 +312,13 @@ pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Opti
 pub fn suggestion<'w>(word: &str, known: impl IntoIterator<Item = &'w str> + Clone) -> String {
     match nearest(word, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known here: {}", quoted(known)),
+        None => known_here(known),
     }
+}
+
+/// The words that there are, where none of them comes near.
+pub fn known_here<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    format!("known here: {}", quoted(words))
 }
 
 fn quoted<'w>(words: impl IntoIterator<Item = &'w str>) -> String {

@@ -86,10 +86,10 @@ impl Number {
     }
 }
 
-/// Month 1–12, day 1–31 or, in a samordningsnummer, 61–91.
+/// Month 1–12 and day 1–31; in a samordningsnummer day 60–91 and, where it is not known, month 0.
 fn is_birth(ten: &str) -> bool {
     let part = |range: std::ops::Range<usize>| ten[range].parse::<u8>().unwrap_or(0);
-    (1..=12).contains(&part(2..4)) && matches!(part(4..6), 1..=31 | 61..=91)
+    matches!((part(2..4), part(4..6)), (1..=12, 1..=31) | (0..=12, 60..=91))
 }
 
 /// Whether the last digit is the Luhn digit of those before it.

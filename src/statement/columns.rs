@@ -3,6 +3,7 @@
 use super::StatementError;
 use super::cells::names_other_currency;
 use crate::domain::invoice::ColumnNames;
+use crate::domain::text::column_name;
 
 /// What a column holds, and how it is found.
 struct Role {
@@ -132,7 +133,8 @@ impl Header<'_> {
     /// The column that was named, else the one that is usually called so.
     fn maybe(&self, role: &Role, name: Option<&str>) -> Result<Option<usize>, StatementError> {
         if let Some(name) = name {
-            return self.only(role, name, |there| there == name).map(Some);
+            let plain = column_name(name);
+            return self.only(role, name, |there| there == plain).map(Some);
         }
         for usual in role.usual {
             if let Some(there) = self.there.iter().find(|there| plain(there) == **usual) {
@@ -165,6 +167,19 @@ impl Header<'_> {
             there: self.there.to_vec(),
         }
     }
+}
+
+/// How many of a header's names are of columns that are asked for: by name, or by what they are usually called.
+pub(super) fn known(there: &[String], names: &ColumnNames) -> usize {
+    let named =
+        [&names.date, &names.reference, &names.log_id, &names.service, &names.amount, &names.currency];
+    let roles = [&DATE, &REFERENCE, &LOG_ID, &SERVICE, &AMOUNT, &CURRENCY];
+    let is_known = |column: &&String| {
+        let usual = plain(column);
+        named.iter().any(|name| name.as_deref().map(column_name).as_ref() == Some(column))
+            || roles.iter().any(|role| role.usual.contains(&usual.as_str()))
+    };
+    there.iter().filter(is_known).count()
 }
 
 /// A name without what is written differently from file to file.

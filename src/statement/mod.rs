@@ -106,7 +106,7 @@ pub struct Statement {
 impl Statement {
     /// Opens a file and finds its columns: those that are named, and the others by what they are usually called.
     pub fn open(path: &Path, names: &ColumnNames) -> Result<Self, StatementError> {
-        let sheet = Sheet::open(path)?;
+        let sheet = Sheet::open(path, |there| columns::known(there, names))?;
         let places = Places::find(sheet.file(), sheet.names(), names)?;
         Ok(Self { sheet, places })
     }
@@ -129,7 +129,7 @@ impl Statement {
 
     fn line(&self, row: &SheetRow) -> Result<BilledLine, String> {
         if let Some(fault) = &row.fault {
-            return Err(format!("{fault}: another separator, or one within a cell that is not quoted?"));
+            return Err(fault.clone());
         }
         let cell = |at: usize| row.cells.get(at).map_or("", |cell| cell.trim());
         let filled = |at: Option<usize>| at.map(cell).filter(|cell| !cell.is_empty()).map(str::to_owned);

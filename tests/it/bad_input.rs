@@ -167,7 +167,7 @@ const SLIPS: &[Slip] = &[
     Slip {
         file: "numbers.csv",
         from: "",
-        to: "orgnr,name\n556012-5790,\"Ericsson\n",
+        to: "orgnr,name\n556012-5790,\"Ericsson",
         says: &["numbers.csv: ends within the record that begins on line 2", "a quote"],
     },
     Slip {

@@ -59,7 +59,8 @@ fn a_nightly_job_ends_with_a_short_list_of_what_changed() {
         .unwrap()
         .to_owned();
     world.orgpull(&["export", &oldest]).exits(0);
-    assert_eq!(world.rows("changes/job.csv").len(), 0);
+    assert_eq!(world.rows(&format!("changes/job-{oldest}.csv")).len(), 0);
+    assert_eq!(world.rows("changes/job.csv").len(), 5, "the path holds the newest run");
     world.job("job", &[&numbers(&rows), REPORT, CSV, outputs]);
     world.run(&[]).exits(0).says("job.csv 0 changes");
 }

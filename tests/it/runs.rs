@@ -87,7 +87,7 @@ fn a_limited_run_is_one_of_its_own() {
     let world = stopped();
     let ran = world.run(&["--limit", "2"]).exits(0);
     assert_eq!((ran.number("rows"), ran.number("lookups"), ran.number("reused")), (2, 2, 1));
-    assert_eq!(world.out(), ["hit reused 0 0.00", "hit bought 1 3.20"]);
+    assert_eq!(world.out_of("out-first-2.csv"), ["hit reused 0 0.00", "hit bought 1 3.20"]);
     assert_eq!(states(&world), ["finished", "stopped"], "the whole run waits to be continued");
     let ran = world.run(&[]).exits(0);
     assert_eq!((ran.number("rows"), ran.outcome("hit"), world.stats().billed), (3, 3, 3));

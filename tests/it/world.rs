@@ -295,7 +295,12 @@ impl World {
 
     /// The rows of `out.csv` in short: `outcome/code source attempts cost`, without what is empty.
     pub(crate) fn out(&self) -> Vec<String> {
-        short(&self.rows("out.csv"))
+        self.out_of("out.csv")
+    }
+
+    /// The same of another file.
+    pub(crate) fn out_of(&self, file: &str) -> Vec<String> {
+        short(&self.rows(file))
     }
 
     /// The same from the ledger, whether the run is finished or not.

@@ -3,10 +3,10 @@
 use super::super::args::CatalogueArgs;
 use super::super::{Desk, Failure};
 use crate::config::catalogue::{
-    Auth, Code, Dialect, Digits, Fallback, Meaning, Param, ParamKind, Provider, Rule, Service,
+    Auth, Catalogue, Code, Dialect, Digits, Fallback, Meaning, Param, ParamKind, Provider, Rule, Service,
 };
 use crate::domain::exit::Exit;
-use crate::shape::suggestion;
+use crate::shape::{known_here, nearest};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ pub(in crate::cli) fn catalogue(desk: &Desk, args: &CatalogueArgs) -> Result<Exi
         Some(name) => match (catalogue.providers.get(name), catalogue.service(name)) {
             (Some(provider), _) => Shown::Provider(provider),
             (None, Some((provider, service))) => Shown::Service(provider, service),
-            (None, None) => return Err(Failure::Usage(unknown(name, &settings.catalogue.references()))),
+            (None, None) => return Err(Failure::Usage(unknown(name, catalogue))),
         },
     };
     if args.json {
@@ -30,10 +30,14 @@ pub(in crate::cli) fn catalogue(desk: &Desk, args: &CatalogueArgs) -> Result<Exi
     Ok(Exit::Settled)
 }
 
-fn unknown(name: &str, references: &[String]) -> String {
-    let providers = references.iter().filter_map(|reference| reference.split_once('.')).map(|(name, _)| name);
-    let known: Vec<&str> = references.iter().map(String::as_str).chain(providers).collect();
-    format!("the catalogue has no `{name}`: {}", suggestion(name, known.into_iter()))
+fn unknown(name: &str, catalogue: &Catalogue) -> String {
+    let providers = || catalogue.providers.keys().map(String::as_str);
+    let near = catalogue.suggestion(name).or_else(|| nearest(name, providers()).map(str::to_owned));
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => known_here(catalogue.references().iter().map(String::as_str).chain(providers())),
+    };
+    format!("the catalogue has no `{name}`: {help}")
 }
 
 /// What is asked for.

@@ -2,10 +2,11 @@
 
 use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
 use super::super::console::print_bytes;
+use super::super::report::exported_text;
 use super::super::{Desk, Failure};
+use super::run::output_line;
 use super::{job_to_export, one_run};
 use crate::disk::Scratch;
-use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
 use crate::ledger::Ledger;
@@ -18,30 +19,26 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
     let settings = desk.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let found = one_run(&ledger, &args.run).await?;
-    let (job, outputs) = match &target {
+    let written = match &target {
         ExportTo::Own => {
             let job = job_to_export(&found, &settings, desk)?;
-            let outputs = job.outputs.clone();
-            (job, outputs)
+            run::export(&ledger, &found, &job, &settings).await?
         }
         ExportTo::Job(path) => {
             let job = file::load(path, &settings)?;
-            let outputs = job.outputs.clone();
-            (job, outputs)
+            run::export(&ledger, &found, &job, &settings).await?
         }
         ExportTo::File { output, format, shape } => {
             let job = job_to_export(&found, &settings, desk)?;
-            if *output == Place::Stream {
+            let Place::File(path) = output else {
                 return stream(&ledger, &found, &job, &settings, *format, *shape).await;
-            }
-            let Place::File(path) = output else { return Ok(Exit::Settled) };
+            };
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            (job, vec![one_output(path, *format, *shape)])
+            run::export_one(&ledger, &found, &job, &settings, one_output(path, *format, *shape)).await?
         }
     };
-    for written in run::export(&ledger, &found, &job, &settings, &outputs).await? {
-        let rows = counted(written.rows, "row", "rows");
-        desk.say(&format!("{} ({rows})\n", written.path.display()))?;
+    for written in &written {
+        desk.say(&exported_text(&output_line(written)))?;
     }
     Ok(Exit::Settled)
 }
@@ -59,7 +56,7 @@ async fn stream(
     let unwritable =
         |e: std::io::Error| Failure::Output(format!("a file for the export cannot be used: {e}"));
     let scratch = Scratch::beside(ledger.path()).map_err(unwritable)?;
-    run::export(ledger, found, job, settings, &[one_output(scratch.path(), format, shape)]).await?;
+    run::export_one(ledger, found, job, settings, one_output(scratch.path(), format, shape)).await?;
     let mut file = scratch.into_file().map_err(unwritable)?;
     let mut piece = vec![0; 1 << 16];
     loop {

@@ -2,14 +2,15 @@
 
 use super::super::args::{PlanArgs, RunsArgs, StatusArgs};
 use super::super::report::{
-    StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text, status_text, summary_json,
-    too_long,
+    ColumnFound, OutputLine, StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text,
+    status_text, summary_json, too_long,
 };
 use super::super::{Desk, Failure};
+use super::run::only_simulated;
 use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
 use crate::job::Needs;
-use crate::ledger::{Hold, Ledger, RunRow, UnknownLookup};
+use crate::ledger::{Hold, Ledger, LedgerError, OutputColumn, OutputFile, RunRow, UnknownLookup};
 use crate::run::event::Summary;
 use crate::run::{self, Options};
 use crate::time::{now_ms, rfc3339};
@@ -26,9 +27,15 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
     let job = load_job(&args.job, &settings, args.simulate)?;
     let ledger = match Ledger::open_existing(&settings.database).await {
         Ok(ledger) => Some(ledger),
-        Err(crate::ledger::LedgerError::Missing(_)) => None,
+        Err(LedgerError::Missing(_)) => {
+            Ledger::could_be_made(&settings.database)?;
+            None
+        }
         Err(error) => return Err(error.into()),
     };
+    if let Some(ledger) = ledger.as_ref().filter(|_| args.simulate) {
+        only_simulated(ledger).await?;
+    }
     let options = Options {
         limit: args.rows.limit,
         buy_again: args.rows.buy_again,
@@ -52,9 +59,9 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
     }
     match report.refusal {
         None => Ok(Exit::Settled),
-        Some(refusal) => {
+        Some((exit, refusal)) => {
             desk.console.line(&format!("error: {refusal}; nothing was sent"));
-            Err(Failure::Told(Exit::Config))
+            Err(Failure::Told(exit))
         }
     }
 }
@@ -95,13 +102,16 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
     let unknown: Vec<String> =
         ledger.unknowns(run.id, UNKNOWNS).await?.iter().map(|lookup| unknown_line(&run, lookup)).collect();
     let attempts = ledger.decided_by(run.id).await?;
+    let outputs: Vec<OutputLine> = ledger.outputs(run.id).await?.into_iter().map(noted_line).collect();
     let holds = if summary.pending > 0 { held(&ledger, &run).await? } else { Vec::new() };
-    desk.say(&status_text(&StatusReport {
+    let report = StatusReport {
         summary: &summary,
         attempts: &attempts,
+        outputs: &outputs,
         unknown: &unknown,
         holds: &holds,
-    }))?;
+    };
+    desk.say(&status_text(&report))?;
     Ok(Exit::Settled)
 }
 
@@ -131,6 +141,26 @@ pub(super) async fn summed_up(
     }
     summary.next = next_step(&summary, &desk.typed());
     Ok(summary)
+}
+
+/// A file that the ledger says was written.
+fn noted_line(file: OutputFile) -> OutputLine {
+    let column = |column: OutputColumn| ColumnFound {
+        name: column.name,
+        chosen: column.chosen,
+        found: column.found,
+        of: column.answers,
+        near: Vec::new(),
+    };
+    OutputLine {
+        path: file.path.into(),
+        kind: file.kind,
+        rows: file.rows,
+        columns: file.columns.into_iter().map(column).collect(),
+        unreadable: 0,
+        too_long: 0,
+        instead_of: None,
+    }
 }
 
 fn unknown_json(run: &RunRow, lookup: &UnknownLookup) -> Value {

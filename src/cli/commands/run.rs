@@ -150,16 +150,24 @@ async fn begin(
     };
     ledger.wait_at_most(outage_wait);
     signals::hurry_when_stopped(&ledger, stop.clone());
-    if simulate && ledger.has_runs_outside(SIMULATOR).await? {
-        return Err(Failure::Usage(format!(
-            "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \
-             ORGPULL_DATABASE) out, or name another file",
-            settings.database.display()
-        )));
+    if simulate {
+        only_simulated(&ledger).await?;
     }
     let hears = reporter.clone();
     let observer: run::Observer = Arc::new(move |event| hears.event(&event));
     Ok((Context { ledger, settings, observer, stop, tokens: SharedTokens::default() }, reporter))
+}
+
+/// Refuses the simulator a ledger in which real money is written down.
+pub(super) async fn only_simulated(ledger: &Ledger) -> Result<(), Failure> {
+    if !ledger.has_runs_outside(SIMULATOR).await? {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{} holds runs of a real account, and the simulator keeps to a ledger of its own: leave --database (or \
+         ORGPULL_DATABASE) out, or name another file",
+        ledger.path().display()
+    )))
 }
 
 /// Shows how a run ended, and what to type next.
@@ -326,12 +334,13 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn output_line(written: &Written) -> OutputLine {
+pub(super) fn output_line(written: &Written) -> OutputLine {
     let column = |count: &ColumnCount| ColumnFound {
         name: count.name.clone(),
         chosen: count.chosen,
         found: count.found,
         of: count.answers,
+        near: count.near.clone(),
     };
     OutputLine {
         path: written.path.clone(),
@@ -339,6 +348,8 @@ fn output_line(written: &Written) -> OutputLine {
         rows: written.rows,
         columns: written.columns.iter().map(column).collect(),
         unreadable: written.unreadable,
+        too_long: written.too_long,
+        instead_of: written.instead_of.clone(),
     }
 }
 
@@ -364,12 +375,14 @@ async fn wanted(desk: &Desk, settings: &Settings, job: &Job, options: &Options) 
         return Ok(true);
     }
     // What is wrong with the job or its input the run itself tells.
-    let plan = run::plan(settings, ledger.as_ref(), job.clone(), options.clone()).await;
+    let options = Options { without_secrets: true, ..options.clone() };
+    let max_cost = options.budget.max_cost;
+    let plan = run::plan(settings, ledger.as_ref(), job.clone(), options).await;
     if let Some(ledger) = ledger {
         ledger.close().await;
     }
     let Ok(plan) = plan else { return Ok(true) };
-    let price = options.budget.max_cost.map_or(plan.price(), |most| most.min(plan.price()));
+    let price = max_cost.map_or(plan.price(), |most| most.min(plan.price()));
     if plan.refusal.is_some() || price <= settings.confirm_above {
         return Ok(true);
     }

@@ -2,7 +2,7 @@
 
 use super::figures::{count, money};
 use super::next::simulated;
-use super::summary::{ending, figures, head, meaning};
+use super::summary::{OutputLine, ending, figures, head, meaning, output_in_full};
 use super::table::table;
 use crate::domain::outcome::Outcome;
 use crate::ledger::DecidedBy;
@@ -16,6 +16,8 @@ pub struct StatusReport<'a> {
     pub summary: &'a Summary,
     /// What decided the lookups that it sent, counted.
     pub attempts: &'a [DecidedBy],
+    /// The files that it wrote, in the order of its job.
+    pub outputs: &'a [OutputLine],
     /// The first of its unknown lookups, a line each, told by their place in the input; the rest is counted.
     pub unknown: &'a [String],
     /// What its accounts wait for, a line each.
@@ -54,6 +56,10 @@ pub fn status_text(report: &StatusReport<'_>) -> String {
     }
     text.push('\n');
     text.push_str(&figures(summary));
+    if !report.outputs.is_empty() {
+        text.push_str("\nOutputs\n");
+        report.outputs.iter().for_each(|output| text.push_str(&output_in_full(output)));
+    }
     if !report.attempts.is_empty() {
         let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts));
     }
@@ -89,8 +95,10 @@ fn attempts(counts: &[DecidedBy]) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::samples;
+    use super::super::summary::ColumnFound;
     use super::*;
     use crate::config::SIMULATOR;
+    use crate::export::WrittenKind;
     use crate::run::event::RunState;
 
     #[test]
@@ -116,11 +124,28 @@ mod tests {
             attempt(Some(Outcome::Unknown), Some("time-out"), 2),
         ];
         let unknown = ["line 17, report: 2Q7KD0A1B3C4D5 (time-out, may have cost 3.20 SEK)".to_owned()];
+        let column = |at| ColumnFound {
+            name: format!("column{at}"),
+            chosen: true,
+            found: at,
+            of: 20,
+            near: Vec::new(),
+        };
+        let outputs = [OutputLine {
+            path: "out/portfolio-k3v9q2.csv".into(),
+            kind: WrittenKind::Output,
+            rows: 12_000,
+            columns: (0..14).map(column).collect(),
+            unreadable: 0,
+            too_long: 0,
+            instead_of: None,
+        }];
         let mut summary = samples::summary();
         summary.outcomes[Outcome::Unknown.index()] = 1_201;
         insta::assert_snapshot!(status_text(&StatusReport {
             summary: &summary,
             attempts: &attempts,
+            outputs: &outputs,
             unknown: &unknown,
             holds: &[]
         }));
@@ -134,6 +159,7 @@ mod tests {
         insta::assert_snapshot!(status_text(&StatusReport {
             summary: &summary,
             attempts: &[],
+            outputs: &[],
             unknown: &[],
             holds: &["creditsafe takes no login before 2026-03-01T02:35:00Z (429)".to_owned()]
         }));

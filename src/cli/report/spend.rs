@@ -2,7 +2,7 @@
 
 use super::figures::{count, money};
 use super::table::table;
-use crate::export::is_formula;
+use crate::export::harmless;
 use crate::ledger::{SpendBy, SpendRow, Spent};
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -93,7 +93,7 @@ pub fn spend_csv(report: &SpendReport<'_>) -> String {
 
 /// A cost centre may be any text: quoted where RFC 4180 wants it, and harmless in a spreadsheet.
 fn cell(key: &str) -> String {
-    let key = if is_formula(key, '.') { format!("'{key}") } else { key.to_owned() };
+    let key = harmless(key, '.').into_owned();
     if key.contains([',', '"', '\n', '\r']) { format!("\"{}\"", key.replace('"', "\"\"")) } else { key }
 }
 

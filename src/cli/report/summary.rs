@@ -40,6 +40,10 @@ pub struct OutputLine {
     pub columns: Vec<ColumnFound>,
     /// Answers that could not be read and count as absent.
     pub unreadable: u64,
+    /// Cells longer than a cell of Excel, where the file is for Excel.
+    pub too_long: u64,
+    /// Where it would be if another run had not been there.
+    pub instead_of: Option<PathBuf>,
 }
 
 /// In how many answers a column was found.
@@ -53,6 +57,8 @@ pub struct ColumnFound {
     pub found: u64,
     /// Answers that were looked into.
     pub of: u64,
+    /// Where no answer had it: the nearest pointers there are.
+    pub near: Vec<String>,
 }
 
 /// The summary for a person; its last line is what to type next.
@@ -206,38 +212,98 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
 /// Where an output is and what was found for it. Chosen columns never found come first, for they are mistakes in the
 /// job; one that was not chosen stands there because some answer has it, if only as null.
 fn output_text(output: &OutputLine) -> String {
-    let path = output.path.display();
-    let mut text = match output.kind {
-        WrittenKind::Output => format!("  {path}  {}\n", counted(output.rows, "row", "rows")),
-        WrittenKind::Changes => format!("  {path}  {}\n", counted(output.rows, "change", "changes")),
-        WrittenKind::Rejects => {
-            format!("  rejects  {path}  {}\n", counted(output.rows, "bad row", "bad rows"))
-        }
-    };
-    if output.unreadable > 0 {
-        let answers = counted(output.unreadable, "answer", "answers");
-        let _ = writeln!(text, "    warning: left out as unreadable: {answers}");
+    let mut text = format!("  {}", written(output));
+    for note in notes(output) {
+        let _ = writeln!(text, "    {note}");
     }
-    let missing = |column: &&ColumnFound| column.chosen && column.found == 0 && column.of > 0;
-    let never: Vec<&str> = output.columns.iter().filter(missing).map(|column| column.name.as_str()).collect();
-    if !never.is_empty() {
-        let _ = writeln!(text, "    warning: found in no answer: {}", listed(&never));
-    }
-    let found: Vec<&ColumnFound> = output.columns.iter().filter(|column| !missing(column)).collect();
-    let width = found.iter().take(MOST_COLUMNS).map(|column| column.name.chars().count()).max().unwrap_or(0);
-    for column in found.iter().take(MOST_COLUMNS) {
-        let _ =
-            writeln!(text, "    {:<width$}  {} of {}", column.name, count(column.found), count(column.of));
-    }
-    if found.len() > MOST_COLUMNS {
-        let more = (found.len() - MOST_COLUMNS) as u64;
-        let _ = writeln!(text, "    and {}", counted(more, "more column", "more columns"));
+    text.push_str(&columns_text(output, MOST_COLUMNS));
+    text
+}
+
+/// The same with every column, for whoever looks a run up.
+pub(super) fn output_in_full(output: &OutputLine) -> String {
+    format!("  {}{}", written(output), columns_text(output, usize::MAX))
+}
+
+/// What `export` wrote, and what is to be known of it.
+pub fn exported_text(output: &OutputLine) -> String {
+    let mut text = format!("{} ({})\n", output.path.display(), rows(output));
+    for note in notes(output) {
+        let _ = writeln!(text, "  {note}");
     }
     text
 }
 
-fn listed(names: &[&str]) -> String {
-    let shown = names.iter().take(MOST_COLUMNS).copied().collect::<Vec<_>>().join(", ");
+fn written(output: &OutputLine) -> String {
+    let path = output.path.display();
+    match output.kind {
+        WrittenKind::Output | WrittenKind::Changes => format!("{path}  {}\n", rows(output)),
+        WrittenKind::Rejects => format!("rejects  {path}  {}\n", rows(output)),
+    }
+}
+
+fn rows(output: &OutputLine) -> String {
+    match output.kind {
+        WrittenKind::Output => counted(output.rows, "row", "rows"),
+        WrittenKind::Changes => counted(output.rows, "change", "changes"),
+        WrittenKind::Rejects => counted(output.rows, "bad row", "bad rows"),
+    }
+}
+
+/// What a user should know of a file.
+fn notes(output: &OutputLine) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(taken) = &output.instead_of {
+        notes.push(format!("beside {}, which another run wrote", taken.display()));
+    }
+    if output.unreadable > 0 {
+        let answers = counted(output.unreadable, "answer", "answers");
+        notes.push(format!("warning: left out as unreadable: {answers}"));
+    }
+    if output.too_long > 0 {
+        let cells = counted(output.too_long, "cell is", "cells are");
+        notes.push(format!(
+            "warning: {cells} longer than the 32,767 characters that Excel takes: choose other `columns`, or write them without \
+             `excel`"
+        ));
+    }
+    let never: Vec<String> = output.columns.iter().filter(|column| is_missing(column)).map(named).collect();
+    if !never.is_empty() {
+        notes.push(format!("warning: found in no answer: {}", listed(&never)));
+    }
+    notes
+}
+
+fn is_missing(column: &ColumnFound) -> bool {
+    column.chosen && column.found == 0 && column.of > 0
+}
+
+/// A column that no answer had, with what may have been meant.
+fn named(column: &ColumnFound) -> String {
+    match column.near.as_slice() {
+        [] => column.name.clone(),
+        near => format!("{} (there is {})", column.name, near.join(", ")),
+    }
+}
+
+fn columns_text(output: &OutputLine, most: usize) -> String {
+    let mut text = String::new();
+    let found: Vec<&ColumnFound> =
+        output.columns.iter().filter(|column| most == usize::MAX || !is_missing(column)).collect();
+    let width = found.iter().take(most).map(|column| column.name.chars().count()).max().unwrap_or(0);
+    for column in found.iter().take(most) {
+        let _ =
+            writeln!(text, "    {:<width$}  {} of {}", column.name, count(column.found), count(column.of));
+    }
+    if found.len() > most {
+        let more = counted((found.len() - most) as u64, "more column", "more columns");
+        let _ = writeln!(text, "    and {more} (`orgpull status` lists them all)");
+    }
+    text
+}
+
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_COLUMNS).cloned().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MOST_COLUMNS) {
         0 => shown,
         more => format!("{shown} and {more} more"),
@@ -252,11 +318,12 @@ mod tests {
     use crate::config::SIMULATOR;
 
     fn column(name: &str, found: u64, of: u64) -> ColumnFound {
-        ColumnFound { name: name.to_owned(), chosen: true, found, of }
+        ColumnFound { name: name.to_owned(), chosen: true, found, of, near: Vec::new() }
     }
 
     fn output(path: &str, rows: u64, columns: Vec<ColumnFound>) -> OutputLine {
-        OutputLine { path: path.into(), kind: WrittenKind::Output, rows, columns, unreadable: 0 }
+        let kind = WrittenKind::Output;
+        OutputLine { path: path.into(), kind, rows, columns, unreadable: 0, too_long: 0, instead_of: None }
     }
 
     fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
@@ -321,6 +388,27 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("never11 and 2 more"), "{text}");
+    }
+
+    #[test]
+    fn what_is_to_be_known_of_a_file_stands_below_it() {
+        let near = vec!["/report/turnover".to_owned(), "/report/turnoverYear".to_owned()];
+        let columns = vec![ColumnFound { near, ..column("turnovr", 0, 2) }, column("city", 1, 2)];
+        let line = OutputLine {
+            too_long: 1,
+            instead_of: Some("out/x.csv".into()),
+            unreadable: 2,
+            ..output("out/x-2.csv", 3, columns)
+        };
+        assert_eq!(
+            output_text(&line),
+            "  out/x-2.csv  3 rows\n    beside out/x.csv, which another run wrote\n    warning: left out as unreadable: 2 \
+             answers\n    warning: 1 cell is longer than the 32,767 characters that Excel takes: choose other `columns`, or \
+             write them without `excel`\n    warning: found in no answer: turnovr (there is /report/turnover, \
+             /report/turnoverYear)\n    city  1 of 2\n"
+        );
+        assert!(exported_text(&line).starts_with("out/x-2.csv (3 rows)\n  beside out/x.csv"));
+        assert!(output_in_full(&line).contains("    turnovr  0 of 2\n    city     1 of 2\n"));
     }
 
     #[test]

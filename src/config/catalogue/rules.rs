@@ -196,15 +196,18 @@ impl Condition {
             Is::NonEmpty => found.is_some_and(|value| !is_empty(value)),
             Is::Present => found.is_some(),
             Is::Absent => found.is_none(),
-            Is::Equals(text) => match found {
-                Some(Value::String(value)) => value == text,
-                Some(value @ (Value::Number(_) | Value::Bool(_))) => {
-                    let written = value.to_string();
-                    written == *text
-                }
-                _ => false,
-            },
+            Is::Equals(text) => found.is_some_and(|value| is_written(value, text)),
         }
+    }
+}
+
+/// Whether a value is a scalar that is written so: the number 40 as the text `40`.
+pub fn is_written(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(value) => value == text,
+        Value::Number(number) => number.as_str() == text,
+        Value::Bool(yes) => text == if *yes { "true" } else { "false" },
+        Value::Null | Value::Array(_) | Value::Object(_) => false,
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn service(
         block_param,
         params,
         needs_requestor,
+        suggested: view.flag("suggested"),
     }
 }
 

@@ -32,11 +32,17 @@ pub(super) enum BirthFault {
 }
 
 impl Birth {
-    /// The birth in ten ASCII digits. A samordningsnummer has sixty added to the day (SKV M 2010:3).
+    /// The birth in ten ASCII digits. A samordningsnummer has sixty added to the day (SKV M 2010:3), and month 00 or day 60
+    /// where the month or the day is not known (Skatteverket, on samordningsnummer): such a birth counts as the first
+    /// that it can be.
     pub(super) fn of(ten: &[u8; 10]) -> Self {
         let pair = |at: usize| i8::try_from((ten[at] - b'0') * 10 + (ten[at + 1] - b'0')).unwrap_or(0);
-        let day = pair(4);
-        Self { year: pair(0).into(), month: pair(2), day: if day > 60 { day - 60 } else { day } }
+        let (year, month, day) = (pair(0).into(), pair(2), pair(4));
+        if day >= 60 {
+            Self { year, month: month.max(1), day: (day - 60).max(1) }
+        } else {
+            Self { year, month, day }
+        }
     }
 
     /// Whether it is a day of the calendar in any century that counts.

@@ -47,6 +47,8 @@ fn organisation_numbers_in_every_written_form() {
         "'5560125790",
         "\u{201d}556012-5790\u{201d}",
         "\t5560125790\r\n",
+        "=\"5560125790\"",
+        " =\"556012-5790\" ",
     ] {
         let subject = organisation(text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
         assert_eq!(subject.kind(), Kind::Organisation, "{text:?}");
@@ -69,6 +71,11 @@ fn persons_in_every_written_form() {
         ("170101-2393", "20170101-2393"),
         ("19701063-2391", "19701063-2391"),
         (COORDINATION, "19701063-2391"),
+        // Month and day as Skatteverket writes them where they are not known.
+        ("700063-2393", "19700063-2393"),
+        ("701060-2394", "19701060-2394"),
+        ("197000602396", "19700060-2396"),
+        ("800091+2397", "18800091-2397"),
         ("198001010001", "19800101-0001"),
         ("800101 -0001", "19800101-0001"),
         ("170101+2393", "19170101-2393"),
@@ -173,6 +180,10 @@ fn refusals_say_what_is_wrong() {
         ("19800101+0001", "century says less"),
         ("8002300001", "not a day"),
         ("8001930001", "not a day"),
+        ("8001920001", "not a day"),
+        ("8000920001", "not a day"),
+        ("8000590001", "neither an organisation number"),
+        ("8000010001", "neither an organisation number"),
         ("5513125790", "neither an organisation number"),
         ("5500125790", "neither an organisation number"),
         ("SE5560125790", "VAT number"),
@@ -185,6 +196,8 @@ fn refusals_say_what_is_wrong() {
         ("5560125790.0", "decimals"),
         ("5560125790,00", "decimals"),
         ("5,560,125,790", "in thousands"),
+        ("=5560125790", "something other than digits"),
+        ("=\"\"", "empty"),
         ("########", "too narrow"),
         ("101012392", "nine digits, where"),
     ] {
@@ -247,12 +260,15 @@ fn legal() -> impl Strategy<Value = String> {
     (10..100_u32, 20..100_u32, 0..100_000_u32).prop_map(|(a, b, c)| signed(&format!("{a}{b}{c:05}"), ""))
 }
 
-/// A date of birth that is believed today, and ten digits of such a person; every other one a samordningsnummer.
+/// A date of birth that is believed today, and ten digits of such a person; every other one a samordningsnummer, which may
+/// lack month and day.
 fn born() -> impl Strategy<Value = (Date, String)> {
-    (0..54_000_i32, 0..1_000_u32, any::<bool>()).prop_map(|(days, serial, coordination)| {
+    let forms = (any::<bool>(), any::<bool>(), any::<bool>());
+    (0..54_000_i32, 0..1_000_u32, forms).prop_map(|(days, serial, (coordination, no_month, no_day))| {
         let birth = TODAY - days.days();
-        let day = birth.day() + if coordination { 60 } else { 0 };
-        let nine = format!("{:02}{:02}{day:02}{serial:03}", birth.year() % 100, birth.month());
+        let month = if coordination && no_month { 0 } else { birth.month() };
+        let day = if coordination && no_day { 0 } else { birth.day() } + if coordination { 60 } else { 0 };
+        let nine = format!("{:02}{month:02}{day:02}{serial:03}", birth.year() % 100);
         (birth, signed(&nine, ""))
     })
 }

@@ -1,6 +1,7 @@
 //! From what a person or a spreadsheet wrote to ten digits, with what stood before and between them.
 
 use super::{NumberError, is_number, refuse};
+use crate::domain::text::is_invisible;
 
 /// A number as written: its ten digits, and what tells the century.
 #[derive(Clone, Copy)]
@@ -45,6 +46,9 @@ pub(super) fn read(text: &str) -> Result<Written, NumberError> {
 
 /// Without blanks, quotes around it and invisible characters, and with one kind of dash.
 fn tidy(text: &str) -> Result<String, NumberError> {
+    let text = text.trim_matches(is_blank);
+    // `="…"` is how a number is kept as text in a csv for Excel.
+    let text = text.strip_prefix('=').filter(|rest| rest.starts_with(is_quote)).unwrap_or(text);
     let text = text.trim_matches(|c| is_blank(c) || is_quote(c));
     let mut tidy = String::with_capacity(16);
     for c in text.chars().filter(|c| !is_blank(*c)) {
@@ -61,11 +65,9 @@ fn tidy(text: &str) -> Result<String, NumberError> {
     Ok(tidy)
 }
 
-/// White space of every width, byte-order marks, soft hyphens, and marks of writing direction, which web pages and
-/// mail programs leave around what is copied from them.
+/// White space of every width, and what nobody sees.
 fn is_blank(c: char) -> bool {
-    let is_mark = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}');
-    is_mark || c.is_whitespace() || matches!(c, '\u{ad}' | '\u{feff}')
+    c.is_whitespace() || is_invisible(c)
 }
 
 fn is_quote(c: char) -> bool {

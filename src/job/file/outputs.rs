@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 impl Reader<'_> {
     pub(super) fn outputs(&mut self, job: &View<'_>, job_path: &Path, input: &Input) -> Vec<Output> {
         let views = job.tables("output");
-        if views.is_empty() && job.has("output") {
+        if job.is_empty_list("output") {
             self.problems
                 .push(Problem::new(job.place("output"), "there is no output: nothing would be written"));
         }
@@ -139,7 +139,7 @@ impl Reader<'_> {
     fn columns(&mut self, output: &View<'_>, header: &Header, ids: &[&str], input: &Input) -> Vec<Column> {
         let wide = shape(output) == Shape::Wide && !output.flag("changes");
         let views = output.tables("columns");
-        if views.is_empty() {
+        if output.is_empty_list("columns") {
             let problem = Problem::new(output.place("columns"), "this list is empty");
             self.problems.push(problem.help("remove `columns` to have every leaf that is found"));
         }

@@ -7,7 +7,7 @@ use crate::domain::template::Template;
 use crate::job::when::{First, Test, When};
 use crate::job::{Carry, Input, OnUnknown, Origin, Step};
 use crate::problem::Problem;
-use crate::shape::{Item, View, suggestion};
+use crate::shape::{Item, View, known_here, suggestion};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use toml::de::DeValue;
 impl Reader<'_> {
     pub(super) fn steps(&mut self, job: &View<'_>, input: &Input) -> Vec<Step> {
         let lookups = job.tables("lookup");
-        if lookups.is_empty() && job.has("lookup") {
+        if job.is_empty_list("lookup") {
             self.problems
                 .push(Problem::new(job.place("lookup"), "there is no lookup: nothing would be asked"));
         }
@@ -61,9 +61,11 @@ impl Reader<'_> {
         })
     }
 
-    /// What lookups say of one another: conditions, and days of newest answers.
+    /// What lookups say of one another: conditions, and days of newest answers. One whose service is misspelt is no step, and
+    /// what is said of it is not told as well.
     fn links(&mut self, lookups: &[View<'_>], steps: &mut [Step]) {
-        for view in lookups {
+        let ids: Vec<&str> = lookups.iter().map(|view| view.text("id").unwrap_or_default()).collect();
+        for (above, view) in lookups.iter().enumerate() {
             let Some(at) = steps.iter().position(|step| view.text("id") == Some(&step.id)) else { continue };
             let list = view.value("when").and_then(|when| when.get_ref().as_array());
             if list.is_some_and(|list| list.is_empty()) {
@@ -71,10 +73,13 @@ impl Reader<'_> {
                     Problem::new(view.place("when"), "this list is empty, and would be met by every row");
                 self.problems.push(problem.help("remove it, or say what must hold"));
             }
-            let conditions: Vec<When> =
-                view.tables("when").iter().filter_map(|when| self.condition(when, at, steps)).collect();
+            let conditions: Vec<When> = view
+                .tables("when")
+                .iter()
+                .filter_map(|when| self.condition(when, ids.split_at(above), steps))
+                .collect();
             steps[at].when = conditions;
-            self.last(view, at, steps);
+            self.last(view, at, (&ids, steps));
             let mut gates = steps[at].when.iter().filter_map(|when| steps[when.step].last());
             if view.has("first") && steps[at].last().is_none() && gates.next().is_none() {
                 let message =
@@ -86,31 +91,35 @@ impl Reader<'_> {
         }
     }
 
-    fn condition(&mut self, view: &View<'_>, at: usize, steps: &[Step]) -> Option<When> {
+    fn condition(
+        &mut self,
+        view: &View<'_>,
+        (above, below): (&[&str], &[&str]),
+        steps: &[Step],
+    ) -> Option<When> {
         let named = view.item("lookup")?;
-        let Some(step) = steps[..at].iter().position(|step| step.id == named.text) else {
-            let later = steps[at..].iter().any(|step| step.id == named.text);
-            let (message, help) = if later {
+        if !above.contains(&named.text) {
+            let (message, help) = if below.contains(&named.text) {
                 let message = format!("`{}` does not come before this lookup", named.text);
                 (message, "a condition is about a lookup that stands above: move one of the two".to_owned())
             } else {
-                let known = steps[..at].iter().map(|step| step.id.as_str());
-                (format!("there is no lookup `{}`", named.text), suggestion(named.text, known))
+                let help = suggestion(named.text, above.iter().copied());
+                (format!("there is no lookup `{}`", named.text), help)
             };
             self.problems.push(Problem::new(named.span, message).help(help));
             return None;
-        };
-        let when = When {
-            step,
-            outcomes: view.list("outcome").iter().filter_map(|word| Outcome::parse(word.text)).collect(),
-            codes: view.list("code").iter().map(|code| CodeForm::new(code.text)).collect(),
-            test: self.test(view),
-        };
+        }
+        let test = self.test(view);
         if !["outcome", "code", "pointer"].into_iter().any(|key| view.has(key)) {
             let problem = Problem::new(view.header(), "this condition says nothing of what must hold");
             self.problems.push(problem.help("such as outcome = [\"hit\"]"));
         }
-        Some(when)
+        Some(When {
+            step: steps.iter().position(|step| step.id == named.text)?,
+            outcomes: view.list("outcome").iter().filter_map(|word| Outcome::parse(word.text)).collect(),
+            codes: view.list("code").iter().map(|code| CodeForm::new(code.text)).collect(),
+            test,
+        })
     }
 
     fn test(&mut self, view: &View<'_>) -> Option<Test> {
@@ -124,8 +133,9 @@ impl Reader<'_> {
         }
         let pointer = pointer?;
         if view.has("any_of") {
-            let words = view.list("any_of").iter().map(|word| word.text.to_owned()).collect();
-            return Some(Test::AnyOf(pointer, words));
+            let list = view.value("any_of").and_then(|list| list.get_ref().as_array());
+            let words = list.into_iter().flat_map(|list| list.iter());
+            return Some(Test::AnyOf(pointer, words.filter_map(|word| scalar(word.get_ref())).collect()));
         }
         let is = match (view.text("is"), view.value("equals").and_then(|value| scalar(value.get_ref()))) {
             (Some("empty"), _) => Is::Empty,
@@ -138,7 +148,7 @@ impl Reader<'_> {
     }
 
     /// `{last:ID:date}` names one other lookup of the job, which names none itself.
-    fn last(&mut self, view: &View<'_>, at: usize, steps: &[Step]) {
+    fn last(&mut self, view: &View<'_>, at: usize, (ids, steps): (&[&str], &[Step])) {
         let named: Vec<&str> = steps[at].params.iter().filter_map(|(_, value)| value.last()).collect();
         let Some(id) = named.first() else { return };
         let place = view.place("params");
@@ -147,6 +157,7 @@ impl Reader<'_> {
             _ if named.iter().any(|other| other != id) => {
                 Problem::new(place, "the `{last:…}` of a lookup must all name the same one")
             }
+            None if ids.contains(id) => return,
             None => Problem::new(place, format!("`{{last:{id}:date}}`: there is no lookup `{id}`"))
                 .help(suggestion(id, known.map(|step| step.id.as_str()))),
             Some(step) if step.id == steps[at].id => {
@@ -166,10 +177,12 @@ impl Reader<'_> {
     fn service(&mut self, reference: &Item<'_>) -> Option<(String, Arc<Service>)> {
         let settings = self.settings;
         let Some((provider, service)) = settings.catalogue.service(reference.text) else {
-            let references = settings.catalogue.references();
-            let known = references.iter().map(String::as_str);
+            let help = match settings.catalogue.suggestion(reference.text) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => known_here(settings.catalogue.references().iter().map(String::as_str)),
+            };
             let problem = Problem::new(reference.span.clone(), "there is no such service in the catalogue");
-            self.problems.push(problem.help(suggestion(reference.text, known)));
+            self.problems.push(problem.help(help));
             return None;
         };
         if !self.simulate && !settings.accounts.contains_key(&provider.name) {
@@ -181,7 +194,10 @@ impl Reader<'_> {
                     provider.name
                 ),
             };
-            self.problems.push(Problem::new(reference.span.clone(), message).help(help));
+            // Of an account that several lookups miss it is told once.
+            if !self.problems.iter().any(|problem| problem.message == message) {
+                self.problems.push(Problem::new(reference.span.clone(), message).help(help));
+            }
         }
         Some((provider.name.clone(), Arc::clone(service)))
     }
@@ -248,7 +264,9 @@ impl Reader<'_> {
 
     /// A column that a parameter names must be one that the input can have.
     pub(super) fn column(&mut self, column: &str, span: Range<usize>, input: &Input) {
-        let message = if matches!(input.origin, Origin::Numbers(_)) {
+        let message = if self.input_unknown {
+            return;
+        } else if matches!(input.origin, Origin::Numbers(_)) {
             format!("`{{{column}}}` is a column of the input, and `numbers` have none")
         } else if super::has_no_columns(&input.origin) {
             format!("`{{{column}}}` is a column of the input, and a txt file has none")

@@ -310,6 +310,84 @@ fn problems_of_lookups() {
 }
 
 #[test]
+fn what_follows_from_a_mistake_is_not_told_as_well() {
+    let two = "id = \"changes\"\nservice = \"creditsafe.datecheck-compny\"\n[[lookup]]\nid = \"r\"\n\
+               service = \"creditsafe.getsignatory\"\nwhen = { lookup = \"changes\", outcome = [\"hit\"] }";
+    let last = "id = \"r\"\nservice = \"creditsafe.getdta\"\n[[lookup]]\nid = \"c\"\n\
+                service = \"creditsafe.datecheck-company\"\nparams = { referencedate = \"{last:r:date}\" }";
+    for (parts, said) in [
+        (Parts { input: "file = \"a.txt\"", ..GOOD }, "did you mean `path`?"),
+        (
+            Parts { input: "file = \"a.csv\"\ncolumn = \"orgnr\"\ncarry = [\"x\"]", ..GOOD },
+            "did you mean `path`?",
+        ),
+        (Parts { input: "pth = \"a.csv\"\ncolumn = \"orgnr\"", ..GOOD }, "did you mean `path`?"),
+        (Parts { input: "nubmers = [\"1\"]", ..GOOD }, "did you mean `numbers`?"),
+        (Parts { input: "path = 5\ncolumn = \"orgnr\"", ..GOOD }, "put it in quotes"),
+        (Parts { top: "nmae = \"a\"", ..GOOD }, "did you mean `name`?"),
+        (
+            Parts { top: "name = \"a\"\npurpse = \"p\"", input: "path = \"a.csv\"\nkind = \"any\"", ..GOOD },
+            "did you mean `purpose`?",
+        ),
+        (Parts { lookup: two, ..GOOD }, "did you mean `creditsafe.datecheck-company`?"),
+        (Parts { lookup: last, ..GOOD }, "did you mean `creditsafe.getdata`?"),
+        (Parts { lookup: "id = \"r\"\nservce = \"creditsafe.spar\"", ..GOOD }, "did you mean `service`?"),
+        (Parts { output: "pth = \"out.csv\"", ..GOOD }, "did you mean `path`?"),
+        (
+            Parts { output: "path = \"out.csv\"\ncolumns = [\"companyName\"]", ..GOOD },
+            "write it as [{ name = \"companyName\", pointer = \"/report/companyName\" }]",
+        ),
+        (
+            Parts { output: "path = \"out.csv\"\ncolumns = \"report.address.city\"", ..GOOD },
+            "write it as [{ name = \"city\", pointer = \"/report/address/city\" }]",
+        ),
+    ] {
+        refuses(&parts, said);
+    }
+    let text = format!("{}[[lookup]]\nid = \"s\"\nservice = \"creditsafe.getsignatory\"\n", GOOD.text());
+    let missing = parse(Path::new("/a.toml"), &text, &Settings::with_catalogue_only(), false).unwrap_err();
+    assert_eq!(missing.list.len(), 1, "of a missing account it is told once: {missing}");
+}
+
+#[test]
+fn a_slip_never_leads_to_the_population_register() {
+    for (service, help) in [
+        ("creditsafe.spra", "known here"),
+        ("creditsafe.spa", "known here"),
+        ("creditsafe.report", "known here"),
+        ("creditsafe.star", "known here"),
+        ("creditsave.spar", "known here"),
+        ("creditsave.getdata", "did you mean `creditsafe.getdata`?"),
+        ("creditsafe.signatory", "did you mean `creditsafe.getsignatory`?"),
+        ("Creditsafe.GetData", "did you mean `creditsafe.getdata`?"),
+    ] {
+        let lookup = format!("id = \"r\"\nservice = \"{service}\"").leak();
+        let shown = read(&Parts { lookup, ..GOOD }.text()).unwrap_err().render();
+        assert!(shown.contains(help), "{shown}");
+        assert!(!shown.contains("did you mean `creditsafe.spar`"), "{shown}");
+    }
+}
+
+#[test]
+fn numbers_in_a_job_are_shown_in_no_message() {
+    for numbers in [
+        "5_560_125_791",
+        "0x14B67E01F",
+        "\"701063-2391\", 7_010_632_391",
+        "7010632391.0",
+        "1970-10-63",
+        "\"70106.32391\", 1",
+    ] {
+        let text = format!("name = \"a\"\n[input]\nnumbers = [{numbers}]\n");
+        let shown = read(&text).unwrap_err().render();
+        assert!(shown.contains("a.toml:3:"), "{shown}");
+        for part in ["125_791", "14B67", "2391", "632", "10-63"] {
+            assert!(!shown.contains(part), "{numbers}: {shown}");
+        }
+    }
+}
+
+#[test]
 fn parameters_may_be_bare_values() {
     let lookup = "id = \"a\"\nservice = \"creditsafe.datecheck-company\"\nparams = { referencedate = 2025-01-02, legacyformat = false }";
     let job = takes(&Parts { lookup, ..GOOD });

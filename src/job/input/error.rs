@@ -1,5 +1,6 @@
 //! What can be wrong with an input as a whole, in words for the person who has to mend it.
 
+use super::encoding::Page;
 use crate::domain::redact::{column_names, is_of_column};
 use crate::shape::nearest;
 use std::io;
@@ -139,19 +140,57 @@ pub enum InputError {
         /// Where the record begins.
         line: u64,
     },
-    /// A quote is open for longer than any record is.
-    #[error(
-        "{file}: the record that begins on line {line} does not end within 1 MiB: is a quote on it never closed?"
-    )]
-    OpenQuote {
+    /// A quote in the header is none.
+    #[error("{file}: line {line}, where the names of the columns belong: {why}")]
+    Header {
         /// The file.
         file: String,
-        /// Where the record begins.
+        /// Where the header begins.
         line: u64,
+        /// What is wrong with the quote.
+        why: String,
+    },
+    /// Neither UTF-8 nor Windows-1252.
+    #[error("{file}: line {line} is neither UTF-8 nor Windows-1252: {}", .page.remedy())]
+    Encoding {
+        /// The file.
+        file: String,
+        /// The first line that shows it.
+        line: u64,
+        /// What it seems to be.
+        page: Page,
+    },
+    /// A file of one number a line that has columns.
+    #[error(
+        "{file}: has columns, while a .txt holds one number a line: let its name end in .{ending}, and name the `column`"
+    )]
+    HasColumns {
+        /// The file.
+        file: String,
+        /// What its name should end in.
+        ending: &'static str,
+    },
+    /// The objects of JSON lines have keys that are values.
+    #[error("{file}: more than {most} different keys: name those that are to be copied in `carry`")]
+    TooManyKeys {
+        /// The file.
+        file: String,
+        /// How many are borne.
+        most: usize,
     },
 }
 
 impl InputError {
+    /// The column of the job that it is about.
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::NoSuchColumn { column, .. }
+            | Self::ColumnTwice { column, .. }
+            | Self::NoColumns { column, .. } => Some(column),
+            _ => None,
+        }
+    }
+
     /// That a column is not there, with the one that was probably meant.
     pub(super) fn no_such_column(file: &str, column: &str, there: &[String]) -> Self {
         Self::NoSuchColumn {

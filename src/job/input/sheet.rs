@@ -17,18 +17,19 @@ pub struct Sheet {
 pub struct SheetRow {
     /// The physical line on which it begins, from 1.
     pub line: u64,
-    /// Why it does not fit the header.
+    /// Why it does not fit the header, or what is wrong with its quotes.
     pub fault: Option<String>,
     /// The cells, one for each name of the header; empty where the record is too short. May be anybody's data.
     pub cells: Vec<String>,
 }
 
 impl Sheet {
-    /// Opens a file and reads its header.
-    pub fn open(path: &Path) -> Result<Self, InputError> {
+    /// Opens a file and reads its header; `score` says how many of a header's names are known, so that the separator is told
+    /// under which they are.
+    pub fn open(path: &Path, score: impl Fn(&[String]) -> usize) -> Result<Self, InputError> {
         let lines = Lines::open(Source::open(path)?)?;
         let file = lines.file().to_owned();
-        let (table, names) = Table::open_whole(lines)?;
+        let (table, names) = Table::open_whole(lines, score)?;
         if names.iter().any(|name| looks_like_number(name)) {
             return Err(InputError::NoHeader { file });
         }

@@ -1,195 +1,168 @@
-//! CSV and TSV, parsed by the core of the `csv` crate, one physical line at a time.
-//!
-//! The core rather than the crate's own reader, because that reads ahead: it cannot say on which line a record began
-//! (it counts neither blank lines before it nor CRLF rightly), nor that the file ended within a quote, nor stop a quote
-//! that was never closed from swallowing the rest of a large file into memory.
+//! CSV and TSV: a header, and records under it.
 
-use super::lines::{LONGEST, Lines};
-use super::{Columns, InputError, Places, RawRow, windows_1252};
-use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use super::lines::Lines;
+use super::record::{Came, MOST_LINES, Record, Rows};
+use super::{Columns, InputError, Places, RawRow};
 
 /// A table with a header.
 pub(super) struct Table {
     lines: Lines,
     record: Record,
-    width: usize,
-    number: usize,
+    rows: Rows,
     kept: Vec<usize>,
 }
 
-/// One record at a time, in buffers that are used again.
-struct Record {
-    core: csv_core::Reader,
-    /// The text of all cells, one after the other.
-    text: Vec<u8>,
-    text_len: usize,
-    /// Where each cell ends in `text`.
-    ends: Vec<usize>,
-    cells: usize,
-    /// The physical lines on which it begins and ends.
-    first: u64,
-    last: u64,
-}
+/// What may separate cells.
+pub(super) const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// Stands for a separator where the header has none: a table of one column may then hold commas as they come, and a
 /// number that a spreadsheet wrote as `5,56E+09` is told for what it is.
 const NO_SEPARATOR: u8 = 0x1f;
 
-/// The separator of a header line: of comma, semicolon and tab the one that stands there most often outside quotes.
-pub(super) fn separator(header: &[u8]) -> Option<u8> {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+/// Whether a line has cells: some separator stands in it outside quotes, or it says what separates them.
+pub(super) fn has_cells(line: &[u8]) -> bool {
+    counts(line).iter().any(|(_, count)| *count > 0) || directive(line).is_some()
+}
+
+/// How often each separator stands in a line outside quotes.
+fn counts(line: &[u8]) -> [(u8, usize); 3] {
+    let mut counts = SEPARATORS.map(|separator| (separator, 0));
     let mut quoted = false;
-    for byte in header.trim_ascii_end() {
+    for byte in line.trim_ascii_end() {
         quoted ^= *byte == b'"';
         if let Some((_, count)) = counts.iter_mut().find(|(separator, _)| !quoted && separator == byte) {
             *count += 1;
         }
     }
-    // The last of equals wins, so that a comma comes before a semicolon.
     counts
-        .into_iter()
-        .rev()
-        .filter(|(_, count)| *count > 0)
-        .max_by_key(|(_, count)| *count)
-        .map(|(separator, _)| separator)
+}
+
+/// The separator that a line such as `sep=;` names, as spreadsheets write it above the header.
+fn directive(line: &[u8]) -> Option<u8> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator]
+            if separator.is_ascii() && !separator.is_ascii_alphanumeric() && *separator != b'"' =>
+        {
+            Some(*separator)
+        }
+        _ => None,
+    }
+}
+
+/// What may separate the cells of a header, the likeliest first: what the file says, what its ending says, what stands
+/// there most often (a comma before a semicolon), nothing at all.
+fn candidates(said: Option<u8>, usual: Option<u8>, header: &[u8]) -> Vec<u8> {
+    let mut counts = counts(header);
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let there = counts.into_iter().filter(|(_, count)| *count > 0).map(|(separator, _)| separator);
+    let mut candidates: Vec<u8> = said.into_iter().chain(usual).collect();
+    candidates.extend(there);
+    candidates.push(NO_SEPARATOR);
+    candidates
 }
 
 impl Table {
-    /// Reads the header; without a `separator`, finds it there. Gives the names of the kept columns, too.
+    /// Reads the header. The separator is the one under which the number's column is found, and most of those that are kept;
+    /// where that tells nothing, the `usual` one of the file's ending, or what stands there most often. Gives the names of
+    /// the kept columns, too.
     pub(super) fn open(
-        mut lines: Lines,
-        separator: Option<u8>,
+        lines: Lines,
+        usual: Option<u8>,
         column: Option<&str>,
         keep: Columns<'_>,
     ) -> Result<(Self, Vec<String>), InputError> {
-        let (record, names) = Self::header(&mut lines, separator)?;
-        let width = names.len();
-        let Places { number, kept, names } = Places::find(lines.file(), &names, column, keep)?;
-        Ok((Self { lines, record, width, number, kept }, names))
+        let (Columns::Named(wanted) | Columns::All(wanted)) = keep;
+        let score = |names: &[String]| {
+            let found = |name: &str| names.iter().any(|there| there == name);
+            // The number's column counts for more than all others.
+            let number = if column.is_some_and(found) { wanted.len() + 1 } else { 0 };
+            number + wanted.iter().filter(|name| found(name)).count()
+        };
+        let (mut table, names) = Self::header(lines, usual, score)?;
+        let Places { number, kept, names } = Places::find(table.lines.file(), &names, column, keep)?;
+        table.rows.number = Some(number);
+        table.kept = kept;
+        Ok((table, names))
     }
 
-    /// Reads the header of a table of which every column is kept, by its place; none of them is the number's.
-    pub(super) fn open_whole(mut lines: Lines) -> Result<(Self, Vec<String>), InputError> {
-        let (record, names) = Self::header(&mut lines, None)?;
-        let width = names.len();
-        Ok((Self { lines, record, width, number: width, kept: (0..width).collect() }, names))
+    /// Reads the header of a table of which every column is kept, by its place; none of them is the number's. `score` says
+    /// how many of a header's names are known.
+    pub(super) fn open_whole(
+        lines: Lines,
+        score: impl Fn(&[String]) -> usize,
+    ) -> Result<(Self, Vec<String>), InputError> {
+        let (mut table, names) = Self::header(lines, None, score)?;
+        table.kept = (0..table.rows.width).collect();
+        Ok((table, names))
     }
 
-    fn header(lines: &mut Lines, separator: Option<u8>) -> Result<(Record, Vec<String>), InputError> {
-        let separator = separator.or_else(|| self::separator(lines.bytes())).unwrap_or(NO_SEPARATOR);
-        let mut record = Record::new(separator);
-        record.read(lines)?;
-        let utf8 = record.is_utf8();
-        let names = (0..record.cells).map(|at| record.decoded(at, utf8).trim().to_owned()).collect();
-        Ok((record, names))
+    fn header(
+        mut lines: Lines,
+        usual: Option<u8>,
+        score: impl Fn(&[String]) -> usize,
+    ) -> Result<(Self, Vec<String>), InputError> {
+        let mut said = None;
+        loop {
+            if !lines.advance()? {
+                return Err(InputError::Empty { file: lines.file().to_owned() });
+            }
+            let line = lines.line();
+            said = said.or_else(|| directive(&line.bytes));
+            let says_nothing = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b'"');
+            if directive(&line.bytes).is_none() && !line.bytes.iter().all(says_nothing) {
+                break;
+            }
+        }
+        let ahead = lines.look_ahead(MOST_LINES)?;
+        let mut header = Vec::new();
+        for line in &ahead {
+            header.extend_from_slice(&line.bytes);
+            if header.iter().filter(|byte| **byte == b'"').count().is_multiple_of(2) {
+                break;
+            }
+        }
+        let candidates = candidates(said, usual, &header);
+        let (mut most, mut best) = (0, candidates[0]);
+        for separator in &candidates {
+            let mut record = Record::new(*separator);
+            let came = record.read_first(&mut lines)?;
+            lines.restore(ahead.clone());
+            let known = if let Came::Whole = came { score(&record.names()) } else { 0 };
+            if known > most {
+                (most, best) = (known, *separator);
+            }
+        }
+        let mut record = Record::new(best);
+        if let Came::Stray(why) = record.read_first(&mut lines)? {
+            return Err(InputError::Header { file: lines.file().to_owned(), line: record.first, why });
+        }
+        let names = record.names();
+        Ok((Self { lines, record, rows: Rows { width: names.len(), number: None }, kept: Vec::new() }, names))
     }
 
     /// The next record as a row; nothing at the end.
     pub(super) fn next_row(&mut self) -> Result<Option<RawRow>, InputError> {
-        let Self { lines, record, width, number, kept } = self;
-        if !record.read(lines)? {
-            return Ok(None);
-        }
+        let Self { lines, record, rows, kept } = self;
+        let fault = match record.read(lines, *rows)? {
+            Came::End => return Ok(None),
+            Came::Stray(why) => Some(why),
+            Came::Whole => record.misfit(rows.width),
+        };
         let utf8 = record.is_utf8();
-        let cell = |at: &usize| record.decoded(*at, utf8);
-        Ok(Some(RawRow {
-            line: record.first,
-            input: cell(number),
-            fault: record.misfit(*width),
-            columns: kept.iter().map(cell).collect(),
-        }))
+        let input = match rows.number {
+            // A quote has taken the number in: what it took.
+            Some(number) if fault.is_some() && number >= record.cells() => record.last(utf8),
+            Some(number) => record.decoded(number, utf8),
+            None => String::new(),
+        };
+        let columns = kept.iter().map(|at| record.meant(*at, utf8)).collect();
+        Ok(Some(RawRow { line: record.first, input, fault, columns }))
     }
 
-    pub(super) fn lines(&self) -> &Lines {
+    pub(super) const fn lines(&self) -> &Lines {
         &self.lines
-    }
-}
-
-impl Record {
-    fn new(separator: u8) -> Self {
-        // A line feed alone ends a record: the carriage return before it is taken off afterwards.
-        let core = ReaderBuilder::new().delimiter(separator).terminator(Terminator::Any(b'\n')).build();
-        let (text, ends) = (vec![0; 1024], vec![0; 32]);
-        Self { core, text, text_len: 0, ends, cells: 0, first: 0, last: 0 }
-    }
-
-    /// Reads the next record, past blank lines; false at the end.
-    fn read(&mut self, lines: &mut Lines) -> Result<bool, InputError> {
-        loop {
-            if !lines.advance()? {
-                return Ok(false);
-            }
-            // Tabs may be the separators of a row of empty cells.
-            if !lines.bytes().iter().all(|byte| matches!(byte, b' ' | b'\r' | b'\n')) {
-                break;
-            }
-        }
-        (self.text_len, self.cells, self.first) = (0, 0, lines.number());
-        while !self.feed(lines.bytes()) {
-            if self.text_len > LONGEST {
-                return Err(InputError::OpenQuote { file: lines.file().to_owned(), line: self.first });
-            }
-            if !lines.advance()? {
-                return Err(InputError::Truncated { file: lines.file().to_owned(), line: self.first });
-            }
-        }
-        self.last = lines.number();
-        self.take_carriage_return();
-        Ok(true)
-    }
-
-    /// Gives one physical line to the parser; true where the record ends with it.
-    fn feed(&mut self, mut line: &[u8]) -> bool {
-        loop {
-            let (text, ends) = (&mut self.text[self.text_len..], &mut self.ends[self.cells..]);
-            let (result, read, written, ended) = self.core.read_record(line, text, ends);
-            line = &line[read..];
-            self.text_len += written;
-            self.cells += ended;
-            match result {
-                ReadRecordResult::InputEmpty => return false,
-                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::Record | ReadRecordResult::End => return true,
-            }
-        }
-    }
-
-    fn take_carriage_return(&mut self) {
-        let Some(last) = self.cells.checked_sub(1) else { return };
-        if self.cell(last).is_some_and(|cell| cell.ends_with(b"\r")) {
-            self.ends[last] -= 1;
-        }
-    }
-
-    fn cell(&self, at: usize) -> Option<&[u8]> {
-        let end = *self.ends[..self.cells].get(at)?;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.text.get(start..end)
-    }
-
-    /// Whether every cell is UTF-8: a record is in one encoding.
-    fn is_utf8(&self) -> bool {
-        (0..self.cells).filter_map(|at| self.cell(at)).all(|cell| std::str::from_utf8(cell).is_ok())
-    }
-
-    /// The text of a cell, empty where the record is too short to have it.
-    fn decoded(&self, at: usize, utf8: bool) -> String {
-        let cell = self.cell(at).unwrap_or_default();
-        let text = if utf8 { String::from_utf8_lossy(cell) } else { windows_1252(cell) };
-        text.into_owned()
-    }
-
-    /// Why it is no row of a table so wide.
-    fn misfit(&self, width: usize) -> Option<String> {
-        if self.cells == width {
-            return None;
-        }
-        let cells = if self.cells == 1 { "cell" } else { "cells" };
-        let reason = format!("{} {cells}, where the header has {width}", self.cells);
-        if self.last == self.first {
-            return Some(reason);
-        }
-        Some(format!("{reason}; it runs on to line {}: is a quote left open?", self.last))
     }
 }

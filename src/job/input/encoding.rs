@@ -1,0 +1,275 @@
+//! In which encoding a text is written: UTF-8, else Windows-1252, which is what older Swedish programs write.
+//!
+//! Every byte is some character in Windows-1252, so a text of another page (MS-DOS, old Macs, UTF-8 that was cut to
+//! pieces) reads as one too, with signs where letters belong: `MalmÃ¶`, `V„ster†s`. What no Swede writes is told, and
+//! nothing is read on: what is bought for such a file would stand beside names that nobody can read.
+
+use super::InputError;
+use super::lines::Line;
+use encoding_rs::WINDOWS_1252;
+use std::borrow::Cow;
+
+/// What was seen of a file's encoding so far.
+#[derive(Default)]
+pub(super) struct Encoding {
+    /// The first line with a letter that is rare in Windows-1252 and common in another page.
+    rare: Option<u64>,
+    /// Whether a line has letters such as å, ä and ö where Windows-1252 has them.
+    ordinary: bool,
+}
+
+/// UTF-8, or else Windows-1252, in which every byte is some character.
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => windows_1252(bytes),
+    }
+}
+
+/// Text of a record that is known not to be UTF-8 as a whole.
+pub(super) fn windows_1252(bytes: &[u8]) -> Cow<'_, str> {
+    WINDOWS_1252.decode_without_bom_handling(bytes).0
+}
+
+impl Encoding {
+    /// Looks at a line.
+    pub(super) fn note(&mut self, file: &str, line: &Line) -> Result<(), InputError> {
+        if line.bytes.is_ascii() || std::str::from_utf8(&line.bytes).is_ok() {
+            return Ok(());
+        }
+        let refused = |page| Err(InputError::Encoding { file: file.to_owned(), line: line.number, page });
+        if let Some(page) = nonsense(&line.bytes) {
+            return refused(page);
+        }
+        self.ordinary |= line.bytes.iter().any(|byte| is_ordinary(*byte));
+        if self.rare.is_none() && has_rare_letter(&line.bytes) {
+            self.rare = Some(line.number);
+        }
+        Ok(())
+    }
+
+    /// At the end of the file: letters that are rare, and not one that is ordinary, are those of another page.
+    pub(super) fn verdict(&self, file: &str) -> Result<(), InputError> {
+        match self.rare {
+            Some(line) if !self.ordinary => {
+                Err(InputError::Encoding { file: file.to_owned(), line, page: Page::Unknown })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A page that a text seems to be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// UTF-8, with bytes in it that are none.
+    BrokenUtf8,
+    /// 437 or 850.
+    Dos,
+    /// Mac Roman.
+    Mac,
+    /// One of those.
+    Unknown,
+}
+
+impl Page {
+    /// What it is, and how to make UTF-8 of it.
+    pub(super) const fn remedy(self) -> &'static str {
+        match self {
+            Self::BrokenUtf8 => {
+                "it is UTF-8 in places, and letters of it were cut to pieces; have it written anew as UTF-8"
+            }
+            Self::Dos => {
+                "it seems to come from MS-DOS (code page 850 or 437); save it as UTF-8, for example with `iconv -f CP850 \
+                 -t UTF-8`"
+            }
+            Self::Mac => {
+                "it seems to come from an old Mac (Mac Roman); save it as UTF-8, for example with `iconv -f MACINTOSH -t \
+                 UTF-8`"
+            }
+            Self::Unknown => {
+                "it seems to come from MS-DOS or an old Mac; save it as UTF-8, for example with `iconv -f CP850 -t UTF-8` \
+                 or `iconv -f MACINTOSH -t UTF-8`"
+            }
+        }
+    }
+}
+
+/// Letters of Windows-1252 as Latin-1 has them too.
+const fn is_ordinary(byte: u8) -> bool {
+    byte >= 0xc0 && byte != 0xd7 && byte != 0xf7
+}
+
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic()
+        || is_ordinary(byte)
+        || matches!(byte, 0x8a | 0x8c | 0x8e | 0x9a | 0x9c | 0x9e | 0x9f)
+}
+
+const fn is_lower(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte >= 0xdf && byte != 0xf7 || matches!(byte, 0x9a | 0x9c | 0x9e)
+}
+
+/// Each byte that is not ASCII, between its neighbours.
+fn neighbours(line: &[u8]) -> impl Iterator<Item = (u8, u8, u8)> {
+    let at = |place: Option<usize>| place.and_then(|place| line.get(place)).copied().unwrap_or(b'\n');
+    (0..line.len())
+        .filter(|place| !line[*place].is_ascii())
+        .map(move |place| (at(place.checked_sub(1)), line[place], at(Some(place + 1))))
+}
+
+/// What a line is that nobody would write in Windows-1252.
+fn nonsense(line: &[u8]) -> Option<Page> {
+    let mut open = 0;
+    for (before, byte, after) in neighbours(line) {
+        let (after_letter, before_letter) = (is_letter(before), is_letter(after));
+        match byte {
+            // `Ã¥`, `Ã¤`, `Ã¶` and their capitals: the two bytes of a letter in UTF-8.
+            0xc3 if matches!(after, 0xa5 | 0xa4 | 0xb6 | 0xa9 | 0x85 | 0x84 | 0x96 | 0x89) => {
+                return Some(Page::BrokenUtf8);
+            }
+            // No characters at all: ü, Å, É and Mac's Å among them.
+            0x81 if !after_letter && before_letter => return Some(Page::Mac),
+            0x81 | 0x8d | 0x8f | 0x90 | 0x9d => return Some(Page::Dos),
+            // Low quotes and daggers stand before and after words, not behind a letter: é, ä, å.
+            0x82 | 0x84 | 0x86 | 0x87 if after_letter => return Some(Page::Dos),
+            0x86 if is_lower(after) => return Some(Page::Dos),
+            // Signs within a word: ö, Ö and others.
+            0x80 | 0x88 | 0x89 | 0x8b | 0x93 | 0x94 | 0x98 | 0x9b if after_letter && before_letter => {
+                return Some(Page::Dos);
+            }
+            0x99 if before_letter => return Some(Page::Dos),
+            // Capitals behind small letters, and a currency before one: ä, å, é, Ä.
+            0x8a | 0x8c | 0x8e if is_lower(before) => return Some(Page::Mac),
+            0x80 if is_lower(after) => return Some(Page::Mac),
+            // A quote that closes and was never opened: `Malm”`.
+            0x94 if after_letter && open == 0 => return Some(Page::Dos),
+            0x94 if after_letter => open -= 1,
+            0x84 | 0x93 | 0x94 => open += 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether a letter or a sign at a letter stands in a line that Windows-1252 has, and that is å, ä, ö or é elsewhere.
+fn has_rare_letter(line: &[u8]) -> bool {
+    neighbours(line).any(|(before, byte, after)| match byte {
+        // `Škoda` begins with one.
+        0x8a | 0x8e => is_letter(before) || !is_lower(after),
+        0x8c | 0x9a | 0x9c | 0x9e | 0x9f => true,
+        0x99 | 0x85 => is_letter(before) && byte == 0x99 || is_lower(after),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noted(lines: &[&[u8]]) -> Result<(), (u64, Page)> {
+        let mut encoding = Encoding::default();
+        let lines =
+            (1..).zip(lines).map(|(number, bytes)| Line { bytes: bytes.to_vec(), number, cut: false });
+        let mut seen: Result<(), InputError> = Ok(());
+        for line in lines {
+            seen = seen.and_then(|()| encoding.note("f", &line));
+        }
+        seen.and_then(|()| encoding.verdict("f")).map_err(|error| match error {
+            InputError::Encoding { line, page, .. } => (line, page),
+            other => panic!("{other}"),
+        })
+    }
+
+    /// These letters of a page that encoding_rs does not have.
+    fn in_page(text: &str, page: &[(char, u8)]) -> Vec<u8> {
+        let byte = |c: char| page.iter().find(|(letter, _)| *letter == c).map(|(_, byte)| *byte);
+        text.chars().map(|c| byte(c).unwrap_or_else(|| u8::try_from(c).unwrap())).collect()
+    }
+
+    const DOS: [(char, u8); 9] = [
+        ('å', 0x86),
+        ('ä', 0x84),
+        ('ö', 0x94),
+        ('Å', 0x8f),
+        ('Ä', 0x8e),
+        ('Ö', 0x99),
+        ('é', 0x82),
+        ('ü', 0x81),
+        ('É', 0x90),
+    ];
+    const MAC: [(char, u8); 8] = [
+        ('å', 0x8c),
+        ('ä', 0x8a),
+        ('ö', 0x9a),
+        ('Å', 0x81),
+        ('Ä', 0x80),
+        ('Ö', 0x85),
+        ('é', 0x8e),
+        ('ü', 0x9f),
+    ];
+
+    #[test]
+    fn swedish_of_other_pages_is_told() {
+        for name in [
+            "Malmö",
+            "Västerås",
+            "Ängelholms Järn",
+            "Åre",
+            "Östersund",
+            "Café",
+            "Blå Bär AB",
+            "Räksmörgås",
+            "Göteborg",
+            "Håkan",
+            "Sjö & Strand",
+            "Åkeri",
+            "Müller",
+        ] {
+            for page in [&DOS[..], &MAC] {
+                let line = in_page(&format!("5560125790;{name};x\n"), page);
+                let told = noted(&[b"orgnr;namn\n", &line]);
+                assert!(told.is_err_and(|(line, _)| line == 2), "{name} {told:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn utf_8_that_was_cut_to_pieces_is_told() {
+        let mut line = "5560125790;Malmö G".as_bytes().to_vec();
+        line.extend(b"\xc3;x\n");
+        assert_eq!(noted(&[&line]), Err((1, Page::BrokenUtf8)));
+    }
+
+    #[test]
+    fn what_people_write_in_windows_1252_is_read() {
+        for text in [
+            "Malmö",
+            "Åre – Östersund",
+            "Nisses ”Bar” AB",
+            "Nisses “Bar” AB",
+            "„Wort“ é",
+            "O’Hara",
+            "5 € per Ü",
+            "Škoda",
+            "Škoda Åre",
+            "Miloš Öl",
+            "Foo™ Åre",
+            "a…b å",
+            "”Å”",
+            "15” skärm",
+            "Ž–ž å",
+            "†1918 Ö",
+            "Tromsø",
+            "naïve",
+            "50 ‰ ö",
+            "”Bar” och ”Pub” ö",
+        ] {
+            let bytes = WINDOWS_1252.encode(text).0.into_owned();
+            assert_eq!(noted(&[&bytes]), Ok(()), "{text}");
+        }
+        let rare = WINDOWS_1252.encode("Miloš").0.into_owned();
+        let ordinary = WINDOWS_1252.encode("Öl").0.into_owned();
+        assert_eq!(noted(&[&rare, &ordinary]), Ok(()), "the file has ordinary letters as well");
+    }
+}
