@@ -10,7 +10,6 @@ use crate::problem::{Problem, Problems, read_guarded};
 use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -283,10 +282,11 @@ impl Reader<'_> {
     /// The certificates of `ca_file`. They are no secret, so what is wrong with the file is told where it is named.
     fn roots(&mut self, view: &View<'_>) -> Option<Arc<[u8]>> {
         let path = resolve(self.folder, Path::new(view.text("ca_file")?));
-        let message = match fs::read(&path) {
-            Ok(bytes) if String::from_utf8_lossy(&bytes).contains(CERTIFICATE) => return Some(bytes.into()),
+        // Whoever can write it says whose servers are believed.
+        let message = match read_guarded(&path) {
+            Ok(text) if text.contains(CERTIFICATE) => return Some(text.into_bytes().into()),
             Ok(_) => format!("{} holds no certificate in PEM form ({CERTIFICATE})", path.display()),
-            Err(error) => format!("{} cannot be read: {error}", path.display()),
+            Err(error) => error.to_string(),
         };
         self.problems.push(Problem::new(view.place("ca_file"), message));
         None

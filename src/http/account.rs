@@ -394,7 +394,7 @@ impl Account {
 
     /// Until when the upstream has asked to be left alone, where nothing can be sent before, and how it asked.
     pub fn held(&self, now: Instant) -> Option<(Instant, &'static str)> {
-        let outage = self.outages.told(now).map(|until| (until, "503"));
+        let outage = self.outages.told(now).map(|until| (until, "Retry-After"));
         let cooling = || self.cool_downs.until(now).map(|until| (until, "429"));
         let login = || self.tokens.held(now).map(|until| (until, "429 to the login"));
         outage.or_else(cooling).or_else(login)

@@ -1,6 +1,6 @@
 //! How an invocation ended: its exit code and its reason.
 
-use super::coordinator::Halt;
+use super::halt::Halt;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::job::Tolerate;

@@ -232,7 +232,7 @@ impl Lane {
         } else if self.queue.has_ready() {
             gate
         } else {
-            let due = self.queue.put_off().map(|due| (due, "503"));
+            let due = self.queue.put_off().map(|due| (due, "Retry-After"));
             due.into_iter().chain(gate).max_by_key(|(until, _)| *until).filter(|_| due.is_some())
         }
     }

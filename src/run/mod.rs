@@ -5,6 +5,7 @@
 
 mod begin;
 mod budget;
+mod clients;
 mod coordinator;
 mod copy;
 mod counter;
@@ -13,6 +14,7 @@ mod ending;
 pub mod event;
 mod fetch;
 mod gates;
+mod halt;
 mod intake;
 mod lane;
 mod order;
@@ -32,6 +34,7 @@ mod tokens;
 mod trial;
 mod worker;
 
+pub use clients::transport;
 pub use lane::{TriedLogin, try_login};
 pub use outputs::{export, export_one, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
@@ -44,19 +47,21 @@ use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
-use crate::http::transport::{ClientError, HttpTransport, Reach, Transport};
+use crate::http::transport::{ClientError, Transport};
 use crate::job::input::InputError;
 use crate::job::{Job, Origin, Step};
 use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
 use budget::Purses;
-use coordinator::{Coordinator, Halt, Start};
+use clients::{Transports, transports};
+use coordinator::{Coordinator, Start};
 use ending::{finished, stopped};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
+use halt::Halt;
 use lane::Lane;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -476,29 +481,6 @@ async fn unless_stopped<T>(
         Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => Err(RunError::Stopped),
         done = work => done,
     }
-}
-
-/// The HTTP clients of a job's accounts, by their names.
-type Transports<T> = BTreeMap<String, Arc<T>>;
-
-fn transports(settings: &Settings, job: &Job) -> Result<Transports<HttpTransport>, RunError> {
-    let accounts = job.steps.iter().filter_map(|step| settings.accounts.get(&step.account));
-    accounts.map(|account| Ok((account.name.clone(), Arc::new(transport(account)?)))).collect()
-}
-
-/// The HTTP client of an account.
-pub fn transport(account: &Account) -> Result<HttpTransport, RunError> {
-    let mut addresses = vec![account.base_url.as_str()];
-    addresses.extend(account.token_url.as_deref());
-    let reach = Reach {
-        addresses: &addresses,
-        concurrency: account.concurrency,
-        timeout: account.timeout,
-        keep_alive: account.keep_alive,
-        roots: account.roots.as_deref(),
-    };
-    let broken = |error| RunError::Client { account: account.name.clone(), error };
-    HttpTransport::new(reach).map_err(broken)
 }
 
 /// What holds for this invocation alone.

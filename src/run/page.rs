@@ -50,7 +50,8 @@ impl<T: Transport> Coordinator<T> {
             self.try_again(lane, flight, wait);
         }
         if self.streaks.stray(&account, &service, Stray::ForeignPage) {
-            self.stop_for(&account, &service, &page);
+            let message = format!("five pages in a row are not the provider's: {}", page.message);
+            self.stop_for(&account, &service, &Fault { message, ..page });
         }
     }
 

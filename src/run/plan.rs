@@ -4,6 +4,7 @@ use super::begin::{
     accounts, announced, environment, missing_column, no_clash, requestors, same_input, same_questions,
 };
 use super::budget::{not_passed, planned, priced};
+use super::clients::transports;
 use super::copy::{self, Copied};
 use super::counter::{Counter, Judged, Purchase};
 use super::event::{BadExample, PlanDiff, PlanReport, PlanStep};
@@ -12,7 +13,7 @@ use super::gates;
 use super::lane::remembered_refusal;
 use super::outputs::would_fit;
 use super::prepared::{Ask, Prepared, Resolved, service_name};
-use super::{Options, RunError, transports};
+use super::{Options, RunError};
 use crate::config::{Account, Settings};
 use crate::domain::budget::Spend;
 use crate::domain::identity::{DigestKey, Identity};
