@@ -115,6 +115,10 @@ impl Carrying {
             return if waits { After::AgainIn(TURN) } else { After::Ended(Ending::LeftOut(reason)) };
         }
         self.tell_end(broken.run.as_ref().map_or("", |run| &run.run), exit, &reason);
+        if self.context.ledger.still_there().is_err() {
+            // The daemon ends, and what is rescued has the fire for the next one.
+            return After::Ended(Ending::Interrupted);
+        }
         let passing = !has_run && matches!(exit, Exit::Ledger | Exit::Output);
         match again.next() {
             Some(wait) if passing => After::AgainIn(*wait),

@@ -13,7 +13,7 @@ use crate::domain::schedule::Schedule;
 use crate::job::Job;
 use crate::ledger::{Daemon, FireRow, LedgerError};
 use crate::run::event::Level;
-use crate::run::{SharedTokens, StopRequest};
+use crate::run::{self, SharedTokens, StopRequest};
 use crate::time::{local, now_ms};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
@@ -127,6 +127,10 @@ impl Serving {
         loop {
             let turned = self.turn().await;
             self.tell_trouble(turned);
+            if let Err(gone) = self.setup.ledger.still_there() {
+                self.tell(Told::new(Level::Warning, "ledger-gone", gone.to_string()));
+                break;
+            }
             systemd::alive();
             let pause = self.pause();
             tokio::select! {
@@ -139,8 +143,15 @@ impl Serving {
             }
         }
         ticker.stop().await;
-        let exit = self.drain(stop).await;
-        self.setup.ledger.retire(self.daemon).await?;
+        let exit = self.drain(stop.clone()).await;
+        let Setup { ledger, teller, .. } = self.setup;
+        let retired = ledger.retire(self.daemon).await;
+        let tell = |message: String| teller(Told::new(Level::Warning, "ledger-gone", message));
+        if let Some(rescued) = run::rescue(&ledger, stop, tell).await? {
+            tell(rescued);
+            ledger.still_there()?;
+        }
+        retired?;
         Ok(exit)
     }
 

@@ -198,7 +198,7 @@ impl Ledger {
     }
 
     /// Writes down a login before it is sent, where it may be sent: asked and written in one transaction, so that all
-    /// processes together keep the cap.
+    /// processes together keep the cap. A ledger that was taken away is an error, and the login stays here.
     pub async fn take_login(&self, login: &NewLogin<'_>) -> Result<LoginTurn, LedgerError> {
         let NewLogin { account, environment, at, run, most, window, credentials } = *login;
         let query = sqlx::query(
@@ -210,6 +210,7 @@ impl Ledger {
         );
         let query = query.bind(account).bind(environment).bind(at).bind(run).bind(most.max(1)).bind(window);
         if self.write(query.bind(credentials)).await?.rows_affected() > 0 {
+            self.still_there()?;
             return Ok(LoginTurn::Taken);
         }
         let memory = self.account(account, environment, at - window).await?;

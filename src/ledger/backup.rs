@@ -3,7 +3,7 @@
 use super::open::options;
 use super::{Ledger, LedgerError};
 use crate::disk::{Change, Draft, Mode, Place, PlaceError, Protected, publish, publish_new};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{Connection, SqliteConnection};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,10 @@ impl Ledger {
             return Err(BackupError::Exists(to.to_owned()));
         }
         let copy = Draft::create(place, Mode::Private).map_err(|e| unwritten(e.to_string()))?;
-        self.copy_into(copy.path()).await?.map_err(unwritten)?;
+        let mut reader = self.connect(options(self.path()).read_only(true)).await?;
+        let copied = copy_into(copy.path(), &mut reader).await;
+        reader.close().await.map_err(|e| self.failed(&e))?;
+        copied.map_err(unwritten)?;
         let sealed = copy.seal().map_err(|e| unwritten(e.to_string()))?;
         let named = if replace { publish(vec![Change::Put(sealed)]) } else { publish_new(sealed) };
         named.map_err(|error| match error.cause() {
@@ -51,18 +54,16 @@ impl Ledger {
             _ => unwritten(error.to_string()),
         })
     }
+}
 
-    /// Fills an empty file; the inner error is the copy's.
-    async fn copy_into(&self, copy: &Path) -> Result<Result<(), String>, LedgerError> {
-        let mut reader = options(self.path()).read_only(true).connect().await.map_err(|e| self.failed(&e))?;
-        let text = copy.to_string_lossy().into_owned();
-        let copied = sqlx::query("VACUUM INTO ?").bind(text).execute(&mut reader).await;
-        reader.close().await.map_err(|e| self.failed(&e))?;
-        Ok(copied.map(drop).map_err(|e| match e {
-            sqlx::Error::Database(error) => error.message().to_owned(),
-            error => error.to_string(),
-        }))
-    }
+/// Fills an empty file with a copy of what a connection has open, whole, its log included.
+pub(super) async fn copy_into(copy: &Path, from: &mut SqliteConnection) -> Result<(), String> {
+    let text = copy.to_string_lossy().into_owned();
+    let copied = sqlx::query("VACUUM INTO ?").bind(text).execute(from).await;
+    copied.map(drop).map_err(|e| match e {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        error => error.to_string(),
+    })
 }
 
 #[cfg(test)]

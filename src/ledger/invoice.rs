@@ -19,7 +19,7 @@ use crate::domain::money::Ore;
 use crate::time::{stockholm_date, stockholm_midnight};
 use jiff::civil::Date;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 /// Lines a page.
 const PAGE: i64 = 1_024;
@@ -108,7 +108,7 @@ impl Ledger {
         options: SqliteConnectOptions,
     ) -> Result<Invoice<'l>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
-        let mut connection = options.connect().await.map_err(failed)?;
+        let mut connection = self.connect(options).await?;
         sqlx::query(
             "CREATE TEMP TABLE billed (line INTEGER PRIMARY KEY, day TEXT NOT NULL, attempt INTEGER, reference TEXT, \
              log_id TEXT, service TEXT NOT NULL, amount INTEGER NOT NULL, nameless INTEGER NOT NULL) STRICT",

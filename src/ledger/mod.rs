@@ -13,6 +13,7 @@ mod cells;
 mod commit;
 mod daemons;
 mod feed;
+mod files;
 mod fires;
 mod ids;
 mod invoice;
@@ -23,6 +24,7 @@ mod open;
 mod outputs;
 mod patience;
 mod records;
+mod rescue;
 mod resolve;
 mod runs;
 mod seen;
@@ -109,6 +111,43 @@ pub enum LedgerError {
         path: PathBuf,
         /// The system's or the database's words.
         reason: String,
+    },
+    /// It has several names, of which each would have a log and locks of its own.
+    #[error(
+        "the ledger {} is a file with several names (hard links), and what is bought under one of them would be bought again \
+         under another: stop every orgpull and remove the other names (`find -samefile` lists them), but none that has a \
+         -wal beside it; nothing was sent",
+        .0.display()
+    )]
+    Linked(PathBuf),
+    /// Its path no longer leads to what is open: it was removed, renamed or replaced under this process.
+    #[error("the ledger {} is no longer the file that this process has open ({what}): nothing more is sent", path.display())]
+    Gone {
+        /// The ledger's file, as it was opened.
+        path: PathBuf,
+        /// Which file, and what has become of it.
+        what: String,
+    },
+    /// What is open of it cannot be written anywhere.
+    #[error("what this process has open of the ledger {} cannot be written down: {reason}", path.display())]
+    Unrescued {
+        /// The ledger's file, as it was opened.
+        path: PathBuf,
+        /// The system's or the database's words.
+        reason: String,
+    },
+    /// A rescued ledger stands beside it and was not put back.
+    #[error(
+        "{} holds calls that the ledger {} does not know, and that would be bought again: it was written when the ledger was \
+         taken away under a run. Put it back (README, *Backup and restore*), or move it elsewhere if it is not wanted; \
+         nothing was sent",
+        rescued.display(), path.display()
+    )]
+    Waits {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The one that waits.
+        rescued: PathBuf,
     },
     /// There is no room on the disk; the transaction was rolled back whole.
     #[error("the disk of the ledger {} is full: what is committed is safe; make room", .0.display())]

@@ -3,7 +3,9 @@
 use super::admit::rivals;
 use super::commit::Commits;
 use super::feed::Lookers;
+use super::files::{Files, beside, has_one_name};
 use super::patience::{BUSY, Patience};
+use super::rescue::nothing_waits;
 use super::values::ManyRows;
 use super::{LedgerError, failed};
 use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
@@ -27,6 +29,8 @@ const READERS_BUSY: Duration = Duration::from_mins(10);
 
 /// Copies of one version that may stand beside a ledger.
 const MOST_COPIES: u32 = 100;
+/// How many connections read at once.
+const READERS: u32 = 3;
 
 /// How far apart a process that finds another opening the ledger looks again.
 const OPENING_WAIT: Duration = Duration::from_millis(20);
@@ -38,6 +42,7 @@ const MIGRATION_WAIT: Duration = Duration::from_millis(if cfg!(test) { 5 } else 
 /// The open ledger.
 pub struct Ledger {
     path: PathBuf,
+    pub(super) files: Files,
     key: DigestKey,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
@@ -57,7 +62,11 @@ impl Ledger {
 
     /// Opens a ledger that must be there already.
     pub async fn open_existing(path: &Path) -> Result<Self, LedgerError> {
-        if path.exists() { Self::open(path).await } else { Err(LedgerError::Missing(path.to_owned())) }
+        if path.exists() {
+            return Self::open(path).await;
+        }
+        nothing_waits(path).await?;
+        Err(LedgerError::Missing(path.to_owned()))
     }
 
     /// Whether a ledger could be made there, without making it: for a plan.
@@ -71,10 +80,13 @@ impl Ledger {
 
     pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
+        nothing_waits(path).await?;
         create(path).map_err(|e| unopened(e.to_string()))?;
+        let mut files = Files::of(path).map_err(|e| unopened(e.to_string()))?;
         // One file has one name: locks stand beside it, and a link must not lead to others.
         let path = &disk::behind_links(path).map_err(|e| unopened(e.to_string()))?;
         ours_alone(path)?;
+        has_one_name(path)?;
         // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
         let lock = lock_file(path).await.map_err(|e| unopened(e.to_string()))?;
         recognise(path).await?;
@@ -93,14 +105,11 @@ impl Ledger {
             .await
             .map_err(|e| refusal(path, &e))?;
         let key = <[u8; 32]>::try_from(key).map_err(|_| unopened("its digest key is damaged".to_owned()))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(3)
-            .acquire_timeout(READERS_BUSY)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_lazy_with(options.read_only(true));
-        Ok(Self {
+        let readers = readers(options.read_only(true)).await.map_err(|e| refusal(path, &e))?;
+        files.and_companions(path);
+        let ledger = Self {
             path: path.to_owned(),
+            files,
             key: DigestKey::new(key),
             writer: Mutex::new(writer),
             readers,
@@ -109,7 +118,21 @@ impl Ledger {
             rivals: rivals(),
             lookers: Lookers::new(),
             patience: Patience::new(),
-        })
+        };
+        // Every connection has opened its files by now: what they are was asked before the first and is asked after the last.
+        ledger.still_there()?;
+        Ok(ledger)
+    }
+
+    /// Another connection to the file that is open, whatever stands under its name by now.
+    pub(super) async fn connect(
+        &self,
+        options: SqliteConnectOptions,
+    ) -> Result<SqliteConnection, LedgerError> {
+        self.still_there()?;
+        let connection = options.connect().await.map_err(|e| self.failed(&e))?;
+        self.still_there()?;
+        Ok(connection)
     }
 
     /// The ledger's file.
@@ -150,7 +173,7 @@ impl Ledger {
         writer: &'w mut SqliteConnection,
     ) -> Result<Transaction<'w, Sqlite>, LedgerError> {
         if writer.is_in_transaction() {
-            *writer = options(&self.path).connect().await.map_err(|e| self.failed(&e))?;
+            *writer = self.connect(options(&self.path)).await?;
             ready(writer).await.map_err(|e| self.failed(&e))?;
         }
         tokio::select! {
@@ -172,6 +195,21 @@ impl Ledger {
             () = self.patience.lost() => {}
         }
     }
+}
+
+/// The connections that read, all of them open: one that was opened later might find another file under the name.
+async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(READERS_BUSY)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(options);
+    let mut open = Vec::new();
+    for _ in 0..READERS {
+        open.push(pool.acquire().await?);
+    }
+    Ok(pool)
 }
 
 pub(super) fn options(path: &Path) -> SqliteConnectOptions {
@@ -218,9 +256,7 @@ fn create(path: &Path) -> std::io::Result<()> {
 /// The file that every open ledger holds a shared lock on, and who migrates an exclusive one. Freed by the system when a
 /// process ends, however it ends.
 fn users(path: &Path) -> std::io::Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".open");
-    disk::companion(Path::new(&name), path)
+    disk::companion(&beside(path, ".open"), path)
 }
 
 /// Waits a while until nobody else has the ledger open. A daemon is asked to stop by a person, not by us.
@@ -240,9 +276,7 @@ async fn alone(path: &Path, users: &File) -> Result<(), LedgerError> {
 /// Held while migrations run; freed by the system when the process ends, however it ends. Waited for without a word to the
 /// system, so that a signal is heard meanwhile.
 async fn lock_file(path: &Path) -> std::io::Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let file = disk::companion(Path::new(&name), path)?;
+    let file = disk::companion(&beside(path, ".lock"), path)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),

@@ -11,7 +11,7 @@ use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
 
 /// Rows a page: enough to make the hop to the connection's thread cheap, few enough to keep memory flat.
@@ -46,7 +46,7 @@ impl Ledger {
     /// The records of a run, with so much of their answers.
     pub async fn records(&self, run: i64, answers: Answers) -> Result<Records<'_>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
-        let mut snapshot = options(self.path()).read_only(true).connect().await.map_err(failed)?;
+        let mut snapshot = self.connect(options(self.path()).read_only(true)).await?;
         sqlx::query("BEGIN").execute(&mut snapshot).await.map_err(failed)?;
         Ok(Records { ledger: self, snapshot, run, answers, after: 0 })
     }

@@ -4,7 +4,7 @@ use super::invoice::{Settled, carry_through};
 use super::open::options;
 use super::{Ledger, LedgerError};
 use crate::domain::invoice::Settles;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::Connection;
 
 /// Which lost answers of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Ledger {
     pub async fn resolve(&self, run: i64, chosen: Chosen, settles: Settles) -> Result<Settled, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         // Temporary tables are a connection's own: this one ends with them.
-        let mut connection = options(self.path()).connect().await.map_err(failed)?;
+        let mut connection = self.connect(options(self.path())).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         sqlx::query("CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER) STRICT")
             .execute(&mut *transaction)
@@ -41,6 +41,7 @@ impl Ledger {
             .map_err(failed)?;
         let settled = carry_through(&mut transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
+        self.still_there()?;
         connection.close().await.map_err(failed)?;
         Ok(settled)
     }

@@ -441,6 +441,9 @@ impl<T: Transport> Coordinator<T> {
         for change in &batch.changes {
             self.tally.change(change);
         }
+        if !sends.is_empty() {
+            self.look_for_ledger();
+        }
         self.depart(sends, &batch.intents, committed);
         Ok(())
     }
@@ -517,6 +520,7 @@ impl<T: Transport> Coordinator<T> {
             shut: account.gate.shut(),
             number: ready.ask.number.clone(),
             credentials: Arc::clone(&account.credentials),
+            stays: self.halt.broken.is_some(),
         };
         self.flights.insert(at, Flight { ready, attempt: intent.id });
         let (transport, sender) = (Arc::clone(&self.transports[lane]), self.sender.clone());
@@ -553,6 +557,8 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         self.told = now;
+        // Where nothing is sent for hours, this is told all the same.
+        self.look_for_ledger();
         let pause = self.pause(now);
         let progress = self.tally.progress(now, self.flights.len(), pause);
         (self.observer)(Event::Progress(progress));

@@ -12,6 +12,19 @@ use crate::time::now_ms;
 use tokio::time::Instant;
 
 impl<T: Transport> Coordinator<T> {
+    /// Whether what is written will be found again. Where the ledger was taken away, nothing more leaves; what is in flight
+    /// is still heard, and what is open is rescued by whoever started the run.
+    pub(super) fn look_for_ledger(&mut self) {
+        if let Err(gone) = self.ledger.still_there()
+            && self.halt.broken.is_none()
+        {
+            let message =
+                format!("{gone}; {} in flight are waited for, since they are paid for", self.flights.len());
+            self.notice(Level::Warning, "ledger-gone", message);
+            self.broke(gone.into());
+        }
+    }
+
     /// Sends what is durable, and takes back what was turned away.
     pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
         self.again = self.again.and(committed.again.calls, committed.again.cost);

@@ -25,6 +25,7 @@ mod places;
 mod plan;
 mod prepared;
 mod queue;
+mod rescue;
 mod settle;
 #[allow(dead_code, reason = "the other kinds are counted by what reads answers")]
 mod streak;
@@ -38,6 +39,7 @@ pub use clients::transport;
 pub use lane::{TriedLogin, try_login};
 pub use outputs::{export, export_one, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
+pub use rescue::rescue;
 pub use summary::summary;
 pub use tokens::SharedTokens;
 
@@ -413,6 +415,7 @@ fn stopped_first(context: &Context, broken: Broken) -> Broken {
 
 async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
     let (ledger, began) = (&context.ledger, options.began.unwrap_or_else(Instant::now));
+    ledger.still_there()?;
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transports = transports(&context.settings, &job)?;
     if options.fire.is_none() {
@@ -461,6 +464,7 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
         let (run, was, is) = (run.run.clone(), run.job.clone(), job.name);
         return Err(RunError::Renamed { run, was, is }.into());
     }
+    ledger.still_there()?;
     let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
     let transports = transports(&context.settings, &job)?;
     let begun = begin::again(context, job, &run.run, unknown).await?;
@@ -498,15 +502,20 @@ async fn drive<T: Transport>(
     terms: Terms,
     transports: Transports<T>,
 ) -> Result<Ended, Broken> {
-    let (run, prepared) = (begun.run.clone(), begun.prepared.clone());
-    let ended = match pull(context, begun, terms, transports).await {
+    let (run, prepared, ledger) = (begun.run.clone(), begun.prepared.clone(), &context.ledger);
+    // Answers that were written where nobody will find them are no end of a run.
+    let pulled = pull(context, begun, terms, transports).await.and_then(|pulled| {
+        ledger.still_there()?;
+        Ok(pulled)
+    });
+    let ended = match pulled {
         Ok((halt, again)) => finish(context, run.clone(), &prepared.job, &halt, again).await,
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one. Where
             // another process holds it, it takes nothing.
             if !matches!(error, RunError::Ledger(LedgerError::Busy(_))) {
                 let (exit, reason) = (error.exit(), error.to_string());
-                let _ = context.ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
+                let _ = ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
             }
             Err(error)
         }
@@ -590,6 +599,7 @@ async fn finish(
     };
     ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
     let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
+    ledger.still_there()?;
     Ok(Ended { run, exit, again, written })
 }
 

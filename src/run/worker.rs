@@ -25,6 +25,8 @@ pub(super) struct Sending {
     /// The number that is asked about, as it is sent.
     pub(super) number: String,
     pub(super) credentials: Arc<Credentials>,
+    /// Whether it is not to leave after all.
+    pub(super) stays: bool,
 }
 
 impl Sending {
@@ -73,7 +75,7 @@ pub(super) enum Came {
     NotTaken,
     /// It cannot be put on the wire.
     Unsendable,
-    /// Held back, because the account had just been told to wait.
+    /// Held back, because the account had just been told to wait, or the ledger was taken away.
     Unsent,
 }
 
@@ -119,7 +121,8 @@ impl fmt::Display for Came {
 /// Sends one request and reads what comes back.
 pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) -> Done {
     let generation = sending.token.generation();
-    let came = if sending.shut.is_closed() { Came::Unsent } else { send(&*transport, &sending).await };
+    let stays = sending.stays || sending.shut.is_closed();
+    let came = if stays { Came::Unsent } else { send(&*transport, &sending).await };
     Done { account: sending.account, at: sending.at, generation, came }
 }
 

@@ -42,6 +42,7 @@ mod scenarios;
 mod schedule;
 mod signals;
 mod statuses;
+mod taken_away;
 mod tls;
 mod together;
 mod words;

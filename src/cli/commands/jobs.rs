@@ -77,6 +77,7 @@ fn line(job: &Job, book: JobBook, run: Option<RunRow>, running: Option<String>) 
 pub(in crate::cli) async fn pause(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
     let ledger = ledger_of(desk, args).await?;
     ledger.pause(&args.job, "by hand", now_ms()).await?;
+    ledger.still_there()?;
     desk.say(&format!(
         "{0} is paused until `orgpull unpause {0}`; a run that goes on is not stopped\n",
         args.job
@@ -94,6 +95,7 @@ pub(in crate::cli) async fn pause(desk: &Desk, args: &JobArgs) -> Result<Exit, F
 pub(in crate::cli) async fn unpause(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
     let ledger = ledger_of(desk, args).await?;
     let was = ledger.unpause(&args.job, now_ms()).await?;
+    ledger.still_there()?;
     let goes_on = "goes on with its next fire; what was due meanwhile is not made up for";
     desk.say(&format!("{} {}\n", args.job, if was { goes_on } else { "was not paused" }))?;
     Ok(Exit::Settled)
@@ -117,6 +119,7 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
         return refused(&format!("no daemon has a job called {} with a [schedule]", args.job));
     }
     ledger.fire_by_hand(&args.job, now_ms()).await?;
+    ledger.still_there()?;
     desk.say(&format!("{} is given to the daemon, which begins within some seconds\n", args.job))?;
     Ok(Exit::Settled)
 }

@@ -18,7 +18,7 @@ use crate::domain::outcome::Outcome;
 use crate::export::{ColumnCount, Written};
 use crate::job::{Job, Origin, Output};
 use crate::ledger::{Ledger, LedgerError, RunRow};
-use crate::run::event::{RunState, Summary};
+use crate::run::event::{Event, Level, Notice, RunState, Summary};
 use crate::run::{self, Broken, Context, Ended, Options, RunError, SharedTokens, StopRequest};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::time::{now_ms, rfc3339};
@@ -213,6 +213,10 @@ async fn broke_off(
     (job, began): ((&str, &Path), Instant),
 ) -> Result<Exit, Failure> {
     let (error, exit, why) = (&broken.error, broken.error.exit(), broken.to_string());
+    let tell = |message| {
+        reporter.event(&Event::Notice(Notice { level: Level::Warning, kind: "ledger-gone", message }));
+    };
+    let rescued = run::rescue(&context.ledger, context.stop.clone(), tell).await;
     let mut summary = match &broken.run {
         Some(run) => {
             let run = context.ledger.find(&run.run).await?.pop().unwrap_or_else(|| run.clone());
@@ -232,6 +236,14 @@ async fn broke_off(
             told = format!("{told}\n  all bad rows: {}", path.display());
         }
     }
+    match rescued {
+        Ok(None) => {}
+        Ok(Some(rescued)) => {
+            told = format!("{told}\n  {rescued}");
+            summary.next = put_back(&summary.next);
+        }
+        Err(lost) => told = format!("{told}\n  {lost}"),
+    }
     // What it has cost so far is worth knowing, also where it broke off.
     if summary.calls > 0 && !reporter.is_json() && !asked.on_stdout() {
         Desk::print(&summary_text(&Closing {
@@ -244,6 +256,12 @@ async fn broke_off(
     reporter.failed(&told, exit, Some(&summary.next));
     asked.write(&summary)?;
     Ok(exit)
+}
+
+/// What to type next, once the ledger is where it was.
+fn put_back(next: &str) -> String {
+    let command = next.split_once(": ").map_or(next, |(_, command)| command);
+    format!("put the ledger back as said above, then: {command}")
 }
 
 /// The summary of an invocation that began no run.

@@ -122,6 +122,7 @@ impl Invoice<'_> {
             .map_err(failed)?;
         let settled = carry_through(&mut transaction).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
+        ledger.still_there()?;
         Ok(Settled { left: left.unsigned_abs(), ..settled })
     }
 }
