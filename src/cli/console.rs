@@ -3,9 +3,10 @@
 //! One console for progress, notices and logs, because a line that does not know of the bar lands in the middle of it.
 
 use indicatif::ProgressBar;
+use rustix::io::Errno;
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Standard error, shared by progress, notices and logs. Clones write to the same place.
 #[derive(Clone)]
@@ -75,7 +76,16 @@ pub fn seen(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace(obeyed, "\u{fffd}"))
 }
 
-/// Writes a result. A reader that has gone away (`| head`) has seen what it wanted: that is no failure.
+/// Whether standard output was a terminal as the process began; once a terminal has gone, nobody can tell any more.
+static WAS_TERMINAL: OnceLock<bool> = OnceLock::new();
+
+/// Takes note of whether standard output is a terminal.
+pub fn note_terminal() {
+    let _ = WAS_TERMINAL.set(io::stdout().is_terminal());
+}
+
+/// Writes a result. A reader that has gone away (`| head`, a terminal that was closed) has seen what it wanted: that is no
+/// failure.
 pub fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
     print_bytes(out, seen(text).as_bytes())
 }
@@ -83,9 +93,14 @@ pub fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
 /// The same for bytes.
 pub fn print_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_gone(&error, WAS_TERMINAL.get() == Some(&true)) => Ok(()),
         done => done,
     }
+}
+
+/// Whether there is no reader any more. A terminal that has gone answers as a failing disk does: EIO.
+fn is_gone(error: &io::Error, terminal: bool) -> bool {
+    error.kind() == ErrorKind::BrokenPipe || terminal && Errno::from_io_error(error) == Some(Errno::IO)
 }
 
 #[cfg(test)]
@@ -145,6 +160,13 @@ pub(super) mod tests {
         Console::new(kept.clone()).line(hostile);
         print(&mut kept.clone(), hostile).unwrap();
         assert!(!kept.text().contains(['\u{1b}', '\u{9b}', '\r']), "{:?}", kept.text());
+    }
+
+    #[test]
+    fn a_terminal_gone_away_is_no_failure_and_a_broken_disk_is() {
+        let error: io::Error = Errno::IO.into();
+        assert!(is_gone(&error, true) && !is_gone(&error, false));
+        assert!(!is_gone(&ErrorKind::StorageFull.into(), true));
     }
 
     #[test]

@@ -178,6 +178,7 @@ impl Desk {
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     limits::keep_memory();
     limits::open_many_files();
+    console::note_terminal();
     let console = Console::stderr();
     telemetry::hook_panics(console.clone());
     let arguments: Vec<OsString> = arguments.collect();

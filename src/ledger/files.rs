@@ -163,7 +163,7 @@ mod tests {
             match ledger.still_there() {
                 Ok(()) => assert_eq!(told, "", "{what}"),
                 Err(error) => {
-                    assert!(!told.is_empty() && error.to_string().contains(told), "{what}: {error}")
+                    assert!(!told.is_empty() && error.to_string().contains(told), "{what}: {error}");
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! INT and TERM: the first drains, the second ends at once, and none waits for a pause to pass.
+//! INT, TERM and HUP: the first drains, the second ends at once, and none waits for a pause to pass. A terminal that closes
+//! drains, and no more.
 
 use crate::books::Books;
 use crate::machine::{
@@ -6,6 +7,8 @@ use crate::machine::{
 };
 use crate::world::{World, companies};
 use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,7 +33,7 @@ fn settles_the_rest(world: &World, exit: i32, unknown: usize) {
 
 #[test]
 fn the_first_lets_finish_what_is_in_flight() {
-    for signal in ["INT", "TERM"] {
+    for signal in ["INT", "TERM", "HUP"] {
         let (world, process) = eight_in_flight();
         process.signal(signal);
         process.says("nothing new is sent, and 8 in flight are waited for");
@@ -73,7 +76,7 @@ fn a_drain_with_a_lost_answer_is_a_finished_run_with_an_unknown() {
 
 #[test]
 fn the_second_ends_at_once_and_what_is_in_flight_is_unknown() {
-    for (first, second) in [("INT", "INT"), ("TERM", "TERM"), ("TERM", "INT")] {
+    for (first, second) in [("INT", "INT"), ("TERM", "INT"), ("HUP", "HUP"), ("HUP", "TERM")] {
         let (world, process) = eight_in_flight();
         process.signal(first);
         process.says("a second signal leaves them unknown");
@@ -281,6 +284,114 @@ fn a_signal_before_anything_is_sent_ends_the_process() {
     let world = world.account("password = { file = 'password' }");
     Process::start(&world, &RUN).ends_within(LONG).exits(0);
     assert_eq!(world.rows(&output("job")).len(), 20);
+}
+
+/// `nohup orgpull run …`
+#[test]
+fn a_run_that_is_to_survive_its_terminal_does() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(10));
+    let ignoring = ["-c", "trap '' HUP; exec \"$0\" run job.toml --progress plain", BINARY];
+    let process = Process::of(&mut command(&world, "sh", &ignoring));
+    until_held(&world, 8);
+    process.signal("HUP");
+    process.signal("HUP");
+    release(&world);
+    process.ends().exits(0);
+    assert_eq!((Books::of(&world).agree().count("hit"), world.stats().arrivals), (20, 20));
+}
+
+/// A command on a terminal of its own, below a shell as people have it. Killed, the terminal is gone.
+fn on_a_terminal(world: &World, line: &str) -> Process {
+    // The shell that the terminal is of goes with it, and then the rest hears. The one below writes down how it ended.
+    world.write("below.sh", &format!("trap : HUP INT\n{line}\necho $? >code\n"));
+    Process::of(command(world, "script", &["-qefc", "sh below.sh; true", "/dev/null"]).stdin(Stdio::piped()))
+}
+
+fn ended(world: &World) -> String {
+    let deadline = Instant::now() + LONG;
+    while fs::read_to_string(world.path("code")).is_ok_and(|code| code.is_empty())
+        || !world.path("code").exists()
+    {
+        assert!(Instant::now() < deadline, "it does not end: {}", world.read("said"));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    world.read("code").trim().to_owned()
+}
+
+fn until_said(world: &World, words: &str) {
+    let deadline = Instant::now() + LONG;
+    while !fs::read_to_string(world.path("said")).is_ok_and(|said| said.contains(words)) {
+        assert!(Instant::now() < deadline, "it never says {words}: {}", world.read("said"));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The system and the shell both tell it, several times; nothing that is paid for is lost for that, also where a Ctrl-C came
+/// first, and a terminal that nobody can write to any more is no failure.
+#[test]
+fn a_terminal_that_closes_drains_however_often_it_says_so() {
+    for interrupted in [false, true] {
+        let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+        both(&world, "job", &companies(10));
+        let line = format!("{BINARY} run job.toml --yes --progress plain --summary-json summary.json 2>said");
+        let mut terminal = on_a_terminal(&world, &line);
+        let mut keys = terminal.feed("");
+        until_held(&world, 8);
+        if interrupted {
+            keys.write_all(b"\x03").unwrap();
+            until_said(&world, "8 in flight are waited for");
+        }
+        assert!(terminal.kill());
+        until_said(&world, "8 in flight are waited for");
+        let lock = world.read("orgpull.db.job.lock");
+        let pid = lock.trim_start_matches("process ").split(',').next().unwrap().to_owned();
+        for _ in 0..2 {
+            assert!(Command::new("sh").args(["-c", "kill -s HUP $0", &pid]).status().unwrap().success());
+        }
+        release(&world);
+        assert_eq!(ended(&world), "130", "{}", world.read("said"));
+        let books = Books::of(&world);
+        books.nothing_twice().agree();
+        assert_eq!((books.count("pending"), books.count("unknown"), world.stats().arrivals), (12, 0, 8));
+        let summary: serde_json::Value = serde_json::from_str(&world.read("summary.json")).unwrap();
+        assert_eq!(summary["exit"], 130);
+        settles_the_rest(&world, 0, 0);
+    }
+}
+
+/// With the bar and all it has to say on the terminal that goes.
+#[test]
+fn nobody_to_hear_it_is_no_reason_to_lose_an_answer() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(10));
+    let mut terminal = on_a_terminal(&world, &format!("{BINARY} -vv run job.toml --yes"));
+    until_held(&world, 8);
+    assert!(terminal.kill());
+    release(&world);
+    // It may have gone on for a moment before it heard.
+    let code = ended(&world);
+    let books = Books::of(&world);
+    books.nothing_twice().agree();
+    assert_eq!((books.count("unknown"), books.count("started")), (0, 0));
+    assert_eq!(code, if books.count("pending") > 0 { "130" } else { "0" });
+}
+
+#[test]
+fn a_daemon_whose_terminal_closes_comes_to_a_rest() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    both(&world, "job", &companies(10));
+    world.write("job.toml", &(world.read("job.toml") + "[schedule]\ncron = '@yearly'\n"));
+    let mut terminal = on_a_terminal(&world, &format!("{BINARY} schedule . 2>said"));
+    until_said(&world, "serving 1 job");
+    world.orgpull(&["fire", "job"]).exits(0);
+    until_held(&world, 8);
+    assert!(terminal.kill());
+    until_said(&world, "8 in flight are waited for");
+    release(&world);
+    assert_eq!(ended(&world), "0", "{}", world.read("said"));
+    let books = Books::of(&world);
+    assert_eq!((books.count("unknown"), world.stats().arrivals), (0, 8));
 }
 
 #[test]

@@ -41,12 +41,11 @@ fn rescued(world: &World) -> Vec<PathBuf> {
 }
 
 /// The commands under a heading of the manual, for a ledger in the working folder.
-pub(crate) fn manual(heading: &str) -> String {
+fn manual(heading: &str) -> String {
     let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let section = manual.split_once(heading).unwrap_or_else(|| panic!("no {heading}")).1;
     let block = section.split("\n\n").find(|block| block.starts_with("    ")).unwrap();
-    let lines = block.lines().map(|line| line.split(" #").next().unwrap_or(line).trim());
-    lines.map(|line| format!("{line}\n")).collect()
+    block.lines().map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 /// Eight of twenty questions are asked and their answers withheld; there is a backup from before.

@@ -181,8 +181,9 @@ async fn close(
 ) -> Result<Exit, Failure> {
     let summary = summed_up(desk, &context.ledger, &ended.run, Some(ended.exit)).await?;
     reporter.finish(&summary);
+    // First, since whoever reads the text may have gone.
+    asked.write(&summary)?;
     if desk.global.quiet && ended.exit == Exit::Settled {
-        asked.write(&summary)?;
         return Ok(ended.exit);
     }
     let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
@@ -199,7 +200,6 @@ async fn close(
     } else {
         Desk::print(&text)?;
     }
-    asked.write(&summary)?;
     Ok(ended.exit)
 }
 
@@ -245,17 +245,18 @@ async fn broke_off(
         Err(lost) => told = format!("{told}\n  {lost}"),
     }
     // What it has cost so far is worth knowing, also where it broke off.
+    let mut printed = Ok(());
     if summary.calls > 0 && !reporter.is_json() && !asked.on_stdout() {
-        Desk::print(&summary_text(&Closing {
+        printed = Desk::print(&summary_text(&Closing {
             summary: &summary,
             outputs: &[],
             again: Spend::default(),
             took: began.elapsed(),
-        }))?;
+        }));
     }
     reporter.failed(&told, exit, Some(&summary.next));
     asked.write(&summary)?;
-    Ok(exit)
+    printed.map(|()| exit)
 }
 
 /// What to type next, once the ledger is where it was.

@@ -30,7 +30,7 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
     let mut settings = desk.settings(args.simulation.simulate)?;
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let deaf = |e: std::io::Error| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}")));
-    let (stop, reload) = (signals::stop_requests().map_err(deaf)?, signals::reload_requests().map_err(deaf)?);
+    let (stop, reload) = signals::daemon_requests().map_err(deaf)?;
     let teller = teller(desk);
     teller(files(&settings));
     let mut stopped = stop.clone();
