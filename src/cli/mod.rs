@@ -229,7 +229,8 @@ fn begin_logging(desk: &Desk) -> Result<(), telemetry::TelemetryError> {
 async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
     limits::survive_large_files();
     match command {
-        Command::Run(args) => commands::run::run(desk, args).await,
+        // Large, and awaited once a process.
+        Command::Run(args) => Box::pin(commands::run::run(desk, args)).await,
         Command::Retry(args) => commands::run::retry(desk, args).await,
         Command::Plan(args) => commands::read::plan(desk, args).await,
         Command::Runs(args) => commands::read::runs(desk, &args).await,

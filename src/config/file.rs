@@ -47,7 +47,9 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     let mut reader = Reader { folder, catalogue: &catalogue, problems };
     let accounts = reader.accounts(&view);
     document.verdict(reader.problems)?;
-    accounts.values().for_each(|account| account.protect(&mut protected));
+    for account in accounts.values() {
+        account.protect(&mut protected);
+    }
     let confirm_above =
         view.text("confirm_above").and_then(|sek| Ore::parse_sek(sek).ok()).unwrap_or_default();
     Ok(Settings {

@@ -109,7 +109,7 @@ fn sweep(folder: &Path, prefix: &OsString) {
         let named = bytes.len() == length
             && bytes.starts_with(prefix.as_encoded_bytes())
             && bytes.ends_with(ENDING.as_bytes());
-        if named && is_left(&entry.path(), |about| about.is_file()) {
+        if named && is_left(&entry.path(), fs::Metadata::is_file) {
             // A leftover that cannot be removed is no reason to write nothing.
             drop(fs::remove_file(entry.path()));
         }

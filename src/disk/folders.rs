@@ -15,6 +15,11 @@ pub fn make_public_folders(folder: &Path) -> io::Result<()> {
     make(folder, 0o755)
 }
 
+/// Whether a file could be made in a folder: one without a name is, and is gone again.
+pub fn can_be_written(folder: &Path) -> io::Result<()> {
+    tempfile::tempfile_in(folder).map(drop)
+}
+
 fn make(folder: &Path, mode: u32) -> io::Result<()> {
     let mut missing: Vec<&Path> = Vec::new();
     for above in folder.ancestors().filter(|above| !above.as_os_str().is_empty()) {

@@ -149,7 +149,9 @@ impl Known {
             if found.is_empty() {
                 return;
             }
-            found.into_iter().for_each(|place| chars[place].fill('*'));
+            for place in found {
+                chars[place].fill('*');
+            }
         }
     }
 

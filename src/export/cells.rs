@@ -5,6 +5,7 @@ use crate::domain::redact::Known;
 use jiff::civil::Date;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// One value of a row, before a format gives it its form.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +91,7 @@ pub(super) fn harmless_json(json: &str) -> Cow<'_, str> {
     for (at, c) in json.char_indices() {
         if within && begins && BEGINS.contains(&c) {
             safe.push_str(&json[done..at]);
-            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+            let _ = write!(safe, "\\u{:04x}", u32::from(c));
             done = at + c.len_utf8();
         }
         let quote = c == '"' && !escaped;

@@ -74,8 +74,8 @@ impl Ledger {
         let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
         let there =
             folders.clone().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
-        let made = tempfile::tempfile_in(there);
-        made.map(drop).map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })
+        disk::can_be_written(there)
+            .map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })
     }
 
     pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {

@@ -1,9 +1,10 @@
-//! The HTTP clients of a job's accounts: one each, so that one account's connections and certificates are its own.
+//! What a job's accounts have outside: an HTTP client each, so that one account's connections and certificates are its own,
+//! and files that others can read.
 
-use super::RunError;
-use crate::config::{Account, Settings};
+use super::{Context, RunError};
+use crate::config::{Account, SIMULATOR, Settings};
 use crate::http::transport::{HttpTransport, Reach};
-use crate::job::Job;
+use crate::job::{Job, Step};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,4 +29,15 @@ pub fn transport(account: &Account) -> Result<HttpTransport, RunError> {
     };
     let broken = |error| RunError::Client { account: account.name.clone(), error };
     HttpTransport::new(reach).map_err(broken)
+}
+
+/// What others can read though nothing is wrong with it; nothing in the simulator, where there is nothing to hide.
+pub(super) fn exposures(context: &Context, job: &Job) -> Vec<String> {
+    let accounts = &context.settings.accounts;
+    let real =
+        |step: &Step| accounts.get(&step.account).is_some_and(|account| account.environment != SIMULATOR);
+    if !job.steps.iter().any(real) {
+        return Vec::new();
+    }
+    context.settings.exposure().into_iter().chain(context.ledger.exposures()).collect()
 }

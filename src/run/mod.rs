@@ -44,19 +44,19 @@ pub use summary::summary;
 pub use tokens::SharedTokens;
 
 use crate::config::secret::SecretError;
-use crate::config::{Account, SIMULATOR, Settings};
+use crate::config::{Account, Settings};
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::{ExportError, Written};
 use crate::http::transport::{ClientError, Transport};
 use crate::job::input::InputError;
-use crate::job::{Job, Origin, Step};
+use crate::job::{Job, Origin};
 use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
 use budget::Purses;
-use clients::{Transports, transports};
+use clients::{Transports, exposures, transports};
 use coordinator::{Coordinator, Start};
 use ending::{finished, stopped};
 use event::{Event, Level, Notice, Started};
@@ -102,6 +102,7 @@ pub struct Context {
 
 /// How `run` was asked for.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each its own")]
 pub struct Options {
     /// `--new`.
     pub new: bool,
@@ -439,17 +440,6 @@ async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Opti
     let (now, start) = (now_ms(), begun.run.started_at);
     let freshness = Freshness { now, began: start, buy_again: begun.run.buy_again, unknown_too: false };
     drive(context, begun, Terms { freshness, extra, began }, transports).await.map(Some)
-}
-
-/// What others can read though nothing is wrong with it; nothing in the simulator, where there is nothing to hide.
-fn exposures(context: &Context, job: &Job) -> Vec<String> {
-    let accounts = &context.settings.accounts;
-    let real =
-        |step: &Step| accounts.get(&step.account).is_some_and(|account| account.environment != SIMULATOR);
-    if !job.steps.iter().any(real) {
-        return Vec::new();
-    }
-    context.settings.exposure().into_iter().chain(context.ledger.exposures()).collect()
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.

@@ -491,6 +491,10 @@ impl<T: Transport> Coordinator<T> {
         }
         let verdict = self.lanes[lane].gate.login_lost(Instant::now(), error);
         self.heed(lane, &verdict);
+        if verdict.begins || !verdict.in_outage {
+            let why = format!("{}: no token: {error}", self.lanes[lane].config.name);
+            self.notice(Level::Warning, "login", why);
+        }
     }
 
     /// A server of the account's shows a certificate that is not taken: nothing more is sent to the account.

@@ -314,7 +314,7 @@ mod tests {
             shown = format!("{reading:?}");
             if let Reading::Answer(answer) = &reading {
                 let body = String::from_utf8_lossy(&answer.body);
-                shown.push_str(&format!("{:?} {:?} {body}", answer.text, answer.log_id));
+                shown = format!("{shown}{:?} {:?} {body}", answer.text, answer.log_id);
                 assert!(shown.contains("556012-5790"), "a number is kept where numbers may be: {shown}");
             }
             for secret in ["hunter2", "a-token", "1955", "9878", "\\u{1b}"] {

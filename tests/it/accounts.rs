@@ -161,7 +161,7 @@ fn a_statement_that_is_not_clear_changes_nothing() {
         .exits(3)
         .says("no columns are called `Pris`");
     world.orgpull(&["reconcile", "good.csv", "--provider", "dnb"]).exits(2).says("[providers.dnb]");
-    world.orgpull(&["reconcile", "good.csv", "--output", "good.csv"]).exits(7).says("it is read");
+    world.orgpull(&["reconcile", "good.csv", "--output", "good.csv"]).exits(7).says("it is the statement");
     world.write("other.csv", &good.replace("Belopp", "Kolumn 5"));
     world.orgpull(&["reconcile", "other.csv", "--amount", "Kolumn 5"]).exits(0);
     let named = World::account(world, "invoice = { amount = 'Kolumn 5' }\n");

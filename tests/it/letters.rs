@@ -81,17 +81,19 @@ fn a_lost_letter_blocks_its_identity_until_the_user_says_otherwise() {
     let world = World::new("[[fault]]\ndo = 'cut'\nnumber = '9899000005'\ntimes = 1\n");
     let rows = numbers(&[partnerships(1), companies(1)].concat());
     world.job("job", &[&rows, CREDIT, CSV]);
-    world.job("another", &[&rows, CREDIT, CSV]);
+    // Files of their own: one path always holds the newest run.
+    world.job("another", &[&rows, CREDIT, "[[output]]\npath = 'another.csv'\n"]);
     world.run(&[]).exits(4);
     assert_eq!(world.out(), ["unknown/cut bought 1 14.50", "hit bought 1 14.50"]);
 
     // Neither the next run nor another job asks again; what is no letter is not held up by it.
     for job in ["job.toml", "another.toml"] {
         let ran = world.pull(&["run", job]).exits(4);
-        assert_eq!(world.out(), ["unknown/letter-unknown 0 0.00", "hit reused 0 0.00"]);
+        assert_eq!((ran.outcome("unknown"), ran.outcome("hit"), ran.number("reused")), (1, 1, 1), "{job}");
         assert_eq!((ran.number("calls"), ran.text("spent_unknown")), (0, "0.00"));
     }
-    world.job("basic", &[&rows, REPORT, CSV]);
+    assert_eq!(world.out(), ["unknown/letter-unknown 0 0.00", "hit reused 0 0.00"]);
+    world.job("basic", &[&rows, REPORT, "[[output]]\npath = 'basic.csv'\n"]);
     world.pull(&["run", "basic.toml"]).exits(0);
     assert_eq!(world.bill().len(), 4);
 

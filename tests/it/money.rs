@@ -258,8 +258,8 @@ fn a_letter_that_nobody_announced_is_remembered() {
     world.job("job", &[&numbers(&people(6)), &both.concat(), CSV]);
     world.run(&[]).exits(3);
     assert_eq!(world.stats().letters, 1);
-    for flags in [&[][..], &["--new"]] {
-        world.run(flags).exits(3).says("has posted a letter of disclosure before").says("nothing was sent");
+    for (flags, sent) in [(&[][..], "nothing more was sent"), (&["--new"], "nothing was sent")] {
+        world.run(flags).exits(3).says("has posted a letter of disclosure before").says(sent);
     }
     world.job("other", &[&numbers(&people(2)), &credit, &CSV.replace("out.csv", "other.csv")]);
     world.orgpull(&["run", "other.toml"]).exits(3);

@@ -110,7 +110,7 @@ fn a_killed_process_holds_no_job() {
     let world = world("[[fault]]\ndo = 'hold'\ntimes = 1", 2, "");
     let mut first = Process::start(&world, &["run", "job.toml"]);
     until_held(&world, 1);
-    world.orgpull(&["run", "job.toml"]).exits(9).says("orgpull run job.toml");
+    world.orgpull(&["run", "job.toml"]).exits(9).says(&format!("process {}, since ", first.pid()));
     world.orgpull(&["retry", "job"]).exits(9).says(&format!("process {}, since ", first.pid()));
     assert!(first.kill());
     world.run(&[]).exits(4);

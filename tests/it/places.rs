@@ -75,7 +75,7 @@ fn the_bad_rows_of_a_run_stand_beside_its_own_file() {
     let world = World::new("");
     let input = "[input]\npath = 'in.csv'\ncolumn = 'orgnr'\n";
     let file = |bad: usize| {
-        world.write("in.csv", &format!("orgnr\n{}\n{}", companies(4).join("\n"), "55x\n".repeat(bad)))
+        world.write("in.csv", &format!("orgnr\n{}\n{}", companies(4).join("\n"), "55x\n".repeat(bad)));
     };
     world.job("job", &[input, REPORT, DATED]);
     file(1);

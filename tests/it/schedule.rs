@@ -438,7 +438,7 @@ fn the_fires_to_come() {
 fn two_files_of_one_name_are_told_by_check_too() {
     let world = busy("");
     scheduled(&world, "job", 1, YEARLY);
-    world.write("copy.toml", &world.read("job.toml"));
+    world.write("copy.toml", &world.read("job.toml").replace("job.csv", "copy.csv"));
     world
         .orgpull(&["check", "."])
         .exits(0)

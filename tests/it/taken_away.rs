@@ -133,7 +133,8 @@ fn the_next_start_waits_for_the_rescued_ledger() {
         assert_eq!(world.stats().arrivals, 10);
         goes_on(&world);
         // A copy that was left where it is knows of nothing that the ledger does not.
-        world.orgpull(&["backup", "orgpull.db.rescued-2026-11-22-9"]).exits(0);
+        world.orgpull(&["backup", "copy.db"]).exits(0);
+        fs::rename(world.path("copy.db"), world.path("orgpull.db.rescued-2026-11-22-9")).unwrap();
         world.orgpull(&RUN).exits(0);
     }
 }

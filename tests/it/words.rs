@@ -20,7 +20,7 @@ const FILTERS: [(&str, &str); 12] = [
     (r"\b(after|in) ((under|less than) 1 s|\d+ s)", "$1 [duration]"),
     (r"\b70000\d{4}\b", "[log_id]"),
     (r"process \d+, since", "process [pid], since"),
-    (r"Z, on \S+", "Z, on [host]"),
+    (r"\[time\], on \S+", "[time], on [host]"),
 ];
 
 /// A command, all it wrote, and its exit code.

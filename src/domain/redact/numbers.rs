@@ -140,12 +140,12 @@ fn follows_country(before: &[Glyph]) -> bool {
 }
 
 fn may_be_number(digits: &[u8]) -> bool {
-    match digits {
-        [1, 6, ten @ ..] if ten.len() == 10 => true,
-        [1, 8 | 9, ten @ ..] | [2, 0, ten @ ..] if ten.len() == 10 => is_date_shaped(ten) || is_checked(ten),
-        ten if ten.len() == 10 => is_date_shaped(ten) || is_checked(ten),
-        _ => false,
-    }
+    let ten = match digits {
+        [1, 6, ten @ ..] if ten.len() == 10 => return true,
+        [1, 8 | 9, ten @ ..] | [2, 0, ten @ ..] if ten.len() == 10 => ten,
+        ten => ten,
+    };
+    ten.len() == 10 && (is_date_shaped(ten) || is_checked(ten))
 }
 
 fn may_be_vat(digits: &[u8]) -> bool {

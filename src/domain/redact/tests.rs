@@ -277,7 +277,7 @@ fn written(number: &'static str) -> impl Strategy<Value = String> {
             let mut text = if century { number[..number.len() - 10].to_owned() } else { String::new() };
             for (digit, (gap, script, encode)) in ten.chars().zip(forms) {
                 if encode {
-                    text.push_str(&format!("%{:02X}{gap}", u32::from(digit)));
+                    text = format!("{text}%{:02X}{gap}", u32::from(digit));
                 } else {
                     text.push(char::from_u32(u32::from(digit) + script).unwrap());
                     text.push_str(gap);

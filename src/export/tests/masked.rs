@@ -1,6 +1,7 @@
 //! Outputs that hide whose rows they hold.
 
 use super::*;
+use AcceptKind::{Any, Organisation, Person};
 
 #[test]
 fn numbers_are_masked_everywhere_when_asked() {
@@ -45,7 +46,6 @@ fn a_number_has_one_digest_whichever_way_it_was_written() {
         let text = world.text(&output, &[record(2, Ok(subject), "", vec![ended(Outcome::NoHit)])]);
         text.lines().nth(1).unwrap().split(',').nth(1).unwrap().to_owned()
     };
-    use AcceptKind::{Any, Organisation, Person};
     for (kind, forms) in [
         (
             Organisation,
