@@ -5,7 +5,7 @@
 //! or a file that somebody has made with rights of their own. So what is locked or noted is opened without following a
 //! link and without waiting, and looked at once it is open ([`companion`]); what is written is made anew under a name
 //! that was never there, and renamed ([`Draft`]); and no writer takes the place of what the program lives on
-//! ([`Protected`]). Who may write or read a file is judged as ssh judges its own ([`standing`]).
+//! ([`Protected`]). Who may write or read a file is judged as ssh judges its own ([`standing()`]).
 //!
 //! What a person names to be read (an input, a scenario) is opened as it is, links and pipes too: that is their wish.
 
