@@ -9,6 +9,7 @@ pub mod cron;
 pub mod exit;
 pub mod identity;
 pub mod invoice;
+pub mod json;
 pub mod money;
 pub mod number;
 pub mod outcome;

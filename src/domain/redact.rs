@@ -179,19 +179,23 @@ impl Known {
     /// [`scrub`](Self::scrub) on every text, number and object key of a JSON value. A number that is masked becomes a text;
     /// keys that are the same once masked are told apart by a serial.
     pub fn scrub_json(&self, value: &mut Value) {
-        match value {
-            Value::Null | Value::Bool(_) => {}
-            Value::String(text) => *text = self.scrub(text),
-            Value::Number(number) => {
-                if let Some(masked) = self.masked_number(number) {
-                    *value = Value::String(masked);
+        // Level by level: a value may be nested deeper than the stack is.
+        let mut open = vec![value];
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Null | Value::Bool(_) => {}
+                Value::String(text) => *text = self.scrub(text),
+                Value::Number(number) => {
+                    if let Some(masked) = self.masked_number(number) {
+                        *value = Value::String(masked);
+                    }
                 }
-            }
-            Value::Array(values) => values.iter_mut().for_each(|value| self.scrub_json(value)),
-            Value::Object(members) => {
-                for (key, mut member) in std::mem::take(members) {
-                    self.scrub_json(&mut member);
-                    members.insert(free_key(members, self.scrub(&key)), member);
+                Value::Array(values) => open.extend(values),
+                Value::Object(members) => {
+                    for (key, member) in std::mem::take(members) {
+                        members.insert(free_key(members, self.scrub(&key)), member);
+                    }
+                    open.extend(members.values_mut());
                 }
             }
         }

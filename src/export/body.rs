@@ -1,5 +1,6 @@
 //! The bodies of one record's answers, each read at most once however many outputs look into it.
 
+use crate::domain::json::Json;
 use crate::domain::record::Record;
 use serde_json::Value;
 use std::cell::OnceCell;
@@ -7,7 +8,7 @@ use std::cell::OnceCell;
 /// The answers of one record; each is parsed when the first output asks for it.
 pub(super) struct Bodies<'a> {
     record: &'a Record,
-    parsed: Vec<OnceCell<Option<Value>>>,
+    parsed: Vec<OnceCell<Option<Json>>>,
 }
 
 /// What a lookup's answer holds.
@@ -31,10 +32,8 @@ impl<'a> Bodies<'a> {
         let Some(bytes) = self.record.lookups.get(at).and_then(|lookup| lookup.body.as_deref()) else {
             return Body::Absent;
         };
-        let parsed = self
-            .parsed
-            .get(at)
-            .and_then(|cell| cell.get_or_init(|| serde_json::from_slice(bytes).ok()).as_ref());
+        let parsed =
+            self.parsed.get(at).and_then(|cell| cell.get_or_init(|| Json::of_bytes(bytes)).as_deref());
         parsed.map_or(Body::Unreadable, Body::Json)
     }
 }

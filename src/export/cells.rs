@@ -1,11 +1,13 @@
 //! What can stand in a cell, how a cell is kept from being run as a formula, and what Excel would make of it.
 
+use crate::domain::json::{self, Json};
 use crate::domain::money::Ore;
 use crate::domain::redact::Known;
 use jiff::civil::Date;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Deref;
 
 /// One value of a row, before a format gives it its form.
 #[derive(Debug, Clone, Copy)]
@@ -29,13 +31,31 @@ impl<'a> Field<'a> {
     }
 }
 
+/// A value out of an answer as an output may show it.
+pub(super) enum Shown<'v> {
+    AsItIs(&'v Value),
+    Masked(Json),
+}
+
+impl Deref for Shown<'_> {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        match self {
+            Self::AsItIs(value) => value,
+            Self::Masked(value) => value,
+        }
+    }
+}
+
 /// A value out of an answer as an output may show it: where numbers are hidden, without that of the row, and without
 /// anybody else's.
-pub(super) fn shown<'v>(value: &'v Value, hide: Option<&Known>) -> Cow<'v, Value> {
-    let Some(known) = hide else { return Cow::Borrowed(value) };
-    let mut copy = value.clone();
+pub(super) fn shown<'v>(value: &'v Value, hide: Option<&Known>) -> Shown<'v> {
+    let Some(known) = hide else { return Shown::AsItIs(value) };
+    // Copied by its text, which costs no stack.
+    let mut copy = Json::read(&json::text(value)).unwrap_or_default();
     known.scrub_json(&mut copy);
-    Cow::Owned(copy)
+    Shown::Masked(copy)
 }
 
 /// The same of a text.

@@ -12,6 +12,7 @@ use super::leaves::leaves;
 use super::table::{Layout, Sink};
 use super::{Setting, Written, WrittenKind};
 use crate::disk::{Draft, Mode, Place, Sealed};
+use crate::domain::json::{self, Json};
 use crate::domain::record::{LookupRecord, Record};
 use crate::domain::redact::Known;
 use crate::job::{Column, Output};
@@ -93,8 +94,7 @@ impl Changes {
                 continue;
             }
             let Some(before) = &lookup.before else { continue };
-            let old: Option<Value> = serde_json::from_slice(&before.body).ok();
-            let (Some(old), Body::Json(new)) = (old, bodies.get(at)) else {
+            let (Some(old), Body::Json(new)) = (Json::of_bytes(&before.body), bodies.get(at)) else {
                 self.unreadable += 1;
                 continue;
             };
@@ -168,6 +168,14 @@ impl Changes {
     }
 }
 
+/// Whether something was added, removed or changed.
+fn differ(old: Option<&Value>, new: Option<&Value>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => !same(old, new),
+        (old, new) => old.is_some() || new.is_some(),
+    }
+}
+
 /// The leaves that differ, by their pointers.
 fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
     let mut fields: BTreeMap<String, (Option<&Value>, Option<&Value>)> = BTreeMap::new();
@@ -187,15 +195,15 @@ fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
 /// Whether two values are the same, however their numbers are written.
 fn same(old: Option<&Value>, new: Option<&Value>) -> bool {
     match (old, new) {
-        (Some(Value::Number(old)), Some(Value::Number(new))) => {
+        (Some(old), Some(new)) => json::same(old, new, same_scalar),
+        (old, new) => old.is_none() && new.is_none(),
+    }
+}
+
+fn same_scalar(old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Number(old), Value::Number(new)) => {
             old == new || Decimal::of(old.as_str()).is_some_and(|old| Some(old) == Decimal::of(new.as_str()))
-        }
-        (Some(Value::Array(old)), Some(Value::Array(new))) => {
-            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| same(Some(old), Some(new)))
-        }
-        (Some(Value::Object(old)), Some(Value::Object(new))) => {
-            old.len() == new.len()
-                && old.iter().all(|(key, value)| new.contains_key(key) && same(Some(value), new.get(key)))
         }
         (old, new) => old == new,
     }

@@ -3,6 +3,7 @@
 
 use super::cells::{Field, excel_alters, excel_cuts, excel_rounds, harmless, harmless_json};
 use crate::disk::Draft;
+use crate::domain::json;
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 use serde_json::Value;
 use std::io::{self, Write};
@@ -46,10 +47,7 @@ impl CsvSink {
             Field::Money(ore) => self.number(&ore.to_string()),
             Field::Json(Value::Bool(yes)) => self.cell(if *yes { b"true" } else { b"false" }),
             Field::Json(Value::Number(number)) => self.number(number.as_str()),
-            Field::Json(value) => {
-                let json = value.to_string();
-                self.cell(harmless_json(&json).as_bytes())
-            }
+            Field::Json(value) => self.cell(harmless_json(&json::text(value)).as_bytes()),
         }
     }
 

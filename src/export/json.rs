@@ -1,10 +1,8 @@
 //! JSON: one array with an object a line, or JSON lines. Both carry the fields of the CSV, and the answers whole.
 
-use super::cells::Field;
+use super::cells::{Field, Shown};
 use crate::disk::Draft;
-use serde::Serialize;
-use serde_json::Value;
-use std::borrow::Cow;
+use crate::domain::json;
 use std::io::{self, Write};
 
 /// A JSON file on its way.
@@ -37,17 +35,17 @@ impl JsonSink {
         self.key()?;
         match field {
             Field::Empty => self.out.write_all(b"null"),
-            Field::Text(text) => self.value(text),
+            Field::Text(text) => self.text(text),
             Field::Count(count) => write!(self.out, "{count}"),
             Field::Money(ore) => write!(self.out, "\"{ore}\""),
-            Field::Json(value) => self.value(value),
+            Field::Json(value) => json::write(&mut self.out, value),
         }
     }
 
     /// Writes the row's next field: answers by the lookup's id.
     pub(super) fn put_by_id<'a>(
         &mut self,
-        answers: impl Iterator<Item = (&'a str, Option<Cow<'a, Value>>)>,
+        answers: impl Iterator<Item = (&'a str, Option<Shown<'a>>)>,
     ) -> io::Result<()> {
         self.key()?;
         self.out.write_all(b"{")?;
@@ -55,9 +53,12 @@ impl JsonSink {
             if at > 0 {
                 self.out.write_all(b",")?;
             }
-            self.value(id)?;
+            self.text(id)?;
             self.out.write_all(b":")?;
-            self.value(&answer)?;
+            match answer {
+                Some(answer) => json::write(&mut self.out, &answer)?,
+                None => self.out.write_all(b"null")?,
+            }
         }
         self.out.write_all(b"}")
     }
@@ -91,7 +92,7 @@ impl JsonSink {
         self.out.write_all(key.as_bytes())
     }
 
-    fn value(&mut self, value: impl Serialize) -> io::Result<()> {
-        Ok(serde_json::to_writer(&mut self.out, &value)?)
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        Ok(serde_json::to_writer(&mut self.out, text)?)
     }
 }

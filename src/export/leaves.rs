@@ -1,7 +1,8 @@
 //! Every leaf of the answers, for CSV outputs that choose no columns.
 //!
 //! A leaf is a member of an object that is not itself an object: a text, a number, a truth value, a null, or a list (one
-//! cell, as JSON). An empty object holds no leaf. A leaf is called by its RFC 6901 pointer.
+//! cell, as JSON). An empty object holds no leaf. A leaf is called by its RFC 6901 pointer. An object that is nested
+//! deeper, or named longer, than any table is read stays one cell, as a list does.
 
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most columns that leaves may make. Excel opens 16,384; thousands of columns mean that the answers hold keys that
 /// are values, and nobody reads such a table.
 pub const MOST_LEAVES: usize = 5_000;
+
+/// Objects at this depth, or whose pointer is longer than so many bytes, are not opened: what an answer could make of names
+/// grows with the square of its depth, and nothing may be nested as deep as an answer is.
+const DEEPEST: usize = 64;
+const LONGEST: usize = 1_024;
 
 /// The keys met so far, as a tree, so that an answer is laid into its cells in one walk.
 #[derive(Default)]
@@ -25,17 +31,22 @@ pub(super) struct TooMany;
 impl Leaves {
     /// Notes the leaves of an answer; `known` counts the distinct ones.
     pub(super) fn note(&mut self, answer: &Value, known: &mut usize) -> Result<(), TooMany> {
+        self.note_at(answer, Reach::ROOT, known)
+    }
+
+    fn note_at(&mut self, answer: &Value, reach: Reach, known: &mut usize) -> Result<(), TooMany> {
         let Value::Object(members) = answer else { return Ok(()) };
         for (key, value) in members {
             if value.as_object().is_some_and(Map::is_empty) {
                 continue;
             }
+            let reach = reach.below(key);
             if !self.below.contains_key(key) {
                 self.below.insert(key.clone(), Self::default());
             }
             let Some(below) = self.below.get_mut(key) else { continue };
-            if value.is_object() {
-                below.note(value, known)?;
+            if reach.opens(value) {
+                below.note_at(value, reach, known)?;
             } else if !below.is_leaf {
                 below.is_leaf = true;
                 *known += 1;
@@ -69,11 +80,16 @@ impl Leaves {
 
     /// Lays the leaves of an answer into their cells.
     pub(super) fn lay<'a>(&self, answer: &'a Value, cells: &mut [Option<&'a Value>]) {
+        self.lay_at(answer, Reach::ROOT, cells);
+    }
+
+    fn lay_at<'a>(&self, answer: &'a Value, reach: Reach, cells: &mut [Option<&'a Value>]) {
         let Value::Object(members) = answer else { return };
         for (key, value) in members {
             let Some(below) = self.below.get(key) else { continue };
-            if value.is_object() {
-                below.lay(value, cells);
+            let reach = reach.below(key);
+            if reach.opens(value) {
+                below.lay_at(value, reach, cells);
             } else if let Some(cell) = below.cell.and_then(|at| cells.get_mut(at)) {
                 *cell = Some(value);
             }
@@ -81,14 +97,37 @@ impl Leaves {
     }
 }
 
+/// How far from the root a value stands.
+#[derive(Clone, Copy)]
+struct Reach {
+    depth: usize,
+    /// Of its pointer, about.
+    length: usize,
+}
+
+impl Reach {
+    const ROOT: Self = Self { depth: 0, length: 0 };
+
+    const fn below(self, key: &str) -> Self {
+        Self { depth: self.depth + 1, length: self.length + key.len() + 1 }
+    }
+
+    /// Whether a value that stands here is an object to be looked into.
+    fn opens(self, value: &Value) -> bool {
+        let near = self.depth < DEEPEST && self.length <= LONGEST;
+        value.as_object().is_some_and(|members| near || members.is_empty())
+    }
+}
+
 /// The leaves of an answer that hold something, each with its pointer.
 pub(super) fn leaves(answer: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
-    let mut open = vec![(String::new(), answer)];
-    while let Some((at, value)) = open.pop() {
+    let mut open = vec![(String::new(), Reach::ROOT, answer)];
+    while let Some((at, reach, value)) = open.pop() {
         match value {
-            Value::Object(members) => {
-                open.extend(members.iter().map(|(key, value)| (pointer(&at, key), value)));
+            Value::Object(members) if reach.opens(value) => {
+                let below = members.iter().map(|(key, value)| (pointer(&at, key), reach.below(key), value));
+                open.extend(below);
             }
             Value::Null => {}
             _ => found.push((at, value)),
@@ -164,6 +203,27 @@ mod tests {
             |count: usize| Value::Object((0..count).map(|at| (format!("k{at}"), Value::Null)).collect());
         assert!(Leaves::default().note(&wide(MOST_LEAVES), &mut 0).is_ok());
         assert!(Leaves::default().note(&wide(MOST_LEAVES + 1), &mut 0).is_err());
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_or_named_too_long_stays_one_cell() {
+        let deep = |depth: usize| (0..depth).fold(json!(1), |value, _| json!({ "a": value }));
+        let name = "/a".repeat(DEEPEST);
+        assert_eq!(names(&[deep(DEEPEST)]), [name.clone()]);
+        assert_eq!(names(&[deep(DEEPEST + 1)]), [name.clone()]);
+        let (long, deep) = ("k".repeat(LONGEST), deep(1_000));
+        assert_eq!(names(&[json!({ &long: { "x": 1 } })]), [format!("/{long}")]);
+        for answer in [&deep, &json!({ &long: { "x": { "y": 1 } } })] {
+            let found = leaves(answer);
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].1, answer.pointer(&found[0].0).unwrap());
+            let (mut leaves, mut known) = (Leaves::default(), 0);
+            assert!(leaves.note(answer, &mut known).is_ok() && known == 1);
+            leaves.settle("", &[found[0].0.clone()]);
+            let mut cells = [None];
+            leaves.lay(answer, &mut cells);
+            assert_eq!(cells[0], Some(found[0].1));
+        }
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

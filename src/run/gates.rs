@@ -5,13 +5,13 @@ use super::coordinator::Coordinator;
 use super::event::Level;
 use super::prepared::Prepared;
 use crate::domain::counted::counted;
+use crate::domain::json::Json;
 use crate::domain::outcome::Outcomes;
 use crate::domain::redact::scrub;
 use crate::export::leaf_names;
 use crate::http::transport::Transport;
 use crate::job::when::{Came, First, Gate, Test, together};
 use crate::ledger::{Ledger, Pending, Place, StoodAt};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Names of fields that are shown where a condition looks for one that never occurs.
@@ -27,7 +27,7 @@ pub(super) struct Probe {
     names: Vec<String>,
 }
 
-/// Lookups whose conditions are asked together: an answer may be large, and is read into a tree.
+/// Lookups whose conditions are asked together: an answer may be large.
 const AT_ONCE: usize = 16;
 
 /// What the conditions of pending lookups come to, in their order, and where they looked.
@@ -68,19 +68,26 @@ async fn ask_some(
         return Ok(vec![Gate::Open; pending.len()]);
     }
     let asked: Vec<(Place, bool)> = asked.into_iter().collect();
-    let stood: HashMap<Place, (StoodAt, Option<Value>)> = (ledger.stood_at(run, &asked).await?.into_iter())
-        .map(|(at, mut stood)| {
-            let body = stood.body.take().and_then(|body| serde_json::from_slice(&body).ok());
-            (at, (stood, body))
-        })
-        .collect();
-    Ok(pending.iter().map(|lookup| decide(prepared, lookup.at, &stood, probes)).collect())
+    let mut stood = ledger.stood_at(run, &asked).await?;
+    let mut gates = Vec::with_capacity(pending.len());
+    // Answers are read into trees, which are many times as large: those of one row at a time.
+    for row in pending.chunk_by(|one, next| one.at.row == next.at.row) {
+        let of_row = stood.extract_if(|at, _| row.first().is_some_and(|lookup| lookup.at.row == at.row));
+        let of_row: HashMap<Place, (StoodAt, Option<Json>)> = of_row
+            .map(|(at, mut stood)| {
+                let body = stood.body.take().and_then(|body| Json::of_bytes(&body));
+                (at, (stood, body))
+            })
+            .collect();
+        gates.extend(row.iter().map(|lookup| decide(prepared, lookup.at, &of_row, probes)));
+    }
+    Ok(gates)
 }
 
 fn decide(
     prepared: &Prepared,
     at: Place,
-    stood: &HashMap<Place, (StoodAt, Option<Value>)>,
+    stood: &HashMap<Place, (StoodAt, Option<Json>)>,
     probes: &mut Vec<Probe>,
 ) -> Gate {
     let conditions = prepared.job.steps[usize::from(at.step)].when.iter().enumerate();
@@ -93,7 +100,7 @@ fn decide(
             probes.push(Probe { at: (at.step, which), found, names });
         }
         let (state, outcome, code) = (stood.state, stood.outcome, stood.code.as_deref());
-        when.verdict(Came { state, outcome, code, body: body.as_ref() }, prepared.first(at.step, when.step))
+        when.verdict(Came { state, outcome, code, body: body.as_deref() }, prepared.first(at.step, when.step))
     }));
     let Gate::Waits(step) = gate else { return gate };
     match decide(prepared, place(at.row, step), stood, &mut Vec::new()) {
