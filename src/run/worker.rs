@@ -8,6 +8,7 @@ use crate::http::cause::Cause;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Place, pack};
 use crate::upstream::{Answer, Fault, Reading, Request, read};
+use memchr::memmem;
 use secrecy::ExposeSecret;
 use std::fmt;
 use std::sync::Arc;
@@ -151,15 +152,44 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
     }
 }
 
+/// Shorter tokens are not looked for: a few letters, or none where an upstream takes no token, stand in ordinary text too,
+/// which would come out mangled. What is hard to guess is longer (RFC 6749 section 10.10 asks for 128 bits, which are 22
+/// characters of base64).
+const SHORTEST_TOKEN: usize = 16;
+
 /// Takes the token out of an answer that echoes it: it is on no disk, not even in what an upstream says.
 fn without_token(answer: &mut Answer, token: &str) {
-    let texts = [&mut answer.text, &mut answer.log_id];
-    for text in texts.into_iter().flatten().filter(|text| text.contains(token)) {
-        *text = text.replace(token, "***");
+    if token.len() < SHORTEST_TOKEN {
+        return;
     }
-    if answer.body.windows(token.len()).any(|window| window == token.as_bytes()) {
-        answer.body = String::from_utf8_lossy(&answer.body).replace(token, "***").into_bytes();
+    for text in [&mut answer.code, &mut answer.text, &mut answer.log_id].into_iter().flatten() {
+        // A code is cut short before it comes here, and may be the beginning of a token.
+        let part = text.len() >= SHORTEST_TOKEN && token.contains(text.as_str());
+        if part || text.contains(token) {
+            *text = if part { MASK.to_owned() } else { text.replace(token, MASK) };
+        }
     }
+    mask(&mut answer.body, token);
+}
+
+const MASK: &str = "***";
+
+fn mask(body: &mut Vec<u8>, token: &str) {
+    if token.len() < SHORTEST_TOKEN {
+        return;
+    }
+    let found: Vec<usize> = memmem::find_iter(body, token).collect();
+    if found.is_empty() {
+        return;
+    }
+    let (mut masked, mut from) = (Vec::with_capacity(body.len()), 0);
+    for at in found {
+        masked.extend_from_slice(&body[from..at]);
+        masked.extend_from_slice(MASK.as_bytes());
+        from = at + token.len();
+    }
+    masked.extend_from_slice(&body[from..]);
+    *body = masked;
 }
 
 fn failed(error: SendError) -> Came {
@@ -178,19 +208,42 @@ mod tests {
     use super::*;
     use crate::domain::outcome::Outcome;
 
-    #[test]
-    fn a_token_that_an_answer_echoes_goes_nowhere() {
-        let mut answer = Answer {
+    fn echoing(token: &str) -> Answer {
+        Answer {
             outcome: Outcome::Invalid,
-            code: None,
-            text: Some("bad header: Bearer abc.def".to_owned()),
-            log_id: None,
+            code: Some(format!("bad {token}")),
+            text: Some(format!("bad header: Bearer {token}, {token}")),
+            log_id: Some(token.to_owned()),
             letter: None,
             billed: true,
-            body: br#"{"error":{"text":"Bearer abc.def"}}"#.to_vec(),
-        };
-        without_token(&mut answer, "abc.def");
-        assert_eq!(answer.text.as_deref(), Some("bad header: Bearer ***"));
-        assert_eq!(answer.body, br#"{"error":{"text":"Bearer ***"}}"#);
+            body: format!(r#"{{"error":{{"text":"å{token}{token}é","t":"{token}"}}}}"#).into_bytes(),
+        }
+    }
+
+    #[test]
+    fn a_token_that_an_answer_echoes_goes_nowhere() {
+        let token = "abc.def-0123456789";
+        let mut answer = echoing(token);
+        without_token(&mut answer, token);
+        assert_eq!(answer.code.as_deref(), Some("bad ***"));
+        assert_eq!(answer.text.as_deref(), Some("bad header: Bearer ***, ***"));
+        assert_eq!(answer.log_id.as_deref(), Some("***"));
+        assert_eq!(answer.body, r#"{"error":{"text":"å******é","t":"***"}}"#.as_bytes());
+        let long = "x".repeat(60) + token;
+        let mut cut = Answer { code: Some(long[..40].to_owned()), ..echoing("") };
+        without_token(&mut cut, &long);
+        assert_eq!(cut.code.as_deref(), Some("***"));
+        let mut bytes = [&b"\xff"[..], token.as_bytes(), b"\0"].concat();
+        mask(&mut bytes, token);
+        assert_eq!(bytes, b"\xff***\0");
+    }
+
+    #[test]
+    fn a_token_of_a_few_letters_and_none_at_all_are_not_looked_for() {
+        for token in ["", "a", "AB", "error", "fifteen-letters"] {
+            let (mut answer, before) = (echoing(token), echoing(token));
+            without_token(&mut answer, token);
+            assert!(answer == before, "{token}");
+        }
     }
 }
