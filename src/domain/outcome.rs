@@ -32,7 +32,7 @@ pub enum Outcome {
     Denied,
     /// Certain that it was not carried out; the attempts are spent.
     Failed,
-    /// Sent, and the answer is lost: it may have been billed.
+    /// Sent, and there is no answer to use: lost, so that it may have been billed, or there and of no use.
     Unknown,
     /// Not asked: its condition was not met, or the service does not take this kind of number.
     Skipped,

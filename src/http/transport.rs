@@ -31,6 +31,9 @@ pub trait Transport: Send + Sync + 'static {
         on_head: impl FnOnce(u16) + Send,
     ) -> impl Future<Output = Result<Response, SendError>> + Send;
 
+    /// An answer came that was not to its question: no connection that there is now is used for another.
+    fn distrust(&self);
+
     /// Asks a free health address, without a token.
     fn health(&self, url: &str) -> impl Future<Output = Result<Health, SendError>> + Send;
 

@@ -3,6 +3,7 @@
 
 use super::batch::{Batch, Cap, Intent, Over, Refusal};
 use super::cells;
+use super::feed::unread;
 use super::values::ManyRows;
 use super::{JobLock, Ledger, StoredAnswer};
 use crate::domain::budget::Spend;
@@ -31,6 +32,8 @@ pub(super) struct Open {
     pub(super) alive: bool,
     /// Whether it may post a letter.
     pub(super) letter_making: bool,
+    /// Its answer, where there is one that cannot be read.
+    pub(super) unread: Option<StoredAnswer>,
 }
 
 /// Decides about each intent in order, and adds those that are admitted to what is spent. A budget that turned one intent
@@ -67,14 +70,15 @@ pub(super) fn admit(
 
 /// Whether an intent is not to be sent for what others did.
 fn needless(intent: &Intent, rival: Rival) -> Option<Refusal> {
-    let fresh = |answer: &StoredAnswer| {
-        intent.reuse_after.is_some_and(|after| answer.fetched_at > after)
-            && intent.reuse_outcomes.contains(answer.outcome)
-    };
-    if let Some(answer) = rival.answer.filter(fresh) {
+    let fresh = |answer: &StoredAnswer| intent.reuse_after.is_some_and(|after| answer.fetched_at > after);
+    let usable = |answer: &StoredAnswer| fresh(answer) && intent.reuse_outcomes.contains(answer.outcome);
+    if let Some(answer) = rival.answer.filter(usable) {
         return Some(Refusal::Answered(answer));
     }
     let open = rival.open?;
+    if let Some(unread) = open.unread.filter(|unread| fresh(unread) && !intent.unknown_too) {
+        return Some(Refusal::Answered(unread));
+    }
     let letter = open.letter_making && intent.letter_making && !intent.unknown_too;
     match open.alive {
         true if letter || intent.reuse_after.is_some() => Some(Refusal::InFlight),
@@ -87,13 +91,13 @@ fn needless(intent: &Intent, rival: Rival) -> Option<Refusal> {
 pub(super) fn rivals() -> ManyRows {
     ManyRows::new(
         1,
-        "SELECT v.column1, a.id, a.outcome, a.settled_at, o.state, o.letter_making, \
+        "SELECT v.column1, o.state, o.letter_making, o.id, o.settled_at, a.id, a.outcome, a.settled_at, \
          iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
          FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me \
          LEFT JOIN attempts a ON a.id = (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
          AND b.state = 'answered' AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
          LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c INDEXED BY attempts_open \
-         WHERE c.identity = v.column1 AND c.state IN ('started', 'unknown') AND c.resolved IS NULL AND c.run <> me.run) \
+         WHERE c.identity = v.column1 AND c.state IN ('started', 'unknown', 'unread') AND c.resolved IS NULL AND c.run <> me.run) \
          AND NOT EXISTS (SELECT 1 FROM attempts d WHERE d.identity = v.column1 AND d.state = 'answered' AND d.id > o.id) \
          LEFT JOIN runs u ON u.id = o.run \
          WHERE coalesce(a.id, o.id) IS NOT NULL",
@@ -117,13 +121,14 @@ impl Ledger {
             }
             for row in query.bind(run).fetch_all(&mut *connection).await? {
                 let Some(identity) = cells::identity(&row)? else { continue };
-                let (job, letter_making) = (row.try_get::<Option<&str>, _>(6)?, row.try_get(5)?);
-                let open = row.try_get::<Option<&str>, _>(4)?.map(|state| {
+                let (job, letter_making) = (row.try_get::<Option<&str>, _>(8)?, row.try_get(2)?);
+                let unread = unread(&row)?;
+                let open = row.try_get::<Option<&str>, _>(1)?.map(|state| {
                     // The lock is the job's: of ours nobody else can be at it.
                     let at_work = job.filter(|_| state == "started").is_some_and(|job| {
                         *alive.entry(job.to_owned()).or_insert_with(|| JobLock::is_held(self.path(), job))
                     });
-                    Open { alive: at_work, letter_making }
+                    Open { alive: at_work, letter_making, unread }
                 });
                 rivals.insert(identity, Rival { answer: answer(&row)?, open });
             }
@@ -165,7 +170,7 @@ fn spend(row: &SqliteRow) -> sqlx::Result<Spend> {
 }
 
 fn answer(row: &SqliteRow) -> sqlx::Result<Option<StoredAnswer>> {
-    let Some(outcome) = cells::outcome(row, 2)? else { return Ok(None) };
-    let (attempt, fetched_at) = (row.try_get(1)?, row.try_get(3)?);
+    let Some(outcome) = cells::outcome(row, 6)? else { return Ok(None) };
+    let (attempt, fetched_at) = (row.try_get(5)?, row.try_get(7)?);
     Ok(Some(StoredAnswer { attempt, outcome, fetched_at, used_here: false }))
 }

@@ -56,6 +56,8 @@ pub enum AttemptState {
     Unsent,
     /// Sent, and the answer is lost.
     Unknown,
+    /// Its answer is kept and cannot be read: it was carried out.
+    Unread,
 }
 
 impl AttemptState {
@@ -65,6 +67,7 @@ impl AttemptState {
             Self::Refused => "refused",
             Self::Unsent => "unsent",
             Self::Unknown => "unknown",
+            Self::Unread => "unread",
         }
     }
 }
@@ -92,6 +95,17 @@ pub struct AttemptEnd {
     pub letter: Option<bool>,
     /// The body, packed.
     pub body: Option<Vec<u8>>,
+    /// How it came, where the body is kept as it arrived and shown by nothing.
+    pub came: Option<Arrived>,
+}
+
+/// How an answer came that is kept as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// HTTP status.
+    pub status: u16,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
 }
 
 /// A lookup's new state, with what it adds to the lookup's sums.

@@ -4,7 +4,7 @@
 //! budgets. Since nobody else writes while it is open, what is decided here holds for all processes on the ledger, and it
 //! costs no fsync of its own.
 
-use super::admit::admit;
+use super::admit::{Rival, admit};
 use super::batch::{AttemptEnd, Batch, Change, Committed, Intent};
 use super::values::{ManyRows, Query, list};
 use super::{Ledger, LedgerError};
@@ -22,8 +22,8 @@ const ENDED: [(usize, &str); 3] = [
          FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
     ),
     (
-        2,
-        "INSERT INTO answers (attempt, body) SELECT column1, column2 FROM {values} WHERE column2 IS NOT NULL",
+        4,
+        "INSERT INTO answers (attempt, body, status, content_type) SELECT * FROM {values} WHERE column2 IS NOT NULL",
     ),
     (
         16,
@@ -116,7 +116,8 @@ impl Ledger {
             spent.push(self.spent_of(&mut *connection, run, &cap.over).await.map_err(failed)?);
         }
         let refused = admit(batch, &rivals, &mut spent);
-        let lost = |intent: &&Intent| rivals.get(&intent.identity).is_some_and(|rival| rival.open.is_some());
+        let is_lost = |rival: &Rival| rival.open.is_some_and(|open| open.unread.is_none());
+        let lost = |intent: &&Intent| rivals.get(&intent.identity).is_some_and(is_lost);
         let mut turned_away = refused.iter().map(|(at, _)| *at).peekable();
         let admitted: Vec<&Intent> = (batch.intents.iter().enumerate())
             .filter(|(at, _)| turned_away.next_if_eq(at).is_none())
@@ -147,8 +148,7 @@ impl Ledger {
         let (query, length) = self.commits.ended.query(ends.len().max(changed.len()));
         let [attempts, bodies, changes] = ENDED.map(|(width, _)| width);
         let query = list(query, attempts, length, ends, bind_end);
-        let query =
-            list(query, bodies, length, ends, |query, end| query.bind(end.id).bind(end.body.as_deref()));
+        let query = list(query, bodies, length, ends, bind_body);
         let query = list(query, changes, length, changed, |query, change| bind_change(query, run, change));
         Ok(query.execute(connection).await?.rows_affected())
     }
@@ -180,6 +180,15 @@ fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
         .bind(end.text.as_deref())
         .bind(end.log_id.as_deref())
         .bind(end.letter)
+}
+
+fn bind_body<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
+    let came = end.came.as_ref();
+    query
+        .bind(end.id)
+        .bind(end.body.as_deref())
+        .bind(came.map(|came| i64::from(came.status)))
+        .bind(came.and_then(|came| came.content_type.as_deref()))
 }
 
 fn bind_change<'q>(query: Query<'q>, run: i64, change: &'q Change) -> Query<'q> {

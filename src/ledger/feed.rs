@@ -72,7 +72,9 @@ pub struct Known {
     pub answer: Option<StoredAnswer>,
     /// The first lookup of this run that was sent for it.
     pub holder: Option<Holder>,
-    /// Whether a letter-making call of another run was lost and never settled since.
+    /// The answer of another run's newest call, where it cannot be read; its outcome is `unknown`.
+    pub unread: Option<StoredAnswer>,
+    /// Whether a letter-making call of another run was lost, or its answer cannot be read, and it was never settled since.
     pub letter_unknown: bool,
     /// A call of another run whose process is there and waits for the answer.
     pub elsewhere: Option<Elsewhere>,
@@ -139,15 +141,15 @@ impl Lookers {
                 "SELECT l.row, l.step, l.state, l.outcome, coalesce(l.code, a.code) AS code, b.body FROM {values} AS v \
                  CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
                  LEFT JOIN attempts a ON a.id = l.attempt \
-                 LEFT JOIN answers b ON v.column3 AND b.attempt = l.attempt WHERE l.run = ?",
+                 LEFT JOIN answers b ON v.column3 AND a.state = 'answered' AND b.attempt = a.id WHERE l.run = ?",
             ),
             open: ManyRows::new(
                 1,
-                "SELECT v.column1, a.state, a.letter_making, \
+                "SELECT v.column1, a.state, a.letter_making, a.id, a.settled_at, \
                  iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
                  FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me CROSS JOIN attempts a ON a.id = \
                  (SELECT max(b.id) FROM attempts b INDEXED BY attempts_open WHERE b.identity = v.column1 \
-                 AND b.state IN ('started', 'unknown') AND b.resolved IS NULL AND b.run <> me.run) \
+                 AND b.state IN ('started', 'unknown', 'unread') AND b.resolved IS NULL AND b.run <> me.run) \
                  CROSS JOIN runs u ON u.id = a.run WHERE NOT EXISTS (SELECT 1 FROM attempts c \
                  WHERE c.identity = v.column1 AND c.state = 'answered' AND c.id > a.id)",
             ),
@@ -381,7 +383,6 @@ impl Ledger {
             }
         }
         if let Some(run) = run {
-            self.mark_used_here(reader, run, known).await?;
             for row in fetch(&lookers.holders, reader, identities, Some(run)).await? {
                 if let Some(identity) = cells::identity(&row)? {
                     // Rows come last first, so the first one of the run is what stays.
@@ -394,13 +395,17 @@ impl Ledger {
         for row in fetch(&lookers.open, reader, identities, Some(run.unwrap_or(NO_RUN))).await? {
             let Some(identity) = cells::identity(&row)? else { continue };
             let (started, letter_making) = (row.try_get::<&str, _>(1)? == "started", row.try_get(2)?);
-            let job = row.try_get::<Option<&str>, _>(3)?.filter(|_| started);
+            let job = row.try_get::<Option<&str>, _>(5)?.filter(|_| started);
             let waits = job.is_some_and(|job| {
                 *at_work.entry(job.to_owned()).or_insert_with(|| JobLock::is_held(self.path(), job))
             });
             let known = known.entry(identity).or_default();
             known.elsewhere = waits.then_some(Elsewhere { letter_making });
             known.letter_unknown = letter_making && !waits;
+            known.unread = unread(&row)?;
+        }
+        if let Some(run) = run {
+            self.mark_used_here(reader, run, known).await?;
         }
         Ok(())
     }
@@ -412,7 +417,7 @@ impl Ledger {
         known: &mut HashMap<Identity, Known>,
     ) -> Result<(), sqlx::Error> {
         let mut answers: Vec<&mut StoredAnswer> =
-            known.values_mut().filter_map(|k| k.answer.as_mut()).collect();
+            known.values_mut().flat_map(|k| k.answer.iter_mut().chain(&mut k.unread)).collect();
         for chunk in answers.chunks_mut(ManyRows::MOST) {
             let (mut query, length) = self.lookers.used_here.query(chunk.len());
             for at in 0..length {
@@ -442,6 +447,16 @@ async fn fetch(
         query = query.bind(run);
     }
     query.fetch_all(reader).await
+}
+
+/// The answer of a call (state, whether it may post a letter, id, and when it ended, from column 1 on) where that cannot be
+/// read: of any other there is none.
+pub(super) fn unread(row: &SqliteRow) -> sqlx::Result<Option<StoredAnswer>> {
+    if row.try_get::<Option<&str>, _>(1)? != Some("unread") {
+        return Ok(None);
+    }
+    let (attempt, fetched_at) = (row.try_get(3)?, row.try_get(4)?);
+    Ok(Some(StoredAnswer { attempt, outcome: Outcome::Unknown, fetched_at, used_here: false }))
 }
 
 fn place(row: &SqliteRow) -> sqlx::Result<Place> {

@@ -24,6 +24,7 @@ mod open;
 mod outputs;
 mod patience;
 mod records;
+mod reread;
 mod rescue;
 mod resolve;
 mod runs;
@@ -35,7 +36,9 @@ mod values;
 
 pub use accounts::{AccountMemory, Hold, LoginTurn, NewLogin};
 pub use backup::BackupError;
-pub use batch::{AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal};
+pub use batch::{
+    Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal,
+};
 pub use body::{pack, unpack};
 pub use daemons::{Daemon, DaemonRow};
 pub use feed::{Elsewhere, Holder, Known, Pending, StoodAt, StoredAnswer};
@@ -48,6 +51,7 @@ pub use notice_board::{HeldBoard, NoticeBoard};
 pub use open::Ledger;
 pub use outputs::{OutputColumn, OutputFile};
 pub use records::{Answers, Records};
+pub use reread::UnreadLookup;
 pub use resolve::Chosen;
 pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;

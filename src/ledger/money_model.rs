@@ -353,6 +353,7 @@ async fn an_intent_gives_way_to_what_others_did_meanwhile() {
                     state: AttemptState::Unsent,
                     outcome: None,
                     body: None,
+                    came: None,
                     letter: None,
                     cost: Ore::ZERO,
                     ..answered(next, Outcome::Hit)

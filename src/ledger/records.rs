@@ -63,10 +63,10 @@ impl Records<'_> {
         let mut rows = sqlx::query(
             "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \
              l.attempts, l.cost, coalesce(l.code, a.code) AS code, coalesce(l.text, a.text) AS text, \
-             a.transactionid, a.log_id, CASE a.state WHEN 'answered' THEN a.settled_at END AS fetched_at, b.body, \
+             a.transactionid, a.log_id, CASE WHEN a.state IN ('answered', 'unread') THEN a.settled_at END AS fetched_at, b.body, \
              o.settled_at AS old_fetched_at, p.body AS old_body FROM rows r JOIN runs u ON u.id = r.run LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
              LEFT JOIN attempts a ON a.id = l.attempt AND l.outcome IS NOT NULL \
-             LEFT JOIN answers b ON ?4 AND b.attempt = a.id \
+             LEFT JOIN answers b ON ?4 AND a.state = 'answered' AND b.attempt = a.id \
              LEFT JOIN attempts o ON o.id = CASE WHEN ?5 AND a.settled_at > u.started_at \
              AND (a.run <> r.run OR (a.row, a.step) = (l.row, l.step)) \
              AND a.outcome IN ('hit', 'partial', 'rejected', 'no_hit') THEN \

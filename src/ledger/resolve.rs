@@ -16,7 +16,7 @@ pub struct Chosen {
 }
 
 const CHOSEN: &str = "INSERT INTO temp.settled (attempt, amount) SELECT a.id, iif(?2, a.cost, NULL) FROM attempts a \
-                      CROSS JOIN rows r ON r.run = a.run AND r.row = a.row WHERE a.run = ?1 AND a.state = 'unknown' \
+                      CROSS JOIN rows r ON r.run = a.run AND r.row = a.row WHERE a.run = ?1 AND a.state IN ('unknown', 'unread') \
                       AND a.resolved IS NULL AND (?3 IS NULL OR r.line = ?3) AND (?4 IS NULL OR a.step = ?4)";
 
 impl Ledger {

@@ -171,6 +171,8 @@ pub struct UnknownLookup {
     pub cost: Ore,
     /// Whether the provider has billed it, as `resolve` was told.
     pub billed: bool,
+    /// Whether its answer is there and cannot be read, so that its cost is certain.
+    pub unread: bool,
     /// When it was sent, in milliseconds since 1970.
     pub sent_at: Option<i64>,
     /// Whether it may have posted a letter.
@@ -389,7 +391,7 @@ impl Ledger {
         // what is settled meanwhile counts twice for a moment rather than not at all.
         let in_flight: i64 = sqlx::query_scalar(
             "SELECT coalesce(sum(reserved), 0) FROM attempts INDEXED BY attempts_open \
-             WHERE state IN ('started', 'unknown') AND resolved IS NULL AND state = 'started' AND run = ?",
+             WHERE state IN ('started', 'unknown', 'unread') AND resolved IS NULL AND state = 'started' AND run = ?",
         )
         .bind(run)
         .fetch_one(&self.readers)
@@ -460,7 +462,7 @@ impl Ledger {
 
     /// Runs with calls that have no end yet: a process waits for them, or it died.
     pub async fn runs_in_flight(&self) -> Result<Vec<RunRow>, LedgerError> {
-        let clause = "WHERE id IN (SELECT run FROM attempts INDEXED BY attempts_open WHERE state IN ('started', 'unknown') \
+        let clause = "WHERE id IN (SELECT run FROM attempts INDEXED BY attempts_open WHERE state IN ('started', 'unknown', 'unread') \
                       AND resolved IS NULL AND state = 'started') AND ?1 = '' AND ?2 IS NULL";
         self.select(clause, "", None).await
     }
@@ -517,7 +519,8 @@ impl Ledger {
     /// The lookups of a run whose answers are lost, at most `limit` of them.
     pub async fn unknowns(&self, run: i64, limit: i64) -> Result<Vec<UnknownLookup>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT r.line, l.step, a.transactionid, a.code, l.state = 'settled' AS billed, l.cost, l.cost_unknown, a.started_at, \
+            "SELECT r.line, l.step, a.transactionid, a.code, l.state = 'settled' AS billed, a.state IS 'unread' AS unread, \
+             iif(l.state = 'settled' OR a.state IS 'unread', l.cost, l.cost_unknown) AS cost, a.started_at, \
              a.letter_making FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row LEFT JOIN attempts a ON a.id = l.attempt \
              WHERE l.run = ? AND l.outcome = 'unknown' ORDER BY l.row, l.step LIMIT ?",
@@ -528,14 +531,14 @@ impl Ledger {
         .await
         .map_err(|e| self.failed(&e))?;
         let unknown = |row: &SqliteRow| {
-            let billed = row.try_get("billed")?;
             Ok(UnknownLookup {
                 line: cells::count(row, "line")?,
                 step: row.try_get("step")?,
                 transactionid: row.try_get("transactionid")?,
                 code: row.try_get("code")?,
-                cost: Ore::new(cells::count(row, if billed { "cost" } else { "cost_unknown" })?),
-                billed,
+                cost: Ore::new(cells::count(row, "cost")?),
+                billed: row.try_get("billed")?,
+                unread: row.try_get("unread")?,
                 sent_at: row.try_get("started_at")?,
                 letter_making: row.try_get::<Option<bool>, _>("letter_making")?.unwrap_or(false),
             })

@@ -66,7 +66,7 @@ impl SpendBy {
 pub struct Spent {
     /// Requests sent.
     pub calls: u64,
-    /// Those that brought an answer.
+    /// Those that brought an answer, be it one that cannot be read.
     pub answered: u64,
     /// Those whose answer was lost and not settled since, or is still awaited.
     pub unknown: u64,
@@ -111,7 +111,7 @@ impl Ledger {
         let group = by.group();
         let open = "(a.state = 'started' OR a.state = 'unknown' AND a.resolved IS NULL)";
         let sql = format!(
-            "SELECT {group}, count(*), sum(a.state = 'answered'), sum({open}), \
+            "SELECT {group}, count(*), sum(a.state IN ('answered', 'unread')), sum({open}), \
              sum(coalesce(a.cost, a.reserved)), \
              sum(CASE WHEN {open} THEN coalesce(a.cost, a.reserved) ELSE 0 END), \
              sum(a.letter IS 1) FROM attempts a JOIN runs u ON u.id = a.run JOIN services s ON s.id = a.service \

@@ -93,6 +93,7 @@ pub(super) fn answered(id: i64, outcome: Outcome) -> AttemptEnd {
         log_id: Some("4711".to_owned()),
         letter: Some(true),
         body: Some(pack(br#"{"report":{"a":1}}"#)),
+        came: None,
     }
 }
 

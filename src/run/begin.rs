@@ -8,6 +8,7 @@ use super::lane::Lane;
 use super::outputs;
 use super::places::{Whose, paths};
 use super::prepared::{Prepared, Resolved};
+use super::reread::reread;
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
@@ -72,6 +73,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
+    reread(context, &prepared, &run).await?;
     // First what was known to be lost when the user answered for it, then what is found lost only now.
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;

@@ -24,7 +24,7 @@ use crate::http::account::{Permit, StopReason, Token};
 use crate::http::transport::{Health, Transport};
 use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, Turn, transactionid};
 use crate::time::now_ms;
-use crate::upstream::prepare;
+use crate::upstream::{Question, prepare};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,6 @@ impl<T: Transport> Coordinator<T> {
             deadline,
             stopped: vec![false; start.prepared.job.steps.len()],
             answered_steps: vec![false; start.prepared.job.steps.len()],
-            streaks: Streaks::default(),
             ledger: start.ledger,
             prepared: start.prepared,
             run: start.run,
@@ -149,6 +148,7 @@ impl<T: Transport> Coordinator<T> {
             leaders: Leaders::default(),
             dependants: Dependants::default(),
             trials: Trials::default(),
+            streaks: Streaks::default(),
             elsewhere: BTreeSet::new(),
             look_again: None,
             unannounced: Vec::new(),
@@ -517,6 +517,7 @@ impl<T: Transport> Coordinator<T> {
             token,
             timeout: account.config.timeout,
             service: Arc::clone(service),
+            question: Question::new(service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
             shut: account.gate.shut(),
             number: ready.ask.number.clone(),
             credentials: Arc::clone(&account.credentials),

@@ -249,11 +249,15 @@ pub(super) fn verdict(
         return Verdict::Follow(ask, holder);
     }
     let after = freshness.reuse_after(reuse.within);
-    let fresh = |answer: &StoredAnswer| {
-        after.is_some_and(|after| answer.fetched_at > after) && reuse.outcomes.contains(answer.outcome)
-    };
+    let recent = |answer: &StoredAnswer| after.is_some_and(|after| answer.fetched_at > after);
+    let fresh = |answer: &StoredAnswer| recent(answer) && reuse.outcomes.contains(answer.outcome);
     if let Some(answer) = known.answer.filter(|answer| answer.used_here || fresh(answer)) {
         return Verdict::Reuse(ask, answer);
+    }
+    // What could not be read an hour ago cannot be read now: it is not paid for again so soon.
+    let unread = known.unread.filter(|_| !freshness.unknown_too);
+    if let Some(unread) = unread.filter(|unread| unread.used_here || recent(unread)) {
+        return Verdict::Reuse(ask, unread);
     }
     let waits = |elsewhere: Elsewhere| {
         after.is_some() || elsewhere.letter_making && ask.letter_making && !freshness.unknown_too
@@ -343,7 +347,7 @@ mod tests {
             answer: Some(answer(0, false)),
             holder: Some(holder(earlier)),
             letter_unknown: true,
-            elsewhere: None,
+            ..Known::default()
         };
         assert_eq!(decide(known, true, HOUR, true, false), "follow");
         let itself = Known { holder: Some(holder(AT)), ..Known::default() };
@@ -369,6 +373,34 @@ mod tests {
         assert_eq!(decide(known, true, HOUR, false, false), "letter");
         assert_eq!(decide(known, true, HOUR, false, true), "ask");
         assert_eq!(decide(known, false, HOUR, false, false), "ask");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_taken_over_while_it_is_fresh_and_a_letter_stays_blocked_after_that() {
+        let unread = |hours, letter_unknown| {
+            let unread = StoredAnswer { outcome: Outcome::Unknown, ..answer(hours, false) };
+            Known { unread: Some(unread), letter_unknown, ..Known::default() }
+        };
+        for letter in [false, true] {
+            assert_eq!(decide(unread(1, letter), letter, 2 * HOUR, false, false), "reuse");
+            assert_eq!(decide(unread(1, letter), letter, 2 * HOUR, false, true), "ask", "`retry --unknown`");
+            let after = if letter { "letter" } else { "ask" };
+            assert_eq!(decide(unread(3, letter), letter, 2 * HOUR, false, false), after);
+            assert_eq!(decide(unread(1, letter), letter, 2 * HOUR, true, false), after, "--buy-again");
+            assert_eq!(
+                decide(unread(0, letter), letter, Duration::ZERO, false, false),
+                after,
+                "reuse = \"0\""
+            );
+        }
+        let both = Known { answer: Some(answer(1, false)), ..unread(0, false) };
+        let known = HashMap::from([(ID, both)]);
+        let freshness = Freshness { now: 10 * 3_600_000, began: 0, buy_again: false, unknown_too: false };
+        let reuse = Reuse { within: 2 * HOUR, outcomes: Outcomes::default() };
+        let Verdict::Reuse(_, used) = verdict(ask(false), Some(AT), &known, reuse, freshness) else {
+            panic!()
+        };
+        assert_eq!(used.outcome, Outcome::Hit, "an answer that is fresh and can be read comes first");
     }
 
     #[test]

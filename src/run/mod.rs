@@ -25,14 +25,15 @@ mod places;
 mod plan;
 mod prepared;
 mod queue;
+mod reread;
 mod rescue;
 mod settle;
-#[allow(dead_code, reason = "the other kinds are counted by what reads answers")]
 mod streak;
 mod summary;
 mod tally;
 mod tokens;
 mod trial;
+mod useless;
 mod worker;
 
 pub use clients::transport;

@@ -39,7 +39,7 @@ impl<T: Transport> Coordinator<T> {
         let step = self.step(&flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
         if flight.ready.ask.letter_making {
-            self.lost(lane, flight, page.code.clone());
+            self.lost(lane, flight, page.code.clone(), None);
         } else if in_outage {
             // The call that was to try. How long that goes on, the outage decides.
             self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(page.code));

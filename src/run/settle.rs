@@ -5,7 +5,7 @@ use super::coordinator::{Coordinator, Flight, Message};
 use super::event::Level;
 use super::lane::{Asks, Lane, Login, LoginCame, log_in};
 use super::queue::{Ending, Ready};
-use super::worker::{Came, Done};
+use super::worker::{Came, Done, Kept};
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
@@ -53,16 +53,24 @@ impl<T: Transport> Coordinator<T> {
             }
             Came::ServerError(code) => {
                 self.trouble(lane, TroubleKind::ServerError, cause, flight.ready.at);
-                self.lost(lane, flight, code);
+                self.lost(lane, flight, code, None);
             }
             Came::TimedOut => {
                 self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
-                self.lost(lane, flight, "timeout".to_owned());
+                self.lost(lane, flight, "timeout".to_owned(), None);
             }
             Came::Lost(code) => {
                 // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
                 self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
-                self.lost(lane, flight, code);
+                self.lost(lane, flight, code, None);
+            }
+            Came::Unread(kept) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.unread(&flight, kept);
+            }
+            Came::Mismatched(kept) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.mismatched(lane, flight, kept);
             }
             Came::ClientRefused(code, message) => {
                 self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code));
@@ -111,6 +119,19 @@ impl<T: Transport> Coordinator<T> {
 
     /// Writes down how an attempt ended without an answer.
     pub(super) fn end(&mut self, flight: &Flight, state: AttemptState, cost: Ore, code: Option<String>) {
+        self.end_with(flight, state, cost, code, None);
+    }
+
+    /// The same where something came that is kept, and shown by nothing.
+    pub(super) fn end_with(
+        &mut self,
+        flight: &Flight,
+        state: AttemptState,
+        cost: Ore,
+        code: Option<String>,
+        kept: Option<Kept>,
+    ) {
+        let (body, came) = kept.map_or((None, None), |kept| (Some(kept.body), kept.came));
         self.batch.ends.push(AttemptEnd {
             id: flight.attempt,
             state,
@@ -121,7 +142,8 @@ impl<T: Transport> Coordinator<T> {
             text: None,
             log_id: None,
             letter: None,
-            body: None,
+            body,
+            came,
         });
     }
 
@@ -153,6 +175,7 @@ impl<T: Transport> Coordinator<T> {
             log_id: answer.log_id,
             letter: answer.letter,
             body: Some(answer.body),
+            came: None,
         });
         self.change(Change {
             source: Some(Source::Bought),
@@ -311,9 +334,9 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
-    pub(super) fn lost(&mut self, lane: usize, mut flight: Flight, code: String) {
+    pub(super) fn lost(&mut self, lane: usize, mut flight: Flight, code: String, kept: Option<Kept>) {
         let (at, cost) = (flight.ready.at, flight.ready.ask.price);
-        self.end(&flight, AttemptState::Unknown, cost, Some(code));
+        self.end_with(&flight, AttemptState::Unknown, cost, Some(code), kept);
         flight.ready.spent += 1;
         let sums =
             |state| Change { spent: 1, cost, cost_unknown: cost, lost: 1, ..Change::to(at, state, None) };
@@ -340,7 +363,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Ends a lookup without an answer.
-    fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
+    pub(super) fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
         let attempt = flight.attempt;
         self.change(Change {
             outcome: Some(outcome),

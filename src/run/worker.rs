@@ -6,10 +6,10 @@ use crate::domain::redact::Known;
 use crate::http::account::{Shut, Token};
 use crate::http::cause::Cause;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
-use crate::ledger::{Place, pack};
-use crate::upstream::{Answer, Fault, Reading, Request, read};
+use crate::ledger::{Arrived, Place, pack};
+use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, Response, UNREADABLE, read};
 use memchr::memmem;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(super) struct Sending {
     pub(super) token: Arc<Token>,
     pub(super) timeout: Duration,
     pub(super) service: Arc<Service>,
+    /// What the answer is held against.
+    pub(super) question: Question,
     pub(super) shut: Shut,
     /// The number that is asked about, as it is sent.
     pub(super) number: String,
@@ -64,8 +66,12 @@ pub(super) enum Came {
     ServerError(String),
     /// No answer in time.
     TimedOut,
-    /// Part of an answer, or one that cannot be read.
+    /// Part of an answer, or a page instead of one.
     Lost(String),
+    /// An answer that arrived whole and cannot be read.
+    Unread(Kept),
+    /// An answer to another question.
+    Mismatched(Option<Kept>),
     /// The configuration is at fault.
     Fault(Fault),
     /// A page that is not the provider's, and how long it asks to be left alone.
@@ -98,6 +104,13 @@ impl Came {
     }
 }
 
+/// An answer as it arrived, for the ledger alone.
+pub(super) struct Kept {
+    /// Packed.
+    pub(super) body: Vec<u8>,
+    pub(super) came: Option<Arrived>,
+}
+
 /// For the log: a class and a code, never a number or a text of the upstream's.
 impl fmt::Display for Came {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +121,8 @@ impl fmt::Display for Came {
             Self::Throttled(_) => f.write_str("429"),
             Self::Unavailable(_) => f.write_str("503"),
             Self::ServerError(code) | Self::Lost(code) => write!(f, "lost {code}"),
+            Self::Unread(_) => f.write_str(UNREADABLE),
+            Self::Mismatched(_) => f.write_str(MISMATCHED),
             Self::TimedOut => f.write_str("lost timeout"),
             Self::Fault(fault) => write!(f, "fault {}", fault.code),
             Self::Foreign(page, _) => write!(f, "foreign page {}", page.code),
@@ -132,7 +147,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;
-            match read(&sending.service.dialect, response.status, &response.body).without(&sending.known()) {
+            match read(&sending.service.dialect, &response, &sending.question).without(&sending.known()) {
                 Reading::Answer(mut answer) => {
                     without_token(&mut answer, sending.token.value().expose_secret());
                     answer.body = pack(&answer.body);
@@ -142,6 +157,11 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
                 Reading::ClientRefused { code, message } => Came::ClientRefused(code, message),
                 Reading::Throttled => Came::Throttled(retry_after),
                 Reading::Unavailable => Came::Unavailable(retry_after),
+                Reading::Mismatched { body } => {
+                    transport.distrust();
+                    Came::Mismatched(body.map(|body| Kept::of_another(body, sending.token.value())))
+                }
+                Reading::Unreadable => Came::Unread(Kept::as_it_arrived(response, sending.token.value())),
                 Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),
                 Reading::Lost { code } => Came::Lost(code),
                 Reading::Fault(fault) => Came::Fault(fault),
@@ -152,6 +172,19 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
     }
 }
 
+impl Kept {
+    fn as_it_arrived(response: Response, token: &SecretString) -> Self {
+        let Response { status, content_type, mut body, .. } = response;
+        mask(&mut body, token.expose_secret());
+        Self { body: pack(&body), came: Some(Arrived { status, content_type }) }
+    }
+
+    fn of_another(mut body: Vec<u8>, token: &SecretString) -> Self {
+        mask(&mut body, token.expose_secret());
+        Self { body: pack(&body), came: None }
+    }
+}
+
 /// Shorter tokens are not looked for: a few letters, or none where an upstream takes no token, stand in ordinary text too,
 /// which would come out mangled. What is hard to guess is longer (RFC 6749 section 10.10 asks for 128 bits, which are 22
 /// characters of base64).
@@ -159,16 +192,9 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// Takes the token out of an answer that echoes it: it is on no disk, not even in what an upstream says.
 fn without_token(answer: &mut Answer, token: &str) {
-    if token.len() < SHORTEST_TOKEN {
-        return;
-    }
-    for text in [&mut answer.code, &mut answer.text, &mut answer.log_id].into_iter().flatten() {
-        // A code is cut short before it comes here, and may be the beginning of a token.
-        let part = text.len() >= SHORTEST_TOKEN && token.contains(text.as_str());
-        if part || text.contains(token) {
-            *text = if part { MASK.to_owned() } else { text.replace(token, MASK) };
-        }
-    }
+    // A code is cut short before it comes here, and may be the beginning of a token. Texts are without it by now.
+    let is_part = |code: &mut String| code.len() >= SHORTEST_TOKEN && token.contains(code.as_str());
+    answer.code.take_if(is_part);
     mask(&mut answer.body, token);
 }
 
@@ -212,8 +238,8 @@ mod tests {
         Answer {
             outcome: Outcome::Invalid,
             code: Some(format!("bad {token}")),
-            text: Some(format!("bad header: Bearer {token}, {token}")),
-            log_id: Some(token.to_owned()),
+            text: None,
+            log_id: None,
             letter: None,
             billed: true,
             body: format!(r#"{{"error":{{"text":"å{token}{token}é","t":"{token}"}}}}"#).into_bytes(),
@@ -225,14 +251,11 @@ mod tests {
         let token = "abc.def-0123456789";
         let mut answer = echoing(token);
         without_token(&mut answer, token);
-        assert_eq!(answer.code.as_deref(), Some("bad ***"));
-        assert_eq!(answer.text.as_deref(), Some("bad header: Bearer ***, ***"));
-        assert_eq!(answer.log_id.as_deref(), Some("***"));
         assert_eq!(answer.body, r#"{"error":{"text":"å******é","t":"***"}}"#.as_bytes());
         let long = "x".repeat(60) + token;
         let mut cut = Answer { code: Some(long[..40].to_owned()), ..echoing("") };
         without_token(&mut cut, &long);
-        assert_eq!(cut.code.as_deref(), Some("***"));
+        assert_eq!(cut.code, None);
         let mut bytes = [&b"\xff"[..], token.as_bytes(), b"\0"].concat();
         mask(&mut bytes, token);
         assert_eq!(bytes, b"\xff***\0");

@@ -73,6 +73,16 @@ static ANSWER: Table = Table {
         ),
         Key::text("log_id", Text::Pointer, "Where its own reference stands."),
         Key::text("letter", Text::Pointer, "Where it says whether a letter of disclosure went out."),
+        Key::new(
+            "transactionid",
+            POINTERS,
+            "Where it repeats our reference of the call: an answer with another one is not ours.",
+        ),
+        Key::new(
+            "number",
+            POINTERS,
+            "Where it says whom it is about, also in each element of a list: without our reference that decides.",
+        ),
     ],
 };
 

@@ -18,6 +18,7 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// An answer, written down. Its body is somebody's data, so it has no `Debug`.
+#[derive(Clone)]
 pub(super) struct Reply {
     /// HTTP status.
     pub(super) status: StatusCode,
@@ -110,7 +111,7 @@ impl Reply {
     }
 
     /// A body of any type.
-    pub(super) fn raw(status: u16, content_type: Option<&str>, body: String) -> Self {
+    pub(super) fn raw(status: u16, content_type: Option<&str>, body: impl Into<Bytes>) -> Self {
         let content_type = content_type.and_then(|text| HeaderValue::from_str(text).ok());
         Self::new(status, content_type.unwrap_or(JSON), body)
     }

@@ -512,3 +512,29 @@ async fn faults_meet_every_provider() {
     let billed: Vec<_> = caller.simulator.bill().iter().map(|entry| entry.billed).collect();
     assert_eq!(billed, [true, false, false]);
 }
+
+#[tokio::test]
+async fn a_reply_written_twice_leaves_its_connection_one_behind() {
+    let caller = Caller::new("[[fault]]\ndo = 'twice'\nafter = 1\ntimes = 1").await;
+    let mut told = Vec::new();
+    for at in 0..5 {
+        let number = 5_565_144_400_u64 + at;
+        let path = format!("/getsignatory?searchnumber={number}");
+        let url = caller.body(&path).await["metaData"]["requestUrl"].as_str().unwrap_or_default().to_owned();
+        told.push(url.ends_with(&path));
+    }
+    assert_eq!(told, [true, true, false, false, false]);
+    assert_eq!(caller.simulator.bill().len(), 5, "each was carried out");
+    let another = Client::new();
+    let url = format!("{}{BASIC}", caller.simulator.base_url());
+    let answer = another.get(&url).bearer_auth(&caller.token).send().await.expect("an answer");
+    assert_eq!(json(answer).await["metaData"]["requestUrl"], url.as_str(), "another connection");
+}
+
+#[tokio::test]
+async fn a_body_may_be_bytes_that_are_no_text() {
+    let caller = Caller::new("[[fault]]\ndo = 'body'\nhex = 'ff00e5'\ncontent_type = 'x/y; charset=z'").await;
+    let answer = caller.get(BASIC).await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "x/y; charset=z");
+    assert_eq!(*answer.bytes().await.expect("a body"), [0xff, 0, 0xe5]);
+}

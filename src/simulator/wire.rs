@@ -1,13 +1,14 @@
-//! The connection under HTTP: a handler can have it closed, reset, or cut in the middle of an answer.
+//! The connection under HTTP: a handler can have it closed, reset, cut in the middle of an answer, or one answer behind.
 //!
 //! axum has no way to leave a request unanswered. So every connection carries a [`Fate`] that its handlers can reach;
 //! once it is sealed, the next write fails, and hyper drops the connection.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -16,32 +17,50 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::reply::Reply;
+
 const OPEN: usize = usize::MAX;
 const CLOSED: usize = usize::MAX - 1;
 const RESET: usize = usize::MAX - 2;
 
-/// What is to become of a connection: open, closed, reset, or cut after so many bytes of the body that comes next.
+/// What is to become of a connection.
 #[derive(Clone)]
-pub(super) struct Fate(Arc<AtomicUsize>);
+pub(super) struct Fate {
+    /// Open, closed, reset, or cut after so many bytes of the body that comes next.
+    end: Arc<AtomicUsize>,
+    /// Replies that were written and belong to calls before: what a client reads next is the first of them.
+    late: Arc<Mutex<VecDeque<Reply>>>,
+}
 
 impl Fate {
     fn open() -> Self {
-        Self(Arc::new(AtomicUsize::new(OPEN)))
+        Self { end: Arc::new(AtomicUsize::new(OPEN)), late: Arc::default() }
+    }
+
+    /// What a client reads as the reply to this call: after one that was written `twice`, that of the call before.
+    pub(super) fn read_next(&self, reply: Reply, twice: bool) -> Reply {
+        let mut late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        late.push_back(reply.clone());
+        let next = late.pop_front().unwrap_or(reply);
+        if twice {
+            late.push_front(next.clone());
+        }
+        next
     }
 
     /// Ends it without a further byte.
     pub(super) fn close(&self) {
-        self.0.store(CLOSED, SeqCst);
+        self.end.store(CLOSED, SeqCst);
     }
 
     /// Ends it with a reset.
     pub(super) fn reset(&self) {
-        self.0.store(RESET, SeqCst);
+        self.end.store(RESET, SeqCst);
     }
 
     /// Ends it after the next answer's head and that much of its body.
     pub(super) fn cut_after(&self, body_bytes: usize) {
-        self.0.store(body_bytes.min(RESET - 1), SeqCst);
+        self.end.store(body_bytes.min(RESET - 1), SeqCst);
     }
 }
 
@@ -94,7 +113,7 @@ impl Wire {
     /// How many of these bytes may leave.
     fn allowed(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
-        let left = match (self.fate.0.load(SeqCst), self.cut_left) {
+        let left = match (self.fate.end.load(SeqCst), self.cut_left) {
             (OPEN, _) => return Ok(bytes.len()),
             (CLOSED, _) => return Err(gone()),
             (RESET, _) => {
@@ -139,7 +158,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.fate.0.load(SeqCst) == OPEN {
+        if self.fate.end.load(SeqCst) == OPEN {
             return Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         }
         let first = slices.iter().find(|slice| !slice.is_empty());

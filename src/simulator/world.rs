@@ -140,7 +140,7 @@ impl World {
             Some(Deed::Gone { .. }) => return reply.last(),
             _ => {}
         }
-        reply
+        call.fate.read_next(reply, matches!(deed, Some(Deed::Twice)))
     }
 
     /// Has the port closed, and returns once it is.
@@ -186,6 +186,9 @@ pub(super) fn canned(deed: &Deed, number: &str, base_url: &str) -> Option<Reply>
         Deed::Html { status, retry_after } => Reply::html(*status).retry_after(*retry_after),
         Deed::Body { status, content_type, body } => {
             Reply::raw(*status, content_type.as_deref(), body.replace("{number}", number))
+        }
+        Deed::Bytes { status, content_type, bytes } => {
+            Reply::raw(*status, content_type.as_deref(), bytes.clone())
         }
         Deed::Redirect { status, location } => {
             let elsewhere = format!("{base_url}/_simulator/redirected");

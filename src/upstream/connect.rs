@@ -44,7 +44,7 @@ fn refusal(status: u16) -> String {
 }
 
 fn token(body: &[u8]) -> LoginReading {
-    let parsed = json::parse(body);
+    let parsed = json::parse(None, body);
     let member = |name: &str| json::scalar(parsed.as_ref().and_then(|value| value.get(name)));
     let Some(token) = member("token").filter(|token| token.bytes().all(|b| b.is_ascii_graphic())) else {
         return no_login("without a token that can be used");
@@ -55,6 +55,7 @@ fn token(body: &[u8]) -> LoginReading {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answered;
     use super::*;
 
     #[test]
@@ -67,7 +68,7 @@ mod tests {
 
     fn read(status: u16, body: &str, retry_after: Option<u64>) -> LoginReading {
         let retry_after = retry_after.map(Duration::from_secs);
-        super::read(&Response { status, retry_after, body: body.as_bytes().to_vec() })
+        super::read(&Response { retry_after, ..answered(status, body) })
     }
 
     #[test]

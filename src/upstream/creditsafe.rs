@@ -4,26 +4,24 @@
 //! `S…` comes on 200 and on 403), so a reading follows from status and code together, never from texts, which change
 //! with the language. Codes that nobody has documented are kept as they are and settle the one lookup they came with.
 
-use super::page::{PAGE, foreign, is_page};
-use super::{Answer, Fault, Reading, json, protocol, shown};
+use super::content::{self, Content};
+use super::page::foreign;
+use super::{Answer, Fault, Reading, json, shown};
+use crate::domain::json::{Json, text};
 use crate::domain::outcome::Outcome;
 use serde_json::Value;
 
 /// Their bodies have at least one of these.
 const MEMBERS: [&str; 3] = ["metaData", "report", "error"];
 
-pub(super) fn read(status: u16, body: &[u8]) -> Reading {
-    if let Some(reading) = protocol(status) {
-        return reading;
-    }
+pub(super) fn read(status: u16, content: Content) -> Reading {
     if !matches!(status, 200..=299 | 400..=407 | 409..=499) {
         return Reading::Lost { code: status.to_string() };
     }
-    let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array());
+    let parsed = content.json.filter(|value| value.is_object() || value.is_array());
     match (status, parsed) {
         (200..=299, Some(value)) if is_theirs(&value) => Body::new(value).read(status),
-        (200..=299, _) if is_page(body) => Reading::Lost { code: PAGE.to_owned() },
-        (200..=299, _) => Reading::Lost { code: "unreadable".to_owned() },
+        (200..=299, _) => content::unread(content.is_page),
         (401, None) => Reading::TokenRefused { code: "401".to_owned() },
         (_, None) => foreign(status),
         (_, Some(value)) => Body::new(value).read(status),
@@ -37,14 +35,14 @@ fn is_theirs(value: &Value) -> bool {
 
 /// A JSON body with the parts that decide.
 struct Body {
-    value: Value,
+    value: Json,
     code: Option<String>,
     error: bool,
     report: bool,
 }
 
 impl Body {
-    fn new(value: Value) -> Self {
+    fn new(value: Json) -> Self {
         let error = value.get("error").filter(|error| is_said(error));
         let code = error.and_then(|error| json::scalar(error.get("code"))).map(|code| shown(&code));
         let report = value.get("report").is_some_and(|report| !report.is_null());
@@ -120,7 +118,7 @@ impl Body {
             log_id: json::scalar(member("apiLogId")),
             letter: json::flag(member("lodCreated")),
             billed: true,
-            body: json::bytes(&self.value),
+            body: self.value.bytes(),
             code: self.code,
         })
     }
@@ -140,17 +138,21 @@ impl Body {
 
 /// Whether a member says anything: nulls and empty shells do not.
 fn is_said(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::String(text) => !text.trim().is_empty(),
-        Value::Object(members) => members.values().any(is_said),
-        Value::Array(items) => items.iter().any(is_said),
-        Value::Bool(_) | Value::Number(_) => true,
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Null => {}
+            Value::String(text) if text.trim().is_empty() => {}
+            Value::Object(members) => open.extend(members.values()),
+            Value::Array(items) => open.extend(items),
+            Value::String(_) | Value::Bool(_) | Value::Number(_) => return true,
+        }
     }
+    false
 }
 
 fn words(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| text(value), str::to_owned)
 }
 
 /// `S` and digits: the register's own reasons, on 200 and, in an older manual, on 403.
@@ -173,8 +175,14 @@ fn unexpected(status: u16, code: Option<&str>) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Question, answered};
     use super::*;
+    use crate::config::catalogue::Dialect;
     use proptest::prelude::*;
+
+    fn read(status: u16, body: &[u8]) -> Reading {
+        super::super::read(&Dialect::Creditsafe, &answered(status, body), &Question::default())
+    }
 
     /// A reading in one line: class, code, and for faults whether it is billed.
     fn class(status: u16, body: &str) -> String {
@@ -184,6 +192,8 @@ mod tests {
             Reading::ClientRefused { code, .. } => format!("client {code}"),
             Reading::Throttled => "throttled".to_owned(),
             Reading::Unavailable => "unavailable".to_owned(),
+            Reading::Unreadable => "unreadable".to_owned(),
+            Reading::Mismatched { .. } => "mismatched".to_owned(),
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
             Reading::Fault(fault) => format!("fault {} free", fault.code),
@@ -287,14 +297,14 @@ mod tests {
             (304, coded, "foreign 304"),
             (200, html, "lost page"),
             (206, " \n<?xml?>", "lost page"),
-            (200, "", "lost unreadable"),
-            (204, "", "lost unreadable"),
-            (200, "7", "lost unreadable"),
-            (200, "null", "lost unreadable"),
-            (200, r#"{"report":{"a":"#, "lost unreadable"),
-            (200, coded, "lost unreadable"),
-            (200, "{}", "lost unreadable"),
-            (202, r#"[{"report":{}}]"#, "lost unreadable"),
+            (200, "", "unreadable"),
+            (204, "", "unreadable"),
+            (200, "7", "unreadable"),
+            (200, "null", "unreadable"),
+            (200, r#"{"report":{"a":"#, "unreadable"),
+            (200, coded, "unreadable"),
+            (200, "{}", "unreadable"),
+            (202, r#"[{"report":{}}]"#, "unreadable"),
             (408, coded, "lost 408"),
             (500, html, "lost 500"),
             (502, "", "lost 502"),

@@ -3,8 +3,10 @@
 //! Reports come in several shapes, nested and flat, and errors in several envelopes; what decides is the status, and the
 //! OAuth2 error where there is one. Everything else is passed through as it came, but for what echoes the request.
 
-use super::page::{PAGE, foreign, is_page};
-use super::{Answer, Fault, Reading, json, protocol, shown};
+use super::content::{self, Content};
+use super::page::foreign;
+use super::{Answer, Fault, Reading, json, shown};
+use crate::domain::json::bytes;
 use crate::domain::outcome::Outcome;
 use crate::domain::redact;
 use serde_json::Value;
@@ -30,21 +32,15 @@ const WORDS: [&str; 4] = ["message", "detail", "error_description", "statusText"
 /// Lists of what was found; an empty one is no hit.
 const LISTS: [&str; 2] = ["companies", "persons"];
 
-pub(super) fn read(status: u16, body: &[u8]) -> Reading {
-    if let Some(reading) = protocol(status) {
-        return reading;
-    }
-    let blank = body.trim_ascii().is_empty();
-    let parsed = json::parse(body).filter(|value| value.is_object() || value.is_array()).map(|mut value| {
-        json::drop_member(&mut value, "rejectedValue");
-        value
-    });
+pub(super) fn read(status: u16, content: Content) -> Reading {
+    let Content { json, is_page, is_blank } = content;
+    let mut parsed = json.filter(|value| value.is_object() || value.is_array());
+    parsed.iter_mut().for_each(|value| value.drop_members("rejectedValue"));
     match (status, parsed) {
-        (200..=299, Some(body)) => success(&body),
-        (200..=299, None) if is_page(body) => Reading::Lost { code: PAGE.to_owned() },
-        (200..=299, None) => Reading::Lost { code: "unreadable".to_owned() },
-        (401, body) => not_let_in(body.as_ref()),
-        (451, body) if blank || body.is_some() => {
+        (200..=299, Some(body)) => success(&body, is_page),
+        (200..=299, None) => content::unread(is_page),
+        (401, body) => not_let_in(body.as_deref()),
+        (451, body) if is_blank || body.is_some() => {
             answer(Outcome::Rejected, Some("451".to_owned()), &body.unwrap_or_default())
         }
         (408 | 500.., _) => Reading::Lost { code: status.to_string() },
@@ -53,7 +49,7 @@ pub(super) fn read(status: u16, body: &[u8]) -> Reading {
     }
 }
 
-fn success(body: &Value) -> Reading {
+fn success(body: &Value, is_page: bool) -> Reading {
     if json::flag(body.get("protected")) == Some(true) {
         return answer(Outcome::Rejected, Some("protected".to_owned()), body);
     }
@@ -64,11 +60,7 @@ fn success(body: &Value) -> Reading {
         Value::Object(members) => members.keys().any(|name| !ENVELOPE.contains(&name.as_str())),
         _ => true,
     };
-    if has_report {
-        answer(Outcome::Hit, None, body)
-    } else {
-        Reading::Lost { code: "unreadable".to_owned() }
-    }
+    if has_report { answer(Outcome::Hit, None, body) } else { content::unread(is_page) }
 }
 
 /// Whether a search found nothing. A count asked for alone (`limit` 0) comes with an empty list too.
@@ -127,7 +119,7 @@ fn answer(outcome: Outcome, code: Option<String>, body: &Value) -> Reading {
         log_id: None,
         letter: None,
         billed: true,
-        body: json::bytes(body),
+        body: bytes(body),
     })
 }
 
@@ -164,7 +156,13 @@ fn unexpected(status: u16) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Question, answered};
     use super::*;
+    use crate::config::catalogue::Dialect;
+
+    fn read(status: u16, body: &[u8]) -> Reading {
+        super::super::read(&Dialect::Dnb, &answered(status, body), &Question::default())
+    }
 
     /// A reading in one line: class, code, and for faults whether it is billed.
     fn class(reading: Reading) -> String {
@@ -174,6 +172,8 @@ mod tests {
             Reading::ClientRefused { code, .. } => format!("client {code}"),
             Reading::Throttled => "throttled".to_owned(),
             Reading::Unavailable => "unavailable".to_owned(),
+            Reading::Unreadable => "unreadable".to_owned(),
+            Reading::Mismatched { .. } => "mismatched".to_owned(),
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
             Reading::Fault(fault) => format!("fault {} free", fault.code),
@@ -205,10 +205,10 @@ mod tests {
             (200, r#"{"persons":[]}"#.to_owned(), "no_hit"),
             (200, "[]".to_owned(), "no_hit"),
             (200, r#"{"protected":true}"#.to_owned(), "rejected protected"),
-            (200, r#"{"message":"ok"}"#.to_owned(), "lost unreadable"),
-            (200, "{}".to_owned(), "lost unreadable"),
+            (200, r#"{"message":"ok"}"#.to_owned(), "unreadable"),
+            (200, "{}".to_owned(), "unreadable"),
             (200, html.to_owned(), "lost page"),
-            (204, String::new(), "lost unreadable"),
+            (204, String::new(), "unreadable"),
             (400, r#"{"message":"bad","validationErrors":[]}"#.to_owned(), "invalid 400"),
             (422, r#"{"detail":"bad"}"#.to_owned(), "invalid 422"),
             (400, html.to_owned(), "foreign 400"),

@@ -4,21 +4,26 @@
 //! data (`config::catalogue`); how a *family* of answers is read is code, one file per dialect, chosen by an enum.
 //! Everything here may hold personal data or a secret, so no `Debug` of this room shows a query, a body or a token.
 
+mod charset;
 mod connect;
+mod content;
 mod creditsafe;
 mod dnb;
 mod json;
 mod oauth;
 mod page;
+mod question;
 mod request;
 mod rules;
 
 pub use crate::config::catalogue::Method;
+pub use question::Question;
 pub use request::{Request, RequestBody, is_too_long, prepare};
 
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::outcome::Outcome;
 use crate::domain::redact::Known;
+use content::Content;
 use secrecy::SecretString;
 use std::fmt;
 use std::time::Duration;
@@ -30,6 +35,8 @@ pub struct Response {
     pub status: u16,
     /// `Retry-After` as seconds from now, already read from either of its forms.
     pub retry_after: Option<Duration>,
+    /// `Content-Type`, as it came.
+    pub content_type: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -55,6 +62,13 @@ pub enum Reading {
     Throttled,
     /// 503: refused unprocessed, not billed.
     Unavailable,
+    /// It arrived whole and cannot be read: it was carried out, and its bytes are kept until somebody can.
+    Unreadable,
+    /// It answers another question. What became of ours nobody knows.
+    Mismatched {
+        /// The body as JSON without `requestUrl`; nothing of a login's answer. Somebody else's data.
+        body: Option<Vec<u8>>,
+    },
     /// It may have been carried out and billed, and there is nothing to show for it.
     Lost {
         /// Why: a status such as `500`, or `unreadable`.
@@ -149,13 +163,40 @@ pub enum LoginReading {
 }
 
 /// Reads the answer to a lookup. Total: any status and any bytes have a reading.
-pub fn read(dialect: &Dialect, status: u16, body: &[u8]) -> Reading {
-    match dialect {
-        Dialect::Creditsafe => creditsafe::read(status, body),
-        Dialect::Dnb => dnb::read(status, body),
-        Dialect::Generic(rules) => rules::read(rules, status, body),
+pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Reading {
+    let status = response.status;
+    if let Some(reading) = protocol(status) {
+        return reading;
+    }
+    let mut content = Content::of(response);
+    let mut holds_token = false;
+    if let Some(json) = &mut content.json {
+        holds_token = ["access_token", "token"].iter().any(|name| json.get(name).is_some());
+        let another = question.is_another(dialect, json);
+        json.drop_members(ECHO);
+        if another {
+            return Reading::Mismatched { body: Some(json.bytes()) };
+        }
+    }
+    let reading = match dialect {
+        Dialect::Creditsafe => creditsafe::read(status, content),
+        Dialect::Dnb => dnb::read(status, content),
+        Dialect::Generic(rules) => rules::read(rules, status, content),
+    };
+    match reading {
+        // A login's answer: a token is on no disk.
+        Reading::Unreadable if holds_token => Reading::Mismatched { body: None },
+        reading => reading,
     }
 }
+
+/// The member that echoes the whole query, the number in it included. It is kept nowhere, at no depth and in no case.
+const ECHO: &str = "requestUrl";
+
+/// The code of what cannot be read.
+pub const UNREADABLE: &str = "unreadable";
+/// The code of an answer to another question.
+pub const MISMATCHED: &str = "mismatched";
 
 /// What a status says by itself, whoever sends it and whatever comes with it.
 fn protocol(status: u16) -> Option<Reading> {
@@ -189,8 +230,11 @@ impl Reading {
                 // The message repeats the code.
                 Self::Fault(Fault { code: clean(code), message: known.line(&message), billed })
             }
+            Self::Mismatched { body } => {
+                Self::Mismatched { body: body.map(|body| known.hide_secrets_in_json(body)) }
+            }
             // Their words are ours.
-            Self::Throttled | Self::Unavailable | Self::Foreign(_) => self,
+            Self::Throttled | Self::Unavailable | Self::Unreadable | Self::Foreign(_) => self,
         }
     }
 }
@@ -261,6 +305,12 @@ impl fmt::Debug for LoginRequest {
     }
 }
 
+/// An answer as it comes in tests: of a type that says nothing.
+#[cfg(test)]
+fn answered(status: u16, body: impl AsRef<[u8]>) -> Response {
+    Response { status, retry_after: None, content_type: None, body: body.as_ref().to_vec() }
+}
+
 #[cfg(test)]
 mod table;
 
@@ -272,8 +322,10 @@ mod tests {
 
     #[test]
     fn debug_shows_neither_number_nor_body_nor_password() {
-        let answer = read(&Dialect::Creditsafe, 200, br#"{"report":{"n":"5560125790"}}"#);
-        let response = Response { status: 200, retry_after: None, body: b"5560125790".to_vec() };
+        let question = Question::default();
+        let answer =
+            read(&Dialect::Creditsafe, &answered(200, r#"{"report":{"n":"5560125790"}}"#), &question);
+        let response = answered(200, "5560125790");
         let login =
             login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into(), &[]);
         let body = br#"{"token":"5560125790"}"#.to_vec();
@@ -327,11 +379,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_and_any_status_have_a_reading(status: u16, body: Vec<u8>) {
+        fn any_bytes_and_any_status_have_a_reading(
+            status: u16, content_type in prop::option::of("\\PC*"), body: Vec<u8>,
+        ) {
+            let response = Response { status, retry_after: None, content_type, body };
             for dialect in [Dialect::Creditsafe, Dialect::Dnb, Dialect::Generic(Arc::default())] {
-                let _ = read(&dialect, status, &body);
+                let _ = read(&dialect, &response, &Question::default());
             }
-            let response = Response { status, retry_after: None, body };
             for auth in [Auth::Connect, Auth::ClientCredentialsBasic] {
                 let _ = read_login(auth, &response);
             }

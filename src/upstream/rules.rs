@@ -3,28 +3,26 @@
 //! A rule may say what an answer means; it cannot make a purchase of a pause, nor certainty of a doubt. What comes
 //! without JSON is the work of something that stands before the service, and settles no lookup.
 
-use super::page::{PAGE, foreign, is_page};
-use super::{Answer, Fault, Reading, json, protocol, shown};
+use super::content::{self, Content};
+use super::page::foreign;
+use super::{Answer, Fault, Reading, json, shown};
 use crate::config::catalogue::{Meaning, Pointer, Rule, Rules, is_doubtful};
+use crate::domain::json::bytes;
 use crate::domain::outcome::Outcome;
 use crate::domain::redact;
 use serde_json::Value;
 
-pub(super) fn read(rules: &Rules, status: u16, body: &[u8]) -> Reading {
-    if let Some(reading) = protocol(status) {
-        return reading;
-    }
-    let parsed = json::parse(body);
-    let blank = body.trim_ascii().is_empty();
+pub(super) fn read(rules: &Rules, status: u16, content: Content) -> Reading {
+    let Content { json: parsed, is_page, is_blank } = content;
     let code = parsed.as_ref().and_then(|body| code(rules, body));
-    let Some(rule) = rules.first(status, code.as_deref(), parsed.as_ref()) else {
-        return unread(rules, status, code, body);
+    let Some(rule) = rules.first(status, code.as_deref(), parsed.as_deref()) else {
+        return unread(rules, status, code, is_page);
     };
     let code = rule.as_code.clone().or(code);
     match rule.meaning {
         // An error page is no answer, whatever its status, and says nothing of the configuration.
-        Meaning::Answer(_) if parsed.is_none() && !blank => unread(rules, status, code, body),
-        Meaning::Fault if is_page(body) => unread(rules, status, code, body),
+        Meaning::Answer(_) if parsed.is_none() && !is_blank => unread(rules, status, code, is_page),
+        Meaning::Fault if is_page => unread(rules, status, code, is_page),
         Meaning::Answer(outcome) => answer(rules, rule, outcome, code, &parsed.unwrap_or_default()),
         Meaning::TokenRefused => Reading::TokenRefused { code: code.unwrap_or_else(|| status.to_string()) },
         Meaning::Throttled => Reading::Throttled,
@@ -48,7 +46,7 @@ fn answer(rules: &Rules, rule: &Rule, outcome: Outcome, code: Option<String>, bo
         log_id: json::scalar(at(&rules.log_id)),
         letter: json::flag(at(&rules.letter)),
         billed: rule.billed,
-        body: json::bytes(body),
+        body: bytes(body),
     })
 }
 
@@ -62,10 +60,9 @@ fn fault(rule: &Rule, status: u16, code: Option<String>) -> Fault {
 }
 
 /// An answer that no rule reads. The provider's form is JSON with a code where the file says that codes stand.
-fn unread(rules: &Rules, status: u16, code: Option<String>, body: &[u8]) -> Reading {
+fn unread(rules: &Rules, status: u16, code: Option<String>, is_page: bool) -> Reading {
     match (status, code) {
-        (200..=299, _) if is_page(body) => Reading::Lost { code: PAGE.to_owned() },
-        (200..=299, _) => Reading::Lost { code: "unreadable".to_owned() },
+        (200..=299, _) => content::unread(is_page),
         (401, code) if rules.renews => {
             Reading::TokenRefused { code: code.unwrap_or_else(|| "401".to_owned()) }
         }
@@ -84,6 +81,7 @@ fn unread(rules: &Rules, status: u16, code: Option<String>, body: &[u8]) -> Read
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Question, answered};
     use super::*;
     use crate::config::catalogue::{Catalogue, Dialect};
     use proptest::prelude::*;
@@ -98,6 +96,8 @@ mod tests {
             Reading::ClientRefused { code, .. } => format!("client {code}"),
             Reading::Throttled => "throttled".to_owned(),
             Reading::Unavailable => "unavailable".to_owned(),
+            Reading::Unreadable => "unreadable".to_owned(),
+            Reading::Mismatched { .. } => "mismatched".to_owned(),
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),
             Reading::Fault(fault) => format!("fault {} free", fault.code),
@@ -105,6 +105,14 @@ mod tests {
         }
         .trim_end()
         .to_owned()
+    }
+
+    fn read(rules: &Arc<Rules>, status: u16, body: &[u8]) -> Reading {
+        super::super::read(
+            &Dialect::Generic(Arc::clone(rules)),
+            &answered(status, body),
+            &Question::default(),
+        )
     }
 
     fn rules(service: &str) -> Arc<Rules> {
@@ -125,9 +133,9 @@ mod tests {
             (200, r#"{"requestId":"q1","data":{"name":"A"}}"#, "hit"),
             (200, r#"{"data":{}}"#, "no_hit"),
             (200, r#"{"data":null}"#, "no_hit"),
-            (200, r#"{"message":"hello from a proxy"}"#, "lost unreadable"),
+            (200, r#"{"message":"hello from a proxy"}"#, "unreadable"),
             (200, html, "lost page"),
-            (200, "", "lost unreadable"),
+            (200, "", "unreadable"),
             (404, r#"{"error":{"code":"NOT_FOUND"}}"#, "no_hit NOT_FOUND"),
             (404, r#"{"error":{"code":"ROUTE"}}"#, "fault ROUTE billed"),
             (404, html, "foreign 404"),
@@ -161,7 +169,7 @@ mod tests {
         let rules = rules("example.status");
         assert_eq!(class(read(&rules, 200, br#"{"registered":true}"#)), "hit");
         assert_eq!(class(read(&rules, 200, br#"{"registered":false}"#)), "no_hit");
-        assert_eq!(class(read(&rules, 200, br#"{"data":{"a":1}}"#)), "lost unreadable");
+        assert_eq!(class(read(&rules, 200, br#"{"data":{"a":1}}"#)), "unreadable");
     }
 
     #[test]
@@ -201,7 +209,7 @@ mod tests {
         fn no_rule_undoes_what_keeps_money_and_upstream_safe(
             list in prop::collection::vec(any_rule(), 0..6), status in 0u16..700,
         ) {
-            let rules = Rules { list, code: vec![Pointer("/code".to_owned())], ..Rules::default() };
+            let rules = Arc::new(Rules { list, code: vec![Pointer("/code".to_owned())], ..Rules::default() });
             let page = read(&rules, status, b"<html>556012-5790</html>");
             prop_assert!(!matches!(page, Reading::Answer(_)));
             for body in ["", "{}", r#"{"code":"A"}"#, r#"{"code":"5560125790","x":"198001010001"}"#] {

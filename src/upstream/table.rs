@@ -3,7 +3,7 @@
 //! What follows from each class for the lookup, its money, its attempts, the outage and the service is held by
 //! `tests/it/statuses.rs` with the real program.
 
-use super::{Reading, read};
+use super::{Question, Reading, answered, read};
 use crate::config::catalogue::{Catalogue, Dialect};
 use std::path::Path;
 
@@ -27,9 +27,9 @@ const KINDS: [(&str, [&str; 3]); 5] = [
 const TABLE: &str = "
     status  kind     creditsafe        dnb              generic
     200     html     lost page         lost page        lost page
-    200     none     lost unreadable   lost unreadable  lost unreadable
-    200     gateway  lost unreadable   hit              lost unreadable
-    200     error    rejected X1       lost unreadable  lost unreadable
+    200     none     unreadable        unreadable       unreadable
+    200     gateway  unreadable        hit              unreadable
+    200     error    rejected X1       unreadable       unreadable
     200     report   hit               hit              hit
     203     html     lost page         lost page        lost page
     301     html     foreign           foreign          foreign
@@ -81,6 +81,8 @@ fn class(reading: Reading) -> String {
         Reading::ClientRefused { code, .. } => format!("client {code}"),
         Reading::Throttled => "throttled".to_owned(),
         Reading::Unavailable => "unavailable".to_owned(),
+        Reading::Unreadable => "unreadable".to_owned(),
+        Reading::Mismatched { .. } => "mismatched".to_owned(),
         Reading::Lost { code } => format!("lost {code}"),
         Reading::Fault(fault) => format!("fault {}{}", fault.code, if fault.billed { " billed" } else { "" }),
         Reading::Foreign(page) => {
@@ -109,7 +111,7 @@ fn every_status_with_everything_that_may_come_with_it() {
         let (status, kind) = (cell(0).parse().unwrap(), cell(1));
         let bodies = KINDS.iter().find(|(name, _)| *name == kind).unwrap().1;
         for (at, (dialect, body)) in dialects.iter().zip(bodies).enumerate() {
-            assert_eq!(class(read(dialect, status, body.as_bytes())), cell(at + 2), "{line}");
+            assert_eq!(class(read(dialect, &answered(status, body), &Question::default())), cell(at + 2), "{line}");
         }
         rows += 1;
     }

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod answers;
 mod bad_input;
 mod beside;
 mod books;

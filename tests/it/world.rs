@@ -276,6 +276,10 @@ impl World {
         }
     }
 
+    pub(crate) fn base_url(&self) -> String {
+        self.simulator.base_url()
+    }
+
     pub(crate) fn bill(&self) -> Vec<Entry> {
         self.simulator.bill()
     }

@@ -193,7 +193,11 @@ fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
         lookup.line,
         lookup.transactionid.as_deref().unwrap_or_default(),
         lookup.code.as_deref().unwrap_or("lost"),
-        if lookup.billed { "billed at" } else { "may have cost" },
+        match (lookup.billed, lookup.unread) {
+            (true, _) => "billed at",
+            (false, true) => "counted at",
+            (false, false) => "may have cost",
+        },
         money(lookup.cost),
         if lookup.letter_making && !lookup.billed { ", and may have posted a letter" } else { "" }
     )

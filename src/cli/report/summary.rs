@@ -204,7 +204,7 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Invalid => "the input is refused",
         Outcome::Denied => "the account has no access to it",
         Outcome::Failed => "not carried out, attempts spent",
-        Outcome::Unknown => "what became of it is not known",
+        Outcome::Unknown => "there is no answer to use",
         Outcome::Skipped => "not asked",
     }
 }

@@ -23,6 +23,10 @@ pub struct Rules {
     pub log_id: Option<Pointer>,
     /// Where it says whether a letter of disclosure went out.
     pub letter: Option<Pointer>,
+    /// Where it repeats our reference of the call.
+    pub transactionid: Vec<Pointer>,
+    /// Where it repeats the number, or says whom it is about.
+    pub number: Vec<Pointer>,
     /// Whether a 401 that no rule reads is an expired token: it is where the provider logs in.
     pub renews: bool,
 }

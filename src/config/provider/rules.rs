@@ -43,6 +43,8 @@ pub(super) fn places(own: &View<'_>, outer: &View<'_>) -> Rules {
         report: one("report"),
         log_id: one("log_id"),
         letter: one("letter"),
+        transactionid: all("transactionid"),
+        number: all("number"),
         renews: false,
     }
 }

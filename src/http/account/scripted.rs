@@ -6,7 +6,7 @@ use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
 use crate::http::cause::Cause;
 use crate::http::transport::{Health, SendError, SendErrorKind, Transport};
-use crate::upstream::{self, LoginContent, LoginRequest, Method, Reading, Request, Response};
+use crate::upstream::{self, LoginContent, LoginRequest, Method, Question, Reading, Request, Response};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -61,7 +61,7 @@ impl ScriptedTransport {
             What::Login if status == 200 => format!(r#"{{"token":"t{}"}}"#, self.times(What::Login).len()),
             _ => body.to_owned(),
         };
-        Ok(Response { status, retry_after, body: body.into_bytes() })
+        Ok(Response { status, retry_after, content_type: None, body: body.into_bytes() })
     }
 
     fn times(&self, what: What) -> Vec<Duration> {
@@ -79,6 +79,8 @@ impl Transport for ScriptedTransport {
     ) -> Result<Response, SendError> {
         self.play(What::Call, bearer.expose_secret(), on_head).await
     }
+
+    fn distrust(&self) {}
 
     async fn health(&self, _url: &str) -> Result<Health, SendError> {
         let Response { status, retry_after, .. } = self.play(What::Health, "", |_| {}).await?;
@@ -253,7 +255,8 @@ impl Run {
         answer: Result<Response, SendError>,
     ) -> super::Verdict {
         let mut verdict = super::Verdict::default();
-        match answer.map(|answer| (upstream::read(&Dialect::Creditsafe, answer.status, &answer.body), answer))
+        match answer
+            .map(|answer| (upstream::read(&Dialect::Creditsafe, &answer, &Question::default()), answer))
         {
             Ok((Reading::Answer(_), _)) => {
                 self.account.answered(generation);

@@ -56,6 +56,8 @@ pub(super) struct Connections {
     /// For all others.
     far: Option<Pair>,
     known: Arc<Mutex<Known>>,
+    /// When a connection that there is now is certainly not used again, after which a call on it may still have to end.
+    longest: Duration,
 }
 
 /// The same client twice: with connections that are used again, and without.
@@ -88,6 +90,7 @@ impl Connections {
             near: Pair::new(reach, near)?,
             far: if away { Some(Pair::new(reach, far)?) } else { None },
             known: Arc::default(),
+            longest: reach.timeout.saturating_add(reach.keep_alive).max(ALONE),
         })
     }
 
@@ -109,8 +112,16 @@ impl Connections {
         let mut known = self.known();
         let had_served = port.map_or(!known.served.is_empty(), |port| known.served.contains(&port));
         if had_served {
-            known.alone_until = Some(Instant::now() + ALONE);
+            known.alone_until = known.alone_until.max(Some(Instant::now() + ALONE));
         }
+    }
+
+    /// A connection has given the answer to another call. Which one it was is not known by now, so that none that there is
+    /// now is used again: each call opens its own until they have been idle for too long.
+    pub(super) fn distrust(&self) {
+        let until = Instant::now() + self.longest;
+        let mut known = self.known();
+        known.alone_until = known.alone_until.max(Some(until));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

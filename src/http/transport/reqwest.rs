@@ -77,9 +77,11 @@ impl HttpTransport {
         let known = answer.extensions().get::<HttpInfo>();
         self.connections.served(known.map(|known| known.local_addr().port()));
         let retry_after = told(answer.headers());
+        let content_type = answer.headers().get(CONTENT_TYPE);
+        let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         // These two say all with their head: refused unprocessed. A body that stalls must not make us forget it.
         let body = if matches!(status, 429 | 503) { Vec::new() } else { body(answer).await? };
-        Ok(Response { status, retry_after, body })
+        Ok(Response { status, retry_after, content_type, body })
     }
 
     /// What a call that failed before the head of its answer came to.
@@ -120,6 +122,10 @@ impl Transport for HttpTransport {
             }
             Err(SendError::new(SendErrorKind::TimedOut, Cause::TimedOut))
         })
+    }
+
+    fn distrust(&self) {
+        self.connections.distrust();
     }
 
     async fn health(&self, url: &str) -> Result<Health, SendError> {

@@ -18,7 +18,7 @@ const BILLED: &str = "INSERT INTO temp.settled (attempt, amount) SELECT b.attemp
 
 /// Those of the days for which it is complete that it does not name: `?1`, `?2` from when and before when, `?3`, `?4` whose.
 const UNNAMED: &str = "FROM attempts a INDEXED BY attempts_open CROSS JOIN services s ON s.id = a.service \
-                       WHERE a.state IN ('started', 'unknown') AND a.state = 'unknown' AND a.resolved IS NULL AND a.started_at >= ?1 AND a.started_at < ?2 \
+                       WHERE a.state IN ('started', 'unknown', 'unread') AND a.state = 'unknown' AND a.resolved IS NULL AND a.started_at >= ?1 AND a.started_at < ?2 \
                        AND s.account = ?3 AND s.environment = ?4 \
                        AND NOT EXISTS (SELECT 1 FROM temp.billed b WHERE b.attempt = a.id)";
 
@@ -34,7 +34,7 @@ const FOLLOW: [&str; 4] = [
     "UPDATE lookups SET cost = lookups.cost + d.cost, cost_unknown = lookups.cost_unknown - d.was, \
      lost = lost - d.attempts, \
      code = CASE WHEN d.billed > 0 AND state = 'parked' THEN 'billed' ELSE code END \
-     FROM (SELECT a.run, a.row, a.step, sum(coalesce(s.amount, 0) - a.cost) AS cost, sum(a.cost) AS was, \
+     FROM (SELECT a.run, a.row, a.step, sum(coalesce(s.amount, 0) - a.cost) AS cost, sum(iif(a.state = 'unread', 0, a.cost)) AS was, \
      count(*) AS attempts, count(s.amount) AS billed FROM temp.settled s CROSS JOIN attempts a ON a.id = s.attempt \
      GROUP BY a.run, a.row, a.step) AS d \
      WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step",
@@ -50,7 +50,7 @@ const FOLLOW: [&str; 4] = [
      AND f.source = 'reused' WHERE h.state = 'settled' AND h.outcome IN ('unknown', 'failed') \
      AND f.state = 'parked') AS d \
      WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step",
-    "UPDATE attempts SET cost = coalesce(s.amount, 0), state = iif(s.amount IS NULL, 'refused', 'unknown'), \
+    "UPDATE attempts SET cost = coalesce(s.amount, 0), state = iif(s.amount IS NULL, 'refused', state), \
      resolved = iif(s.amount IS NULL, 'not-carried-out', 'billed') \
      FROM (SELECT DISTINCT attempt, amount FROM temp.settled) AS s WHERE attempts.id = s.attempt",
 ];

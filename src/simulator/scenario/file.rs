@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
 
-use super::words::{DelayText, NumberText, RateText, Span};
+use super::words::{DelayText, HexText, NumberText, RateText, Span};
 use super::{Alteration, Deed, Fault, Scenario, ScenarioError};
 use crate::simulator::reply::RetryAfter;
 use crate::simulator::service::Service;
@@ -81,6 +81,7 @@ struct FaultFile {
     detail: Option<String>,
     report: Option<bool>,
     body: Option<String>,
+    hex: Option<HexText>,
     content_type: Option<String>,
     location: Option<String>,
     alter: Option<Vec<Alteration>>,
@@ -100,6 +101,7 @@ enum Do {
     Close,
     Reset,
     Cut,
+    Twice,
     Hold,
     Stall,
     Delay,
@@ -248,15 +250,20 @@ impl FaultFile {
                 status: status(200)?,
                 retry_after: retry_after(self.retry_after, self.retry_after_as)?,
             },
-            Do::Body => Deed::Body {
-                status: status(200)?,
-                content_type: self.content_type,
-                body: self.body.ok_or_else(|| missing("body"))?,
-            },
+            Do::Body => {
+                let (status, content_type) = (status(200)?, self.content_type.clone());
+                match (self.body, self.hex) {
+                    (Some(body), None) => Deed::Body { status, content_type, body },
+                    (None, Some(hex)) => Deed::Bytes { status, content_type, bytes: hex.0 },
+                    (Some(_), Some(_)) => return Err("body and hex are two ways to say one thing".to_owned()),
+                    (None, None) => return Err(format!("do = \"{}\" needs body", self.r#do.word())),
+                }
+            }
             Do::Redirect => Deed::Redirect { status: status(302)?, location: self.location },
             Do::Close => Deed::Close,
             Do::Reset => Deed::Reset,
             Do::Cut => Deed::Cut,
+            Do::Twice => Deed::Twice,
             Do::Hold => Deed::Hold,
             Do::Stall => Deed::Stall,
             Do::Delay if self.delay.is_none() => return Err(missing("delay")),
@@ -282,6 +289,7 @@ impl FaultFile {
             ("detail", self.detail.is_some()),
             ("report", self.report.is_some()),
             ("body", self.body.is_some()),
+            ("hex", self.hex.is_some()),
             ("content_type", self.content_type.is_some()),
             ("location", self.location.is_some()),
             ("alter", self.alter.is_some()),
@@ -308,6 +316,7 @@ impl Do {
             Self::Close => "close",
             Self::Reset => "reset",
             Self::Cut => "cut",
+            Self::Twice => "twice",
             Self::Hold => "hold",
             Self::Stall => "stall",
             Self::Delay => "delay",
@@ -323,7 +332,7 @@ impl Do {
         match self {
             Self::Status | Self::Html => &["status", "retry_after", "retry_after_as", "carried_out"],
             Self::Error => &["status", "code", "text", "detail", "report"],
-            Self::Body => &["status", "body", "content_type", "carried_out"],
+            Self::Body => &["status", "body", "hex", "content_type", "carried_out"],
             Self::Redirect => &["status", "location", "carried_out"],
             Self::Alter => &["alter"],
             Self::Huge => &["size"],
@@ -331,6 +340,7 @@ impl Do {
             Self::Close
             | Self::Reset
             | Self::Cut
+            | Self::Twice
             | Self::Hold
             | Self::Stall
             | Self::Delay
@@ -443,6 +453,8 @@ mod tests {
             ("[[fault]]\ndo = 'status'", "bad.toml:1:1: do = \"status\" needs status"),
             ("\n[[fault]]\ndo = 'status'\nstatus = 99", "bad.toml:2:1: a status is 200 to 599"),
             ("[[fault]]\ndo = 'error'", "bad.toml:1:1: do = \"error\" needs code"),
+            ("[[fault]]\ndo = 'body'", "bad.toml:1:1: do = \"body\" needs body"),
+            ("[[fault]]\ndo = 'body'\nhex = '7'", "bad.toml:3:7: hex is two digits a byte"),
             ("[[fault]]\ndo = 'delay'", "bad.toml:1:1: do = \"delay\" needs delay"),
             ("[[fault]]\ndo = 'close'\ntimes = 0", "bad.toml:1:1: times = 0"),
             (

@@ -23,7 +23,8 @@
 //!                             # both, and status and redirect: carried_out = true (what is answered hides a report)
 //!                             # redirect: status = 302, location · alter: alter = ["report-list", …] · huge: size
 //!                             # gone: for (after this answer connections are refused; for good where absent)
-//!                             # close, reset, cut, hold, stall, delay, expire-token
+//!                             # body: hex = "7b7d" instead of body, for bytes that are no text
+//!                             # close, reset, cut, twice, hold, stall, delay, expire-token
 //! status = 503
 //! ```
 
@@ -131,6 +132,8 @@ pub(super) enum Deed {
     Html { status: u16, retry_after: Option<RetryAfter> },
     /// This very body.
     Body { status: u16, content_type: Option<String>, body: String },
+    /// The same of bytes that are no text.
+    Bytes { status: u16, content_type: Option<String>, bytes: Vec<u8> },
     /// A redirection.
     Redirect { status: u16, location: Option<String> },
     /// The connection is closed without an answer.
@@ -139,6 +142,8 @@ pub(super) enum Deed {
     Reset,
     /// Half a body, then the connection is closed.
     Cut,
+    /// The answer is written twice: each later call on the connection reads the answer to the one before.
+    Twice,
     /// The answer is withheld until it is released.
     Hold,
     /// There is never an answer.

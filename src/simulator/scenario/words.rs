@@ -64,3 +64,21 @@ impl TryFrom<String> for NumberText {
         Number::read(&text).map(Self).ok_or("a number is ten or twelve digits and nothing else")
     }
 }
+
+/// Bytes, as two hexadecimal digits each.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct HexText(pub(super) Vec<u8>);
+
+impl TryFrom<String> for HexText {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(16)).collect();
+        let pairs = digits
+            .filter(|digits| digits.len() % 2 == 0)
+            .ok_or("hex is two digits a byte, and nothing else")?;
+        let byte = |pair: &[u32]| u8::try_from(pair[0] << 4 | pair[1]).unwrap_or_default();
+        Ok(Self(pairs.chunks_exact(2).map(byte).collect()))
+    }
+}

@@ -1,0 +1,55 @@
+//! What came whole and is no use: an answer that cannot be read, and one to another question. Both are kept as they are, shown
+//! by nothing, and no step towards an outage, since somebody is there and answers.
+
+use super::coordinator::{Coordinator, Flight};
+use super::streak::Stray;
+use super::worker::Kept;
+use crate::domain::outcome::{Outcome, State};
+use crate::http::transport::Transport;
+use crate::ledger::{AttemptState, Change};
+use crate::upstream::{Fault, MISMATCHED, UNREADABLE};
+
+impl<T: Transport> Coordinator<T> {
+    /// It cannot be read: it was carried out, and costs what it costs. To ask again at once would bring the same, so it is not
+    /// lost in the sense of `on_unknown`.
+    pub(super) fn unread(&mut self, flight: &Flight, kept: Kept) {
+        let (at, cost) = (flight.ready.at, flight.ready.ask.price);
+        self.end_with(flight, AttemptState::Unread, cost, Some(UNREADABLE.to_owned()), Some(kept));
+        let change = Change { spent: 1, cost, lost: 1, ..Change::to(at, State::Parked, None) };
+        self.give_up(flight, Outcome::Unknown, change);
+        let (account, service) = self.asked(flight);
+        self.stray(
+            (&account, &service),
+            Stray::Unreadable,
+            UNREADABLE,
+            "five answers in a row arrived whole and cannot be read: they are kept, and `retry` reads them again, as a newer \
+             version of orgpull may; ask the provider what has changed",
+        );
+    }
+
+    /// It answers another question. What became of ours nobody knows: it is lost.
+    pub(super) fn mismatched(&mut self, lane: usize, flight: Flight, kept: Option<Kept>) {
+        let (account, service) = self.asked(&flight);
+        self.lost(lane, flight, MISMATCHED.to_owned(), kept);
+        self.stray(
+            (&account, &service),
+            Stray::Mismatched,
+            MISMATCHED,
+            "five answers in a row are to other questions than those that were asked: something between here and the provider \
+             mixes them up (a proxy, a cache); they are kept and shown nowhere",
+        );
+    }
+
+    fn asked(&self, flight: &Flight) -> (String, String) {
+        let step = self.step(flight);
+        (step.account.clone(), step.service.name.clone())
+    }
+
+    /// Counts one. The fifth in a row stops the service.
+    fn stray(&mut self, (account, service): (&str, &str), kind: Stray, code: &str, why: &str) {
+        if self.streaks.stray(account, service, kind) {
+            let fault = Fault { code: code.to_owned(), message: why.to_owned(), billed: true };
+            self.stop_for(account, service, &fault);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What came in a body, read once for whoever reads on.
+
+use super::page::{self, PAGE};
+use super::{Reading, Response, json};
+use crate::domain::json::Json;
+
+/// A body, read as far as it can be.
+pub(super) struct Content {
+    pub(super) json: Option<Json>,
+    /// Whether it is a page for people.
+    pub(super) is_page: bool,
+    /// Whether there is nothing in it.
+    pub(super) is_blank: bool,
+}
+
+impl Content {
+    pub(super) fn of(response: &Response) -> Self {
+        let Response { content_type, body, .. } = response;
+        let json = json::parse(content_type.as_deref(), body);
+        let media_type = content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();
+        let html = ["text/html", "application/xhtml+xml"];
+        let is_html = html.iter().any(|html| media_type.trim().eq_ignore_ascii_case(html));
+        let is_blank = body.trim_ascii().is_empty();
+        let is_page = json.is_none() && (is_html && !is_blank || page::is_page(body));
+        Self { json, is_page, is_blank }
+    }
+}
+
+/// What a 2xx is that says nothing which its dialect knows. A page is the work of something that stands before the service.
+pub(super) fn unread(is_page: bool) -> Reading {
+    if is_page { Reading::Lost { code: PAGE.to_owned() } } else { Reading::Unreadable }
+}
