@@ -55,6 +55,8 @@ pub struct LookupRecord {
     pub log_id: Option<String>,
     /// The answer's body: JSON text, without `requestUrl`. Personal data.
     pub body: Option<Vec<u8>>,
+    /// Whether there is a body that is not as it was written.
+    pub damaged: bool,
     /// Where this run brought another answer to the same question: the one that we had before it.
     pub before: Option<Earlier>,
     /// Where it was skipped and outputs ask for it: the newest answer in the ledger to what it would have asked.
@@ -74,6 +76,52 @@ impl Record {
             }
         }
         Some(filled)
+    }
+}
+
+impl LookupRecord {
+    /// The code of a lookup whose stored answer is damaged.
+    pub const DAMAGED: &str = "damaged";
+
+    /// As outputs tell a stored answer that is damaged: it was bought, and what it said is not known.
+    #[must_use]
+    pub fn without_answer(self) -> Self {
+        Self {
+            outcome: Some(Outcome::Unknown),
+            code: Some(Self::DAMAGED.to_owned()),
+            text: None,
+            body: None,
+            before: None,
+            damaged: false,
+            ..self
+        }
+    }
+}
+
+impl Record {
+    /// The same with the stored answers at these places told as damaged.
+    #[must_use]
+    pub fn without_answers(&self, damaged: &[usize]) -> Self {
+        let mut told = self.clone();
+        for at in damaged {
+            if let Some(lookup) = told.lookups.get_mut(*at) {
+                *lookup = std::mem::take(lookup).without_answer();
+            }
+        }
+        told
+    }
+
+    /// The same of the newest stored answers in the place of skipped lookups.
+    #[must_use]
+    pub fn without_last_answers(&self, damaged: &[usize]) -> Self {
+        let mut told = self.clone();
+        for at in damaged {
+            let last = told.lookups.get_mut(*at).map(|lookup| &mut lookup.last);
+            if let Some(last) = last {
+                *last = last.take().map(|last| Box::new(last.without_answer()));
+            }
+        }
+        told
     }
 }
 
@@ -111,7 +159,7 @@ impl WrittenKind {
 pub struct Earlier {
     /// When it was received, RFC 3339 in UTC.
     pub fetched_at: String,
-    /// Its body. Personal data.
+    /// Its body; nothing is left of one that is damaged. Personal data.
     pub body: Vec<u8>,
 }
 

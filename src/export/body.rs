@@ -27,6 +27,15 @@ impl<'a> Bodies<'a> {
         Self { record, parsed: record.lookups.iter().map(|_| OnceCell::new()).collect() }
     }
 
+    /// The places of lookups whose stored answers are damaged. Whether one is JSON is looked at only where it is going to be
+    /// read.
+    pub(super) fn damaged(&self, reads: bool) -> Vec<usize> {
+        let is_damaged = |at: &usize| {
+            self.record.lookups[*at].damaged || reads && matches!(self.get(*at), Body::Unreadable)
+        };
+        (0..self.record.lookups.len()).filter(is_damaged).collect()
+    }
+
     /// The answer of the lookup at this place.
     pub(super) fn get(&self, at: usize) -> Body<'_> {
         let Some(bytes) = self.record.lookups.get(at).and_then(|lookup| lookup.body.as_deref()) else {

@@ -31,7 +31,8 @@ pub(super) struct Changes {
     sink: Sink,
     chosen: Option<Vec<Chosen>>,
     rows: u64,
-    unreadable: u64,
+    /// Earlier answers that are damaged.
+    pub(super) damaged: u64,
 }
 
 /// A pointer that the job chose.
@@ -55,7 +56,7 @@ impl Changes {
         let names = layout.own_names();
         let draft = Draft::create(target.clone(), Mode::Private)?;
         let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
-        Ok(Self { target, layout, sink, chosen, rows: 0, unreadable: 0 })
+        Ok(Self { target, layout, sink, chosen, rows: 0, damaged: 0 })
     }
 
     /// What its columns are called, each once, and which fields it compares.
@@ -95,7 +96,7 @@ impl Changes {
             }
             let Some(before) = &lookup.before else { continue };
             let (Some(old), Body::Json(new)) = (Json::of_bytes(&before.body), bodies.get(at)) else {
-                self.unreadable += 1;
+                self.damaged += 1;
                 continue;
             };
             for difference in self.differences(at, &old, new) {
@@ -160,7 +161,6 @@ impl Changes {
             kind: WrittenKind::Changes,
             rows: self.rows,
             columns: Vec::new(),
-            unreadable: self.unreadable,
             too_long,
             instead_of: None,
         };

@@ -82,19 +82,45 @@ pub struct Written {
     pub rows: u64,
     /// In how many answers each column was found; empty for rejects, and for JSON without chosen columns.
     pub columns: Vec<ColumnCount>,
-    /// Answers that could not be read as JSON and were treated as absent. More than 0 is worth telling.
-    pub unreadable: u64,
     /// Cells of a csv for Excel with more characters than a cell of Excel takes.
     pub too_long: u64,
     /// Where it would be if another run had not been there.
     pub instead_of: Option<PathBuf>,
 }
 
+/// What was written, and what could not be shown in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// The files.
+    pub written: Vec<Written>,
+    /// Stored answers that are damaged.
+    pub damage: Damage,
+}
+
+/// Stored answers that are not as they were written. Outputs show their lookups as `unknown`, code `damaged`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// How many.
+    pub count: u64,
+    /// The first of them: line of the input, and the lookup's id.
+    pub first: Vec<(u64, String)>,
+    /// Answers of earlier runs among them, so that what changed since is not told.
+    pub earlier: u64,
+}
+
+/// Damaged answers that are named one by one.
+const MOST_NAMED: usize = 5;
+
 /// All outputs of a job while they are being written. Dropped before [`Export::finish`], it leaves nothing behind.
 pub struct Export {
     sheets: Vec<Sheet>,
     rejects: Rejects,
+    ids: Vec<String>,
+    damage: Damage,
 }
+
+/// What is done with a record at each output.
+type Hand<'h> = dyn Fn(&mut Sheet, &Record, &Bodies<'_>) -> Result<(), ExportError> + 'h;
 
 /// One output.
 enum Sheet {
@@ -133,6 +159,22 @@ impl Sheet {
         }
     }
 
+    /// Whether it looks into answers.
+    fn reads_answers(&self) -> bool {
+        match self {
+            Self::Table(table) => table.reads_answers(),
+            Self::Changes(_) => true,
+        }
+    }
+
+    /// Earlier answers that it could not hold the new ones against.
+    fn damaged_before(&self) -> u64 {
+        match self {
+            Self::Table(_) => 0,
+            Self::Changes(changes) => changes.damaged,
+        }
+    }
+
     fn seal(self) -> Result<(Sealed, Written), ExportError> {
         match self {
             Self::Table(table) => table.seal(),
@@ -151,7 +193,8 @@ impl Export {
             .zip(places.outputs)
             .map(|(output, target)| Sheet::begin(output, target, setting))
             .collect::<Result<_, _>>()?;
-        Ok(Self { sheets, rejects })
+        let ids = setting.lookups.iter().map(|head| head.id.clone()).collect();
+        Ok(Self { sheets, rejects, ids, damage: Damage::default() })
     }
 
     /// Whether some CSV output lists every leaf found, so that all records must pass [`Export::discover`] before the
@@ -163,7 +206,7 @@ impl Export {
 
     /// Notes the leaves of a record's answers.
     pub fn discover(&mut self, record: &Record) -> Result<(), ExportError> {
-        self.each(record, Sheet::discover)
+        self.each(record, &Sheet::discover).map(drop)
     }
 
     /// Writes a record to every output that shows it, and to the rejects where it is a bad row.
@@ -171,31 +214,49 @@ impl Export {
         if let Err(bad) = &record.subject {
             self.rejects.push(record.line, &bad.input, &bad.reason)?;
         }
-        self.each(record, Sheet::write)
+        for at in self.each(record, &Sheet::write)? {
+            self.damage.count += 1;
+            if self.damage.first.len() < MOST_NAMED {
+                self.damage.first.push((record.line, self.ids.get(at).cloned().unwrap_or_default()));
+            }
+        }
+        Ok(())
     }
 
-    /// Hands a record to every output, each with skipped lookups as it shows them.
-    fn each(
-        &mut self,
-        record: &Record,
-        hand: impl Fn(&mut Sheet, &Record, &Bodies<'_>) -> Result<(), ExportError>,
-    ) -> Result<(), ExportError> {
+    /// Hands a record to every output, each with skipped lookups as it shows them. Gives the places of lookups whose stored
+    /// answers are damaged.
+    fn each(&mut self, record: &Record, hand: &Hand<'_>) -> Result<Vec<usize>, ExportError> {
+        let reads = self.sheets.iter().any(Sheet::reads_answers);
         let bodies = Bodies::of(record);
+        let damaged = bodies.damaged(reads);
+        if !damaged.is_empty() {
+            let told = record.without_answers(&damaged);
+            let more = self.each(&told, hand)?;
+            return Ok([damaged, more].concat());
+        }
         let filled = record.with_last();
         let filled = filled.as_ref().map(|filled| (filled, Bodies::of(filled)));
+        let damaged = filled.as_ref().map(|(_, bodies)| bodies.damaged(reads)).unwrap_or_default();
+        if !damaged.is_empty() {
+            let told = record.without_last_answers(&damaged);
+            return self.each(&told, hand).map(|_| damaged);
+        }
         self.sheets.iter_mut().try_for_each(|sheet| match &filled {
             Some((filled, bodies)) if sheet.fills_skipped() => hand(sheet, filled, bodies),
             _ => hand(sheet, record, &bodies),
-        })
+        })?;
+        Ok(damaged)
     }
 
     /// Flushes every file to disk, then puts all of them in their places: outputs in the job's order, then the rejects.
     /// Where the run has no bad row, a rejects file of an earlier run under the same name is removed, since it would
     /// tell what is no longer so.
-    pub fn finish(self) -> Result<Vec<Written>, ExportError> {
+    pub fn finish(self) -> Result<Exported, ExportError> {
         let mut changes = Vec::new();
         let mut written = Vec::new();
+        let mut damage = self.damage;
         for sheet in self.sheets {
+            damage.earlier += sheet.damaged_before();
             let (file, told) = sheet.seal()?;
             changes.push(Change::Put(file));
             written.push(told);
@@ -204,7 +265,7 @@ impl Export {
         changes.extend(change);
         written.extend(told);
         disk::publish(changes)?;
-        Ok(written)
+        Ok(Exported { written, damage })
     }
 }
 

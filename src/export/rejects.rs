@@ -68,7 +68,6 @@ impl Rejects {
             kind: WrittenKind::Rejects,
             rows: self.rows,
             columns: Vec::new(),
-            unreadable: 0,
             too_long,
             instead_of: None,
         };

@@ -27,7 +27,6 @@ pub(super) struct Table {
     columns: Columns,
     stage: Stage,
     rows: u64,
-    unreadable: u64,
 }
 
 /// What does not change from row to row.
@@ -68,7 +67,7 @@ impl Table {
     pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
         let (layout, columns) = Self::check(output, target.named(), setting)?;
         let stage = Stage::Opened(Draft::create(target.clone(), Mode::Private)?);
-        Ok(Self { target, layout, columns, stage, rows: 0, unreadable: 0 })
+        Ok(Self { target, layout, columns, stage, rows: 0 })
     }
 
     /// What its columns are called, each once, and where they come from.
@@ -95,6 +94,11 @@ impl Table {
 
     pub(super) fn needs_discovery(&self) -> bool {
         self.columns.need_discovery()
+    }
+
+    /// Whether its rows look into answers.
+    pub(super) fn reads_answers(&self) -> bool {
+        self.needs_discovery() || self.columns.need_answers() || self.layout.has_report()
     }
 
     pub(super) fn discover(&mut self, record: &Record, bodies: &Bodies<'_>) -> Result<(), ExportError> {
@@ -139,7 +143,6 @@ impl Table {
             kind: WrittenKind::Output,
             rows: self.rows,
             columns: self.columns.counts(),
-            unreadable: self.unreadable,
             too_long,
             instead_of: None,
         };
@@ -159,8 +162,6 @@ impl Table {
         self.layout.put_fixed(sink, record, (subject, hide), span.clone())?;
         let wants = self.columns.need_answers() || self.layout.has_report();
         let answers: Vec<_> = span.filter(|_| wants).map(|at| (at, bodies.get(at))).collect();
-        let unread = answers.iter().filter(|(_, body)| matches!(body, Body::Unreadable)).count();
-        self.unreadable += unread as u64;
         for cell in self.columns.cells(&answers) {
             match cell {
                 Some(value) => sink.put(Field::Json(&cells::shown(value, hide)))?,

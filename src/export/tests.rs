@@ -91,7 +91,7 @@ impl World {
             records.iter().try_for_each(|record| export.discover(record))?;
         }
         records.iter().try_for_each(|record| export.write(record))?;
-        export.finish()
+        export.finish().map(|exported| exported.written)
     }
 
     fn begin(&self, outputs: &[Output]) -> Result<Export, ExportError> {
@@ -333,7 +333,7 @@ fn the_summary_counts_answers_by_column() {
     let counts: Vec<_> =
         written[0].columns.iter().map(|count| (count.name.as_str(), count.found, count.answers)).collect();
     assert_eq!(counts, [("company", 2, 3), ("share", 2, 3), ("list", 2, 3), ("reject", 1, 1)]);
-    assert_eq!((written[0].rows, written[0].unreadable, written[0].kind), (6, 1, WrittenKind::Output));
+    assert_eq!((written[0].rows, written[0].kind), (6, WrittenKind::Output));
     assert_eq!((written[1].rows, written[1].kind), (1, WrittenKind::Rejects));
     assert!(written[0].columns.iter().all(|count| count.chosen));
     let written = world.export(&[world.output("y.csv", Shape::Long)], &records()).unwrap();
@@ -351,7 +351,7 @@ fn files_are_for_their_owner_alone_and_folders_are_made() {
     for draft in drafts.filter(|entry| entry.path().is_file()) {
         assert_eq!(draft.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
-    for written in export.finish().unwrap() {
+    for written in export.finish().unwrap().written {
         assert_eq!(fs::metadata(&written.path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     let folder = world.path("a/2026-03-01");

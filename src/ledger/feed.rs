@@ -61,7 +61,7 @@ pub struct StoodAt {
     pub outcome: Option<Outcome>,
     /// Its code, where it has one.
     pub code: Option<String>,
-    /// Its answer's body, where that was asked for and is there.
+    /// Its answer's body, where that was asked for and is there; empty where it is damaged.
     pub body: Option<Vec<u8>>,
 }
 
@@ -473,9 +473,8 @@ fn stands(row: &SqliteRow) -> sqlx::Result<(Place, StoodAt)> {
     let damaged = |what: &str| sqlx::Error::Decode(what.into());
     let state =
         cells::word(row, "state", State::parse)?.ok_or_else(|| damaged("a lookup without a state"))?;
-    let body = row
-        .try_get::<Option<&[u8]>, _>("body")?
-        .map(|packed| unpack(packed).ok_or_else(|| damaged("an answer that does not unpack")));
+    // What is left of an answer that is damaged can be read by nobody.
+    let body = row.try_get::<Option<&[u8]>, _>("body")?.map(|packed| unpack(packed).unwrap_or_default());
     let (outcome, code) = (cells::outcome(row, "outcome")?, row.try_get("code")?);
-    Ok((place(row)?, StoodAt { state, outcome, code, body: body.transpose()? }))
+    Ok((place(row)?, StoodAt { state, outcome, code, body }))
 }

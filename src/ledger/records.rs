@@ -5,6 +5,7 @@ use super::open::options;
 use super::values::ManyRows;
 use super::{Ledger, LedgerError, unpack};
 use crate::domain::identity::Identity;
+use crate::domain::json::Json;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Source;
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
@@ -19,6 +20,9 @@ const PAGE: i64 = 256;
 
 /// Unpacked answers after which a page ends early, in bytes: one may be many times as large as another.
 const PAGE_BYTES: usize = 4 << 20;
+
+/// Damaged answers that are named one by one.
+const MOST_NAMED: usize = 5;
 
 /// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
 pub struct Records<'l> {
@@ -43,6 +47,31 @@ pub enum Answers {
 }
 
 impl Ledger {
+    /// Stored answers that are not as they were written: how many, and the run and the line of the first.
+    pub async fn damaged_answers(&self) -> Result<(u64, Vec<(String, u64)>), LedgerError> {
+        let (mut count, mut first) = (0, Vec::new());
+        let mut rows = sqlx::query(
+            "SELECT a.state = 'answered', b.body, u.run, r.line FROM answers b CROSS JOIN attempts a ON a.id = b.attempt \
+             CROSS JOIN runs u ON u.id = a.run CROSS JOIN rows r ON r.run = a.run AND r.row = a.row ORDER BY b.attempt",
+        )
+        .fetch(&self.readers);
+        let failed = |e: sqlx::Error| self.failed(&e);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let is_answered: bool = row.try_get(0).map_err(failed)?;
+            // What arrived and could not be read is whole as it is.
+            let is_whole = |body: Vec<u8>| !is_answered || Json::of_bytes(&body).is_some();
+            if unpack(row.try_get(1).map_err(failed)?).is_some_and(is_whole) {
+                continue;
+            }
+            count += 1;
+            if first.len() < MOST_NAMED {
+                let line: i64 = row.try_get(3).map_err(failed)?;
+                first.push((row.try_get(2).map_err(failed)?, line.unsigned_abs()));
+            }
+        }
+        Ok((count, first))
+    }
+
     /// The records of a run, with so much of their answers.
     pub async fn records(&self, run: i64, answers: Answers) -> Result<Records<'_>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
@@ -155,6 +184,7 @@ const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at,
                       LEFT JOIN answers b ON b.attempt = a.id";
 
 fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
+    let (body, damaged) = body(row)?;
     Ok(LookupRecord {
         outcome: cells::outcome(row, "outcome")?,
         code: row.try_get("code")?,
@@ -163,12 +193,22 @@ fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
         fetched_at: row.try_get::<Option<i64>, _>("settled_at")?.map(rfc3339),
         transactionid: row.try_get("transactionid")?,
         log_id: row.try_get("log_id")?,
-        body: row.try_get::<Option<&[u8]>, _>("body")?.and_then(unpack),
+        body,
+        damaged,
         ..LookupRecord::default()
     })
 }
 
+/// The answer's body, and whether there is one that is not as it was written.
+fn body(row: &SqliteRow) -> sqlx::Result<(Option<Vec<u8>>, bool)> {
+    let packed = row.try_get::<Option<&[u8]>, _>("body")?;
+    let body = packed.and_then(unpack);
+    let damaged = packed.is_some() && body.is_none();
+    Ok((body, damaged))
+}
+
 fn lookup(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
+    let (body, damaged) = body(row)?;
     Ok(LookupRecord {
         outcome: cells::outcome(row, "outcome")?,
         code: row.try_get("code")?,
@@ -179,7 +219,8 @@ fn lookup(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
         fetched_at: row.try_get::<Option<i64>, _>("fetched_at")?.map(rfc3339),
         transactionid: row.try_get("transactionid")?,
         log_id: row.try_get("log_id")?,
-        body: row.try_get::<Option<&[u8]>, _>("body")?.and_then(unpack),
+        body,
+        damaged,
         before: earlier(row)?,
         last: None,
     })
@@ -187,7 +228,7 @@ fn lookup(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
 
 fn earlier(row: &SqliteRow) -> sqlx::Result<Option<Earlier>> {
     let fetched_at = row.try_get::<Option<i64>, _>("old_fetched_at")?;
-    let body = row.try_get::<Option<&[u8]>, _>("old_body")?.and_then(unpack);
+    let body = row.try_get::<Option<&[u8]>, _>("old_body")?.map(|packed| unpack(packed).unwrap_or_default());
     let both = fetched_at.zip(body);
     Ok(both.map(|(fetched_at, body)| Earlier { fetched_at: rfc3339(fetched_at), body }))
 }

@@ -47,7 +47,8 @@ impl Ledger {
 
     fn unread_of(&self, row: &SqliteRow) -> Result<Option<UnreadLookup>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
-        let came = || Ok(Arrived { status: row.try_get("status")?, content_type: row.try_get("content_type")? });
+        let came =
+            || Ok(Arrived { status: row.try_get("status")?, content_type: row.try_get("content_type")? });
         let Some(body) = unpack(row.try_get("body").map_err(failed)?) else { return Ok(None) };
         Ok(Some(UnreadLookup {
             lookup: self.pending_of(row)?,

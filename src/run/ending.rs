@@ -19,6 +19,21 @@ pub(super) fn finished(failed: u64, unknown: u64, tolerate: Tolerate) -> (Exit, 
     (Exit::Unsettled, reason)
 }
 
+/// How the reason of a run ends whose outputs lack answers that are damaged in the ledger.
+const DAMAGED: &str = " damaged in the ledger";
+
+/// The same end, where stored answers are damaged.
+pub(super) fn with_damage((exit, reason): (Exit, String), damaged: u64) -> (Exit, String) {
+    let answers = counted(damaged, "stored answer is", "stored answers are");
+    let reason = if exit == Exit::Settled { String::new() } else { reason + ", and " };
+    (exit.worst(Exit::Unsettled), format!("{reason}{answers}{DAMAGED}"))
+}
+
+/// Whether a run ended so for damage.
+pub(super) fn is_of_damage(reason: &str) -> bool {
+    reason.ends_with(DAMAGED)
+}
+
 fn lookups(pending: u64) -> String {
     counted(pending, "lookup", "lookups")
 }
@@ -67,6 +82,15 @@ mod tests {
             assert_eq!(reason.contains("tolerated"), exit == Exit::Settled && failed + unknown > 0);
         }
         assert_eq!(finished(0, 1, Tolerate::default()).0, Exit::Unsettled);
+    }
+
+    #[test]
+    fn damage_is_a_reason_of_its_own_and_beside_others() {
+        let end = |failed, damaged| with_damage(finished(failed, 0, Tolerate::default()), damaged);
+        assert_eq!(end(0, 1), (Exit::Unsettled, "1 stored answer is damaged in the ledger".to_owned()));
+        let both = "3 failed, and 2 stored answers are damaged in the ledger";
+        assert_eq!(end(3, 2), (Exit::Unsettled, both.to_owned()));
+        assert!(is_of_damage(both) && !is_of_damage("3 failed"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::event::Level;
 use super::prepared::Prepared;
 use crate::domain::counted::counted;
 use crate::domain::json::Json;
-use crate::domain::outcome::Outcomes;
+use crate::domain::outcome::{Outcome, Outcomes};
 use crate::domain::redact::scrub;
 use crate::export::leaf_names;
 use crate::http::transport::Transport;
@@ -75,7 +75,12 @@ async fn ask_some(
         let of_row = stood.extract_if(|at, _| row.first().is_some_and(|lookup| lookup.at.row == at.row));
         let of_row: HashMap<Place, (StoodAt, Option<Json>)> = of_row
             .map(|(at, mut stood)| {
-                let body = stood.body.take().and_then(|body| Json::of_bytes(&body));
+                let kept = stood.body.take();
+                let body = kept.as_ref().and_then(|body| Json::of_bytes(body));
+                if kept.is_some() && body.is_none() {
+                    // It is damaged, and decides as little as one that was lost.
+                    stood.outcome = Some(Outcome::Unknown);
+                }
                 (at, (stood, body))
             })
             .collect();

@@ -38,7 +38,7 @@ mod worker;
 
 pub use clients::transport;
 pub use lane::{TriedLogin, try_login};
-pub use outputs::{export, export_one, protected};
+pub use outputs::{damage, export, export_one, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use rescue::rescue;
 pub use summary::summary;
@@ -49,7 +49,7 @@ use crate::config::{Account, Settings};
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
-use crate::export::{ExportError, Written};
+use crate::export::{ExportError, Exported, Written};
 use crate::http::transport::{ClientError, Transport};
 use crate::job::input::InputError;
 use crate::job::{Job, Origin};
@@ -59,7 +59,7 @@ use begin::Begun;
 use budget::Purses;
 use clients::{Transports, exposures, transports};
 use coordinator::{Coordinator, Start};
-use ending::{finished, stopped};
+use ending::{finished, stopped, with_damage};
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
 use halt::Halt;
@@ -576,9 +576,14 @@ async fn finish(
         (Stage::Stopped, exit, reason, None, Vec::new())
     } else {
         match export(ledger, &run, job, &context.settings).await {
-            Ok(written) => {
+            Ok(Exported { written, damage: found }) => {
                 let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
-                let (exit, reason) = finished(failed, unknown, job.rules.tolerate);
+                let mut ended = finished(failed, unknown, job.rules.tolerate);
+                if let Some(message) = damage(&run.run, &found) {
+                    notice(&context.observer, Level::Warning, "damaged", message);
+                    ended = with_damage(ended, found.count + found.earlier);
+                }
+                let (exit, reason) = ended;
                 (Stage::Finished, exit, reason, Some(now_ms()), written)
             }
             Err(error) => {

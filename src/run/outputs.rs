@@ -11,7 +11,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::record::Record;
 use crate::export::naming::Naming;
 use crate::export::{
-    ColumnCount, Export, LookupHead, Setting, Written, preflight as preflight_outputs,
+    ColumnCount, Damage, Export, Exported, LookupHead, Setting, Written, preflight as preflight_outputs,
     would_fit as outputs_would_fit,
 };
 use crate::job::{Carry, Job, Output, Step};
@@ -105,11 +105,11 @@ pub async fn export(
     run: &RunRow,
     job: &Job,
     settings: &Settings,
-) -> Result<Vec<Written>, RunError> {
+) -> Result<Exported, RunError> {
     let places = Whose::of(ledger, run).places(&job.outputs, true).await?;
-    let mut written = export_to(ledger, run, job, settings, (&job.outputs, paths(&places))).await?;
-    let mut files = Vec::with_capacity(written.len());
-    for (at, written) in written.iter_mut().enumerate() {
+    let mut exported = export_to(ledger, run, job, settings, (&job.outputs, paths(&places))).await?;
+    let mut files = Vec::with_capacity(exported.written.len());
+    for (at, written) in exported.written.iter_mut().enumerate() {
         let base = match places.get(at) {
             Some(place) => place.base.clone(),
             None => places.first().map(|first| Output::rejects_beside(&first.base)).unwrap_or_default(),
@@ -118,7 +118,7 @@ pub async fn export(
         written.instead_of = Some(base).filter(|base| *base != written.path);
     }
     ledger.note_outputs(run.id, &files).await?;
-    Ok(written)
+    Ok(exported)
 }
 
 /// What the ledger keeps of a file.
@@ -146,7 +146,7 @@ pub async fn export_one(
     job: &Job,
     settings: &Settings,
     output: Output,
-) -> Result<Vec<Written>, RunError> {
+) -> Result<Exported, RunError> {
     let path = naming(run).fill(&output.path);
     export_to(ledger, run, job, settings, (&[output], vec![path])).await
 }
@@ -157,7 +157,7 @@ async fn export_to(
     job: &Job,
     settings: &Settings,
     (outputs, paths): (&[Output], Vec<PathBuf>),
-) -> Result<Vec<Written>, RunError> {
+) -> Result<Exported, RunError> {
     let facts = Facts::new(run, job, settings, paths);
     let mut export = Export::begin(outputs, &facts.setting(ledger.key()))?;
     let skipped = skipped(ledger, run, job, settings, outputs).await?;
@@ -182,6 +182,29 @@ async fn export_to(
         }
     }
     Ok(export.finish()?)
+}
+
+/// What to tell of stored answers that are damaged; nothing where there are none.
+pub fn damage(run: &str, damage: &Damage) -> Option<String> {
+    let are = |count: u64, what: &str| match count {
+        1 => format!("1 {what} is damaged in the ledger"),
+        count => format!("{count} {what}s are damaged in the ledger"),
+    };
+    let mut told = Vec::new();
+    if damage.count > 0 {
+        let first: Vec<String> =
+            damage.first.iter().map(|(line, id)| format!("line {line} (`{id}`)")).collect();
+        let more = if damage.count > damage.first.len() as u64 { ", …" } else { "" };
+        let answers = are(damage.count, "stored answer");
+        told.push(format!("{answers} and shown as `unknown`, code `damaged`: {}{more}", first.join(", ")));
+    }
+    if damage.earlier > 0 {
+        let answers = are(damage.earlier, "earlier answer");
+        told.push(format!("{answers}, and what changed since is not told"));
+    }
+    let remedy = "`orgpull doctor` looks through the whole ledger, a backup may hold them whole, and `run --buy-again` pays for \
+                  them again";
+    (!told.is_empty()).then(|| format!("run {run}: {}; {remedy}", told.join("; ")))
 }
 
 /// The job made ready, where an output shows the newest stored answers of skipped lookups. Another job's file, which asks

@@ -1,7 +1,7 @@
 //! A run summed up from the ledger, for people and for `--summary-json`.
 
 use super::RunError;
-use super::ending::finished;
+use super::ending::{finished, is_of_damage};
 use super::event::{RunState, Summary};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
@@ -15,7 +15,7 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
     let totals = ledger.totals(run.id).await?;
     let at_work = JobLock::is_held(ledger.path(), &run.job);
     let (state, mut reason) = state(run, at_work);
-    if state == RunState::Finished && run.exit == Some(Exit::Unsettled.code()) {
+    if state == RunState::Finished && run.exit == Some(Exit::Unsettled.code()) && !is_of_damage(&reason) {
         // What was settled since by a statement or the user's word is not what the run ended with.
         let of = |outcome: Outcome| totals.outcomes[outcome.index()];
         (_, reason) = finished(of(Outcome::Failed), of(Outcome::Unknown), Tolerate::default());

@@ -111,7 +111,11 @@ fn every_status_with_everything_that_may_come_with_it() {
         let (status, kind) = (cell(0).parse().unwrap(), cell(1));
         let bodies = KINDS.iter().find(|(name, _)| *name == kind).unwrap().1;
         for (at, (dialect, body)) in dialects.iter().zip(bodies).enumerate() {
-            assert_eq!(class(read(dialect, &answered(status, body), &Question::default())), cell(at + 2), "{line}");
+            assert_eq!(
+                class(read(dialect, &answered(status, body), &Question::default())),
+                cell(at + 2),
+                "{line}"
+            );
         }
         rows += 1;
     }

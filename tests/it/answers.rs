@@ -1,5 +1,5 @@
-//! Answers that are whole and no use: what cannot be read, what answers another question. They are kept, priced as what they
-//! are, told, and never bought twice by accident.
+//! Answers that are whole and no use: what cannot be read, what answers another question, what a disk has damaged. They are
+//! kept, priced as what they are, told, and never bought twice by accident.
 
 use crate::world::{CREDIT, CSV, REPORT, SIGNATORIES, World, companies, numbers, partnerships};
 use serde_json::{Value, json};
@@ -394,4 +394,85 @@ fn a_short_token_is_looked_for_nowhere() {
             assert_eq!(shown, ("The simulator AB", "a simulator", "hit"), "{auth}");
         }
     }
+}
+
+/// What a disk has damaged: never an empty hit, told by run and line, and counted.
+#[test]
+fn a_damaged_answer_is_told_and_shown_as_no_hit() {
+    // A frame of another length, none at all, a frame cut short, one that holds no JSON, and one with a turned bit.
+    for damage in [
+        "UPDATE answers SET body = x'28b52ffd00' WHERE attempt = (SELECT min(attempt) FROM answers)",
+        "UPDATE answers SET body = x'' WHERE attempt = (SELECT min(attempt) FROM answers)",
+        "UPDATE answers SET body = substr(body, 1, 40) WHERE attempt = (SELECT min(attempt) FROM answers)",
+        "UPDATE answers SET body = x'28b52ffd2003190000616263' WHERE attempt = (SELECT min(attempt) FROM answers)",
+        "UPDATE answers SET body = CAST(substr(body, 1, 60) || x'00' || substr(body, 62) AS BLOB) \
+         WHERE attempt = (SELECT min(attempt) FROM answers)",
+    ] {
+        let world = World::new("");
+        let more = "[[output]]\npath = 'all.json'\n[[output]]\npath = 'wide.csv'\nshape = 'wide'\n[[output]]\npath = 'hits.csv'\nonly = ['hit']\n";
+        world.job("job", &[&numbers(&companies(3)), REPORT, CSV, more]);
+        let run = world.run(&[]).exits(0).text("run").to_owned();
+        world.orgpull(&["doctor"]).says("is whole");
+        world.change(damage);
+        let told = format!(
+            "run {run}: 1 stored answer is damaged in the ledger and shown as `unknown`, code `damaged`: line 1 (`report`)"
+        );
+        world.orgpull(&["export", "job"]).exits(4).says(&told);
+        let rows = ["unknown/damaged bought 1 3.20", "hit bought 1 3.20", "hit bought 1 3.20"];
+        assert_eq!(world.out(), rows, "{damage}");
+        assert_eq!(world.rows("out.csv")[0]["company"], "");
+        assert_eq!(world.rows("hits.csv").len(), 2);
+        assert_eq!(world.rows("wide.csv")[0]["report_code"], "damaged");
+        assert_eq!(
+            world
+                .orgpull(&["export", "job", "--format", "csv", "--output", "-"])
+                .exits(4)
+                .stdout
+                .lines()
+                .count(),
+            4
+        );
+        world.orgpull(&["doctor"]).says(&format!("1 stored answer is damaged: run {run}, line 1"));
+        // Used again it is the same; its number is in no message.
+        let again = world
+            .orgpull(&["run", "job.toml", "--summary-json", "s.json"])
+            .exits(4)
+            .says("1 stored answer is damaged");
+        assert!(!again.said().contains(&companies(1)[0][6..]), "{}", again.said());
+        assert_eq!(world.out()[0], "unknown/damaged reused 0 0.00");
+        let summary: Value = serde_json::from_str(&world.read("s.json")).unwrap();
+        assert_eq!(
+            (&summary["exit"], &summary["calls"], &summary["state"]),
+            (&json!(4), &json!(0), &json!("finished"))
+        );
+        let status: Value =
+            serde_json::from_str(&world.orgpull(&["status", "job", "--json"]).stdout).unwrap();
+        assert_eq!(
+            (&status["reason"], &status["exit"]),
+            (&json!("1 stored answer is damaged in the ledger"), &json!(4))
+        );
+        world.orgpull(&["run", "job.toml", "--buy-again"]).exits(0);
+        assert_eq!(world.out()[0], "hit bought 1 3.20");
+    }
+}
+
+/// A condition cannot look into it, and what changed cannot be told.
+#[test]
+fn a_damaged_answer_decides_nothing() {
+    let world = World::new("");
+    let gated = "[[lookup]]\nid = 'second'\nservice = 'creditsafe.getsignatory'\n\
+                 when = { lookup = 'report', pointer = '/report/companyName', is = 'present' }\n";
+    let changes = "[[output]]\npath = 'changes.csv'\nchanges = true\n";
+    world.job("job", &[&numbers(&companies(2)), REPORT, CSV, changes]);
+    world.run(&[]).exits(0);
+    world.change("UPDATE answers SET body = x'00' WHERE attempt = (SELECT min(attempt) FROM answers)");
+    world
+        .orgpull(&["run", "job.toml", "--buy-again"])
+        .exits(4)
+        .says("1 earlier answer is damaged in the ledger");
+    world.change("UPDATE answers SET body = x'00'");
+    let other = CSV.replace("out.csv", "other.csv");
+    world.job("other", &[&numbers(&companies(1)), REPORT, gated, &other]);
+    world.orgpull(&["run", "other.toml"]).exits(4);
+    assert_eq!(world.rows("other.csv")[1]["code"], "undecided");
 }

@@ -139,7 +139,7 @@ async fn ledger(path: &Path) -> Vec<Finding> {
         found => found,
     };
     let mut findings = vec![match damage {
-        Ok(None) => Finding::good(what, format!("{} is whole", path.display())),
+        Ok(None) => answers(&ledger, path).await,
         Ok(Some(damage)) => {
             Finding::fault(what, Exit::Ledger, format!("{} is damaged: {damage}", path.display()))
         }
@@ -154,6 +154,26 @@ async fn ledger(path: &Path) -> Vec<Finding> {
     }
     ledger.close().await;
     findings
+}
+
+/// Whether the stored answers are as they were written.
+async fn answers(ledger: &Ledger, path: &Path) -> Finding {
+    let what = "ledger";
+    match ledger.damaged_answers().await {
+        Ok((0, _)) => Finding::good(what, format!("{} is whole", path.display())),
+        Ok((count, first)) => {
+            let answers = if count == 1 {
+                "1 stored answer is".to_owned()
+            } else {
+                format!("{count} stored answers are")
+            };
+            let first: Vec<String> =
+                first.iter().map(|(run, line)| format!("run {run}, line {line}")).collect();
+            let text = format!("{}: {answers} damaged: {}", path.display(), first.join("; "));
+            Finding::fault(what, Exit::Ledger, text)
+        }
+        Err(error) => Finding::fault(what, Exit::Ledger, error.to_string()),
+    }
 }
 
 fn disk(database: &Path) -> Finding {

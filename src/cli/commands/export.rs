@@ -8,8 +8,9 @@ use super::run::output_line;
 use super::{job_to_export, one_run};
 use crate::disk::Scratch;
 use crate::domain::exit::Exit;
+use crate::export::Exported;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, RunRow};
 use crate::run;
 use std::io::Read;
 
@@ -19,7 +20,7 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
     let settings = desk.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let found = one_run(&ledger, &args.run).await?;
-    let written = match &target {
+    let exported = match &target {
         ExportTo::Own => {
             let job = job_to_export(&found, &settings, desk)?;
             run::export(&ledger, &found, &job, &settings).await?
@@ -31,23 +32,35 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
         ExportTo::File { output, format, shape } => {
             let job = job_to_export(&found, &settings, desk)?;
             let Place::File(path) = output else {
-                return stream(&ledger, &found, &job, &settings, *format, *shape).await;
+                return stream(desk, &ledger, &found, &job, &settings, *format, *shape).await;
             };
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             run::export_one(&ledger, &found, &job, &settings, one_output(path, *format, *shape)).await?
         }
     };
-    for written in &written {
+    for written in &exported.written {
         desk.say(&exported_text(&output_line(written)))?;
     }
-    Ok(Exit::Settled)
+    Ok(damaged(desk, &found, &exported))
+}
+
+/// Tells what is damaged, and how to end.
+fn damaged(desk: &Desk, found: &RunRow, exported: &Exported) -> Exit {
+    match run::damage(&found.run, &exported.damage) {
+        None => Exit::Settled,
+        Some(message) => {
+            desk.console.line(&format!("warning: {message}"));
+            Exit::Unsettled
+        }
+    }
 }
 
 /// To standard output: written whole to a file that nobody else can read, then copied, so that a failure shows nothing.
 /// It stands beside the ledger: that folder holds personal data already, and the system's temporary one must not.
 async fn stream(
+    desk: &Desk,
     ledger: &Ledger,
-    found: &crate::ledger::RunRow,
+    found: &RunRow,
     job: &Job,
     settings: &crate::config::Settings,
     format: FileFormat,
@@ -56,13 +69,14 @@ async fn stream(
     let unwritable =
         |e: std::io::Error| Failure::Output(format!("a file for the export cannot be used: {e}"));
     let scratch = Scratch::beside(ledger.path()).map_err(unwritable)?;
-    run::export_one(ledger, found, job, settings, one_output(scratch.path(), format, shape)).await?;
+    let output = one_output(scratch.path(), format, shape);
+    let exported = run::export_one(ledger, found, job, settings, output).await?;
     let mut file = scratch.into_file().map_err(unwritable)?;
     let mut piece = vec![0; 1 << 16];
     loop {
         let length = file.read(&mut piece).map_err(unwritable)?;
         if length == 0 {
-            return Ok(Exit::Settled);
+            return Ok(damaged(desk, found, &exported));
         }
         print_bytes(&mut std::io::stdout().lock(), &piece[..length])?;
     }

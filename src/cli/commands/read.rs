@@ -157,7 +157,6 @@ fn noted_line(file: OutputFile) -> OutputLine {
         kind: file.kind,
         rows: file.rows,
         columns: file.columns.into_iter().map(column).collect(),
-        unreadable: 0,
         too_long: 0,
         instead_of: None,
     }

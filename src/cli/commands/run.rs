@@ -366,7 +366,6 @@ pub(super) fn output_line(written: &Written) -> OutputLine {
         kind: written.kind,
         rows: written.rows,
         columns: written.columns.iter().map(column).collect(),
-        unreadable: written.unreadable,
         too_long: written.too_long,
         instead_of: written.instead_of.clone(),
     }

@@ -136,7 +136,6 @@ mod tests {
             kind: WrittenKind::Output,
             rows: 12_000,
             columns: (0..14).map(column).collect(),
-            unreadable: 0,
             too_long: 0,
             instead_of: None,
         }];

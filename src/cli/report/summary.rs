@@ -38,8 +38,6 @@ pub struct OutputLine {
     pub rows: u64,
     /// Its columns from answers.
     pub columns: Vec<ColumnFound>,
-    /// Answers that could not be read and count as absent.
-    pub unreadable: u64,
     /// Cells longer than a cell of Excel, where the file is for Excel.
     pub too_long: u64,
     /// Where it would be if another run had not been there.
@@ -256,10 +254,6 @@ fn notes(output: &OutputLine) -> Vec<String> {
     if let Some(taken) = &output.instead_of {
         notes.push(format!("beside {}, which another run wrote", taken.display()));
     }
-    if output.unreadable > 0 {
-        let answers = counted(output.unreadable, "answer", "answers");
-        notes.push(format!("warning: left out as unreadable: {answers}"));
-    }
     if output.too_long > 0 {
         let cells = counted(output.too_long, "cell is", "cells are");
         notes.push(format!(
@@ -323,7 +317,7 @@ mod tests {
 
     fn output(path: &str, rows: u64, columns: Vec<ColumnFound>) -> OutputLine {
         let kind = WrittenKind::Output;
-        OutputLine { path: path.into(), kind, rows, columns, unreadable: 0, too_long: 0, instead_of: None }
+        OutputLine { path: path.into(), kind, rows, columns, too_long: 0, instead_of: None }
     }
 
     fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
@@ -342,7 +336,7 @@ mod tests {
             column("city", 11_002, 11_235),
             column("turnovr", 0, 11_235),
         ];
-        let full = OutputLine { unreadable: 2, ..output("out/portfolio-k3v9q2.csv", 12_000, columns) };
+        let full = output("out/portfolio-k3v9q2.csv", 12_000, columns);
         let plain = output("out/portfolio.jsonl", 12_000, Vec::new());
         let rejects = OutputLine {
             kind: WrittenKind::Rejects,
@@ -397,13 +391,11 @@ mod tests {
         let line = OutputLine {
             too_long: 1,
             instead_of: Some("out/x.csv".into()),
-            unreadable: 2,
             ..output("out/x-2.csv", 3, columns)
         };
         assert_eq!(
             output_text(&line),
-            "  out/x-2.csv  3 rows\n    beside out/x.csv, which another run wrote\n    warning: left out as unreadable: 2 \
-             answers\n    warning: 1 cell is longer than the 32,767 characters that Excel takes: choose other `columns`, or \
+            "  out/x-2.csv  3 rows\n    beside out/x.csv, which another run wrote\n    warning: 1 cell is longer than the 32,767 characters that Excel takes: choose other `columns`, or \
              write them without `excel`\n    warning: found in no answer: turnovr (there is /report/turnover, \
              /report/turnoverYear)\n    city  1 of 2\n"
         );
