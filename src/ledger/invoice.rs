@@ -226,8 +226,9 @@ impl Invoice<'_> {
         self.covered = (from, before);
         let Some((oldest, newest)) = named else { return };
         let today = stockholm_midnight(stockholm_date(now)).unwrap_or(i64::MIN);
-        let answered_for = if said { before.min(today) - MIDNIGHT } else { i64::MIN };
-        self.tells = (from.max(oldest.min(from + MIDNIGHT)), before.min(newest.max(answered_for)));
+        let answered_for = if said { before.min(today).saturating_sub(MIDNIGHT) } else { i64::MIN };
+        self.tells =
+            (from.max(oldest.min(from.saturating_add(MIDNIGHT))), before.min(newest.max(answered_for)));
     }
 
     /// The next lines of the statement, in its order; none at the end.

@@ -4,7 +4,6 @@ use super::page::is_page;
 use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use std::time::Duration;
 
 pub(super) fn request(token_url: &str, username: &SecretString, password: &SecretString) -> LoginRequest {
     let body = json!({ "username": username.expose_secret(), "password": password.expose_secret() });
@@ -49,7 +48,7 @@ fn token(body: &[u8]) -> LoginReading {
     let Some(token) = member("token").filter(|token| token.bytes().all(|b| b.is_ascii_graphic())) else {
         return no_login("without a token that can be used");
     };
-    let expires_in = member("expires_in").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let expires_in = json::life(parsed.as_ref().and_then(|value| value.get("expires_in")));
     LoginReading::Token { token: SecretString::from(token), expires_in }
 }
 
@@ -57,6 +56,7 @@ fn token(body: &[u8]) -> LoginReading {
 mod tests {
     use super::super::answered;
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn the_body_is_json_whatever_the_password_holds() {

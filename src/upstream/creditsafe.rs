@@ -115,7 +115,7 @@ impl Body {
         Reading::Answer(Answer {
             outcome,
             text: self.text(),
-            log_id: json::scalar(member("apiLogId")),
+            log_id: json::reference(member("apiLogId")),
             letter: json::flag(member("lodCreated")),
             billed: true,
             body: self.value.bytes(),

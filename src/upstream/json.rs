@@ -3,6 +3,7 @@
 use super::charset;
 use crate::domain::json::Json;
 use serde_json::Value;
+use std::time::Duration;
 
 /// A body as JSON, by the charset that comes with it. Nothing where it is no JSON at all.
 pub(super) fn parse(content_type: Option<&str>, body: &[u8]) -> Option<Json> {
@@ -18,6 +19,22 @@ pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
         Value::Null | Value::Array(_) | Value::Object(_) => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// The upstream's own reference as it is kept: it goes to outputs and statements, where none is longer.
+pub(super) fn reference(value: Option<&Value>) -> Option<String> {
+    const LONGEST: usize = 100;
+    scalar(value).map(|text| text.chars().take(LONGEST).collect())
+}
+
+/// No life of a token is told longer. Nothing that an upstream writes may reach beyond the clock of the machine.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
+
+/// A life in seconds: as a number with or without decimals, or as text. Nothing where none is told that is longer than 0.
+pub(super) fn life(value: Option<&Value>) -> Option<Duration> {
+    let seconds: f64 = scalar(value)?.parse().ok()?;
+    let life = || Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFE).min(LONGEST_LIFE);
+    (seconds > 0.0).then(life)
 }
 
 /// A flag, also where it is written as text.

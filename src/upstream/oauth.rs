@@ -4,8 +4,6 @@ use super::page::is_page;
 use super::request::encoded;
 use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use std::time::Duration;
 
 /// The request, with id and secret in HTTP Basic (`basic`) or in the form.
 pub(super) fn request(
@@ -100,13 +98,7 @@ fn token(body: &[u8]) -> LoginReading {
     if member("token_type").is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return misconfigured("gives a token of another type than Bearer");
     }
-    // Some write it as text, some with decimals.
-    let life = parsed.as_ref().and_then(|value| value.get("expires_in")).and_then(|life| match life {
-        Value::Number(seconds) => seconds.as_f64(),
-        Value::String(seconds) => seconds.trim().parse().ok(),
-        _ => None,
-    });
-    let expires_in = life.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let expires_in = json::life(parsed.as_ref().and_then(|value| value.get("expires_in")));
     LoginReading::Token { token: SecretString::from(token), expires_in }
 }
 
@@ -154,8 +146,17 @@ mod tests {
             ("\"7199\"", Some(7_199)),
             ("59.0", Some(59)),
             ("null", None),
+            ("0", None),
             ("-1", None),
+            ("-9223372036854775808", None),
             ("\"soon\"", None),
+            ("\"NaN\"", None),
+            ("\"inf\"", Some(86_400)),
+            ("[3600]", None),
+            ("86401", Some(86_400)),
+            ("9223372036854775807", Some(86_400)),
+            ("\"18446744073709551616\"", Some(86_400)),
+            ("1e400", Some(86_400)),
         ] {
             let body = format!(r#"{{"access_token":"t","token_type":"bearer","expires_in":{life}}}"#);
             match read(200, &body, None) {

@@ -43,7 +43,7 @@ fn answer(rules: &Rules, rule: &Rule, outcome: Outcome, code: Option<String>, bo
         outcome,
         code,
         text: (!text.is_empty()).then(|| redact::scrub(&text.join(": "))),
-        log_id: json::scalar(at(&rules.log_id)),
+        log_id: json::reference(at(&rules.log_id)),
         letter: json::flag(at(&rules.letter)),
         billed: rule.billed,
         body: bytes(body),
