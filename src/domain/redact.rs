@@ -51,6 +51,11 @@ impl fmt::Debug for Known {
 /// words.
 const LONGEST_CODE: usize = 40;
 
+/// Shorter tokens are not looked for, in bytes: a few letters, or none where an upstream takes no token, stand in ordinary
+/// text too, which would come out mangled. What is hard to guess is longer (RFC 6749 section 10.10 asks for 128 bits, which
+/// are 22 characters of base64).
+pub const SHORTEST_TOKEN: usize = 16;
+
 impl Known {
     /// The number of a subject, in the orders in which it is written: with and without its century, the day first, and
     /// without zeros that a program took for nothing.
@@ -89,6 +94,12 @@ impl Known {
             self.secrets.push(secret.into());
         }
         self
+    }
+
+    /// The same with a token, where it is no shorter than one must be to be looked for.
+    #[must_use]
+    pub fn and_token(self, token: &str) -> Self {
+        if token.len() < SHORTEST_TOKEN { self } else { self.and_secret(token) }
     }
 
     fn and_number(mut self, ten: &[u8; 10], century: Option<[u8; 2]>) -> Self {

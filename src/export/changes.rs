@@ -168,14 +168,6 @@ impl Changes {
     }
 }
 
-/// Whether something was added, removed or changed.
-fn differ(old: Option<&Value>, new: Option<&Value>) -> bool {
-    match (old, new) {
-        (Some(old), Some(new)) => !same(old, new),
-        (old, new) => old.is_some() || new.is_some(),
-    }
-}
-
 /// The leaves that differ, by their pointers.
 fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
     let mut fields: BTreeMap<String, (Option<&Value>, Option<&Value>)> = BTreeMap::new();

@@ -73,7 +73,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
-    reread(context, &prepared, &run).await?;
+    reread(context, (&prepared, &lanes), &run).await?;
     // First what was known to be lost when the user answered for it, then what is found lost only now.
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;

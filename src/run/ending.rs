@@ -1,9 +1,58 @@
 //! How an invocation ended: its exit code and its reason.
 
+use super::event::Level;
 use super::halt::Halt;
+use super::outputs::{damage, export};
+use super::{Context, Ended, RunError, notice};
+use crate::domain::budget::Spend;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
-use crate::job::Tolerate;
+use crate::domain::outcome::Outcome;
+use crate::export::Exported;
+use crate::job::{Job, Tolerate};
+use crate::ledger::{RunRow, Stage};
+use crate::time::now_ms;
+
+/// Writes the outputs where nothing is pending, and notes how the invocation ended.
+pub(super) async fn finish(
+    context: &Context,
+    run: RunRow,
+    job: &Job,
+    halt: &Halt,
+    again: Spend,
+) -> Result<Ended, RunError> {
+    let ledger = &context.ledger;
+    let totals = ledger.totals(run.id).await?;
+    let count = |outcome: Outcome| totals.outcomes[outcome.index()];
+    let (state, exit, reason, finished_at, written) = if totals.pending > 0 {
+        let (exit, reason) = stopped(halt, totals.pending);
+        (Stage::Stopped, exit, reason, None, Vec::new())
+    } else {
+        match export(ledger, &run, job, &context.settings).await {
+            Ok(Exported { written, damage: found }) => {
+                let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
+                let ended = finished(failed, unknown, job.rules.tolerate);
+                let (exit, reason) = match damage(&run.run, &found) {
+                    None => ended,
+                    Some(message) => {
+                        notice(&context.observer, Level::Warning, "damaged", message);
+                        damaged(ended, found.count.saturating_add(found.earlier))
+                    }
+                };
+                (Stage::Finished, exit, reason, Some(now_ms()), written)
+            }
+            Err(error) => {
+                let exit = error.exit();
+                ledger.end_run(run.id, Stage::Stopped, exit.code(), &error.to_string(), None).await?;
+                return Err(error);
+            }
+        }
+    };
+    ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
+    let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
+    ledger.still_there()?;
+    Ok(Ended { run, exit, again, written })
+}
 
 /// The end of a run that has nothing pending, and what of it the job puts up with.
 pub(super) fn finished(failed: u64, unknown: u64, tolerate: Tolerate) -> (Exit, String) {
@@ -22,8 +71,8 @@ pub(super) fn finished(failed: u64, unknown: u64, tolerate: Tolerate) -> (Exit, 
 /// How the reason of a run ends whose outputs lack answers that are damaged in the ledger.
 const DAMAGED: &str = " damaged in the ledger";
 
-/// The same end, where stored answers are damaged.
-pub(super) fn with_damage((exit, reason): (Exit, String), damaged: u64) -> (Exit, String) {
+/// The same end, where so many stored answers are damaged.
+fn damaged((exit, reason): (Exit, String), damaged: u64) -> (Exit, String) {
     let answers = counted(damaged, "stored answer is", "stored answers are");
     let reason = if exit == Exit::Settled { String::new() } else { reason + ", and " };
     (exit.worst(Exit::Unsettled), format!("{reason}{answers}{DAMAGED}"))
@@ -86,7 +135,7 @@ mod tests {
 
     #[test]
     fn damage_is_a_reason_of_its_own_and_beside_others() {
-        let end = |failed, damaged| with_damage(finished(failed, 0, Tolerate::default()), damaged);
+        let end = |failed, found| damaged(finished(failed, 0, Tolerate::default()), found);
         assert_eq!(end(0, 1), (Exit::Unsettled, "1 stored answer is damaged in the ledger".to_owned()));
         let both = "3 failed, and 2 stored answers are damaged in the ledger";
         assert_eq!(end(3, 2), (Exit::Unsettled, both.to_owned()));

@@ -38,7 +38,12 @@ pub(super) struct Credentials {
 impl Credentials {
     /// What must not be seen of them, whoever echoes it.
     pub(super) fn known(&self) -> Known {
-        Known::default().and_secret(self.name.expose_secret()).and_secret(self.secret.expose_secret())
+        let (name, secret) = (self.name.expose_secret(), self.secret.expose_secret());
+        // Without a name it is a token.
+        if name.is_empty() {
+            return Known::default().and_token(secret);
+        }
+        Known::default().and_secret(name).and_secret(secret)
     }
 
     pub(super) async fn read(account: &Account, key: &DigestKey) -> Result<Self, RunError> {

@@ -48,8 +48,7 @@ use crate::config::secret::SecretError;
 use crate::config::{Account, Settings};
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
-use crate::domain::outcome::Outcome;
-use crate::export::{ExportError, Exported, Written};
+use crate::export::{ExportError, Written};
 use crate::http::transport::{ClientError, Transport};
 use crate::job::input::InputError;
 use crate::job::{Job, Origin};
@@ -59,7 +58,7 @@ use begin::Begun;
 use budget::Purses;
 use clients::{Transports, exposures, transports};
 use coordinator::{Coordinator, Start};
-use ending::{finished, stopped, with_damage};
+use ending::finish;
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
 use halt::Halt;
@@ -558,45 +557,6 @@ async fn pull<T: Transport>(
     let (halt, tally, again) = coordinator.drive(context.stop.clone()).await?;
     tracing::debug!(pending = tally.pending(), "the loop has ended");
     Ok((halt, again))
-}
-
-/// Writes the outputs where nothing is pending, and notes how the invocation ended.
-async fn finish(
-    context: &Context,
-    run: RunRow,
-    job: &Job,
-    halt: &Halt,
-    again: Spend,
-) -> Result<Ended, RunError> {
-    let ledger = &context.ledger;
-    let totals = ledger.totals(run.id).await?;
-    let count = |outcome: Outcome| totals.outcomes[outcome.index()];
-    let (state, exit, reason, finished_at, written) = if totals.pending > 0 {
-        let (exit, reason) = stopped(halt, totals.pending);
-        (Stage::Stopped, exit, reason, None, Vec::new())
-    } else {
-        match export(ledger, &run, job, &context.settings).await {
-            Ok(Exported { written, damage: found }) => {
-                let (failed, unknown) = (count(Outcome::Failed), count(Outcome::Unknown));
-                let mut ended = finished(failed, unknown, job.rules.tolerate);
-                if let Some(message) = damage(&run.run, &found) {
-                    notice(&context.observer, Level::Warning, "damaged", message);
-                    ended = with_damage(ended, found.count + found.earlier);
-                }
-                let (exit, reason) = ended;
-                (Stage::Finished, exit, reason, Some(now_ms()), written)
-            }
-            Err(error) => {
-                let exit = error.exit();
-                ledger.end_run(run.id, Stage::Stopped, exit.code(), &error.to_string(), None).await?;
-                return Err(error);
-            }
-        }
-    };
-    ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
-    let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
-    ledger.still_there()?;
-    Ok(Ended { run, exit, again, written })
 }
 
 /// Tells the observer something an operator wants to know.

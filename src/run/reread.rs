@@ -1,6 +1,7 @@
 //! Answers that could not be read, read again: a newer version may know what they mean. Nothing is sent.
 
 use super::event::Level;
+use super::lane::Lane;
 use super::prepared::{Ask, On, Prepared, Resolved};
 use super::{Context, RunError, notice};
 use crate::domain::money::Ore;
@@ -14,7 +15,11 @@ use std::collections::HashSet;
 const AT_ONCE: u32 = 16;
 
 /// Settles those lookups of a run whose answers can be read by now, as what they are.
-pub(super) async fn reread(context: &Context, prepared: &Prepared, run: &RunRow) -> Result<(), RunError> {
+pub(super) async fn reread(
+    context: &Context,
+    (prepared, lanes): (&Prepared, &[Lane]),
+    run: &RunRow,
+) -> Result<(), RunError> {
     let (mut after, mut settled) = (Place::default(), HashSet::new());
     loop {
         let some = context.ledger.unread(run.id, after, AT_ONCE).await?;
@@ -26,7 +31,11 @@ pub(super) async fn reread(context: &Context, prepared: &Prepared, run: &RunRow)
                 continue;
             }
             let (step, ask) = (usize::from(unread.lookup.at.step), asked(prepared, unread));
-            let Reading::Answer(answer) = reading(&prepared.job.steps[step], unread, ask.as_ref()) else {
+            let lane = lanes.iter().find(|lane| lane.config.name == prepared.job.steps[step].account);
+            let known = lane.map(|lane| lane.credentials.known()).unwrap_or_default();
+            let known = ask.iter().fold(known, |known, ask| known.and_sent(&ask.number));
+            let reading = reading(&prepared.job.steps[step], unread, ask.as_ref()).without(&known);
+            let Reading::Answer(answer) = reading else {
                 continue;
             };
             let block = ask.as_ref().and_then(|ask| ask.block(&prepared.job.steps[step]));

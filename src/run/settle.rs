@@ -64,6 +64,10 @@ impl<T: Transport> Coordinator<T> {
                 self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
                 self.lost(lane, flight, code, None);
             }
+            Came::TooLarge => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.too_large(lane, flight);
+            }
             Came::Unread(kept) => {
                 self.lanes[lane].gate.answered(done.generation);
                 self.unread(&flight, kept);

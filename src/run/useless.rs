@@ -1,9 +1,9 @@
-//! What came whole and is no use: an answer that cannot be read, and one to another question. Both are kept as they are, shown
-//! by nothing, and no step towards an outage, since somebody is there and answers.
+//! What came and is no use: an answer that cannot be read, one that is too large, and one to another question. What is whole
+//! is kept as it is and shown by nothing. None is a step towards an outage, since somebody is there and answers.
 
 use super::coordinator::{Coordinator, Flight};
 use super::streak::Stray;
-use super::worker::Kept;
+use super::worker::{Kept, TOO_LARGE};
 use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
 use crate::ledger::{AttemptState, Change};
@@ -24,6 +24,18 @@ impl<T: Transport> Coordinator<T> {
             UNREADABLE,
             "five answers in a row arrived whole and cannot be read: they are kept, and `retry` reads them again, as a newer \
              version of orgpull may; ask the provider what has changed",
+        );
+    }
+
+    /// More comes than is taken. What it was nobody knows, and the next would be no smaller.
+    pub(super) fn too_large(&mut self, lane: usize, flight: Flight) {
+        let (account, service) = self.asked(&flight);
+        self.lost(lane, flight, TOO_LARGE.to_owned(), None);
+        self.stray(
+            (&account, &service),
+            Stray::Unreadable,
+            TOO_LARGE,
+            "five answers in a row are larger than 16 MiB or cannot be read; ask the provider what has changed",
         );
     }
 

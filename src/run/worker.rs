@@ -2,7 +2,7 @@
 
 use super::lane::Credentials;
 use crate::config::catalogue::Service;
-use crate::domain::redact::Known;
+use crate::domain::redact::{Known, SHORTEST_TOKEN};
 use crate::http::account::{Shut, Token};
 use crate::http::cause::Cause;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
@@ -36,8 +36,7 @@ impl Sending {
     /// What an upstream may echo and nobody may see: it is looked for before anything else is.
     fn known(&self) -> Known {
         let token = self.token.value().expose_secret();
-        let known = self.credentials.known().and_secret(token);
-        known.and_sent(&self.number)
+        self.credentials.known().and_token(token).and_sent(&self.number)
     }
 }
 
@@ -68,6 +67,8 @@ pub(super) enum Came {
     TimedOut,
     /// Part of an answer, or a page instead of one.
     Lost(String),
+    /// An answer larger than any that is taken.
+    TooLarge,
     /// An answer that arrived whole and cannot be read.
     Unread(Kept),
     /// An answer to another question.
@@ -104,6 +105,9 @@ impl Came {
     }
 }
 
+/// The code of an answer larger than any that is taken.
+pub(super) const TOO_LARGE: &str = "too-large";
+
 /// An answer as it arrived, for the ledger alone.
 pub(super) struct Kept {
     /// Packed.
@@ -121,6 +125,7 @@ impl fmt::Display for Came {
             Self::Throttled(_) => f.write_str("429"),
             Self::Unavailable(_) => f.write_str("503"),
             Self::ServerError(code) | Self::Lost(code) => write!(f, "lost {code}"),
+            Self::TooLarge => write!(f, "lost {TOO_LARGE}"),
             Self::Unread(_) => f.write_str(UNREADABLE),
             Self::Mismatched(_) => f.write_str(MISMATCHED),
             Self::TimedOut => f.write_str("lost timeout"),
@@ -185,11 +190,6 @@ impl Kept {
     }
 }
 
-/// Shorter tokens are not looked for: a few letters, or none where an upstream takes no token, stand in ordinary text too,
-/// which would come out mangled. What is hard to guess is longer (RFC 6749 section 10.10 asks for 128 bits, which are 22
-/// characters of base64).
-const SHORTEST_TOKEN: usize = 16;
-
 /// Takes the token out of an answer that echoes it: it is on no disk, not even in what an upstream says.
 fn without_token(answer: &mut Answer, token: &str) {
     // A code is cut short before it comes here, and may be the beginning of a token. Texts are without it by now.
@@ -225,7 +225,7 @@ fn failed(error: SendError) -> Came {
         SendErrorKind::NotTaken => Came::NotTaken,
         SendErrorKind::TimedOut => Came::TimedOut,
         SendErrorKind::Cut | SendErrorKind::Other => Came::Lost("cut".to_owned()),
-        SendErrorKind::TooLarge => Came::Lost("too-large".to_owned()),
+        SendErrorKind::TooLarge => Came::TooLarge,
     }
 }
 

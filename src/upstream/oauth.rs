@@ -107,6 +107,7 @@ mod tests {
     use super::super::answered;
     use super::*;
     use proptest::prelude::*;
+    use std::time::Duration;
 
     fn ask(scopes: &[&str], basic: bool) -> LoginRequest {
         let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();

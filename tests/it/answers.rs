@@ -26,7 +26,8 @@ const LATIN: &[u8] = b"{\"report\":{\"companyName\":\"\xc5 AB\"}}";
 #[test]
 fn what_cannot_be_read_is_kept_and_paid_for_once() {
     let deep = |shut: usize| "[".repeat(130) + &"]".repeat(shut);
-    let bodies: [(&[u8], &str); 12] = [
+    let bodies: [(&[u8], &str); 13] = [
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x02", JSON),
         (b"{\"report\":{\"turnover\":NaN}}", JSON),
         (b"{\"report\":{\"name\":\"a\tb\"}}", JSON),
         (b"{\"report\":{\"name\":\"a\0b\"}}", JSON),
@@ -126,6 +127,17 @@ fn five_in_a_row_stop_the_service_and_no_other() {
     job(&world, 16);
     let ran = world.run(&[]).exits(4);
     assert_eq!((ran.outcome("unknown"), ran.outcome("hit")), (8, 8));
+}
+
+#[test]
+fn what_is_too_large_is_lost_and_no_outage() {
+    let world = World::new("[[fault]]\ndo = 'huge'\nsize = 17000000\ntimes = 5\n").account("concurrency = 1");
+    job(&world, 7);
+    let ran = world.run(&[]).exits(3).says("creditsafe.getdata is stopped (too-large)");
+    assert_eq!((ran.outcome("unknown"), ran.number("pending")), (5, 2));
+    assert_eq!((ran.text("spent_unknown"), world.stats().health), ("16.00", 0));
+    world.run(&[]).exits(4);
+    assert_eq!(world.out()[0], "unknown/too-large bought 1 3.20");
 }
 
 #[test]
@@ -360,7 +372,7 @@ fn an_answer_that_would_fill_the_memory_is_not_read() {
     world.pull(&["retry", "job"]).exits(4);
 }
 
-/// An upstream that takes no token, and one whose token is a word of every answer.
+/// An upstream that takes no token, and one whose token is a word of its answers.
 #[test]
 fn a_short_token_is_looked_for_nowhere() {
     // The simulator takes this token, which is short, and a word of the answer; of an upstream of one's own it asks none.

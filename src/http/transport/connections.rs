@@ -5,6 +5,7 @@
 //! way all the same, each call opens its own for a while.
 
 use super::reqwest::is_near;
+use ::reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Certificate, Client, ClientBuilder};
 use std::collections::HashSet;
@@ -152,7 +153,7 @@ fn builder(reach: Reach<'_>) -> ClientBuilder {
         .retry(::reqwest::retry::never())
         .redirect(Policy::none())
         .referer(false)
-        .gzip(true)
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
         .tcp_nodelay(true)
         // Well before the whole time is over, or a dead host would count as "may have been carried out".
         .connect_timeout(CONNECT_TIMEOUT.min(reach.timeout / 2))

@@ -6,15 +6,18 @@ use crate::domain::address::is_loopback;
 use crate::http::cause::Cause;
 use crate::time;
 use crate::upstream::{LoginContent, LoginRequest, Method, Request, RequestBody, Response};
-use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use ::reqwest::{Client, RequestBuilder, Url};
+use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use ::reqwest::{Client, RequestBuilder, Url, Version};
+use flate2::read::MultiGzDecoder;
 use hyper_util::client::legacy::connect::HttpInfo;
 use secrecy::{ExposeSecret, SecretString};
+use std::io::{self, ErrorKind, Read};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// More than any answer: 5,000 combinations of signatories are some megabytes. Counted after decompression.
+/// More than any answer: 5,000 combinations of signatories are some megabytes. Counted as it comes and, where it is packed,
+/// once more when it is unpacked.
 const LARGEST: usize = 16 * 1024 * 1024;
 /// Room for a body that is not told in advance.
 const USUAL: usize = 8 * 1024;
@@ -172,6 +175,9 @@ fn told(headers: &HeaderMap) -> Option<Duration> {
 
 async fn body(mut answer: ::reqwest::Response) -> Result<Vec<u8>, SendError> {
     let told = answer.content_length().and_then(|length| usize::try_from(length).ok());
+    let tells_its_end = told.is_some()
+        || answer.headers().contains_key(TRANSFER_ENCODING)
+        || answer.version() >= Version::HTTP_2;
     let mut body = Vec::with_capacity(told.unwrap_or(USUAL).min(LARGEST));
     while let Some(chunk) = answer.chunk().await.map_err(|error| failure::after_head(&error))? {
         if body.len() + chunk.len() > LARGEST {
@@ -183,7 +189,26 @@ async fn body(mut answer: ::reqwest::Response) -> Result<Vec<u8>, SendError> {
     if told.is_some_and(|told| told != body.len()) {
         return Err(SendError::new(SendErrorKind::Cut, Cause::Cut));
     }
-    Ok(body)
+    if !body.starts_with(&GZIP) {
+        return Ok(body);
+    }
+    match unpacked(&body) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof && !tells_its_end => {
+            Err(SendError::new(SendErrorKind::Cut, Cause::Cut))
+        }
+        // It arrived whole, and is kept as it came.
+        Err(_) => Ok(body),
+    }
+}
+
+/// How gzip begins, and neither JSON nor HTML does. What a head says of it may be the word of something in between.
+const GZIP: [u8; 2] = [0x1F, 0x8B];
+
+fn unpacked(body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    MultiGzDecoder::new(body).take(LARGEST as u64 + 1).read_to_end(&mut text)?;
+    if text.len() > LARGEST { Err(ErrorKind::FileTooLarge.into()) } else { Ok(text) }
 }
 
 #[cfg(test)]

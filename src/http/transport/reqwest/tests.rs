@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::upstream::Method;
-use std::io::Write;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -148,27 +149,67 @@ async fn a_health_address_is_heard_by_its_head() {
     assert_eq!(health, Health { status: 404, retry_after: Some(Duration::from_secs(17)) });
 }
 
-#[tokio::test]
-async fn gzip_is_unpacked_and_a_cut_one_is_cut() {
-    let body = "{\"report\":\"".to_owned() + &"a".repeat(1_000) + "\"}";
-    let mut packed = Vec::new();
-    // A gzip member of one stored block: header, block, (unchecked by length alone) checksum and size.
-    packed.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1]);
+/// A gzip member of one stored block: header, block, checksum and size.
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut packed = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
     let length = u16::try_from(body.len()).unwrap();
     packed.extend_from_slice(&length.to_le_bytes());
     packed.extend_from_slice(&(!length).to_le_bytes());
-    packed.extend_from_slice(body.as_bytes());
-    packed.extend_from_slice(&crc32(body.as_bytes()).to_le_bytes());
+    packed.extend_from_slice(body);
+    packed.extend_from_slice(&crc32(body).to_le_bytes());
     packed.extend_from_slice(&u32::from(length).to_le_bytes());
-    let whole = |packed: &[u8]| {
-        let mut bytes = Vec::new();
-        write!(bytes, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n").unwrap();
-        bytes.extend_from_slice(packed);
-        bytes
-    };
-    assert_eq!(answer(whole(&packed)).await.0.unwrap().body, body.as_bytes());
-    let cut = answer(whole(&packed[..packed.len() / 2])).await.0;
-    assert_eq!(cut.unwrap_err().kind, SendErrorKind::Cut);
+    packed
+}
+
+/// An answer with this body, whose length is told or not.
+async fn with_body(headers: &str, body: &[u8], is_told: bool) -> Result<Vec<u8>, SendErrorKind> {
+    let length = if is_told { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}{length}Connection: close\r\n\r\n");
+    let (answer, _) = answer([head.as_bytes(), body].concat()).await;
+    answer.map(|answer| answer.body).map_err(|error| error.kind)
+}
+
+#[tokio::test]
+async fn gzip_is_unpacked_whatever_the_head_says_of_it() {
+    let body = "{\"report\":\"".to_owned() + &"a".repeat(1_000) + "\"}";
+    let packed = gzip(body.as_bytes());
+    for encoding in ["Content-Encoding: gzip\r\n", "Content-Encoding: br\r\n", ""] {
+        for is_told in [true, false] {
+            assert_eq!(with_body(encoding, &packed, is_told).await.unwrap(), body.as_bytes());
+            assert_eq!(with_body(encoding, body.as_bytes(), is_told).await.unwrap(), body.as_bytes());
+        }
+    }
+    assert_eq!(with_body("", &[packed.clone(), packed].concat(), true).await.unwrap().len(), 2 * body.len());
+}
+
+#[tokio::test]
+async fn gzip_that_does_not_unpack_is_kept_as_it_came_and_a_cut_one_is_cut() {
+    let gzipped = "Content-Encoding: gzip\r\n";
+    let packed = gzip(b"{\"report\":{}}");
+    let half = &packed[..packed.len() / 2];
+    let mut broken = packed.clone();
+    *broken.last_mut().unwrap() ^= 1;
+    for whole in [half, &broken, &packed[..2]] {
+        assert_eq!(with_body(gzipped, whole, true).await.as_deref(), Ok(whole));
+    }
+    assert_eq!(with_body(gzipped, &broken, false).await, Ok(broken));
+    assert_eq!(with_body(gzipped, half, false).await, Err(SendErrorKind::Cut));
+    let chunked = format!("{gzipped}Transfer-Encoding: chunked\r\n");
+    let chunk = |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+    let ended = [chunk(half), b"0\r\n\r\n".to_vec()].concat();
+    assert_eq!(with_body(&chunked, &ended, false).await.as_deref(), Ok(half));
+    assert_eq!(with_body(&chunked, &chunk(half), false).await, Err(SendErrorKind::Cut));
+}
+
+#[tokio::test]
+async fn what_unpacks_to_more_than_is_taken_is_kept_as_it_came() {
+    for (size, packed_is_kept) in [(LARGEST, false), (LARGEST + 1, true), (4 * LARGEST, true)] {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        io::copy(&mut io::repeat(b' ').take(size as u64), &mut packer).unwrap();
+        let packed = packer.finish().unwrap();
+        let body = with_body("Content-Encoding: gzip\r\n", &packed, true).await.unwrap();
+        assert_eq!(body.len(), if packed_is_kept { packed.len() } else { size });
+    }
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
