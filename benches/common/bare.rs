@@ -8,6 +8,7 @@ use super::folder::numbers;
 use super::process::{Measured, Process};
 use super::upstream::Upstream;
 use reqwest::Client;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -58,7 +59,7 @@ async fn ask_all(base_url: String, lookups: u32, at_once: usize) -> Result<(f64,
         .retry(reqwest::retry::never())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
-        .gzip(true)
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("gzip"))]))
         .tcp_nodelay(true)
         .pool_max_idle_per_host(at_once + 1)
         .build()?;
