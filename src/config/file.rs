@@ -3,6 +3,7 @@
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::secret::Secret;
 use super::{Account, AccountBudget, Credentials, SIMULATOR, Scope, Settings, ledgers, resolve};
+use crate::domain::address::canonical;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
@@ -81,6 +82,14 @@ struct Place {
     addresses: Addresses,
 }
 
+/// The environment at an address that a user gives: what the catalogue calls it, else the address in its one writing. What was
+/// bought there is known again, however it is written.
+fn environment_at(base_url: &str, provider: &Provider) -> String {
+    let address = canonical(base_url);
+    let known = provider.environments.iter().find(|(_, known)| canonical(&known.base_url) == address);
+    known.map_or(address, |(name, _)| name.clone())
+}
+
 impl Reader<'_> {
     fn accounts(&mut self, view: &View<'_>) -> BTreeMap<String, Account> {
         let mut accounts = BTreeMap::new();
@@ -118,7 +127,7 @@ impl Reader<'_> {
                 Problem::new(given.span, message).help(suggestion(given.text, known()))
             }
             (None, Some(base_url), Some(token_url)) => {
-                let environment = base_url.clone();
+                let environment = environment_at(&base_url, provider);
                 return Some(Place {
                     environment,
                     addresses: Addresses { base_url, token_url: Some(token_url) },
@@ -130,7 +139,7 @@ impl Reader<'_> {
                     .help("keep `environment`, or both `base_url` and `token_url`")
             }
             (None, Some(base_url), None) if !provider.auth.logs_in() => {
-                let environment = base_url.clone();
+                let environment = environment_at(&base_url, provider);
                 return Some(Place { environment, addresses: Addresses { base_url, token_url: None } });
             }
             (None, Some(_), None) => {

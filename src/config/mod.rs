@@ -9,6 +9,7 @@ pub mod provider;
 pub mod secret;
 
 use crate::disk::{self, Protected, Standing, chmod};
+use crate::domain::address::canonical;
 use crate::domain::budget::Limit;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
@@ -92,7 +93,7 @@ pub enum ConfigError {
 pub struct Account {
     /// Its name in the configuration, which is also the provider's in the catalogue.
     pub name: String,
-    /// `production`, `sandbox`, `simulator`, or the base address where the user gave addresses.
+    /// `production`, `sandbox`, `simulator`, or the base address in its canonical form where the user gave others.
     pub environment: String,
     /// Scheme, host and optional path, without a trailing slash.
     pub base_url: String,
@@ -267,6 +268,7 @@ impl Settings {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.accounts.values().flat_map(Account::warnings).collect();
         warnings.extend(self.exposure());
+        warnings.extend(self.doubles().map(|(one, other)| one.is_also(&other.name)));
         warnings.sort_unstable();
         warnings.dedup();
         warnings
@@ -283,6 +285,15 @@ impl Settings {
     /// The secrets' files that others can write, each of which is refused when it is read.
     pub fn faults(&self) -> Vec<SecretError> {
         self.accounts.values().flat_map(Account::places).filter_map(Secret::fault).collect()
+    }
+
+    /// Accounts that are one at their upstream, as far as can be told without reading a secret: the same address, and a user
+    /// from the same place.
+    pub fn doubles(&self) -> impl Iterator<Item = (&Account, &Account)> {
+        let mut accounts = self.accounts.values();
+        std::iter::from_fn(move || accounts.next().map(|one| (one, accounts.clone())))
+            .flat_map(|(one, rest)| rest.map(move |other| (one, other)))
+            .filter(|(one, other)| one.asks_as(other))
     }
 
     /// The settings where there is no file: a ledger in the working folder, and no account.
@@ -381,6 +392,23 @@ impl Account {
                 Secret::Command(_) | Secret::Env(_) | Secret::Simulated => {}
             }
         }
+    }
+
+    /// Whether another account asks the same upstream as the same user.
+    fn asks_as(&self, other: &Self) -> bool {
+        let user = |account: &Self| account.credentials.secrets().first().map(|(_, place)| (*place).clone());
+        canonical(&self.base_url) == canonical(&other.base_url) && user(self) == user(other)
+    }
+
+    /// What to tell of another account that is this one at the upstream.
+    pub fn is_also(&self, other: &str) -> String {
+        let (one, other) =
+            if self.name.as_str() < other { (&*self.name, other) } else { (other, &*self.name) };
+        format!(
+            "accounts `{one}` and `{other}` ask the same upstream ({}) as the same user: each keeps a pace, a cap on logins and \
+             budgets of its own, and what was bought under one is bought again under the other; use one of them",
+            canonical(&self.base_url)
+        )
     }
 
     /// Whether an answer of this outcome costs nothing.

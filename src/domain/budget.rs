@@ -87,6 +87,15 @@ impl Limit {
         }
     }
 
+    /// What is left of it after `spent`.
+    #[must_use]
+    pub fn less(self, spent: Spend) -> Self {
+        Self {
+            max_calls: self.max_calls.map(|most| most.saturating_sub(spent.calls)),
+            max_cost: self.max_cost.map(|most| most.saturating_sub(spent.cost)),
+        }
+    }
+
     /// Whether so many of a hundred parts of it are spent.
     pub fn is_spent_to(self, percent: u8, spent: Spend) -> bool {
         let to = |part: u64, whole: u64| u128::from(part) * 100 >= u128::from(whole) * u128::from(percent);

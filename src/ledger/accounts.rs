@@ -203,12 +203,12 @@ impl Ledger {
         let NewLogin { account, environment, at, run, most, window, credentials } = *login;
         let query = sqlx::query(
             "INSERT INTO logins (account, environment, at, run) SELECT ?1, ?2, ?3, ?4 \
-             WHERE (SELECT count(*) FROM logins WHERE account = ?1 AND environment = ?2 \
-                    AND at > ?3 - ?6 AND at <= ?3 + ?6) < ?5 \
+             WHERE (SELECT count(*) FROM logins WHERE account = ?1 AND environment = ?2 AND at > ?3 - ?6) < ?5 \
              AND NOT EXISTS (SELECT 1 FROM accounts WHERE account = ?1 AND environment = ?2 \
                              AND (refused_credentials = ?7 OR login_held_until > ?3))",
         );
         let query = query.bind(account).bind(environment).bind(at).bind(run).bind(most.max(1)).bind(window);
+        self.set_logins_right(account, environment, at).await?;
         if self.write(query.bind(credentials)).await?.rows_affected() > 0 {
             self.still_there()?;
             return Ok(LoginTurn::Taken);
@@ -217,7 +217,7 @@ impl Ledger {
         if credentials.is_some() && memory.refused_credentials.as_deref() == credentials {
             return Ok(LoginTurn::Refused);
         }
-        let mut times: Vec<i64> = memory.logins.into_iter().filter(|time| *time <= at + window).collect();
+        let mut times = memory.logins;
         times.sort_unstable_by(|a, b| b.cmp(a));
         let capped = times.get(most.max(1) as usize - 1).map_or(0, |time| time + window);
         let left = capped.max(memory.login_held_until).saturating_sub(at);
@@ -231,6 +231,78 @@ impl Ledger {
              WHERE account = ? AND environment = ? AND at = ? AND run IS ?)",
         );
         self.write_one(query.bind(login.account).bind(login.environment).bind(login.at).bind(login.run)).await
+    }
+
+    /// Counts from now what was written of an account under a clock that was ahead of this one, since it was before now all
+    /// the same: its logins, and what is left of a cool-down or of a hold on logins. Whether there was any.
+    pub async fn set_clocks_right(
+        &self,
+        account: &str,
+        environment: &str,
+        now: i64,
+    ) -> Result<bool, LedgerError> {
+        // A cool-down is what a call came to: it did not begin before the last of them.
+        let cooling = "UPDATE accounts SET cool_down_until = cool_down_until - (c.at - ?3) FROM \
+             (SELECT max(a.started_at) AS at FROM (SELECT started_at, service FROM attempts ORDER BY id DESC LIMIT 1000) a \
+             JOIN services s ON s.id = a.service WHERE s.account = ?1 AND s.environment = ?2) AS c \
+             WHERE account = ?1 AND environment = ?2 AND c.at > ?3 AND cool_down_until >= c.at";
+        let cooling = self.set_right(&[cooling], account, environment, now).await?;
+        Ok(self.set_logins_right(account, environment, now).await? || cooling)
+    }
+
+    async fn set_logins_right(
+        &self,
+        account: &str,
+        environment: &str,
+        now: i64,
+    ) -> Result<bool, LedgerError> {
+        // Likewise a hold, of a login.
+        let held = "UPDATE accounts SET login_held_until = login_held_until - (l.at - ?3) FROM \
+             (SELECT max(at) AS at FROM logins WHERE account = ?1 AND environment = ?2) AS l \
+             WHERE account = ?1 AND environment = ?2 AND l.at > ?3 AND login_held_until >= l.at";
+        let logins = "UPDATE logins SET at = ?3 WHERE account = ?1 AND environment = ?2 AND at > ?3";
+        self.set_right(&[held, logins], account, environment, now).await
+    }
+
+    async fn set_right(
+        &self,
+        statements: &[&'static str],
+        account: &str,
+        environment: &str,
+        now: i64,
+    ) -> Result<bool, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut writer = self.writer.lock().await;
+        let mut transaction = self.begin(&mut writer).await?;
+        let mut changed = 0;
+        for statement in statements {
+            let query = sqlx::query(*statement).bind(account).bind(environment).bind(now);
+            changed += query.execute(&mut *transaction).await.map_err(failed)?.rows_affected();
+        }
+        transaction.commit().await.map_err(failed)?;
+        Ok(changed > 0)
+    }
+
+    /// Notes who an account asks as (a digest), and tells which others of this ledger ask as the same.
+    pub async fn note_asker(
+        &self,
+        account: &str,
+        environment: &str,
+        asker: &str,
+    ) -> Result<Vec<String>, LedgerError> {
+        let query = sqlx::query(
+            "INSERT INTO accounts (account, environment, asker) VALUES (?, ?, ?) \
+             ON CONFLICT DO UPDATE SET asker = excluded.asker WHERE asker IS NOT excluded.asker",
+        );
+        self.write_one(query.bind(account).bind(environment).bind(asker)).await?;
+        sqlx::query_scalar(
+            "SELECT DISTINCT account FROM accounts WHERE asker = ? AND account <> ? ORDER BY account",
+        )
+        .bind(asker)
+        .bind(account)
+        .fetch_all(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))
     }
 
     /// The id of a service in this ledger.

@@ -145,14 +145,13 @@ impl Ledger {
     ) -> Result<Spend, sqlx::Error> {
         let query = match over {
             Over::Run => sqlx::query("SELECT calls, cost FROM spent_by_run WHERE run = ?").bind(run),
-            Over::Account { account, environment, from, before, .. } => sqlx::query(
+            Over::Account { account, environment, from, .. } => sqlx::query(
                 "SELECT coalesce(sum(p.calls), 0), coalesce(sum(p.cost), 0) FROM services s CROSS JOIN spent p \
-                 ON p.service = s.id AND p.quarter >= ?3 AND p.quarter < ?4 WHERE s.account = ?1 AND s.environment = ?2",
+                 ON p.service = s.id AND p.quarter >= ?3 WHERE s.account = ?1 AND s.environment = ?2",
             )
             .bind(account)
             .bind(environment)
-            .bind(from / QUARTER)
-            .bind(before / QUARTER),
+            .bind(from / QUARTER),
         };
         let row = query.fetch_optional(connection).await?;
         row.map_or_else(|| Ok(Spend::default()), |row| spend(&row))

@@ -191,7 +191,7 @@ pub struct Cap {
 pub enum Over {
     /// Those of the run that is written.
     Run,
-    /// Those of an account in a span of time, by whichever process and run.
+    /// Those of an account since an instant, by whichever process and run.
     Account {
         /// The account.
         account: String,
@@ -199,10 +199,9 @@ pub enum Over {
         environment: String,
         /// Its services in this ledger that the run asks: intents for these must fit.
         services: Vec<i64>,
-        /// The first instant that counts, in milliseconds since 1970: the beginning of a quarter of an hour.
+        /// The first instant that counts, in milliseconds since 1970: the beginning of a quarter of an hour. What is dated
+        /// later than now counts too: it was sent before now, by a clock that was ahead of this one.
         from: i64,
-        /// The first that does not.
-        before: i64,
     },
 }
 

@@ -115,7 +115,6 @@ impl World {
             environment: "sandbox".to_owned(),
             services: vec![self.processes[process].keys.0],
             from: LATER - 1_800_000,
-            before: LATER + 1_800_000,
         };
         vec![Cap { over: Over::Run, limit: self.model.limits[process] }, Cap { over, limit: self.model.day }]
     }

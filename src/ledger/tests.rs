@@ -549,8 +549,10 @@ async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal() {
         assert_eq!(ledger.take_login(&login(at, known)).await.unwrap(), wait);
     }
     assert_eq!(one.take_login(&login(300_000, known)).await.unwrap(), LoginTurn::Taken);
-    // Set back by a day, the clock does not count what it wrote then.
-    assert_eq!(one.take_login(&login(-86_400_000, known)).await.unwrap(), LoginTurn::Taken);
+    // Set back by a day, the clock counts what it wrote as of now: no sooner, and no longer than the cap is.
+    let wait = LoginTurn::Wait(std::time::Duration::from_mins(5));
+    assert_eq!(one.take_login(&login(-86_400_000, known)).await.unwrap(), wait);
+    assert_eq!(one.take_login(&login(-86_100_000, known)).await.unwrap(), LoginTurn::Taken);
     two.remember_refusal("creditsafe", "sandbox", known).await.unwrap();
     assert_eq!(one.take_login(&login(900_000, known)).await.unwrap(), LoginTurn::Refused);
     assert_eq!(one.take_login(&login(900_000, Some("another"))).await.unwrap(), LoginTurn::Taken);
@@ -558,6 +560,37 @@ async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal() {
     one.remember_login_hold("creditsafe", "sandbox", LATER + 2_000_000).await.unwrap();
     let wait = LoginTurn::Wait(std::time::Duration::from_secs(50));
     assert_eq!(two.take_login(&login(1_950_000, None)).await.unwrap(), wait);
+}
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 1).await;
+    let (keys, year) = (ids(&ledger).await, 365 * 86_400_000);
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    let login = NewLogin {
+        account: "creditsafe",
+        environment: "sandbox",
+        at: LATER,
+        run: None,
+        most: 9,
+        window: 300_000,
+        credentials: None,
+    };
+    ledger.take_login(&login).await.unwrap();
+    ledger.remember_cool_down("creditsafe", "sandbox", LATER + 60_000, 2).await.unwrap();
+    ledger.remember_login_hold("creditsafe", "sandbox", LATER + 120_000).await.unwrap();
+    let now = LATER - year;
+    assert!(!ledger.set_clocks_right("creditsafe", "production", now).await.unwrap());
+    assert!(!ledger.set_clocks_right("creditsafe", "sandbox", LATER).await.unwrap(), "all is well");
+    assert!(ledger.set_clocks_right("creditsafe", "sandbox", now).await.unwrap());
+    let right = ledger.account("creditsafe", "sandbox", now - 1).await.unwrap();
+    assert_eq!((right.cool_down_until, right.login_held_until), (now + 60_000, now + 120_000));
+    assert_eq!(right.logins, [now]);
+    for later in [now, now + 1_000, now + 90_000] {
+        assert!(!ledger.set_clocks_right("creditsafe", "sandbox", later).await.unwrap());
+        assert_eq!(ledger.account("creditsafe", "sandbox", now - 1).await.unwrap(), right);
+    }
 }
 
 #[tokio::test]

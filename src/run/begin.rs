@@ -1,5 +1,6 @@
 //! Beginning a run or going on with one: everything that can be refused is refused here, before anything is sent.
 
+use super::beforehand::tell_doubles;
 use super::budget::{not_passed, priced};
 use super::copy::{self, Copied};
 use super::event::Level;
@@ -475,6 +476,7 @@ async fn lanes(context: &Context, job: &Job, used: &[&Account]) -> Result<Vec<La
     for account in used {
         lanes.push(Lane::open(ledger, settings, tokens, job, account).await?);
     }
+    tell_doubles(context, &lanes);
     Ok(lanes)
 }
 

@@ -79,16 +79,13 @@ impl Purses {
         match &purse.span {
             Span::Run => format!("{name} is reached: {spent} of {limit}"),
             Span::Invocation => {
-                let own = Limit {
-                    max_calls: limit.max_calls.map(|most| most.saturating_sub(purse.since.1.calls)),
-                    max_cost: limit.max_cost.map(|most| most.saturating_sub(purse.since.1.cost)),
-                };
+                let own = limit.less(purse.since.1);
                 let spent = spent.since(purse.since.1);
                 format!("{name} is reached: {spent} of {own}")
             }
             Span::Account { zone, .. } => {
-                let Over::Account { before, .. } = purse.over(now) else { return name };
-                let opens = local(zone, before);
+                let Some((_, end)) = purse.around(now) else { return name };
+                let opens = local(zone, end);
                 format!("{name} is reached: {spent} of {limit}, over all runs; the next begins at {opens}")
             }
         }
@@ -127,7 +124,7 @@ impl Purse {
     }
 
     fn over(&self, now: i64) -> Over {
-        let (from, before) = self.around(now).unwrap_or_default();
+        let (from, _) = self.around(now).unwrap_or_default();
         match &self.span {
             Span::Run | Span::Invocation => Over::Run,
             Span::Account { account, environment, services, .. } => Over::Account {
@@ -135,7 +132,6 @@ impl Purse {
                 environment: environment.clone(),
                 services: services.clone(),
                 from,
-                before,
             },
         }
     }
@@ -152,10 +148,7 @@ impl Purse {
             }
         };
         let own = spent.since(before);
-        let left = Limit {
-            max_calls: limit.max_calls.map(|most| most.saturating_sub(before.calls)),
-            max_cost: limit.max_cost.map(|most| most.saturating_sub(before.cost)),
-        };
+        let left = limit.less(before);
         let ends = left.lasts(own, now - begun).map(|span| begun.saturating_add(span));
         let rest = match (ends, end) {
             (Some(at), Some(end)) if at >= end => "; at this rate it lasts to its end".to_owned(),

@@ -3,14 +3,13 @@
 use super::event::Level;
 use super::halt::Halt;
 use super::outputs::{damage, export};
-use super::{Context, Ended, RunError, notice};
-use crate::domain::budget::Spend;
+use super::{Context, Ended, Pulled, RunError, notice};
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::export::Exported;
 use crate::job::{Job, Tolerate};
-use crate::ledger::{RunRow, Stage};
+use crate::ledger::{Over, RunRow, Stage};
 use crate::time::now_ms;
 
 /// Writes the outputs where nothing is pending, and notes how the invocation ended.
@@ -18,14 +17,13 @@ pub(super) async fn finish(
     context: &Context,
     run: RunRow,
     job: &Job,
-    halt: &Halt,
-    again: Spend,
+    Pulled { halt, before, again }: Pulled,
 ) -> Result<Ended, RunError> {
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
     let count = |outcome: Outcome| totals.outcomes[outcome.index()];
     let (state, exit, reason, finished_at, written) = if totals.pending > 0 {
-        let (exit, reason) = stopped(halt, totals.pending);
+        let (exit, reason) = stopped(&halt, totals.pending);
         (Stage::Stopped, exit, reason, None, Vec::new())
     } else {
         match export(ledger, &run, job, &context.settings).await {
@@ -50,8 +48,9 @@ pub(super) async fn finish(
     };
     ledger.end_run(run.id, state, exit.code(), &reason, finished_at).await?;
     let run = ledger.find(&run.run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
+    let spent = ledger.spent_so_far(run.id, &Over::Run).await?.since(before);
     ledger.still_there()?;
-    Ok(Ended { run, exit, again, written })
+    Ok(Ended { run, exit, continued: false, spent, again, written })
 }
 
 /// The end of a run that has nothing pending, and what of it the job puts up with.

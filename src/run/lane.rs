@@ -8,6 +8,7 @@ use super::{RunError, transport};
 use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
+use crate::domain::address::canonical;
 use crate::domain::identity::DigestKey;
 use crate::domain::money::Ore;
 use crate::domain::redact::Known;
@@ -33,6 +34,8 @@ pub(super) struct Credentials {
     scopes: Vec<String>,
     /// Under which the ledger remembers that they were refused.
     pub(super) digest: String,
+    /// Under which it knows the same user at the same upstream.
+    asker: Option<String>,
 }
 
 impl Credentials {
@@ -69,11 +72,14 @@ impl Credentials {
             }
             Places::Nothing => (nothing(), nothing(), Vec::new()),
         };
-        let address = account.token_url.as_deref().unwrap_or_default();
-        let mut parts = vec![address, name.expose_secret(), secret_value.expose_secret()];
+        let address = canonical(account.token_url.as_deref().unwrap_or_default());
+        let mut parts = vec![address.as_str(), name.expose_secret(), secret_value.expose_secret()];
         parts.extend(scopes.iter().map(String::as_str));
         let digest = key.hex("credentials", &parts);
-        Ok(Self { name, secret: secret_value, scopes, digest })
+        // A token that was given is a secret and no user: whose it is cannot be told.
+        let user = !matches!(places, Places::Token(_));
+        let asker = user.then(|| key.hex("asker", &[&canonical(&account.base_url), name.expose_secret()]));
+        Ok(Self { name, secret: secret_value, scopes, digest, asker })
     }
 }
 
@@ -123,6 +129,8 @@ pub(super) struct Lane {
     /// The account's token in this process.
     pub(super) shared: Arc<SharedToken>,
     board: NoticeBoard,
+    /// Other accounts of this ledger that are this one at the upstream.
+    pub(super) also: Vec<String>,
     pub(super) queue: Queue,
     /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
     pub(super) doubted: Vec<Flight>,
@@ -152,7 +160,16 @@ impl Lane {
         let credentials = Credentials::read(account, ledger.key()).await?;
         let now_ms = now_ms();
         let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
+        let board = ledger.notice_board(&account.name, &account.environment)?;
+        if ledger.set_clocks_right(&account.name, &account.environment, now_ms).await? {
+            // What stands there was told by that clock too.
+            board.hold().inspect(|board| board.write([0; 8]));
+        }
         let memory = ledger.account(&account.name, &account.environment, now_ms - window).await?;
+        let also = match &credentials.asker {
+            Some(asker) => ledger.note_asker(&account.name, &account.environment, asker).await?,
+            None => Vec::new(),
+        };
         let mut service_ids = Vec::with_capacity(job.steps.len());
         let mut health = None;
         for step in &job.steps {
@@ -167,7 +184,8 @@ impl Lane {
         }
         Ok(Self {
             auth: provider.auth,
-            board: ledger.notice_board(&account.name, &account.environment)?,
+            board,
+            also,
             gate: gate(account, job, &memory, now_ms, health.is_some()),
             refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
             shared: Arc::new(tokens.of(&credentials.digest)),

@@ -3,6 +3,7 @@
 //! `run`, `retry` and the continuation after a crash all take the same way: whatever is `pending` in the ledger is
 //! driven, and nothing else is.
 
+mod beforehand;
 mod begin;
 mod budget;
 mod clients;
@@ -36,6 +37,7 @@ mod trial;
 mod useless;
 mod worker;
 
+pub use beforehand::clock as clock_warning;
 pub use clients::transport;
 pub use lane::{TriedLogin, try_login};
 pub use outputs::{damage, export, export_one, protected};
@@ -44,8 +46,8 @@ pub use rescue::rescue;
 pub use summary::summary;
 pub use tokens::SharedTokens;
 
+use crate::config::Settings;
 use crate::config::secret::SecretError;
-use crate::config::{Account, Settings};
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::export::{ExportError, Written};
@@ -56,14 +58,13 @@ use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
 use budget::Purses;
-use clients::{Transports, exposures, transports};
+use clients::{Transports, transports};
 use coordinator::{Coordinator, Start};
 use ending::finish;
 use event::{Event, Level, Notice, Started};
 use fetch::Freshness;
 use halt::Halt;
 use lane::Lane;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -131,6 +132,10 @@ pub struct Ended {
     pub run: RunRow,
     /// How the process should end.
     pub exit: Exit,
+    /// Whether it was an unfinished run that was gone on with.
+    pub continued: bool,
+    /// What this invocation spent.
+    pub spent: Spend,
     /// What this invocation asked though another run's call for the same was lost: what may be paid twice.
     pub again: Spend,
     /// The files written.
@@ -382,18 +387,6 @@ impl<E: Into<RunError>> From<E> for Broken {
     }
 }
 
-/// A pause holds the schedule back, and not whoever asks for a run: a person, or a line of cron that was forgotten.
-async fn tell_if_paused(context: &Context, job: &str) -> Result<(), LedgerError> {
-    if let Some((since, why)) = context.ledger.job_book(job, now_ms()).await?.paused {
-        let message = format!(
-            "the schedule of {job} is paused since {} ({why}); it runs since it was asked to",
-            rfc3339(since)
-        );
-        notice(&context.observer, Level::Warning, "paused", message);
-    }
-    Ok(())
-}
-
 /// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
 ///
 /// Once it is asked to stop, it no longer waits for a ledger that another process holds, where the caller says so with
@@ -419,19 +412,7 @@ async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Opti
     ledger.still_there()?;
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
     let transports = transports(&context.settings, &job)?;
-    if options.fire.is_none() {
-        tell_if_paused(context, &job.name).await?;
-    }
-    for warning in job
-        .steps
-        .iter()
-        .filter_map(|step| context.settings.accounts.get(&step.account))
-        .flat_map(Account::warnings)
-        .chain(exposures(context, &job))
-        .collect::<BTreeSet<_>>()
-    {
-        notice(&context.observer, Level::Warning, "configuration", warning);
-    }
+    beforehand::tell(context, &job, options.fire.is_none()).await?;
     for cut_short in ledger.half_loaded(&job.name).await? {
         ledger.discard(cut_short.id).await?;
     }
@@ -457,6 +438,7 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
     ledger.still_there()?;
     let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
     let transports = transports(&context.settings, &job)?;
+    beforehand::tell(context, &job, false).await?;
     let begun = begin::again(context, job, &run.run, unknown).await?;
     let freshness =
         Freshness { now: now_ms(), began: run.started_at, buy_again: false, unknown_too: unknown };
@@ -493,13 +475,17 @@ async fn drive<T: Transport>(
     transports: Transports<T>,
 ) -> Result<Ended, Broken> {
     let (run, prepared, ledger) = (begun.run.clone(), begun.prepared.clone(), &context.ledger);
+    let continued = begun.continued;
     // Answers that were written where nobody will find them are no end of a run.
     let pulled = pull(context, begun, terms, transports).await.and_then(|pulled| {
         ledger.still_there()?;
         Ok(pulled)
     });
     let ended = match pulled {
-        Ok((halt, again)) => finish(context, run.clone(), &prepared.job, &halt, again).await,
+        Ok(pulled) => {
+            let ended = finish(context, run.clone(), &prepared.job, pulled).await;
+            ended.map(|ended| Ended { continued, ..ended })
+        }
         Err(error) => {
             // What the ledger can still take is worth writing; the error itself matters more than a second one. Where
             // another process holds it, it takes nothing.
@@ -519,7 +505,7 @@ async fn pull<T: Transport>(
     begun: Begun,
     terms: Terms,
     transports: Transports<T>,
-) -> Result<(Halt, Spend), RunError> {
+) -> Result<Pulled, RunError> {
     let Begun { run, prepared, lanes, continued } = begun;
     let of = |lane: &Lane| transports.get(&lane.config.name).cloned();
     let transports: Option<Vec<Arc<T>>> = lanes.iter().map(of).collect();
@@ -556,7 +542,15 @@ async fn pull<T: Transport>(
     });
     let (halt, tally, again) = coordinator.drive(context.stop.clone()).await?;
     tracing::debug!(pending = tally.pending(), "the loop has ended");
-    Ok((halt, again))
+    Ok(Pulled { halt, before: spent, again })
+}
+
+/// How a run was driven, before it is ended.
+struct Pulled {
+    halt: Halt,
+    /// What the run had spent before.
+    before: Spend,
+    again: Spend,
 }
 
 /// Tells the observer something an operator wants to know.

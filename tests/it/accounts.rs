@@ -294,3 +294,64 @@ fn a_letter_that_was_billed_blocks_nobody_any_more() {
     world.pull(&["run", "other.toml"]).exits(0);
     assert_eq!(world.rows("other.csv")[0]["source"], "bought");
 }
+
+/// The simulator's address in other words.
+fn written(world: &World, host: &str) -> String {
+    let configuration: toml::Table = world.read("orgpull.toml").parse().unwrap();
+    let base = configuration["providers"]["creditsafe"]["base_url"].as_str().unwrap().to_owned();
+    let base = base.replace("127.0.0.1", host);
+    format!("base_url = '{base}/'\ntoken_url = '{base}/v1/authenticate'\n")
+}
+
+#[test]
+fn an_upstream_is_one_however_it_is_written() {
+    let world = World::new("").account("[budget.day]\nmax_calls = 4");
+    world.job("job", &[&numbers(&companies(6)[..3]), REPORT, CSV]);
+    world.job("more", &[&numbers(&companies(6)), REPORT, &CSV.replace("out.csv", "more.csv")]);
+    world.orgpull(&["run", "job.toml"]).exits(0);
+    for host in ["localhost.", "LocalHost", "localhost"] {
+        let here = written(&world, host);
+        let world = &world;
+        let account = here.parse::<toml::Table>().unwrap();
+        let mut whole: toml::Table = world.read("orgpull.toml").parse().unwrap();
+        whole["providers"]["creditsafe"].as_table_mut().unwrap().extend(account);
+        world.write("other.toml", &toml::to_string(&whole).unwrap());
+        world.orgpull(&["--config", "other.toml", "run", "job.toml"]).exits(0);
+        assert_eq!(world.stats().arrivals, 3, "{host}: bought twice");
+    }
+    world.orgpull(&["--config", "other.toml", "run", "more.toml"]).exits(8);
+    assert_eq!(world.stats().arrivals, 4, "the budget is one");
+}
+
+/// By where their users come from, which reads no secret; and by the users themselves, over configurations.
+#[test]
+fn two_accounts_that_are_one_are_told() {
+    let world = World::new("");
+    world.job("job", &[&numbers(&companies(1)), REPORT, CSV]);
+    let told = "accounts `creditsafe` and `dnb` ask the same upstream";
+    let second = |user: &str| {
+        let base = written(&world, "localhost").replace("/v1/authenticate", "/token");
+        let account =
+            format!("{base}client_id = {{ file = '{user}' }}\nclient_secret = {{ file = 'password' }}\n");
+        account.parse::<toml::Table>().unwrap()
+    };
+    let mut whole: toml::Table = world.read("orgpull.toml").parse().unwrap();
+    let alone = whole.clone();
+    whole["providers"].as_table_mut().unwrap().insert("dnb".to_owned(), second("username").into());
+    world.write("orgpull.toml", &toml::to_string(&whole).unwrap());
+    world.orgpull(&["check", "orgpull.toml"]).exits(0).says(told);
+    world.orgpull(&["run", "job.toml"]).exits(0).says(told);
+    // Another place of the same user, and then another configuration altogether.
+    world.write("the-same", &world.read("username"));
+    whole["providers"].as_table_mut().unwrap().insert("dnb".to_owned(), second("the-same").into());
+    world.write("orgpull.toml", &toml::to_string(&whole).unwrap());
+    let silent = world.orgpull(&["run", "job.toml"]).exits(0).said();
+    assert!(!silent.contains(told), "{silent}");
+    world.job(
+        "other",
+        &[&numbers(&companies(1)), "[[lookup]]\nid = 'a'\nservice = 'dnb.company'\nletters = true\n", CSV],
+    );
+    world.orgpull(&["run", "other.toml"]).says(told);
+    world.write("orgpull.toml", &toml::to_string(&alone).unwrap());
+    world.orgpull(&["run", "job.toml"]).exits(0).says(told);
+}

@@ -1,13 +1,14 @@
-//! The real daemon over both changes of clock. The wall clock is led from outside (libfaketime, Debian's `faketime`), night by
+//! The real daemon over both changes of clock, and runs under a clock that is wrong. The wall clock is led from outside (libfaketime, Debian's `faketime`), night by
 //! night, and the monotonic clock goes on as it is. Skipped, with a word, where the library is missing; under `.ci/run`, which
 //! installs it, that is a failure.
 
 use crate::books::query;
-use crate::machine::{BINARY, Process, busy, command};
+use crate::machine::{BINARY, PROMPT, Process, busy, command};
 use crate::world::{CSV, REPORT, World, companies, numbers};
 use jiff::Timestamp;
 use sqlx::Row;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How long before a due time the clock is set. One that is noticed late makes the fire late, not another.
@@ -23,6 +24,88 @@ fn library() -> Option<PathBuf> {
 
 fn ms(text: &str) -> i64 {
     text.parse::<Timestamp>().unwrap().as_millisecond()
+}
+
+/// A process whose wall clock stands elsewhere (`-1d`) and goes on from there.
+fn elsewhere(world: &World, library: &Path, by: &str, words: &[&str]) -> Command {
+    let mut command = command(world, BINARY, words);
+    command
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME", by)
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("DONT_FAKE_MONOTONIC", "1")
+        .env("NO_FAKE_STAT", "1");
+    command
+}
+
+/// What was sent later than now, by a clock that is behind, was sent before now.
+#[test]
+fn a_clock_that_is_set_back_opens_no_budget() {
+    let Some(library) = library() else {
+        println!("skipped: faketime is not installed");
+        return;
+    };
+    for budget in ["[budget.day]\nmax_calls = 3", "[budget.month]\nmax_cost = '9.60'"] {
+        let world = World::new("").account(budget);
+        world.job("job", &[&numbers(&companies(20)), REPORT, CSV]);
+        let run = ["run", "job.toml"];
+        Process::of(&mut elsewhere(&world, &library, "+0d", &run)).ends().exits(8);
+        assert_eq!(world.stats().arrivals, 3);
+        for by in ["-2h", "-1d", "-2d", "-33d", "-400d", "-9000d"] {
+            let told = Process::of(&mut elsewhere(&world, &library, by, &run)).ends().exits(8).stderr;
+            assert!(told.contains("this machine's clock has not reached"), "{by}: {told}");
+            let plan =
+                Process::of(&mut elsewhere(&world, &library, by, &["plan", "job.toml"])).ends().exits(0);
+            assert!(plan.stderr.contains("this machine's clock has not reached"), "{by}: {}", plan.stderr);
+        }
+        assert_eq!(world.stats().arrivals, 3, "{budget}");
+        // The next day and the next month have budgets of their own.
+        Process::of(&mut elsewhere(&world, &library, "+40d", &run)).ends().exits(8);
+        assert_eq!(world.stats().arrivals, 6, "{budget}");
+    }
+}
+
+/// A fresh answer is one whatever it is dated; the cap on logins holds, and is waited for as long as it is: five minutes, not
+/// until the clock has come so far.
+#[test]
+fn nor_does_it_open_the_login_or_the_shop() {
+    let Some(library) = library() else {
+        println!("skipped: faketime is not installed");
+        return;
+    };
+    let world = World::new("").account("logins = 1");
+    world.job("job", &[&numbers(&companies(3)), REPORT, CSV]);
+    world.job("more", &[&numbers(&companies(4)), REPORT, &CSV.replace("out.csv", "more.csv")]);
+    Process::of(&mut elsewhere(&world, &library, "+0d", &["run", "job.toml"])).ends().exits(0);
+    Process::of(&mut elsewhere(&world, &library, "-1d", &["run", "job.toml"])).ends().exits(0);
+    assert_eq!(world.stats().arrivals, 3);
+    let process =
+        Process::of(&mut elsewhere(&world, &library, "-1d", &["run", "more.toml", "--progress", "json"]));
+    process.says("\"pause\":\"");
+    process.signal("TERM");
+    let told = process.ends().exits(130).stderr;
+    assert_eq!((world.stats().logins, world.stats().arrivals), (1, 3), "{told}");
+    assert!(told.contains("5 min") || told.contains("4 min"), "{told}");
+    // By then they are five minutes old, by whichever clock.
+    Process::of(&mut elsewhere(&world, &library, "-86000", &["run", "more.toml"])).ends().exits(0);
+    assert_eq!((world.stats().logins, world.stats().arrivals), (2, 4));
+}
+
+/// An account that was told to wait by a clock that was ahead is not closed until then.
+#[test]
+fn a_cool_down_of_a_clock_that_was_ahead_lasts_no_longer_than_it_does() {
+    let Some(library) = library() else {
+        println!("skipped: faketime is not installed");
+        return;
+    };
+    let world = World::new("[[fault]]\ndo = 'status'\nstatus = 429\nretry_after = '2s'\nafter = 1");
+    world.job("job", &[&numbers(&companies(3)), REPORT, CSV]);
+    let ahead = Process::of(&mut elsewhere(&world, &library, "+300d", &["run", "job.toml"]));
+    ahead.says("429 (too many requests)");
+    ahead.signal("TERM");
+    ahead.ends().exits(130);
+    world.scenario("");
+    Process::of(&mut command(&world, BINARY, &["run", "job.toml"])).ends_within(PROMPT).exits(0);
 }
 
 /// Sets the daemon's wall clock.

@@ -47,6 +47,11 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
         Some(ledger) if args.diff => run::diff(ledger, &job, &settings).await?,
         _ => None,
     };
+    if let Some(ledger) = &ledger
+        && let Some(warning) = run::clock_warning(ledger).await?
+    {
+        desk.warn("clock", warning);
+    }
     let mut report = run::plan(&settings, ledger.as_ref(), job, options).await?;
     report.diff = diff;
     if args.json {
