@@ -16,6 +16,7 @@ use crate::run::event::Level;
 use crate::run::{self, SharedTokens, StopRequest};
 use crate::time::{local, now_ms};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -66,6 +67,10 @@ pub(super) struct Serving {
     unwatched: bool,
     /// Names that several files have, as they were last told.
     twice: Vec<super::Twice>,
+    /// What was last told of jobs that a daemon of another folder has too.
+    elsewhere: BTreeSet<String>,
+    /// Fires of jobs that nobody has, each told once.
+    untaken: BTreeSet<i64>,
     /// Jobs that are at work.
     at_work: BTreeMap<String, AtWork>,
     tasks: JoinSet<Done>,
@@ -101,6 +106,8 @@ impl Serving {
             watched: BTreeMap::new(),
             unwatched: true,
             twice: Vec::new(),
+            elsewhere: BTreeSet::new(),
+            untaken: BTreeSet::new(),
             at_work: BTreeMap::new(),
             tasks: JoinSet::new(),
             endings: VecDeque::new(),
@@ -166,6 +173,7 @@ impl Serving {
                 self.fire().await?;
             }
             self.take_over().await?;
+            self.tell_elsewhere().await?;
         }
         if self.beat.is_none_or(|beat| beat.elapsed() >= BEAT) {
             self.beat().await?;
@@ -262,6 +270,31 @@ impl Serving {
         Ok(())
     }
 
+    /// Tells of jobs that a daemon of another folder has too. Daemons of one folder stand in for one another; of two, each has
+    /// a list of its own, and only one of them is read.
+    async fn tell_elsewhere(&mut self) -> Result<(), LedgerError> {
+        let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let own = real(&self.setup.folder);
+        let mut found = BTreeSet::new();
+        for other in self.setup.ledger.daemons().await? {
+            if real(Path::new(&other.folder)) == own {
+                continue;
+            }
+            found.extend(other.jobs.iter().filter(|job| self.watched.contains_key(*job)).map(|job| {
+                format!(
+                    "{job}: a daemon of {} (process {}) has a job of this name on the same ledger: each fire is one of theirs or \
+                     ours, and the other's list is left out; give them names of their own",
+                    other.folder, other.pid
+                )
+            }));
+        }
+        for message in found.difference(&self.elsewhere) {
+            self.tell(Told::new(Level::Warning, "twice", message.clone()));
+        }
+        self.elsewhere = found;
+        Ok(())
+    }
+
     fn tell_watched(&self, fresh: Vec<String>, gone: BTreeSet<String>) {
         for name in fresh {
             self.tell(Told::new(Level::Info, "watched", format!("{name} is watched now")).of(&name));
@@ -309,6 +342,9 @@ impl Serving {
             several => format!("stopping: {several} runs are brought to a rest"),
         };
         self.tell(Told::new(Level::Info, "stopping", message));
+        // From here it takes no fire, and `orgpull fire` is not to give it one.
+        let takes_none = self.setup.ledger.beat(&self.daemon, &[], now_ms()).await;
+        self.tell_trouble(takes_none);
         self.runs_stop.send_replace(StopRequest::Drain);
         let mut exit = Exit::Settled;
         let mut grace = pin!(sleep(self.setup.grace));

@@ -1,5 +1,6 @@
 //! Nights that end by the clock, and what an operator lives with.
 
+use crate::books::Books;
 use crate::machine::{Process, release, until_held};
 use crate::world::{CSV, REPORT, World, companies, numbers};
 
@@ -114,4 +115,89 @@ fn a_killed_process_holds_no_job() {
     world.orgpull(&["retry", "job"]).exits(9).says(&format!("process {}, since ", first.pid()));
     assert!(first.kill());
     world.run(&[]).exits(4);
+}
+
+/// A list in a file, a run of it that stopped after its first row, and then another list under the same name.
+fn tonights_list(world: &World, lookup: &str) {
+    let list = |companies: &[String]| world.write("list.csv", &format!("orgnr\n{}\n", companies.join("\n")));
+    let companies = companies(6);
+    world.job("job", &["[input]\npath = 'list.csv'\ncolumn = 'orgnr'\n", lookup, CSV]);
+    list(&companies[..3]);
+    world.scenario("[[fault]]\ndo = 'error'\nstatus = 403\ncode = '7'\nafter = 1\n");
+    world.run(&[]).exits(3);
+    world.scenario("");
+    list(&companies[2..]);
+}
+
+fn states(world: &World) -> Vec<(String, Option<i64>)> {
+    Books::of(world).runs
+}
+
+fn finished(exit: i64) -> (String, Option<i64>) {
+    ("finished".to_owned(), Some(exit))
+}
+
+/// As the daemon does it: nobody sees under `-q` which run it was, and the night's own list must be read.
+#[test]
+fn a_quiet_night_finishes_the_last_and_then_has_its_own_run() {
+    let world = World::new("");
+    tonights_list(&world, REPORT);
+    let night = world.orgpull(&["-q", "run", "job.toml", "--summary-json", "summary.json"]).exits(0);
+    assert_eq!((night.stdout.as_str(), night.stderr.as_str()), ("", ""));
+    assert_eq!(states(&world), [finished(0), finished(0)]);
+    let summary: serde_json::Value = serde_json::from_str(&world.read("summary.json")).unwrap();
+    assert_eq!((&summary["rows"], &summary["bought"], &summary["reused"]), (&4.into(), &3.into(), &1.into()));
+    assert_eq!(world.out().len(), 4, "the output is tonight's");
+    Books::of(&world).nothing_twice().agree();
+    // The next night has nothing to finish.
+    world.orgpull(&["-q", "run", "job.toml"]).exits(0);
+    assert_eq!(states(&world).len(), 3);
+}
+
+#[test]
+fn who_only_continues_or_looks_on_has_one_run() {
+    for words in [&["-q", "run", "job.toml", "--continue"][..], &["run", "job.toml"]] {
+        let world = World::new("");
+        tonights_list(&world, REPORT);
+        world.orgpull(words).exits(0);
+        assert_eq!(states(&world), [finished(0)], "{words:?}");
+    }
+    let world = World::new("");
+    tonights_list(&world, REPORT);
+    world.orgpull(&["-q", "run", "job.toml", "--new"]).exits(0);
+    assert_eq!(states(&world), [("closed".to_owned(), Some(3)), finished(0)]);
+}
+
+#[test]
+fn a_night_ends_as_the_worst_of_its_runs_and_tells_it() {
+    let world = World::new("");
+    tonights_list(&world, REPORT);
+    world.scenario("[[fault]]\ndo = 'cut'\ntimes = 1");
+    let night = world.orgpull(&["-q", "run", "job.toml", "--summary-json", "-"]).exits(4);
+    let summary: serde_json::Value = serde_json::from_str(&night.stdout).unwrap();
+    assert_eq!((&summary["exit"], &summary["rows"]), (&4.into(), &4.into()), "one summary, of tonight's run");
+    assert!(summary["reason"].as_str().unwrap().contains("1 unknown; this one: all settled"), "{summary}");
+    assert!(summary["next"].as_str().unwrap().contains("--unknown"), "{summary}");
+    assert!(night.stderr.contains("1 unknown"), "{}", night.stderr);
+    assert_eq!(states(&world), [finished(4), finished(0)]);
+    // The other way round.
+    tonights_list(&world, REPORT);
+    std::fs::remove_file(world.path("list.csv")).unwrap();
+    let night = world.orgpull(&["-q", "run", "job.toml"]).exits(3);
+    assert!(night.stderr.contains("list.csv"), "{}", night.stderr);
+}
+
+#[test]
+fn a_night_that_stops_again_leaves_it_at_that_and_caps_hold_over_both() {
+    let world = World::new("");
+    tonights_list(&world, REPORT);
+    world.orgpull(&["-q", "run", "job.toml", "--max-calls", "1"]).exits(8);
+    assert_eq!(states(&world), [("stopped".to_owned(), Some(8))]);
+    world.orgpull(&["-q", "run", "job.toml", "--max-calls", "2"]).exits(8);
+    assert_eq!(
+        states(&world),
+        [finished(0), ("stopped".to_owned(), Some(8))],
+        "one for the last, one for tonight's"
+    );
+    assert_eq!(world.stats().billed, 4);
 }

@@ -450,6 +450,62 @@ fn two_files_of_one_name_are_told_by_check_too() {
         .says("are all called `job`");
 }
 
+/// Two folders with a job of one name, on one ledger.
+fn two_folders(world: &World) {
+    for folder in ["a", "b"] {
+        std::fs::create_dir(world.path(folder)).unwrap();
+        scheduled(world, "job", 1, YEARLY);
+        std::fs::rename(world.path("job.toml"), world.path(folder).join("job.toml")).unwrap();
+    }
+}
+
+#[test]
+fn one_name_in_two_folders_is_told_by_check_and_by_both_daemons() {
+    let world = busy("");
+    two_folders(&world);
+    world.orgpull(&["check", "a", "b"]).exits(0).says("on one ledger they are one job");
+    let silent = world.orgpull(&["check", "a", "a/job.toml"]).exits(0).said();
+    assert!(!silent.contains("are both called"), "{silent}");
+    let one = Process::start(&world, &["schedule", "a"]);
+    one.says("serving 1 job");
+    let again = Process::start(&world, &["schedule", "./a/"]);
+    again.says("serving 1 job");
+    let other = Process::start(&world, &["schedule", "b"]);
+    other.says("/a (process ");
+    one.says("/b (process ");
+    again.says("/b (process ");
+    assert!(
+        !one.said().contains("/a (process"),
+        "daemons of one folder stand in for one another: {}",
+        one.said()
+    );
+    world.orgpull(&["fire", "job"]).exits(0).says("have a job of this name: one of them takes it");
+}
+
+#[test]
+fn a_fire_that_nobody_can_take_is_told() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 1");
+    scheduled(&world, "job", 1, YEARLY);
+    let process = daemon(&world, &[]);
+    change(
+        &world,
+        "INSERT INTO fires (job, due, cause, state, claimed_at) VALUES \
+         ('gone', unixepoch() * 1000, 'hand', 'claimed', 1)",
+    );
+    process.says("gone: a fire waits, and no daemon has a job of this name");
+    // One that has not been heard of takes it when it goes on.
+    change(&world, "UPDATE daemons SET beat_at = beat_at - 600000");
+    world.orgpull(&["fire", "job"]).exits(0).says("has not been heard of since");
+    until_held(&world, 1);
+    // One that is about to end takes none.
+    process.signal("TERM");
+    process.says("1 run is brought to a rest");
+    world.orgpull(&["fire", "job"]).exits(3).says("no daemon has a job called job");
+    release(&world);
+    let told = process.ends().exits(0).stderr;
+    assert_eq!(told.matches("gone: a fire waits").count(), 1, "{told}");
+}
+
 #[test]
 fn runs_of_one_daemon_share_its_token() {
     let world = busy("[[fault]]\ndo = 'hold'\ntimes = 6");

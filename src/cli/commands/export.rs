@@ -4,7 +4,7 @@ use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
 use super::super::console::print_bytes;
 use super::super::report::exported_text;
 use super::super::{Desk, Failure};
-use super::run::output_line;
+use super::driving::output_line;
 use super::{job_to_export, one_run};
 use crate::disk::Scratch;
 use crate::domain::exit::Exit;

@@ -7,10 +7,14 @@ use super::schedule::{folder, ledger_if_any};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
 use crate::job::Job;
-use crate::ledger::{FireRow, JobBook, JobLock, Ledger, RunRow};
+use crate::ledger::{DaemonRow, FireRow, JobBook, JobLock, Ledger, RunRow};
 use crate::shape::Text;
-use crate::time::{local, now_ms};
+use crate::time::{local, now_ms, rfc3339};
 use jiff::tz::TimeZone;
+use std::collections::BTreeSet;
+
+/// Heartbeats are half a minute apart. After three that did not come, something is wrong; in milliseconds.
+const SILENT: i64 = 90_000;
 
 /// `orgpull jobs`.
 pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, Failure> {
@@ -115,12 +119,25 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
     if daemons.is_empty() {
         return refused("no daemon is at work on this ledger (`orgpull schedule`)");
     }
-    if !daemons.iter().any(|daemon| daemon.jobs.contains(&args.job)) {
+    let having: Vec<&DaemonRow> = daemons.iter().filter(|daemon| daemon.jobs.contains(&args.job)).collect();
+    let Some(last) = having.iter().map(|daemon| daemon.beat_at).max() else {
         return refused(&format!("no daemon has a job called {} with a [schedule]", args.job));
-    }
+    };
     ledger.fire_by_hand(&args.job, now_ms()).await?;
     ledger.still_there()?;
     desk.say(&format!("{} is given to the daemon, which begins within some seconds\n", args.job))?;
+    if now_ms() - last > SILENT {
+        let since = rfc3339(last);
+        desk.warn(
+            "schedule",
+            format!("the daemon has not been heard of since {since}: it may be stopped, or hang"),
+        );
+    }
+    let folders: BTreeSet<&str> = having.iter().map(|daemon| daemon.folder.as_str()).collect();
+    if folders.len() > 1 {
+        let folders = folders.into_iter().collect::<Vec<_>>().join(" and ");
+        desk.warn("schedule", format!("daemons of {folders} have a job of this name: one of them takes it"));
+    }
     Ok(Exit::Settled)
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod backup;
 pub(super) mod catalogue;
 pub(super) mod doctor;
+mod driving;
 pub(super) mod export;
 mod install;
 pub(super) mod jobs;

@@ -50,13 +50,23 @@ fn schedules(desk: &Desk, report: &Report) {
             desk.warn("schedule", too_long(&job.name, needs));
         }
         if let Some(other) = paths.insert(&job.name, path) {
-            let (other, path, job) = (other.display(), path.display(), &job.name);
-            desk.warn(
-                "schedule",
-                format!("{other} and {path} are both called `{job}`: `schedule` runs neither of them"),
-            );
+            desk.warn("schedule", same_name(&job.name, other, path));
         }
     }
+}
+
+/// Two files of one name: a daemon of their folder runs neither, and of two folders they are one job all the same.
+fn same_name(job: &str, one: &Path, other: &Path) -> String {
+    let folder =
+        |path: &Path| path.parent().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_owned()));
+    let both = format!("{} and {} are both called `{job}`", one.display(), other.display());
+    if folder(one) == folder(other) {
+        return format!("{both}: `schedule` runs neither of them");
+    }
+    format!(
+        "{both}: on one ledger they are one job, and of two daemons, one for each folder, one has each fire, so that the \
+         other's list is left out that night; give them names of their own"
+    )
 }
 
 /// `orgpull simulator`.

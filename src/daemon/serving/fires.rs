@@ -4,6 +4,7 @@ use super::{AtWork, DAY, Done, Serving};
 use crate::daemon::Told;
 use crate::daemon::carry::{Carrying, Ending, observer};
 use crate::domain::exit::Exit;
+use crate::domain::redact::scrub;
 use crate::domain::schedule::{Fire, Verdict};
 use crate::ledger::{Cause, FireRow, LedgerError, NewFire};
 use crate::run::event::Level;
@@ -64,7 +65,10 @@ impl Serving {
     pub(super) async fn take_over(&mut self) -> Result<(), LedgerError> {
         let held = self.held();
         for fire in self.setup.ledger.abandoned(&self.daemon, &held).await? {
-            let Some(watch) = self.watched.get(&fire.job) else { continue };
+            let Some(watch) = self.watched.get(&fire.job) else {
+                self.tell_untaken(&fire).await?;
+                continue;
+            };
             let now = now_ms();
             let schedule = &watch.schedule;
             let catch_up = i64::try_from(schedule.catch_up.as_millis()).unwrap_or(i64::MAX);
@@ -93,6 +97,21 @@ impl Serving {
             let told = Told::new(Level::Info, "fire", message).of(&name);
             self.tell(Told { due: Some(fire.due), ..told });
             self.set_going(fire);
+        }
+        Ok(())
+    }
+
+    /// Tells of a fire that waits for a job which no daemon has any more.
+    async fn tell_untaken(&mut self, fire: &FireRow) -> Result<(), LedgerError> {
+        let taken = self.setup.ledger.daemons().await?.iter().any(|daemon| daemon.jobs.contains(&fire.job));
+        if !taken && self.untaken.insert(fire.id) {
+            let message = format!(
+                "{}: a fire waits, and no daemon has a job of this name with a [schedule] (its file is gone, has problems, or \
+                 shares its name): it is begun when there is one again, within a day if it was given by hand",
+                scrub(&fire.job)
+            );
+            let told = Told::new(Level::Warning, "waiting", message).of(&fire.job);
+            self.tell(Told { due: Some(fire.due), ..told });
         }
         Ok(())
     }
