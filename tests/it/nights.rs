@@ -181,6 +181,7 @@ fn a_night_ends_as_the_worst_of_its_runs_and_tells_it() {
     assert!(night.stderr.contains("1 unknown"), "{}", night.stderr);
     assert_eq!(states(&world), [finished(4), finished(0)]);
     // The other way round.
+    let world = World::new("");
     tonights_list(&world, REPORT);
     std::fs::remove_file(world.path("list.csv")).unwrap();
     let night = world.orgpull(&["-q", "run", "job.toml"]).exits(3);

@@ -49,7 +49,9 @@ fn schedules(desk: &Desk, report: &Report) {
         if let Some(needs) = needs(job, &settings) {
             desk.warn("schedule", too_long(&job.name, needs));
         }
-        if let Some(other) = paths.insert(&job.name, path) {
+        if let Some(other) = paths.insert(&job.name, path)
+            && other.canonicalize().ok() != path.canonicalize().ok()
+        {
             desk.warn("schedule", same_name(&job.name, other, path));
         }
     }
