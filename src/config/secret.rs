@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 use std::{fmt, io};
@@ -17,6 +18,8 @@ use tokio::process::Command;
 
 /// The longest that a secret's program may take: long enough for a person to touch a key, short enough for cron.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
+/// How long the output of a program that has ended is read where somebody else still holds its end.
+const AFTERWARDS: Duration = Duration::from_millis(500);
 /// More bytes than any password or token has; a larger file was named by mistake.
 const LARGEST: u64 = 64 * 1024;
 
@@ -218,11 +221,26 @@ async fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(not_started)?;
     let mut bytes = Vec::new();
+    let stdout = child.stdout.take();
     let work = async {
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(LARGEST + 1).read_to_end(&mut bytes).await?;
+        let reading = async {
+            match stdout {
+                Some(stdout) => stdout.take(LARGEST + 1).read_to_end(&mut bytes).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let mut reading = pin!(reading);
+        tokio::select! {
+            read = &mut reading => {
+                read?;
+                child.wait().await
+            }
+            // An agent that it leaves behind holds the other end for ever. What the program wrote is in the pipe by now.
+            ended = child.wait() => {
+                tokio::time::timeout(AFTERWARDS, reading).await.unwrap_or(Ok(()))?;
+                ended
+            }
         }
-        child.wait().await
     };
     let finished = tokio::time::timeout(COMMAND_TIME, work).await;
     let status = finished.map_err(|_| SecretError::ProgramSlow(program.clone()))?.map_err(not_started)?;
@@ -255,6 +273,16 @@ mod tests {
         assert_eq!(read(shell("printf 'hunter2\\n'")).await.as_deref(), Ok("hunter2"));
         assert!(read(Secret::Env("PATH".to_owned())).await.is_ok());
         assert!(read(Secret::Simulated).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_program_may_leave_another_behind_that_holds_its_output() {
+        let began = std::time::Instant::now();
+        let secret = read(shell("sleep 20 & printf 'hunter2\\n'")).await;
+        assert_eq!(secret.as_deref(), Ok("hunter2"));
+        assert!(began.elapsed() < Duration::from_secs(10), "it waits for what was left behind");
+        let failed = read(shell("sleep 20 & exit 3")).await.unwrap_err();
+        assert!(failed.contains("exit status: 3"), "{failed}");
     }
 
     #[tokio::test]

@@ -229,6 +229,12 @@ impl Ledger {
         Ok(rows.await?.pop())
     }
 
+    /// Unfinished runs of every other job, newest first.
+    pub async fn unfinished_of_others(&self, job: &str) -> Result<Vec<RunRow>, LedgerError> {
+        let clause = "WHERE job <> ?1 AND state IN ('running', 'stopped') AND ?2 IS NULL ORDER BY id DESC";
+        self.select(clause, job, None).await
+    }
+
     /// Runs of a job whose copy was cut short.
     pub async fn half_loaded(&self, job: &str) -> Result<Vec<RunRow>, LedgerError> {
         self.select("WHERE job = ?1 AND state = 'loading' AND ?2 IS NULL", job, None).await

@@ -48,6 +48,9 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
         }
         None if options.only_continue => Ok(None),
         old => {
+            if old.is_none() {
+                tell_renamed(context, &job).await?;
+            }
             let begun = start(context, job, &options).await?;
             if let Some(old) = old {
                 // The new run's transaction has closed it; what its process left in flight is lost.
@@ -58,6 +61,25 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
             Ok(Some(begun))
         }
     }
+}
+
+/// A job goes by its name: under another one its unfinished run would be forgotten in silence.
+async fn tell_renamed(context: &Context, job: &Job) -> Result<(), LedgerError> {
+    let ledger = &context.ledger;
+    let (digest, steps) = (input_digest(ledger, &job.input), steps(job));
+    let is_ours = |run: &RunRow| {
+        let path = Path::new(&run.job_path);
+        path == job.path || run.input_digest == digest && run.steps == steps && !path.exists()
+    };
+    if let Some(run) = ledger.unfinished_of_others(&job.name).await?.into_iter().find(is_ours) {
+        let (run, was, name) = (run.run, run.job, &job.name);
+        let message = format!(
+            "run {run} of job {was} is unfinished, and this job, which seems to be the same under another name, does not go on \
+             with it: {name} begins a run of its own. `orgpull retry {run}` goes on with that one"
+        );
+        notice(&context.observer, Level::Warning, "renamed", message);
+    }
+    Ok(())
 }
 
 /// Opens a run again whose `failed` and `denied` lookups are to be driven once more.

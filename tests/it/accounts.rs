@@ -215,13 +215,14 @@ fn a_statement_settles_what_was_lost_once_and_for_all() {
 
 #[test]
 fn only_days_for_which_the_statement_is_complete_say_what_was_not_carried_out() {
-    let world = World::new("[[fault]]\ndo = 'cut'\ntimes = 1\n");
+    let world = World::new("[[fault]]\ndo = 'cut'\nafter = 1\ntimes = 1\n");
     let retried = REPORT.to_owned() + "on_unknown = 'retry'\n";
     world.job("job", &[&numbers(&companies(2)), &retried, CSV]);
     world.run(&[]).exits(0);
     let day = today(&world);
     let text = statement(&world, &day, |at, cells| {
-        if at == 0 {
+        // Not the first: after midnight it may have counted in the day before, for all that the others say.
+        if at == 1 {
             cells.clear();
         }
     });
@@ -237,7 +238,9 @@ fn only_days_for_which_the_statement_is_complete_say_what_was_not_carried_out() 
         [&status["cost"], &status["spent_unknown"], &status["calls"].to_string().into()],
         ["6.40", "0.00", "3"]
     );
-    assert_eq!(world.exported("job"), ["hit bought 2 3.20", "hit bought 1 3.20"]);
+    let mut exported = world.exported("job");
+    exported.sort_unstable();
+    assert_eq!(exported, ["hit bought 1 3.20", "hit bought 2 3.20"]);
 }
 
 #[test]

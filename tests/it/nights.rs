@@ -75,6 +75,33 @@ fn the_stalest_come_first_and_outputs_stay_in_order() {
 }
 
 #[test]
+fn a_renamed_jobs_unfinished_run_is_not_forgotten_in_silence() {
+    let world = World::new("");
+    rules(&world, 3, "");
+    assert_eq!(world.run(&["--max-calls", "1"]).exits(8).number("pending"), 2);
+    let rename = |was: &str, now: &str| {
+        let job = world.read("job.toml");
+        world.write("job.toml", &job.replace(&format!("name = '{was}'"), &format!("name = '{now}'")));
+    };
+    rename("job", "weekly");
+    let said = "`orgpull retry";
+    let ran = world.run(&["--max-calls", "1"]).exits(8);
+    assert!(ran.stderr.contains("of job job is unfinished") && ran.stderr.contains(said), "{}", ran.stderr);
+    // In another file too, where that one is gone.
+    rename("weekly", "nightly");
+    std::fs::rename(world.path("job.toml"), world.path("nightly.toml")).unwrap();
+    let ran = world.pull(&["run", "nightly.toml"]).exits(0);
+    assert!(ran.stderr.contains("of job weekly is unfinished"), "{}", ran.stderr);
+    // What is said is done.
+    let run = ran.stderr.split(said).nth(1).unwrap().split('`').next().unwrap().trim().to_owned();
+    assert_eq!(world.pull(&["retry", &run]).exits(0).number("pending"), 0);
+    // Another job on the same ledger is none of it.
+    world.job("other", &[&numbers(&companies(4)), REPORT, CSV]);
+    let other = world.pull(&["run", "other.toml"]).exits(0);
+    assert!(!other.stderr.contains("unfinished"), "{}", other.stderr);
+}
+
+#[test]
 fn every_number_gets_its_turn_over_the_nights() {
     let world = World::new("");
     let nights = |run: &str| rules(&world, 5, run);
