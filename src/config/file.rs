@@ -3,7 +3,7 @@
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::secret::Secret;
 use super::{Account, AccountBudget, Credentials, SIMULATOR, Scope, Settings, ledgers, resolve};
-use crate::domain::address::canonical;
+use crate::domain::address::normalized;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
@@ -85,8 +85,8 @@ struct Place {
 /// The environment at an address that a user gives: what the catalogue calls it, else the address in its one writing. What was
 /// bought there is known again, however it is written.
 fn environment_at(base_url: &str, provider: &Provider) -> String {
-    let address = canonical(base_url);
-    let known = provider.environments.iter().find(|(_, known)| canonical(&known.base_url) == address);
+    let address = normalized(base_url);
+    let known = provider.environments.iter().find(|(_, known)| normalized(&known.base_url) == address);
     known.map_or(address, |(name, _)| name.clone())
 }
 

@@ -9,7 +9,7 @@ pub mod provider;
 pub mod secret;
 
 use crate::disk::{self, Protected, Standing, chmod};
-use crate::domain::address::canonical;
+use crate::domain::address::normalized;
 use crate::domain::budget::Limit;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
@@ -93,7 +93,7 @@ pub enum ConfigError {
 pub struct Account {
     /// Its name in the configuration, which is also the provider's in the catalogue.
     pub name: String,
-    /// `production`, `sandbox`, `simulator`, or the base address in its canonical form where the user gave others.
+    /// `production`, `sandbox`, `simulator`, or the base address in its normal form where the user gave others.
     pub environment: String,
     /// Scheme, host and optional path, without a trailing slash.
     pub base_url: String,
@@ -397,7 +397,7 @@ impl Account {
     /// Whether another account asks the same upstream as the same user.
     fn asks_as(&self, other: &Self) -> bool {
         let user = |account: &Self| account.credentials.secrets().first().map(|(_, place)| (*place).clone());
-        canonical(&self.base_url) == canonical(&other.base_url) && user(self) == user(other)
+        normalized(&self.base_url) == normalized(&other.base_url) && user(self) == user(other)
     }
 
     /// What to tell of another account that is this one at the upstream.
@@ -407,7 +407,7 @@ impl Account {
         format!(
             "accounts `{one}` and `{other}` ask the same upstream ({}) as the same user: each keeps a pace, a cap on logins and \
              budgets of its own, and what was bought under one is bought again under the other; use one of them",
-            canonical(&self.base_url)
+            normalized(&self.base_url)
         )
     }
 

@@ -20,7 +20,7 @@ pub fn origin(address: &str) -> String {
 
 /// One way of writing an address that has many: the host in lower case and without a final dot, this machine under one name,
 /// no port that goes without saying, no slash at the end. What is not an address stays as it is.
-pub fn canonical(address: &str) -> String {
+pub fn normalized(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else { return address.to_owned() };
     let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
     // Refused where there is no host: then there is nothing to write otherwise.
@@ -73,8 +73,8 @@ mod tests {
             ("https://10.0.0.1:8443/A", "https://10.0.0.1:8443/A"),
             ("no address", "no address"),
         ] {
-            assert_eq!(canonical(one), other, "{one}");
-            assert_eq!(canonical(other), other, "{one}: and it stays so");
+            assert_eq!(normalized(one), other, "{one}");
+            assert_eq!(normalized(other), other, "{one}: and it stays so");
         }
         for (one, other) in [
             ("https://a.example", "http://a.example"),
@@ -82,7 +82,7 @@ mod tests {
             ("https://a.example/a", "https://a.example/A"),
             ("https://a.example", "https://b.example"),
         ] {
-            assert_ne!(canonical(one), canonical(other));
+            assert_ne!(normalized(one), normalized(other));
         }
     }
 

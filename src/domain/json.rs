@@ -151,16 +151,16 @@ pub fn write(mut out: impl Write, value: &Value) -> io::Result<()> {
             Some(Value::Array(items)) => {
                 out.write_all(b"[")?;
                 open.push(Level::List(items.iter()));
-                next = step(&mut out, open.last_mut(), true)?;
+                next = step(&mut out, &mut open, true)?;
             }
             Some(Value::Object(members)) => {
                 out.write_all(b"{")?;
                 open.push(Level::Object(members.iter()));
-                next = step(&mut out, open.last_mut(), true)?;
+                next = step(&mut out, &mut open, true)?;
             }
             Some(scalar) => {
                 serde_json::to_writer(&mut out, scalar)?;
-                next = step(&mut out, open.last_mut(), false)?;
+                next = step(&mut out, &mut open, false)?;
             }
             None => {
                 out.write_all(match open.pop() {
@@ -168,19 +168,15 @@ pub fn write(mut out: impl Write, value: &Value) -> io::Result<()> {
                     Some(Level::Object(_)) => b"}",
                     None => return Ok(()),
                 })?;
-                next = step(&mut out, open.last_mut(), false)?;
+                next = step(&mut out, &mut open, false)?;
             }
         }
     }
 }
 
 /// The next value of a level, with what stands before it written already.
-fn step<'a>(
-    out: &mut impl Write,
-    level: Option<&mut Level<'a>>,
-    opened: bool,
-) -> io::Result<Option<&'a Value>> {
-    let (name, value) = match level {
+fn step<'a>(out: &mut impl Write, open: &mut [Level<'a>], opened: bool) -> io::Result<Option<&'a Value>> {
+    let (name, value) = match open.last_mut() {
         Some(Level::List(items)) => (None, items.next()),
         Some(Level::Object(members)) => {
             members.next().map_or((None, None), |(name, value)| (Some(name), Some(value)))

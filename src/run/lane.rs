@@ -8,7 +8,7 @@ use super::{RunError, transport};
 use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
 use crate::config::{Account, Credentials as Places, Scope, Settings};
-use crate::domain::address::canonical;
+use crate::domain::address::normalized;
 use crate::domain::identity::DigestKey;
 use crate::domain::money::Ore;
 use crate::domain::redact::Known;
@@ -72,13 +72,13 @@ impl Credentials {
             }
             Places::Nothing => (nothing(), nothing(), Vec::new()),
         };
-        let address = canonical(account.token_url.as_deref().unwrap_or_default());
+        let address = normalized(account.token_url.as_deref().unwrap_or_default());
         let mut parts = vec![address.as_str(), name.expose_secret(), secret_value.expose_secret()];
         parts.extend(scopes.iter().map(String::as_str));
         let digest = key.hex("credentials", &parts);
         // A token that was given is a secret and no user: whose it is cannot be told.
         let user = !matches!(places, Places::Token(_));
-        let asker = user.then(|| key.hex("asker", &[&canonical(&account.base_url), name.expose_secret()]));
+        let asker = user.then(|| key.hex("asker", &[&normalized(&account.base_url), name.expose_secret()]));
         Ok(Self { name, secret: secret_value, scopes, digest, asker })
     }
 }

@@ -64,17 +64,9 @@ impl<T: Transport> Coordinator<T> {
                 self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
                 self.lost(lane, flight, code, None);
             }
-            Came::TooLarge => {
+            came @ (Came::TooLarge | Came::Unread(_) | Came::Mismatched(_)) => {
                 self.lanes[lane].gate.answered(done.generation);
-                self.too_large(lane, flight);
-            }
-            Came::Unread(kept) => {
-                self.lanes[lane].gate.answered(done.generation);
-                self.unread(&flight, kept);
-            }
-            Came::Mismatched(kept) => {
-                self.lanes[lane].gate.answered(done.generation);
-                self.mismatched(lane, flight, kept);
+                self.useless(lane, flight, came);
             }
             Came::ClientRefused(code, message) => {
                 self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code));

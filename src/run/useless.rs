@@ -3,16 +3,25 @@
 
 use super::coordinator::{Coordinator, Flight};
 use super::streak::Stray;
-use super::worker::{Kept, TOO_LARGE};
+use super::worker::{Came, Kept, TOO_LARGE};
 use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
 use crate::ledger::{AttemptState, Change};
 use crate::upstream::{Fault, MISMATCHED, UNREADABLE};
 
 impl<T: Transport> Coordinator<T> {
+    /// Takes such an answer.
+    pub(super) fn useless(&mut self, lane: usize, flight: Flight, came: Came) {
+        match came {
+            Came::Unread(kept) => self.unread(&flight, kept),
+            Came::Mismatched(kept) => self.mismatched(lane, flight, kept),
+            _ => self.too_large(lane, flight),
+        }
+    }
+
     /// It cannot be read: it was carried out, and costs what it costs. To ask again at once would bring the same, so it is not
     /// lost in the sense of `on_unknown`.
-    pub(super) fn unread(&mut self, flight: &Flight, kept: Kept) {
+    fn unread(&mut self, flight: &Flight, kept: Kept) {
         let (at, cost) = (flight.ready.at, flight.ready.ask.price);
         self.end_with(flight, AttemptState::Unread, cost, Some(UNREADABLE.to_owned()), Some(kept));
         let change = Change { spent: 1, cost, lost: 1, ..Change::to(at, State::Parked, None) };
@@ -28,7 +37,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// More comes than is taken. What it was nobody knows, and the next would be no smaller.
-    pub(super) fn too_large(&mut self, lane: usize, flight: Flight) {
+    fn too_large(&mut self, lane: usize, flight: Flight) {
         let (account, service) = self.asked(&flight);
         self.lost(lane, flight, TOO_LARGE.to_owned(), None);
         self.stray(
@@ -40,7 +49,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// It answers another question. What became of ours nobody knows: it is lost.
-    pub(super) fn mismatched(&mut self, lane: usize, flight: Flight, kept: Option<Kept>) {
+    fn mismatched(&mut self, lane: usize, flight: Flight, kept: Option<Kept>) {
         let (account, service) = self.asked(&flight);
         self.lost(lane, flight, MISMATCHED.to_owned(), kept);
         self.stray(

@@ -35,7 +35,9 @@ const LISTS: [&str; 2] = ["companies", "persons"];
 pub(super) fn read(status: u16, content: Content) -> Reading {
     let Content { json, is_page, is_blank } = content;
     let mut parsed = json.filter(|value| value.is_object() || value.is_array());
-    parsed.iter_mut().for_each(|value| value.drop_members("rejectedValue"));
+    if let Some(value) = &mut parsed {
+        value.drop_members("rejectedValue");
+    }
     match (status, parsed) {
         (200..=299, Some(body)) => success(&body, is_page),
         (200..=299, None) => content::unread(is_page),

@@ -5,7 +5,7 @@
 //! number that it repeats, and only without either the number inside the report. What is cut short, masked or written in a
 //! way that we do not know tells nothing. In doubt the answer is ours.
 
-use crate::config::catalogue::{Dialect, Fallback, Piece, Pointer, Rules, Service};
+use crate::config::catalogue::{Dialect, Fallback, Fill, Piece, Pointer, Rules, Service};
 use crate::domain::number::luhn;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -27,7 +27,7 @@ impl Question {
         let pairs = service.query.iter().chain(&service.headers).map(|(_, fill)| fill);
         let fills = pairs.chain([&service.path]).chain(service.body.iter().flat_map(|body| body.fills()));
         let (mut own, mut given) = (None, Vec::new());
-        for piece in fills.flat_map(|fill| fill.pieces()) {
+        for piece in fills.flat_map(Fill::pieces) {
             match piece {
                 Piece::Reference => own = Some(reference.to_owned()),
                 Piece::Param(name) => {
@@ -120,10 +120,10 @@ impl Question {
                 match read {
                     Some(Named::Ours) => return Some(Named::Ours),
                     Some(Named::Another) if name.starts_with("new") || name.starts_with("ny") => {
-                        renamed = true
+                        renamed = true;
                     }
                     Some(Named::Another) if identifies || doubtful && is_number(value) => {
-                        named = Some(Named::Another)
+                        named = Some(Named::Another);
                     }
                     _ => {}
                 }

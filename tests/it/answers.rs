@@ -13,7 +13,7 @@ fn job(world: &World, rows: usize) {
 
 /// The fault that answers with these very bytes.
 fn bytes(bytes: &[u8], content_type: &str) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     format!("[[fault]]\ndo = 'body'\nhex = '{hex}'\ncontent_type = '{content_type}'\n")
 }
 
@@ -383,7 +383,7 @@ fn a_short_token_is_looked_for_nowhere() {
         let file = file.replace("auth = \"client-credentials-basic\"", &format!("auth = \"{auth}\""));
         let lines =
             file.lines().filter(|line| !line.starts_with("scope =") && !line.starts_with("token_url"));
-        world.write("catalogue/example.toml", &lines.map(|line| format!("{line}\n")).collect::<String>());
+        world.write("catalogue/example.toml", &(lines.collect::<Vec<_>>().join("\n") + "\n"));
         let body = "{\"requestId\":\"a simulator\",\"data\":{\"name\":\"The simulator AB\"}}";
         world.scenario(&format!("[[fault]]\ndo = 'body'\nbody = '{body}'\n"));
         world.write("token", "simulator");

@@ -44,7 +44,7 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
     let how = (args.simulation.simulate, job.rules.outage_wait);
     let (context, reporter) = begin(desk, settings, &asked, how).await?;
     let driving = Driving { desk, context: &context, reporter: &reporter, asked: &asked, began };
-    let exit = driving.runs(job, Options { began: Some(began), ..options }, asks).await?;
+    let exit = Box::pin(driving.runs(job, Options { began: Some(began), ..options }, asks)).await?;
     end(context, simulator).await?;
     Ok(exit)
 }

@@ -1,0 +1,117 @@
+//! What processes keep of an account together: its cool-down, its logins, its notice board.
+
+use super::*;
+
+#[tokio::test]
+async fn what_an_account_must_keep_is_remembered_per_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 1).await;
+    let keys = ids(&ledger).await;
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    ledger.remember_cool_down("creditsafe", "sandbox", LATER + 60_000, 2).await.unwrap();
+    ledger.remember_refusal("creditsafe", "sandbox", Some("digest")).await.unwrap();
+    let login = |at| NewLogin {
+        account: "creditsafe",
+        environment: "sandbox",
+        at,
+        run: Some(run),
+        most: 10,
+        window: 300_000,
+        credentials: None,
+    };
+    for at in [LATER - 400_000, LATER - 1_000] {
+        assert_eq!(ledger.take_login(&login(at)).await.unwrap(), LoginTurn::Taken);
+    }
+    // One that reached nobody is none.
+    assert_eq!(ledger.take_login(&login(LATER - 500)).await.unwrap(), LoginTurn::Taken);
+    ledger.give_back_login(&login(LATER - 500)).await.unwrap();
+    let memory = ledger.account("creditsafe", "sandbox", LATER - 300_000).await.unwrap();
+    assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 60_000, 2));
+    assert_eq!(memory.refused_credentials.as_deref(), Some("digest"));
+    assert_eq!(memory.logins, [LATER - 1_000], "since the time asked for");
+    assert_eq!(memory.last_attempt, Some(LATER));
+    let elsewhere = ledger.account("creditsafe", "production", LATER - 300_000).await.unwrap();
+    assert_eq!(elsewhere, AccountMemory::default());
+}
+
+#[tokio::test]
+async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("orgpull.db");
+    let (one, two) = (Ledger::open(&path).await.unwrap(), Ledger::open(&path).await.unwrap());
+    let login = |at: i64, credentials| NewLogin {
+        account: "creditsafe",
+        environment: "sandbox",
+        at: LATER + at,
+        run: None,
+        most: 2,
+        window: 300_000,
+        credentials,
+    };
+    let known = Some("digest");
+    assert_eq!(one.take_login(&login(0, known)).await.unwrap(), LoginTurn::Taken);
+    assert_eq!(two.take_login(&login(100_000, known)).await.unwrap(), LoginTurn::Taken);
+    for (ledger, at, wait) in [(&one, 100_000, 200_000), (&two, 299_000, 1_000)] {
+        let wait = LoginTurn::Wait(std::time::Duration::from_millis(wait));
+        assert_eq!(ledger.take_login(&login(at, known)).await.unwrap(), wait);
+    }
+    assert_eq!(one.take_login(&login(300_000, known)).await.unwrap(), LoginTurn::Taken);
+    // Set back by a day, the clock counts what it wrote as of now: no sooner, and no longer than the cap is.
+    let wait = LoginTurn::Wait(std::time::Duration::from_mins(5));
+    assert_eq!(one.take_login(&login(-86_400_000, known)).await.unwrap(), wait);
+    assert_eq!(one.take_login(&login(-86_100_000, known)).await.unwrap(), LoginTurn::Taken);
+    two.remember_refusal("creditsafe", "sandbox", known).await.unwrap();
+    assert_eq!(one.take_login(&login(900_000, known)).await.unwrap(), LoginTurn::Refused);
+    assert_eq!(one.take_login(&login(900_000, Some("another"))).await.unwrap(), LoginTurn::Taken);
+    assert_eq!(one.take_login(&login(900_000, None)).await.unwrap(), LoginTurn::Taken, "asked for by name");
+    one.remember_login_hold("creditsafe", "sandbox", LATER + 2_000_000).await.unwrap();
+    let wait = LoginTurn::Wait(std::time::Duration::from_secs(50));
+    assert_eq!(two.take_login(&login(1_950_000, None)).await.unwrap(), wait);
+}
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 1).await;
+    let (keys, year) = (ids(&ledger).await, 365 * 86_400_000);
+    start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+    let login = NewLogin {
+        account: "creditsafe",
+        environment: "sandbox",
+        at: LATER,
+        run: None,
+        most: 9,
+        window: 300_000,
+        credentials: None,
+    };
+    ledger.take_login(&login).await.unwrap();
+    ledger.remember_cool_down("creditsafe", "sandbox", LATER + 60_000, 2).await.unwrap();
+    ledger.remember_login_hold("creditsafe", "sandbox", LATER + 120_000).await.unwrap();
+    let now = LATER - year;
+    assert!(!ledger.set_clocks_right("creditsafe", "production", now).await.unwrap());
+    assert!(!ledger.set_clocks_right("creditsafe", "sandbox", LATER).await.unwrap(), "all is well");
+    assert!(ledger.set_clocks_right("creditsafe", "sandbox", now).await.unwrap());
+    let right = ledger.account("creditsafe", "sandbox", now - 1).await.unwrap();
+    assert_eq!((right.cool_down_until, right.login_held_until), (now + 60_000, now + 120_000));
+    assert_eq!(right.logins, [now]);
+    for later in [now, now + 1_000, now + 90_000] {
+        assert!(!ledger.set_clocks_right("creditsafe", "sandbox", later).await.unwrap());
+        assert_eq!(ledger.account("creditsafe", "sandbox", now - 1).await.unwrap(), right);
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_writes_on_the_board_another_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("orgpull.db")).await.unwrap();
+    let open = || ledger.notice_board("creditsafe", "sandbox").unwrap();
+    let (one, two) = (open(), open());
+    let held = one.hold().unwrap();
+    assert_eq!(held.read(), [0; 8]);
+    held.write([1, 2, 3, 4, 5, 6, 7, -8]);
+    assert!(two.hold().is_none());
+    drop(held);
+    assert_eq!(two.hold().unwrap().read(), [1, 2, 3, 4, 5, 6, 7, -8]);
+    let other = ledger.notice_board("creditsafe", "production").unwrap();
+    assert_eq!(other.hold().unwrap().read(), [0; 8]);
+}
