@@ -2,7 +2,7 @@
 
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::secret::Secret;
-use super::{Account, AccountBudget, Credentials, SIMULATOR, Scope, Settings, ledgers, resolve};
+use super::{Account, AccountBudget, Credentials, Roots, SIMULATOR, Scope, Settings, ledgers, resolve};
 use crate::domain::address::normalized;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
@@ -12,7 +12,6 @@ use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The keys by which accounts log in, each with what fits.
 const CREDENTIALS: [(&str, &[Auth]); 6] = [
@@ -291,11 +290,13 @@ impl Reader<'_> {
     }
 
     /// The certificates of `ca_file`. They are no secret, so what is wrong with the file is told where it is named.
-    fn roots(&mut self, view: &View<'_>) -> Option<Arc<[u8]>> {
+    fn roots(&mut self, view: &View<'_>) -> Option<Roots> {
         let path = resolve(self.folder, Path::new(view.text("ca_file")?));
         // Whoever can write it says whose servers are believed.
         let message = match read_guarded(&path) {
-            Ok(text) if text.contains(CERTIFICATE) => return Some(text.into_bytes().into()),
+            Ok(text) if text.contains(CERTIFICATE) => {
+                return Some(Roots { path, pem: text.into_bytes().into() });
+            }
             Ok(_) => format!("{} holds no certificate in PEM form ({CERTIFICATE})", path.display()),
             Err(error) => error.to_string(),
         };
@@ -334,7 +335,7 @@ impl Account {
         place: Place,
         credentials: Credentials,
         requestor_id: Option<Secret>,
-        roots: Option<Arc<[u8]>>,
+        roots: Option<Roots>,
     ) -> Self {
         let calls = |key| view.list(key).iter().map(|call| call.text.to_owned()).collect();
         let prices = view.entries("prices").into_iter().filter_map(|(call, price)| {

@@ -401,7 +401,10 @@ password = { env = \"P\" }
     /// Everything that an output can be besides a file of its own, each with words of what is told.
     #[test]
     fn outputs_that_are_not_files_of_their_own_are_told() {
-        let world = World::new(&CONFIGURATION_TEXT.replace("{ env = \"P\" }", "{ file = \"p\" }"));
+        let world = World::new(
+            &CONFIGURATION_TEXT.replace("{ env = \"P\" }", "{ file = \"p\" }\nca_file = \"ca.pem\""),
+        );
+        fs::write(world.0.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----").unwrap();
         fs::create_dir(world.0.path().join("sub")).unwrap();
         std::os::unix::fs::symlink("..", world.0.path().join("sub/up")).unwrap();
         std::os::unix::fs::symlink("orgpull.toml", world.0.path().join("link.csv")).unwrap();
@@ -421,6 +424,7 @@ password = { env = \"P\" }
             ("link.csv", "the configuration"),
             ("p", "a secret's file"),
             ("twin.csv", "a secret's file"),
+            ("sub/up/ca.pem", "an account's certificates"),
             ("orgpull.db", "the ledger"),
             ("orgpull.db-wal", "the ledger"),
             ("sub/up/orgpull.db.lock", "the ledger"),

@@ -25,7 +25,7 @@ pub fn transport(account: &Account) -> Result<HttpTransport, RunError> {
         concurrency: account.concurrency,
         timeout: account.timeout,
         keep_alive: account.keep_alive,
-        roots: account.roots.as_deref(),
+        roots: account.roots.as_ref().map(|roots| &*roots.pem),
     };
     let broken = |error| RunError::Client { account: account.name.clone(), error };
     HttpTransport::new(reach).map_err(broken)

@@ -220,6 +220,24 @@ fn a_root_that_is_none_is_told_before_anything_is_sent() {
 }
 
 #[test]
+fn roots_that_others_can_write_are_not_believed() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::new("");
+    world.write("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let world = world.account("ca_file = 'ca.pem'");
+    let mode = |mode| {
+        std::fs::set_permissions(world.path("ca.pem"), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    world.job("job", &[&numbers(&companies(1)), REPORT, CSV]);
+    mode(0o644);
+    world.orgpull(&["check", "job.toml"]).exits(0);
+    for writable in [0o664, 0o646] {
+        mode(writable);
+        world.orgpull(&["check", "job.toml"]).exits(3).says("ca.pem can be written by others");
+    }
+}
+
+#[test]
 fn a_request_that_is_too_long_for_the_line_is_invalid_and_no_outage() {
     let world = World::new("");
     world.write(

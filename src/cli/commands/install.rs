@@ -105,6 +105,9 @@ fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> 
     let config = settings.path.as_deref().map(absolute);
     let mut reads = vec![folder_of(&program), absolute(&args.dir)];
     reads.extend(config.as_deref().map(folder_of));
+    reads.extend(
+        settings.accounts.values().flat_map(|account| &account.roots).map(|roots| folder_of(&roots.path)),
+    );
     let mut writes = vec![there(folder_of(&database))?];
     for job in jobs {
         if let Origin::Path(input) = &job.input.origin {
