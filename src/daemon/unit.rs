@@ -11,10 +11,10 @@ pub const MARK: &str =
 /// Which systemd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manager {
-    /// The machine's; who runs the service, where that is not root.
+    /// The machine's.
     System {
-        /// Owner and group of the ledger.
-        owner: Option<(u32, u32)>,
+        /// Owner and group of the ledger, who run the service.
+        owner: (u32, u32),
     },
     /// A user's own.
     User,
@@ -66,14 +66,27 @@ pub fn daemon(site: &Site, jobs: &Path) -> UnitFile {
     UnitFile { name: "orgpull.service".to_owned(), text }
 }
 
-/// Service and timer of one job; nothing where its zone has no name that systemd knows.
-pub fn timer(site: &Site, job: &str, path: &Path, schedule: &Schedule) -> Option<[UnitFile; 2]> {
+/// Service and timer of one job; nothing where its zone has no name that systemd knows. `max_time` is whether its nights end
+/// by the clock: then exit 8 is what they are meant to end with.
+pub fn timer(
+    site: &Site,
+    job: &str,
+    path: &Path,
+    schedule: &Schedule,
+    max_time: bool,
+) -> Option<[UnitFile; 2]> {
     let zone = schedule.zone.iana_name()?;
     let mut service = head(site, &format!("orgpull: {job}"));
     service.push_str("[Service]\nType=oneshot\n");
     let _ = writeln!(service, "ExecStart={} run {} --progress none", command(site), quoted(path, true));
-    // A budget or the night's time is a clean pause: the next fire goes on.
-    service.push_str("SuccessExitStatus=8\nTimeoutStartSec=infinity\nTimeoutStopSec=120s\n");
+    service.push_str(if max_time {
+        "# Exit 8: the night's max_time is over, or a budget is reached, which looks the same to systemd: a success. What is\n\
+         # left stays pending and the next fire goes on; `orgpull status` and the journal say which of the two it was.\n\
+         SuccessExitStatus=8\n"
+    } else {
+        "# Exit 8, a budget is reached, is a failure to systemd: what is left stays pending until a budget allows it.\n"
+    });
+    service.push_str("TimeoutStartSec=infinity\nTimeoutStopSec=120s\n");
     service.push_str(&hardening(site));
     let mut timer = format!("{MARK}\n[Unit]\nDescription=orgpull: when {job} is due\n\n[Timer]\n");
     for line in schedule.lines.iter().flat_map(|line| line.on_calendar(zone)) {
@@ -109,8 +122,9 @@ fn command(site: &Site) -> String {
 
 fn hardening(site: &Site) -> String {
     let mut text = String::new();
-    if let Manager::System { owner: Some((user, group)) } = site.manager {
-        let _ = writeln!(text, "User={user}\nGroup={group}");
+    if let Manager::System { owner: (user, group) } = site.manager {
+        let name = |id: u32| if id == 0 { "root".to_owned() } else { id.to_string() };
+        let _ = writeln!(text, "User={}\nGroup={}", name(user), name(group));
     }
     for (name, file) in &site.credentials {
         // Read to the end of the line: no quotes.
@@ -185,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_daemons_service() {
-        let unit = daemon(&site(Manager::System { owner: Some((990, 991)) }), Path::new("/srv/jobs"));
+        let unit = daemon(&site(Manager::System { owner: (990, 991) }), Path::new("/srv/jobs"));
         insta::assert_snapshot!("daemon_service", unit.text);
         let unit = daemon(&site(Manager::User), Path::new("/srv/jobs"));
         assert!(unit.text.contains("WantedBy=default.target") && !unit.text.contains("User="));
@@ -213,17 +227,20 @@ mod tests {
             jitter: Duration::from_mins(5),
             pause_after: None,
         };
-        let system = site(Manager::System { owner: None });
-        let units = timer(&system, "nightly", Path::new("/srv/jobs/nightly.toml"), &schedule).unwrap();
+        let system = site(Manager::System { owner: (0, 0) });
+        let units = timer(&system, "nightly", Path::new("/srv/jobs/nightly.toml"), &schedule, false).unwrap();
         assert_eq!(
             units.each_ref().map(|unit| &*unit.name),
             ["orgpull-nightly.service", "orgpull-nightly.timer"]
         );
         insta::assert_snapshot!("job_units", format!("{}\n{}", units[0].text, units[1].text));
+        assert!(!units[0].text.contains("SuccessExitStatus"), "a budget that is reached is no success");
         schedule.missed = Missed::Skip;
-        let [_, skips] = timer(&system, "nightly", Path::new("/n.toml"), &schedule).unwrap();
+        let [ends, skips] = timer(&system, "nightly", Path::new("/n.toml"), &schedule, true).unwrap();
         assert!(skips.text.contains("Persistent=false"));
+        assert!(ends.text.contains("a budget is reached, which looks the same to systemd"), "{}", ends.text);
+        assert!(ends.text.contains("\nSuccessExitStatus=8\n"), "{}", ends.text);
         schedule.zone = TimeZone::fixed(jiff::tz::offset(3));
-        assert!(timer(&system, "nightly", Path::new("/n.toml"), &schedule).is_none());
+        assert!(timer(&system, "nightly", Path::new("/n.toml"), &schedule, false).is_none());
     }
 }

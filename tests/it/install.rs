@@ -69,6 +69,7 @@ fn what_somebody_else_wrote_is_left_alone() {
     world.orgpull(&install).exits(2).says("did not write it");
     assert_eq!(world.read(unit), "[Unit]\n");
     world.orgpull(&["schedule", "install", "--systemd"]).exits(2);
+    world.orgpull(&["schedule", "install"]).exits(2).says("--user");
     fs::remove_file(world.path("jobs/nightly.toml")).unwrap();
     world.orgpull(&install).exits(3);
 }
@@ -91,6 +92,46 @@ fn a_service_writes_only_into_folders_that_are_there_and_old_units_are_named() {
     let timers = world.orgpull(&[&install[..], &["--timer"]].concat()).exits(0);
     assert!(timers.stderr.contains("disable --now orgpull.service"), "{}", timers.stderr);
     world.orgpull(&install).exits(0).says("disable --now orgpull-nightly.timer");
+}
+
+/// `--systemd` is taken and not needed. A service says who runs it, root too; a budget's stop is a success only where the
+/// night's end is one, and then it is said.
+#[test]
+fn a_unit_says_who_runs_it_and_what_counts_as_success() {
+    use std::os::unix::fs::MetadataExt;
+    let world = world();
+    let install = ["schedule", "install", "--system", "--print"];
+    let told = world.orgpull(&install).exits(0);
+    assert_eq!(
+        told.stdout,
+        world.orgpull(&["schedule", "install", "--systemd", "--system", "--print"]).stdout
+    );
+    let root = fs::metadata(world.path("jobs")).unwrap().uid() == 0;
+    let user = told.stdout.lines().find(|line| line.starts_with("User=")).unwrap().to_owned();
+    assert_eq!(
+        (user == "User=root", told.stderr.contains("the service runs as root")),
+        (root, root),
+        "{user}"
+    );
+
+    let timers = || world.orgpull(&["schedule", "install", "--user", "--timer", "--print"]).exits(0);
+    let told = timers();
+    assert!(
+        told.stdout.contains("Exit 8, a budget is reached, is a failure") && told.stderr.is_empty(),
+        "{}",
+        told.said()
+    );
+    assert!(!told.stdout.contains("SuccessExitStatus"), "{}", told.stdout);
+    let nights = format!("{NIGHTLY}[run]\nmax_time = '4h'\n");
+    world.job("nightly", &[&numbers(&companies(1)), REPORT, CSV, &nights]);
+    fs::rename(world.path("nightly.toml"), world.path("jobs/nightly.toml")).unwrap();
+    let told = timers();
+    assert!(
+        told.stdout.contains("SuccessExitStatus=8\n") && told.stdout.contains("or a budget is reached"),
+        "{}",
+        told.stdout
+    );
+    told.says("nightly: with max_time, systemd takes exit 8 for a success");
 }
 
 #[test]

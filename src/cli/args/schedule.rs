@@ -46,8 +46,8 @@ pub struct InstallArgs {
     /// The folder of jobs
     #[arg(value_name = "DIR", default_value = "jobs")]
     pub dir: PathBuf,
-    /// For systemd
-    #[arg(long, required = true)]
+    /// For systemd, which is the only one there is
+    #[arg(long)]
     pub systemd: bool,
     /// For the user's own systemd
     #[arg(long, conflicts_with = "system", required_unless_present = "system")]

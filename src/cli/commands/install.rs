@@ -28,6 +28,7 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
     let site = site(desk, args, &settings, &jobs)?;
     let units = if args.timer { timers(&site, &jobs)? } else { vec![daemon(&site, &absolute(&args.dir))] };
     let place = place(args)?;
+    told_of_units(desk, args, &site, &jobs);
     if args.print {
         let shown = units.iter().map(|unit| format!("# {}\n{}", place.join(&unit.name).display(), unit.text));
         Desk::print(&shown.collect::<Vec<_>>().join("\n"))?;
@@ -52,6 +53,28 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
         );
     }
     Ok(Exit::Settled)
+}
+
+/// What whoever runs these units should know.
+fn told_of_units(desk: &Desk, args: &InstallArgs, site: &Site, jobs: &[&Job]) {
+    if let Manager::System { owner: (0, _) } = site.manager {
+        let ledger = site.database.display();
+        let message = format!(
+            "root owns {ledger}, so the service runs as root: give the ledger and its folder to a user of their own and \
+             install again, if that is not meant"
+        );
+        desk.warn("install", message);
+    }
+    let ending: Vec<&str> =
+        jobs.iter().filter(|job| job.rules.max_time.is_some()).map(|job| job.name.as_str()).collect();
+    if args.timer && !ending.is_empty() {
+        let message = format!(
+            "{}: with max_time, systemd takes exit 8 for a success, also where it is a budget that is reached; `orgpull status` \
+             and the journal say which",
+            ending.join(", ")
+        );
+        desk.warn("install", message);
+    }
 }
 
 /// Units that orgpull wrote before for the jobs of this folder, and that are none of these.
@@ -86,12 +109,13 @@ fn timers(site: &Site, jobs: &[&Job]) -> Result<Vec<UnitFile>, Failure> {
     let mut units = Vec::new();
     for job in jobs {
         let Some(schedule) = &job.schedule else { continue };
-        let each = timer(site, &job.name, &job.path, schedule).ok_or_else(|| {
-            Failure::Usage(format!(
-                "job {}: systemd knows no name for its time zone: leave --timer out",
-                job.name
-            ))
-        })?;
+        let each =
+            timer(site, &job.name, &job.path, schedule, job.rules.max_time.is_some()).ok_or_else(|| {
+                Failure::Usage(format!(
+                    "job {}: systemd knows no name for its time zone: leave --timer out",
+                    job.name
+                ))
+            })?;
         units.extend(each);
     }
     Ok(units)
@@ -128,7 +152,7 @@ fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> 
         list.sort();
         list.dedup();
     }
-    let manager = if args.user { Manager::User } else { Manager::System { owner: owner(&database) } };
+    let manager = if args.user { Manager::User } else { Manager::System { owner: owner(&database)? } };
     Ok(Site { manager, program, config, database, reads, writes, credentials })
 }
 
@@ -157,10 +181,13 @@ fn credentials(desk: &Desk, settings: &Settings) -> Vec<(String, PathBuf)> {
     credentials
 }
 
-/// Who owns the ledger, or the folder that it will be in: the service is theirs. Nobody where that is root.
-fn owner(database: &Path) -> Option<(u32, u32)> {
-    let owned = std::fs::metadata(database).or_else(|_| std::fs::metadata(folder_of(database))).ok()?;
-    (owned.uid() != 0).then(|| (owned.uid(), owned.gid()))
+/// Who owns the ledger, or the folder that it will be in: the service is theirs.
+fn owner(database: &Path) -> Result<(u32, u32), Failure> {
+    let owned = std::fs::metadata(database).or_else(|_| std::fs::metadata(folder_of(database)));
+    let owned = owned.map_err(|e| {
+        Failure::Usage(format!("who owns {} cannot be told: {e}; nothing was written", database.display()))
+    })?;
+    Ok((owned.uid(), owned.gid()))
 }
 
 /// The folder of an output, as far as it is the same for each run.
