@@ -1,5 +1,6 @@
 //! Folders that are made where they are missing.
 
+use rustix::fs::{Access, AtFlags, CWD};
 use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -18,6 +19,11 @@ pub fn make_public_folders(folder: &Path) -> io::Result<()> {
 /// Whether a file could be made in a folder: one without a name is, and is gone again.
 pub fn can_be_written(folder: &Path) -> io::Result<()> {
     tempfile::tempfile_in(folder).map(drop)
+}
+
+/// Whether this process may write what stands at a path, which a read-only file system allows nobody.
+pub fn may_write(path: &Path) -> bool {
+    rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
 fn make(folder: &Path, mode: u32) -> io::Result<()> {

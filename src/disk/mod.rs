@@ -18,7 +18,7 @@ mod scratch;
 mod standing;
 
 pub use draft::{Change, Draft, Mode, Sealed, publish, publish_new};
-pub use folders::{can_be_written, make_folders, make_public_folders};
+pub use folders::{can_be_written, make_folders, make_public_folders, may_write};
 pub use open::{
     companion, named, new_companion, note, noted, private_beside, remove, small, text, write_note,
 };

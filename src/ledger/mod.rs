@@ -23,6 +23,7 @@ mod notice_board;
 mod open;
 mod outputs;
 mod patience;
+mod read_only;
 mod records;
 mod reread;
 mod rescue;
@@ -120,7 +121,7 @@ pub enum LedgerError {
     #[error(
         "the ledger {} is a file with several names (hard links), and what is bought under one of them would be bought again \
          under another: stop every orgpull and remove the other names (`find -samefile` lists them), but none that has a \
-         -wal beside it; nothing was sent",
+         -wal beside it; until then nothing is sent",
         .0.display()
     )]
     Linked(PathBuf),
@@ -144,7 +145,7 @@ pub enum LedgerError {
     #[error(
         "{} holds calls that the ledger {} does not know, and that would be bought again: it was written when the ledger was \
          taken away under a run. Put it back (README, *Backup and restore*), or move it elsewhere if it is not wanted; \
-         nothing was sent",
+         until then nothing is sent",
         rescued.display(), path.display()
     )]
     Waits {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// `application_id` of the first migration.
 const OURS: i64 = 1_869_640_044;
@@ -41,13 +41,14 @@ const MIGRATION_WAIT: Duration = Duration::from_millis(if cfg!(test) { 5 } else 
 
 /// The open ledger.
 pub struct Ledger {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     pub(super) files: Files,
-    key: DigestKey,
+    pub(super) key: DigestKey,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
-    /// Locked with others for as long as it is open, so that no newer version migrates it under them.
-    _users: File,
+    /// Locked with others for as long as it is open, so that no newer version migrates it under them. Nothing where it is only
+    /// read and cannot be locked.
+    pub(super) _users: Option<File>,
     pub(super) commits: Commits,
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
@@ -62,7 +63,8 @@ impl Ledger {
 
     /// Opens a ledger that must be there already.
     pub async fn open_existing(path: &Path) -> Result<Self, LedgerError> {
-        if path.exists() {
+        let looked = path.try_exists();
+        if looked.map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })? {
             return Self::open(path).await;
         }
         nothing_waits(path).await?;
@@ -89,7 +91,8 @@ impl Ledger {
         has_one_name(path)?;
         // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
         let lock = lock_file(path).await.map_err(|e| unopened(e.to_string()))?;
-        recognise(path).await?;
+        recognise(path, SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY))
+            .await?;
         let options = options(path);
         let users = users(path).map_err(|e| unopened(e.to_string()))?;
         let mut writer = options.connect().await.map_err(|e| refusal(path, &e))?;
@@ -100,20 +103,16 @@ impl Ledger {
         // Its log is there by now, and nothing of ours is in it yet: nobody may have been quicker to make it than SQLite.
         ours_alone(path)?;
         drop(lock);
-        let key: Vec<u8> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'")
-            .fetch_one(&mut writer)
-            .await
-            .map_err(|e| refusal(path, &e))?;
-        let key = <[u8; 32]>::try_from(key).map_err(|_| unopened("its digest key is damaged".to_owned()))?;
+        let key = Self::digest_key(path, &mut writer).await?;
         let readers = readers(options.read_only(true)).await.map_err(|e| refusal(path, &e))?;
         files.and_companions(path);
         let ledger = Self {
             path: path.to_owned(),
             files,
-            key: DigestKey::new(key),
+            key,
             writer: Mutex::new(writer),
             readers,
-            _users: users,
+            _users: Some(users),
             commits: Commits::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
@@ -122,6 +121,20 @@ impl Ledger {
         // Every connection has opened its files by now: what they are was asked before the first and is asked after the last.
         ledger.still_there()?;
         Ok(ledger)
+    }
+
+    pub(super) async fn digest_key(
+        path: &Path,
+        connection: &mut SqliteConnection,
+    ) -> Result<DigestKey, LedgerError> {
+        let key =
+            sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'").fetch_one(connection);
+        let key: Vec<u8> = key.await.map_err(|e| refusal(path, &e))?;
+        let damaged = |_| LedgerError::Unopened {
+            path: path.to_owned(),
+            reason: "its digest key is damaged".to_owned(),
+        };
+        <[u8; 32]>::try_from(key).map(DigestKey::new).map_err(damaged)
     }
 
     /// Another connection to the file that is open, whatever stands under its name by now.
@@ -198,7 +211,7 @@ impl Ledger {
 }
 
 /// The connections that read, all of them open: one that was opened later might find another file under the name.
-async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(READERS_BUSY)
@@ -287,9 +300,8 @@ async fn lock_file(path: &Path) -> std::io::Result<File> {
 }
 
 /// Whose file it is, asked without writing: setting a journal mode would already change another program's file.
-async fn recognise(path: &Path) -> Result<(), LedgerError> {
+pub(super) async fn recognise(path: &Path, options: SqliteConnectOptions) -> Result<(), LedgerError> {
     let refused = |e: sqlx::Error| refusal(path, &e);
-    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
     let mut reader = options.disable_statement_logging().connect().await.map_err(refused)?;
     let id: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut reader).await.map_err(refused)?;
@@ -298,8 +310,35 @@ async fn recognise(path: &Path) -> Result<(), LedgerError> {
     if tables > 0 && id != OURS { Err(LedgerError::NotALedger(path.to_owned())) } else { Ok(()) }
 }
 
-async fn tables(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+pub(super) async fn tables(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM sqlite_schema").fetch_one(connection).await
+}
+
+/// Which migrations a ledger has seen.
+pub(super) struct Version {
+    /// The newest of them.
+    applied: i64,
+    /// Whether there are others by now.
+    pub(super) is_older: bool,
+}
+
+/// The version of a ledger; a newer one's is refused.
+pub(super) async fn version(
+    path: &Path,
+    connection: &mut SqliteConnection,
+    migrations: &Migrator,
+) -> Result<Version, LedgerError> {
+    let (applied, count): (i64, i64) =
+        sqlx::query_as("SELECT coalesce(max(version), 0), count(*) FROM _sqlx_migrations")
+            .fetch_one(connection)
+            .await
+            .map_err(|e| refusal(path, &e))?;
+    let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    if applied > newest {
+        return Err(LedgerError::Newer(path.to_owned()));
+    }
+    let is_older = usize::try_from(count).is_ok_and(|count| count < migrations.iter().count());
+    Ok(Version { applied, is_older })
 }
 
 /// Brings the file up to date, after a copy where there is anything to lose.
@@ -311,18 +350,10 @@ async fn migrate(
 ) -> Result<(), LedgerError> {
     let refused = |e: sqlx::Error| refusal(path, &e);
     if tables(&mut *writer).await.map_err(refused)? > 0 {
-        let (applied, count): (i64, i64) =
-            sqlx::query_as("SELECT coalesce(max(version), 0), count(*) FROM _sqlx_migrations")
-                .fetch_one(&mut *writer)
-                .await
-                .map_err(refused)?;
-        let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
-        if applied > newest {
-            return Err(LedgerError::Newer(path.to_owned()));
-        }
-        if usize::try_from(count).is_ok_and(|count| count < migrations.iter().count()) {
+        let version = version(path, writer, migrations).await?;
+        if version.is_older {
             alone(path, users).await?;
-            let copy = back_up(path, writer, applied).await?;
+            let copy = back_up(path, writer, version.applied).await?;
             tracing::warn!(
                 "the ledger {} was an older version's and is brought up to date; as it was it is kept in {} (mode 0600), to be \
                  deleted when nobody needs it any more",
@@ -368,7 +399,7 @@ async fn back_up(path: &Path, writer: &mut SqliteConnection, version: i64) -> Re
 
 /// Nobody but its owner may write the ledger, or what SQLite keeps beside it: what was bought and what was answered is
 /// read from there.
-fn ours_alone(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn ours_alone(path: &Path) -> Result<(), LedgerError> {
     let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
     match disk::standing(path).map_err(|e| unopened(e.to_string()))? {
         Standing::Writable(exposed) => Err(LedgerError::Exposed { path: path.to_owned(), exposed }),
@@ -388,7 +419,7 @@ fn ours_alone(path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn refusal(path: &Path, error: &sqlx::Error) -> LedgerError {
+pub(super) fn refusal(path: &Path, error: &sqlx::Error) -> LedgerError {
     if let sqlx::Error::Database(database) = error {
         // SQLITE_NOTADB
         if database.code().as_deref() == Some("26") {

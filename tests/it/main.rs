@@ -36,6 +36,7 @@ mod places;
 mod plan;
 mod providers;
 mod reach;
+mod read_only;
 mod refusals;
 mod reuse;
 mod runs;

@@ -74,7 +74,7 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
 /// `orgpull runs`.
 pub(in crate::cli) async fn runs(desk: &Desk, args: &RunsArgs) -> Result<Exit, Failure> {
     let settings = desk.settings(args.simulate)?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = Ledger::open_to_read(&settings.database).await?;
     let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
     let mut summaries = Vec::new();
     for run in ledger.recent(limit).await? {
@@ -91,7 +91,7 @@ pub(in crate::cli) async fn runs(desk: &Desk, args: &RunsArgs) -> Result<Exit, F
 /// `orgpull status`.
 pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exit, Failure> {
     let settings = desk.settings(args.simulate)?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = Ledger::open_to_read(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
     let summary = summed_up(desk, &ledger, &run, None).await?;
     if args.json {

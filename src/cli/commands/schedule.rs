@@ -136,7 +136,7 @@ pub(super) fn folder(
 
 /// The ledger, where there is one.
 pub(super) async fn ledger_if_any(settings: &Settings) -> Result<Option<Ledger>, Failure> {
-    match Ledger::open_existing(&settings.database).await {
+    match Ledger::open_to_read(&settings.database).await {
         Ok(ledger) => Ok(Some(ledger)),
         Err(LedgerError::Missing(_)) => Ok(None),
         Err(error) => Err(error.into()),

@@ -14,7 +14,7 @@ pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit,
     let from = since.map(midnight).transpose()?;
     let before = until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
     let settings = desk.settings(args.simulate)?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = Ledger::open_to_read(&settings.database).await?;
     let by = args.by.into();
     let rows = ledger.spend(by, from, before).await?;
     let mut total = Spent::default();
