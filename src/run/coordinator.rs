@@ -354,7 +354,7 @@ impl<T: Transport> Coordinator<T> {
                     Some(Permit::Login) => self.log_in(at),
                     Some(Permit::Health) => self.ask_health(at),
                     Some(Permit::Stop(reason)) => {
-                        self.stop(&reason);
+                        self.stop(at, &reason);
                         break;
                     }
                 }
@@ -387,8 +387,8 @@ impl<T: Transport> Coordinator<T> {
         idle && self.elsewhere.is_empty() && !self.is_held() && !self.halt.draining()
     }
 
-    fn stop(&mut self, reason: &StopReason) {
-        let why = reason.to_string();
+    fn stop(&mut self, lane: usize, reason: &StopReason) {
+        let why = format!("{}: {reason}", self.lanes[lane].config.name);
         let place = match reason {
             StopReason::LoginRefused { .. } | StopReason::TokenRefused => &mut self.halt.login,
             StopReason::LoginMisconfigured { .. } => &mut self.halt.login_address,
@@ -539,9 +539,9 @@ impl<T: Transport> Coordinator<T> {
         if let Err(error) = self.ledger.commit(self.run, &self.batch).await {
             let unwritten = self.batch.ends.len();
             if unwritten > 0 {
-                let message = format!(
-                    "{unwritten} answers could not be written and are lost: their lookups end unknown"
-                );
+                let answers = counted(unwritten as u64, "answer", "answers");
+                let message =
+                    format!("{answers} could not be written and lost with that: what was asked ends unknown");
                 self.notice(Level::Warning, "unknown", message);
             }
             return Err(error.into());

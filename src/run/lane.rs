@@ -84,7 +84,7 @@ impl Credentials {
 }
 
 /// Whether the login has refused the credentials that the configuration names now. Reads them, and sends nothing.
-pub(super) async fn remembered_refusal(
+pub async fn remembered_refusal(
     ledger: Option<&Ledger>,
     account: &Account,
     key: &DigestKey,

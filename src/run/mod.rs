@@ -39,7 +39,7 @@ mod worker;
 
 pub use beforehand::clock as clock_warning;
 pub use clients::transport;
-pub use lane::{TriedLogin, try_login};
+pub use lane::{TriedLogin, remembered_refusal, try_login};
 pub use outputs::{damage, export, export_one, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use rescue::rescue;
@@ -264,8 +264,8 @@ pub enum RunError {
     },
     /// The login has refused these credentials before, and a run does not try them again.
     #[error(
-        "account `{0}`: these credentials were refused before and are not tried again: mend them, or let `orgpull login` \
-         try them once more; nothing was sent"
+        "account `{0}`: these credentials were refused before and are not tried again: mend them, or let `orgpull login {0}` \
+         try them once more"
     )]
     RefusedBefore(String),
     /// The account is not in the configuration.

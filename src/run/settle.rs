@@ -420,7 +420,8 @@ impl<T: Transport> Coordinator<T> {
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
     pub(super) fn log_in(&mut self, lane: usize) {
         if self.lanes[lane].refused {
-            self.lanes[lane].gate.login_done(Instant::now(), refused_before(), None);
+            let Lane { config, gate, .. } = &mut self.lanes[lane];
+            gate.login_done(Instant::now(), refused_before(&config.name), None);
             return;
         }
         let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[lane]));
@@ -449,7 +450,8 @@ impl<T: Transport> Coordinator<T> {
                 return Ok(());
             }
             Login::Refused => {
-                self.lanes[lane].gate.login_done(Instant::now(), refused_before(), None);
+                let Lane { config, gate, .. } = &mut self.lanes[lane];
+                gate.login_done(Instant::now(), refused_before(&config.name), None);
                 return Ok(());
             }
             Login::Wait(wait) => {
@@ -556,11 +558,13 @@ enum Address {
     Login,
 }
 
-/// For credentials that are known to be refused.
-fn refused_before() -> LoginReading {
-    let message = "these credentials were refused before and are not tried again: mend them, or let `orgpull login` try \
-                   them once more";
-    LoginReading::Refused { message: message.to_owned() }
+/// For credentials of an account that are known to be refused.
+fn refused_before(account: &str) -> LoginReading {
+    let message = format!(
+        "these credentials were refused before and are not tried again: mend them, or let `orgpull login {account}` try \
+         them once more"
+    );
+    LoginReading::Refused { message }
 }
 
 /// What came of a login, for the log.

@@ -36,7 +36,17 @@ fn what_was_spent_is_the_bill_however_it_is_added_up() {
     world.orgpull(&["spend"]).exits(0).says("total 5 5 0 21.60 SEK");
     let before = world.orgpull(&["spend", "--until", "2020-01-01", "--json"]).exits(0).stdout;
     assert_eq!(json(&before)["total"]["calls"], 0);
-    world.orgpull(&["spend", "--since", "yesterday"]).exits(2);
+    world.orgpull(&["spend", "--since", "yesterday"]).exits(2).says("or a month such as");
+    // A month is all of its days, on either side.
+    let spend = |since: &str, until: &str| {
+        json(&world.orgpull(&["spend", "--since", since, "--until", until, "--json"]).exits(0).stdout)
+    };
+    let of_month = spend("2020-02", "2020-02");
+    assert_eq!((&of_month["since"], &of_month["until"]), (&"2020-02-01".into(), &"2020-02-29".into()));
+    assert_eq!(
+        (&of_month["total"]["calls"], &spend("2020-02", "2199-12")["total"]["calls"]),
+        (&0.into(), &5.into())
+    );
     assert_eq!(world.orgpull(&["spend", "-q"]).exits(0).stdout, "");
 }
 

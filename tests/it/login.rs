@@ -55,11 +55,32 @@ fn a_refused_login_is_one_request_until_something_changes() {
     world.pull(&["run", "another.toml"]).exits(5);
     assert_eq!((world.logins().len(), world.bill().len()), (1, 0));
 
+    let doctor = world.orgpull(&["doctor"]).exits(5);
+    doctor.says("fault creditsafe credentials: the login refused them").says("`orgpull login creditsafe`");
     world.orgpull(&["login"]).exits(0).says("creditsafe: logged in");
     assert_eq!(world.logins().len(), 2);
+    assert!(!world.orgpull(&["doctor"]).exits(0).stdout.contains("fault"));
     let ran = world.run(&[]).exits(0);
     assert_eq!((ran.outcome("hit"), ran.number("logins")), (3, 2), "the same run goes on");
     assert_eq!(world.logins().len(), 3);
+}
+
+/// With several accounts, whoever reads it must know which one is meant.
+#[test]
+fn a_logins_message_names_its_account() {
+    let dnb = "[[lookup]]\nid = 'dnb'\nservice = 'dnb.signing'\n";
+    for (login, exit) in [("refuse = true", 5), ("status = 404", 10), ("status = 503", 10)] {
+        let world = World::new(&format!("[login]\n{login}\n")).provider("dnb", "");
+        world.job("job", &[&numbers(&companies(1)), dnb, CSV, "[run]\noutage_wait = '0s'\n"]);
+        let ran = world.run(&[]).exits(exit);
+        assert!(ran.text("reason").starts_with("dnb: "), "{login}: {}", ran.said());
+        if exit == 5 {
+            let again = world.run(&[]).exits(5);
+            let known = "dnb: these credentials were refused before";
+            assert!(again.text("reason").starts_with(known), "{}", again.said());
+            again.says("`orgpull login dnb`");
+        }
+    }
 }
 
 #[test]

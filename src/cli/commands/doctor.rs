@@ -4,11 +4,12 @@ use super::super::args::DoctorArgs;
 use super::super::{Desk, Failure};
 use crate::config::{Account, Settings};
 use crate::domain::address::origin;
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::http::cause::Cause;
 use crate::http::transport::{Health, Look, SendError};
 use crate::ledger::{Ledger, LedgerError};
-use crate::run::transport;
+use crate::run::{self, RunError, transport};
 use crate::time::now_ms;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -60,7 +61,7 @@ pub(in crate::cli) async fn doctor(desk: &Desk, args: &DoctorArgs) -> Result<Exi
     for account in settings.accounts.values() {
         findings.extend(credentials(account).await);
     }
-    findings.extend(ledger(&settings.database).await);
+    findings.extend(ledger(&settings).await);
     findings.push(disk(&settings.database));
     for account in settings.accounts.values() {
         findings.extend(upstream(&settings, account).await);
@@ -122,8 +123,8 @@ async fn credentials(account: &Account) -> Vec<Finding> {
     findings
 }
 
-async fn ledger(path: &Path) -> Vec<Finding> {
-    let what = "ledger";
+async fn ledger(settings: &Settings) -> Vec<Finding> {
+    let (what, path) = ("ledger", settings.database.as_path());
     let ledger = match Ledger::open_existing(path).await {
         Ok(ledger) => ledger,
         Err(LedgerError::Missing(_)) => {
@@ -152,6 +153,9 @@ async fn ledger(path: &Path) -> Vec<Finding> {
         let text = "the ledger's newest request lies in the future: this machine's clock is behind";
         findings.push(Finding::warning("clock", text));
     }
+    for account in settings.accounts.values() {
+        findings.extend(refused(&ledger, account).await);
+    }
     ledger.close().await;
     findings
 }
@@ -162,17 +166,29 @@ async fn answers(ledger: &Ledger, path: &Path) -> Finding {
     match ledger.damaged_answers().await {
         Ok((0, _)) => Finding::good(what, format!("{} is whole", path.display())),
         Ok((count, first)) => {
-            let answers = if count == 1 {
-                "1 stored answer is".to_owned()
-            } else {
-                format!("{count} stored answers are")
-            };
+            let answers = counted(count, "stored answer is", "stored answers are");
             let first: Vec<String> =
                 first.iter().map(|(run, line)| format!("run {run}, line {line}")).collect();
             let text = format!("{}: {answers} damaged: {}", path.display(), first.join("; "));
             Finding::fault(what, Exit::Ledger, text)
         }
         Err(error) => Finding::fault(what, Exit::Ledger, error.to_string()),
+    }
+}
+
+/// Whether the ledger holds an account's credentials for refused. Where they cannot be read, that is told already.
+async fn refused(ledger: &Ledger, account: &Account) -> Option<Finding> {
+    let what = format!("{} credentials", account.name);
+    match run::remembered_refusal(Some(ledger), account, ledger.key()).await {
+        Ok(true) => {
+            let text = format!(
+                "the login refused them, and no run tries them again until they change or `orgpull login {}` takes them",
+                account.name
+            );
+            Some(Finding::fault(what, Exit::Login, text))
+        }
+        Ok(false) | Err(RunError::Secret { .. }) => None,
+        Err(error) => Some(Finding::fault(what, error.exit(), error.to_string())),
     }
 }
 
