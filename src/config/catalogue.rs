@@ -9,6 +9,7 @@ pub use rules::{
     CodeForm, Condition, Is, Meaning, Pointer, Rule, Rules, Statuses, is_doubtful, is_protocol, is_written,
 };
 
+use crate::domain::number::Kind;
 use crate::domain::redact;
 use crate::shape::nearest;
 use jiff::ToSpan;
@@ -287,6 +288,15 @@ impl Service {
     /// The parameter of that name.
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|param| param.name == name)
+    }
+
+    /// How many digits it takes of a kind of number; nothing where it does not take that kind.
+    pub const fn digits(&self, kind: Kind) -> Option<Digits> {
+        match kind {
+            Kind::Organisation | Kind::Partnership => self.organisation,
+            Kind::SoleTrader => self.sole_trader,
+            Kind::Person => self.person,
+        }
     }
 
     /// Whether a parameter's value can stand where the service places it, or why it cannot. The reason never holds the

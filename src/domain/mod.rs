@@ -10,6 +10,7 @@ pub mod exit;
 pub mod identity;
 pub mod invoice;
 pub mod json;
+pub mod letters;
 pub mod money;
 pub mod number;
 pub mod outcome;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod file;
 mod header;
 pub mod input;
+pub mod letters;
 mod look;
 mod needs;
 mod places;

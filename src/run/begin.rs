@@ -4,11 +4,12 @@ use super::beforehand::tell_doubles;
 use super::budget::{not_passed, priced};
 use super::copy::{self, Copied};
 use super::event::Level;
-use super::fetch::{Freshness, Reuse, Verdict, known, resolve, verdict};
+use super::fetch::Freshness;
 use super::lane::Lane;
+use super::letters::{Asked, announced, unasked};
 use super::outputs;
 use super::places::{Whose, paths};
-use super::prepared::{Prepared, Resolved};
+use super::prepared::Prepared;
 use super::reread::reread;
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
@@ -18,8 +19,8 @@ use crate::domain::counted::counted;
 use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
-use crate::job::{Input, Job, Origin, Step, clashes};
-use crate::ledger::{Answers, Counts, Ledger, LedgerError, NewRun, Place, RunRow, Seen, Stage, run_id};
+use crate::job::{Input, Job, Origin, clashes};
+use crate::ledger::{Answers, Counts, Ledger, LedgerError, NewRun, RunRow, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
@@ -100,7 +101,8 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     // First what was known to be lost when the user answered for it, then what is found lost only now.
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;
-    if let Err(refused) = letters(ledger, Asked::of(&run, unknown), &prepared).await {
+    let freshness = Freshness { unknown_too: unknown, ..freshness(run.buy_again) };
+    if let Err(refused) = unasked(ledger, Asked::of(&run, freshness), &prepared).await {
         // Its lookups are pending now: a finished run that has some would be seen by nobody.
         let exit = refused.exit().code();
         ledger.end_run(run.id, Stage::Stopped, exit, &refused.to_string(), None).await?;
@@ -127,7 +129,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     }
     warn_of_changed_input(context, &prepared.job, &run, options.input.as_ref());
     run.buy_again |= options.buy_again;
-    letters(ledger, Asked::of(&run, false), &prepared).await?;
+    unasked(ledger, Asked::of(&run, freshness(run.buy_again)), &prepared).await?;
     ledger.resume_run(run.id, run.buy_again).await?;
     Ok(Begun { run, prepared, lanes, continued: true })
 }
@@ -276,7 +278,7 @@ async fn load(
         started_at: now_ms(),
         freshness: freshness(options.buy_again),
     };
-    letters(ledger, asked, prepared).await?;
+    unasked(ledger, asked, prepared).await?;
     loaded(ledger, run, &copied).await?;
     found().await
 }
@@ -307,127 +309,9 @@ async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<Pat
     Ok(rejects.finish()?.map(|written| written.path))
 }
 
-/// Which run's letters are counted.
-#[derive(Clone, Copy)]
-struct Asked {
-    run: i64,
-    /// Rows whose number gets a letter.
-    letter_rows: i64,
-    /// When it began, in milliseconds since 1970.
-    started_at: i64,
-    freshness: Freshness,
-}
-
-impl Asked {
-    fn of(run: &RunRow, unknown_too: bool) -> Self {
-        let freshness = Freshness { unknown_too, ..freshness(run.buy_again) };
-        Self { run: run.id, letter_rows: run.letter_rows, started_at: run.started_at, freshness }
-    }
-}
-
-/// Refuses a lookup that would send letters and does not say that it may: by what each number is and what its block is,
-/// and counted as letters would be, each once.
-async fn letters(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(), RunError> {
-    let steps = &prepared.job.steps;
-    let silent: Vec<bool> = steps.iter().map(|s| !s.letters && s.service.letters).collect();
-    // Most runs hold no number that gets a letter, whatever is asked: they are not even read.
-    if !silent.contains(&true) || asked.letter_rows == 0 {
-        return Ok(());
-    }
-    let mut count = LetterCount::new(steps.len());
-    let mut after = Place { row: 0, step: 0 };
-    loop {
-        let pending = ledger.pending_letters(asked.run, after, 2_048).await?;
-        let Some(last) = pending.last() else { break };
-        after = last.at;
-        let silent: Vec<_> = pending.iter().filter(|lookup| silent[usize::from(lookup.at.step)]).collect();
-        let of: Vec<usize> = silent.iter().map(|lookup| usize::from(lookup.at.step)).collect();
-        let rows: Vec<_> = silent.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
-        let now = asked.freshness.now;
-        let resolved = resolve(Some(ledger), prepared, &of, &rows, now, asked.started_at).await?;
-        let making = silent.iter().map(|lookup| lookup.at).zip(resolved);
-        let making =
-            making.filter(|(_, resolved)| matches!(resolved, Resolved::Ask(ask) if ask.letter_making));
-        let making = making.collect();
-        count.add(ledger, asked, prepared, making).await?;
-    }
-    count.verdict(prepared)
-}
-
-/// Letters that would go out, for each lookup of the job.
-struct LetterCount {
-    counts: Vec<u64>,
-    seen: Option<Seen>,
-}
-
-impl LetterCount {
-    fn new(steps: usize) -> Self {
-        Self { counts: vec![0; steps], seen: None }
-    }
-
-    async fn add(
-        &mut self,
-        ledger: &Ledger,
-        asked: Asked,
-        prepared: &Prepared,
-        making: Vec<(Place, Resolved)>,
-    ) -> Result<(), RunError> {
-        if making.is_empty() {
-            return Ok(());
-        }
-        let known = known(ledger, Some(asked.run), making.iter().map(|(_, resolved)| resolved)).await?;
-        for (at, resolved) in making {
-            let step = usize::from(at.step);
-            let reuse = Reuse::of(&prepared.job.steps[step]);
-            let Verdict::Ask(ask) = verdict(resolved, Some(at), &known, reuse, asked.freshness) else {
-                continue;
-            };
-            let seen = match &mut self.seen {
-                Some(seen) => seen,
-                none => none.insert(Seen::new().await?),
-            };
-            self.counts[step] += seen.first_times(&[ask.identity]).await?.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn verdict(&self, prepared: &Prepared) -> Result<(), RunError> {
-        match self.counts.iter().position(|count| *count > 0) {
-            None => Ok(()),
-            Some(step) => Err(RunError::Letters {
-                lookup: prepared.job.steps[step].id.clone(),
-                count: self.counts[step],
-            }),
-        }
-    }
-}
-
 /// Refuses columns of the input that would make two columns of an output the same.
 pub(super) fn no_clash(job: &Job, columns: &[String]) -> Result<(), RunError> {
     clashes(job, columns).map_or(Ok(()), |clash| Err(RunError::Clash(clash)))
-}
-
-/// Refuses a call that is said to post no letter and has posted one before.
-pub(super) async fn announced(ledger: Option<&Ledger>, used: &[&Account], job: &Job) -> Result<(), RunError> {
-    let Some(ledger) = ledger else { return Ok(()) };
-    for account in used {
-        for call in ledger.unannounced_letters(&account.name, &account.environment).await? {
-            let (name, block) =
-                call.split_once(':').map_or((call.as_str(), None), |(name, block)| (name, Some(block)));
-            let asks = |step: &&Step| {
-                let literal = step.block();
-                step.account == account.name
-                    && step.service.name == name
-                    && (literal.is_none() || literal == block)
-                    && !account.may_send_letter(&step.service, block)
-            };
-            if let Some(step) = job.steps.iter().find(asks) {
-                let (lookup, account) = (step.id.clone(), account.name.clone());
-                return Err(RunError::Unannounced { lookup, account, call });
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {

@@ -5,6 +5,7 @@ use super::RunError;
 use super::event::PlanStep;
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
+use crate::domain::number::Kind;
 use crate::ledger::{LedgerError, Seen};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -26,7 +27,8 @@ pub(super) struct Judged {
 pub(super) struct Purchase {
     pub(super) identity: Identity,
     pub(super) price: Ore,
-    pub(super) letter_making: bool,
+    /// Of a call that may post a letter: what posts it, and to whom.
+    pub(super) letter: Option<(Option<String>, Kind)>,
     /// Whether it depends on a condition that is not decided yet.
     pub(super) gated: bool,
 }
@@ -89,7 +91,10 @@ impl PlanStep {
         self.price_high = self.price_high.max(price);
         self.price = self.price.checked_add(price).unwrap_or(self.price);
         self.to_buy += 1;
-        self.letters += u64::from(purchase.letter_making);
+        if let Some((block, kind)) = &purchase.letter {
+            self.letters += 1;
+            self.letters_by_block.add(block.as_deref(), *kind);
+        }
         if purchase.gated {
             self.gated += 1;
             self.gated_price = self.gated_price.checked_add(price).unwrap_or(self.gated_price);

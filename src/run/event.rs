@@ -2,6 +2,7 @@
 
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
+use crate::domain::letters::LettersByBlock;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use std::path::PathBuf;
@@ -208,9 +209,20 @@ pub struct PlanReport {
     pub ledger_bytes: u64,
     /// What differs from the job's last run, where that was asked for and there is one.
     pub diff: Option<PlanDiff>,
-    /// Why `run` would refuse it, and how it would end: letters would go out, and their lookup does not say that they may; or
-    /// the login has refused the credentials before.
-    pub refusal: Option<(Exit, String)>,
+    /// Why `run` would refuse it: letters would go out, and their lookup does not say that they may; or the login has refused
+    /// the credentials before.
+    pub refusal: Option<PlanRefusal>,
+}
+
+/// Why a plan would be refused as a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanRefusal {
+    /// How the run would end.
+    pub exit: Exit,
+    /// Why.
+    pub why: String,
+    /// What can be done, a line each; none where the reason says it.
+    pub ways_out: Vec<String>,
 }
 
 /// What differs between a plan and the job's last run.
@@ -275,6 +287,8 @@ pub struct PlanStep {
     pub price: Ore,
     /// How many of them may send a letter of disclosure.
     pub letters: u64,
+    /// The same by what posts them and to whom.
+    pub letters_by_block: LettersByBlock,
     /// How many of them depend on a condition that is not decided yet: `to_buy` and `price` are the most.
     pub gated: u64,
     /// What those cost at most.

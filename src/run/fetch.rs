@@ -274,6 +274,7 @@ pub(super) fn verdict(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::number::Kind;
     use crate::domain::outcome::{Outcome, State};
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -286,7 +287,15 @@ mod tests {
 
     fn plain() -> Ask {
         let number = "5560125790".to_owned();
-        Ask { number, params: Vec::new(), identity: ID, price: Ore::ZERO, letter_making: false, tried: None }
+        Ask {
+            number,
+            params: Vec::new(),
+            identity: ID,
+            price: Ore::ZERO,
+            kind: Kind::Organisation,
+            letter_making: false,
+            tried: None,
+        }
     }
 
     fn decide(

@@ -1,6 +1,5 @@
 //! What is read ahead on its way into the queues: lookups that need a request wait there, the others are settled at once.
 
-use super::RunError;
 use super::coordinator::{Coordinator, Message};
 use super::fetch::{Fetched, Freshness, Page, Skip, Verdict, Which, fetch};
 use super::prepared::service_name;
@@ -136,7 +135,11 @@ impl<T: Transport> Coordinator<T> {
         if step.letters {
             return true;
         }
-        let message = RunError::Letters { lookup: step.id.clone(), count: 1 }.to_string();
+        let message = format!(
+            "lookup `{}` is stopped: one of its calls would post a letter of disclosure that was not foreseen when the run \
+             began; it is not sent",
+            step.id
+        );
         self.halt.config.get_or_insert(message);
         let affected: Vec<bool> =
             (0..self.stopped.len()).map(|other| other == usize::from(at.step)).collect();

@@ -18,6 +18,7 @@ mod gates;
 mod halt;
 mod intake;
 mod lane;
+mod letters;
 mod order;
 mod outputs;
 mod page;
@@ -53,6 +54,7 @@ use crate::domain::exit::Exit;
 use crate::export::{ExportError, Written};
 use crate::http::transport::{ClientError, Transport};
 use crate::job::input::InputError;
+use crate::job::letters::Unasked;
 use crate::job::{Job, Origin};
 use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
@@ -174,16 +176,8 @@ pub enum RunError {
     #[error("{0}")]
     Clash(String),
     /// Letters of disclosure would go out.
-    #[error(
-        "lookup `{lookup}` may send a letter of disclosure to {count} of the subjects, and does not say `letters = \
-         true`"
-    )]
-    Letters {
-        /// The lookup's id.
-        lookup: String,
-        /// How many rows.
-        count: u64,
-    },
+    #[error("{0}")]
+    Letters(Box<Unasked>),
     /// The unfinished run does not fit the job file any more.
     #[error("{0}: `--new` closes the unfinished run and starts another")]
     Changed(String),
@@ -251,8 +245,8 @@ pub enum RunError {
     /// A call that the configuration says posts no letter has posted one before.
     #[error(
         "lookup `{lookup}`: {call} of account `{account}` has posted a letter of disclosure before, and \
-         [providers.{account}] still lists it in no_letters: move it to letters, and let the lookup say `letters = true` if \
-         letters are wanted"
+         [providers.{account}] still lists it in no_letters: move it to letters, and none goes out any more but for a lookup \
+         that says `letters = true`"
     )]
     Unannounced {
         /// The lookup.
@@ -327,6 +321,14 @@ impl RunError {
         )
     }
 
+    /// What can be done about it, a line each, where the message leaves that out.
+    pub fn ways_out(&self) -> Vec<String> {
+        match self {
+            Self::Letters(unasked) => unasked.ways_out(),
+            _ => Vec::new(),
+        }
+    }
+
     /// How the process should end.
     pub const fn exit(&self) -> Exit {
         match self {
@@ -340,7 +342,7 @@ impl RunError {
             Self::Bug(_) => Exit::Bug,
             Self::InputFile(_)
             | Self::Input { .. }
-            | Self::Letters { .. }
+            | Self::Letters(_)
             | Self::Clash(_)
             | Self::Changed(_)
             | Self::Closed(_)

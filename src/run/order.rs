@@ -1,7 +1,7 @@
 //! `order = "oldest"`: by which answers a row is told to be stale.
 
 use super::lane::Lane;
-use super::prepared::{Prepared, digits_for};
+use super::prepared::Prepared;
 use crate::domain::number::Kind;
 
 /// The services that are asked of every row of a kind, by their ids in the ledger. What is asked on a condition says
@@ -11,7 +11,7 @@ pub(super) fn always_asked(prepared: &Prepared, lanes: &[Lane]) -> Vec<(i64, Kin
     let steps = prepared.job.steps.iter().zip(&prepared.account_of).enumerate();
     let always = steps.filter(|(_, (step, _))| step.when.is_empty());
     let each = always.flat_map(|(at, (step, lane))| {
-        let taken = kinds.into_iter().filter(|kind| digits_for(&step.service, *kind).is_some());
+        let taken = kinds.into_iter().filter(|kind| step.service.digits(*kind).is_some());
         taken.map(move |kind| (lanes[*lane].service_ids[at], kind))
     });
     each.collect()

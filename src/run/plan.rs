@@ -1,22 +1,22 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
-use super::begin::{
-    accounts, announced, environment, missing_column, no_clash, requestors, same_input, same_questions,
-};
+use super::begin::{accounts, environment, missing_column, no_clash, requestors, same_input, same_questions};
 use super::budget::{not_passed, planned, priced};
 use super::clients::transports;
 use super::copy::{self, Copied};
 use super::counter::{Counter, Judged, Purchase};
-use super::event::{BadExample, PlanDiff, PlanReport, PlanStep};
+use super::event::{BadExample, PlanDiff, PlanRefusal, PlanReport, PlanStep};
 use super::fetch::{Freshness, Reuse, Verdict, gated, known, resolve, verdict};
 use super::gates;
 use super::lane::remembered_refusal;
+use super::letters::{announced, refusal};
 use super::outputs::would_fit;
 use super::prepared::{Ask, Prepared, Resolved, service_name};
 use super::{Options, RunError};
 use crate::config::{Account, Settings};
 use crate::domain::budget::Spend;
 use crate::domain::identity::{DigestKey, Identity};
+use crate::domain::letters::LettersByBlock;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, State};
 use crate::domain::pace::Rate;
@@ -249,8 +249,10 @@ async fn judge(
         let verdict = verdict(resolved, at, &known, reuse, books.freshness);
         match gated(verdict, gate, at.unwrap_or(Place { row: 0, step: 0 })) {
             Verdict::Ask(ask) | Verdict::Elsewhere(ask) => {
-                let Ask { identity, price, letter_making, .. } = ask;
-                judged.buy.push(Purchase { identity, price, letter_making, gated: waits });
+                let block = || ask.block(&prepared.job.steps[step]).map(str::to_owned);
+                let letter = ask.letter_making.then(|| (block(), ask.kind));
+                let Ask { identity, price, .. } = ask;
+                judged.buy.push(Purchase { identity, price, letter, gated: waits });
             }
             Verdict::Follow(..) => sums.duplicates += 1,
             Verdict::Reuse(ask, _) => judged.fresh.push(ask.identity),
@@ -282,14 +284,18 @@ async fn report(
         }
     }
     let (duration, rate) = slowest(prepared, &steps);
-    let silent = steps.iter().zip(&prepared.job.steps).find(|(sums, step)| sums.letters > 0 && !step.letters);
-    let letters = silent.map(|(sums, _)| RunError::Letters { lookup: sums.id.clone(), count: sums.letters });
+    let counted: Vec<LettersByBlock> = steps.iter().map(|step| step.letters_by_block.clone()).collect();
+    let letters = refusal(prepared, &counted).map(|unasked| RunError::Letters(Box::new(unasked)));
     let asks = |account: &String| {
         let mut steps = steps.iter().zip(&prepared.job.steps);
         steps.any(|(sums, step)| sums.to_buy > sums.gated && step.account == *account)
     };
     let login = refused.into_iter().find(asks).map(RunError::RefusedBefore);
-    let refusal = letters.or(login).map(|refusal| (refusal.exit(), refusal.to_string()));
+    let refusal = letters.or(login).map(|refusal| PlanRefusal {
+        exit: refusal.exit(),
+        why: refusal.to_string(),
+        ways_out: refusal.ways_out(),
+    });
     let bought: Vec<Spend> =
         steps.iter().map(|step| Spend { calls: step.to_buy, cost: step.price }).collect();
     let ledger_bytes = growth(books.ledger, prepared, rows, &steps).await?;

@@ -1,7 +1,7 @@
 //! A job made ready against its accounts: what each lookup of each row would ask, decided by values alone.
 
 use crate::config::Account;
-use crate::config::catalogue::{Digits, Fallback, Param, REQUESTOR, Service, check_value};
+use crate::config::catalogue::{Digits, Fallback, Param, REQUESTOR, check_value};
 use crate::domain::identity::{DigestKey, Identity, IdentityParts};
 use crate::domain::money::Ore;
 use crate::domain::number::{Kind, Subject};
@@ -75,6 +75,8 @@ pub(crate) struct Ask {
     pub(crate) identity: Identity,
     /// What it costs.
     pub(crate) price: Ore,
+    /// What kind of subject it is about.
+    pub(crate) kind: Kind,
     /// Whether a letter of disclosure may go out.
     pub(crate) letter_making: bool,
     /// The block, where the subject gets letters and the account says that this one posts none.
@@ -156,7 +158,7 @@ impl Prepared {
     pub(crate) fn resolve(&self, step: usize, subject: &Subject, columns: &[String], on: On) -> Resolved {
         let rules = &self.job.steps[step];
         let account = self.account(step);
-        let Some(digits) = digits_for(&rules.service, subject.kind()) else {
+        let Some(digits) = rules.service.digits(subject.kind()) else {
             return Resolved::skipped(
                 code::KIND,
                 format!("{} does not take {}", service_name(rules), a_kind(subject.kind())),
@@ -200,7 +202,7 @@ impl Prepared {
         let gets_letter = subject.kind().gets_letter() && rules.service.letters;
         let letter_making = gets_letter && account.may_send_letter(&rules.service, block);
         let tried = (gets_letter && !letter_making).then(|| block.unwrap_or_default().to_owned());
-        Resolved::Ask(Ask { number, params, identity, price, letter_making, tried })
+        Resolved::Ask(Ask { number, params, identity, price, kind: subject.kind(), letter_making, tried })
     }
 
     fn params(&self, step: usize, columns: &[String], on: On) -> Result<Vec<(String, String)>, String> {
@@ -281,14 +283,6 @@ fn stand_in(param: &Param) -> Option<String> {
 /// `provider.service`, as job files write it.
 pub(crate) fn service_name(step: &Step) -> String {
     format!("{}.{}", step.account, step.service.name)
-}
-
-pub(super) fn digits_for(service: &Service, kind: Kind) -> Option<Digits> {
-    match kind {
-        Kind::Organisation | Kind::Partnership => service.organisation,
-        Kind::SoleTrader => service.sole_trader,
-        Kind::Person => service.person,
-    }
 }
 
 const fn a_kind(kind: Kind) -> &'static str {

@@ -236,6 +236,7 @@ mod tests {
             params: Vec::new(),
             identity: ID,
             price: crate::domain::money::Ore::ZERO,
+            kind: crate::domain::number::Kind::Organisation,
             letter_making: false,
             tried: None,
         };

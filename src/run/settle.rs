@@ -197,7 +197,7 @@ impl<T: Transport> Coordinator<T> {
         let call = block.map_or_else(|| service.clone(), |block| format!("{service}:{block}"));
         let message = format!(
             "{account}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{account}] lists it in \
-             no_letters: move it to letters, and let the lookup say `letters = true` if letters are wanted"
+             no_letters: move it to letters, and none goes out any more but for a lookup that says `letters = true`"
         );
         self.notice(Level::Warning, "service-stopped", message.clone());
         self.halt.config.get_or_insert(message);

@@ -99,6 +99,7 @@ mod tests {
     use super::*;
     use crate::domain::identity::Identity;
     use crate::domain::money::Ore;
+    use crate::domain::number::Kind;
     use crate::run::prepared::Ask;
 
     fn ready(row: i64) -> Ready {
@@ -108,6 +109,7 @@ mod tests {
             params: Vec::new(),
             identity,
             price,
+            kind: Kind::Organisation,
             letter_making: false,
             tried: None,
         };

@@ -132,7 +132,7 @@ static LOOKUP: Table = Table {
         Key::new(
             "letters",
             Kind::Bool,
-            "Must be true before a lookup may be sent that posts letters of disclosure.",
+            "true has letters of disclosure posted, to each subject that gets one; else such a lookup is refused.",
         )
         .or(Literal::Bool(false)),
         Key::word(

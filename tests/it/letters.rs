@@ -39,6 +39,7 @@ fn a_lookup_that_may_send_letters_is_refused_with_their_count() {
         ran.exits(3)
             .says(&format!("letter of disclosure to {letters} of the subjects"))
             .says("letters = true");
+        assert!(world.orgpull(&["check", "job.toml"]).exits(0).stderr.contains("letter of disclosure to"));
         assert_eq!((world.logins().len(), world.bill().len()), (0, 0), "nothing was sent");
 
         // Nothing is left of it, and the job that says so is a run of its own.
@@ -122,4 +123,45 @@ fn a_retry_that_is_refused_for_its_letters_leaves_a_run_to_continue() {
     world.job("job", &[&numbers(&partnerships(1)), CREDIT, CSV, once]);
     let mended = world.run(&[]).exits(0);
     assert_eq!((mended.text("run"), mended.number("letters")), (ran.text("run"), 1));
+}
+
+/// What somebody who knows nothing of letters is told, by every command that tells it, and what it may not lead them to.
+#[test]
+fn whoever_is_told_of_letters_is_told_first_how_none_go_out() {
+    let silent = CREDIT.replace("letters = true\n", "");
+    let unlisted = silent.replace("'Credit'", "'Another'");
+    let job = format!("{}sole_traders = 'accept'\n", numbers(&four()).replace("'any'", "'organisation'"));
+    let world = World::new("");
+    for (lookup, where_it_stands) in [
+        (&silent, "is listed in `letters` of"),
+        (&unlisted, "stands in neither `letters` nor `no_letters` of"),
+    ] {
+        world.job("job", &[&job, lookup, CSV]);
+        for (command, exit) in [("check", 0), ("plan", 3), ("run", 3)] {
+            let told = world.orgpull(&[command, "job.toml"]).exits(exit).stderr;
+            for said in [
+                "1 partnership, 2 sole traders",
+                "of creditsafe.getdata",
+                where_it_stands,
+                "sole_traders = \"reject\"",
+            ] {
+                assert!(told.contains(said), "{command}: {said}: {told}");
+            }
+            let line = "no_letters = [\"getdata:Basic\", \"getdata:Another\"]";
+            let (line, last) = (told.find(line), told.find("letters = true").unwrap());
+            assert_eq!(line.is_some(), lookup == &unlisted, "{command}: {told}");
+            assert!(line.unwrap_or_default() < last, "{command}: {told}");
+            assert!(told.find("sole_traders").unwrap() < last, "{command}: {told}");
+        }
+        assert!(world.bill().is_empty());
+    }
+    // The first way out, taken by its letter: nobody gets one, and the run goes.
+    let world = world.account("no_letters = [\"getdata:Basic\", \"getdata:Another\"]");
+    assert_eq!(world.orgpull(&["check", "job.toml"]).exits(0).stderr, "");
+    assert_eq!(world.run(&[]).exits(0).number("letters"), 0);
+    // The second: whoever is left gets none.
+    let world = world.account("no_letters = []");
+    world.job("job", &[&job.replace("accept", "reject"), &unlisted, CSV]);
+    let told = world.orgpull(&["plan", "job.toml", "--buy-again"]).exits(3).stderr;
+    assert!(told.contains("1 of the subjects (1 partnership)") && !told.contains("sole_traders"), "{told}");
 }

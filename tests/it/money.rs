@@ -276,8 +276,8 @@ fn letters_are_counted_whatever_a_lookup_names() {
     );
     world.job("job", &[&numbers(&people(4)), REPORT, &credit, CSV]);
     world.run(&[]).exits(0);
-    world.orgpull(&["plan", "job.toml"]).exits(3).says("does not say `letters = true`");
-    world.run(&[]).exits(3).says("does not say `letters = true`");
+    world.orgpull(&["plan", "job.toml"]).exits(3).says("`letters = true` in lookup `credit`");
+    world.run(&[]).exits(3).says("`letters = true` in lookup `credit`");
     assert_eq!(world.stats().letters, 0);
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::args::{Place, Reporting};
 use super::super::report::{
-    Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples,
+    Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples, with_lines,
 };
 use super::super::{Desk, Failure};
 use super::read::summed_up;
@@ -128,6 +128,7 @@ impl Driving<'_> {
                 told = format!("{told}\n  all bad rows: {}", path.display());
             }
         }
+        told = with_lines(&told, &error.ways_out());
         match rescued {
             Ok(None) => {}
             Ok(Some(rescued)) => {

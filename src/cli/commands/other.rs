@@ -1,12 +1,13 @@
 //! `check`, `simulator`, `login`, `schema`, `completions` and `man`.
 
 use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, SimulatorArgs};
-use super::super::report::{error_line, too_long};
+use super::super::report::{error_line, too_long, with_lines};
 use super::super::{Desk, Failure, docs, signals};
 use crate::config::Account;
 use crate::domain::exit::Exit;
 use crate::http::cause::Cause;
 use crate::job::check::{Report, check_paths};
+use crate::job::letters::Unasked;
 use crate::job::needs;
 use crate::ledger::Ledger;
 use crate::run::{self, StopRequest, TriedLogin};
@@ -29,7 +30,7 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
         }
         good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
     }
-    schedules(desk, &report);
+    told_of_jobs(desk, &report);
     if let Some(error) = &report.configuration {
         desk.console.line(&error_line(&error.to_string()));
     }
@@ -39,8 +40,9 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
     if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }
 
-/// Warns of jobs that share a name, and of those that need longer than the time between their fires.
-fn schedules(desk: &Desk, report: &Report) {
+/// Warns of jobs that share a name, of those that need longer than the time between their fires, and of letters of
+/// disclosure that nobody asked for.
+fn told_of_jobs(desk: &Desk, report: &Report) {
     // Files that are good were judged with these settings, so they are there.
     let Ok(settings) = desk.settings(false) else { return };
     let mut paths: BTreeMap<&str, &Path> = BTreeMap::new();
@@ -48,6 +50,10 @@ fn schedules(desk: &Desk, report: &Report) {
     {
         if let Some(needs) = needs(job, &settings) {
             desk.warn("schedule", too_long(&job.name, needs));
+        }
+        if let Some(unasked) = Unasked::of_job(job, &settings) {
+            let text = format!("{}: {unasked}; `run` refuses that", path.display());
+            desk.warn("letters", with_lines(&text, &unasked.ways_out()));
         }
         if let Some(other) = paths.insert(&job.name, path)
             && other.canonicalize().ok() != path.canonicalize().ok()

@@ -3,7 +3,7 @@
 use super::super::args::{PlanArgs, RunsArgs, StatusArgs};
 use super::super::report::{
     ColumnFound, OutputLine, StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text,
-    status_text, summary_json, too_long,
+    status_text, summary_json, too_long, with_lines,
 };
 use super::super::{Desk, Failure};
 use super::run::only_simulated;
@@ -64,9 +64,10 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
     }
     match report.refusal {
         None => Ok(Exit::Settled),
-        Some((exit, refusal)) => {
-            desk.console.line(&format!("error: {refusal}; nothing was sent"));
-            Err(Failure::Told(exit))
+        Some(refusal) => {
+            let text = with_lines(&format!("error: {}", refusal.why), &refusal.ways_out);
+            desk.console.line(&text);
+            Err(Failure::Told(refusal.exit))
         }
     }
 }

@@ -302,6 +302,11 @@ fn notice_line(notice: &Notice) -> String {
     }
 }
 
+/// A failure with what can be done about it below, a line each.
+pub fn with_lines(error: &str, lines: &[String]) -> String {
+    lines.iter().fold(error.to_owned(), |text, line| text + "\n  " + line)
+}
+
 fn loading_line(rows: u64) -> String {
     format!("reading the input: {}", counted(rows, "row", "rows"))
 }

@@ -1,0 +1,305 @@
+//! What is said where a lookup would have letters of disclosure posted that its job has not asked for. The ways out come in
+//! the order in which they are right: a person who takes the first one that they read must not post letters by it.
+
+use super::input::{Columns, Reader};
+use super::{Job, Origin, Step};
+use crate::config::{Account, Settings};
+use crate::domain::counted::counted;
+use crate::domain::letters::{LettersByBlock, Recipients};
+use crate::domain::number::{AcceptKind, Kind};
+use crate::domain::redact::scrub;
+use crate::time::{now_ms, stockholm_date};
+use std::fmt;
+
+/// Letters that a job has not asked for, by what would post them. `Display` says what is wrong, in one line;
+/// [`Unasked::ways_out`] what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unasked {
+    calls: Vec<UnaskedCall>,
+    /// Whether `sole_traders = "reject"` would leave some out.
+    rejects: bool,
+}
+
+/// A call that may post a letter, of a lookup that does not say that it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct UnaskedCall {
+    lookup: String,
+    account: String,
+    service: String,
+    block: Block,
+    /// Whether the account's `letters` has it, rather than neither of its lists.
+    listed: bool,
+    /// Calls of the same service that the account says post none.
+    harmless: Vec<String>,
+    /// `no_letters` of the account as it stands.
+    no_letters: Vec<String>,
+    to: To,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Block {
+    /// The service has none.
+    None,
+    /// This one.
+    Named(String),
+    /// What each row names.
+    OfRow,
+}
+
+/// Who would get one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum To {
+    /// Each subject counted once, of those that would be asked about.
+    Subjects(Recipients),
+    /// Rows of the input.
+    Rows(Recipients),
+    /// Whoever may stand there: the input was not read.
+    Kinds(&'static str),
+}
+
+impl Unasked {
+    /// Of what was counted for each lookup of the job; nothing where no letter goes out that it has not asked for.
+    pub fn counted<'a>(
+        job: &Job,
+        account: impl Fn(&Step) -> Option<&'a Account>,
+        counted: &[LettersByBlock],
+    ) -> Option<Self> {
+        let mut calls = Vec::new();
+        for (step, letters) in job.steps.iter().zip(counted).filter(|(step, _)| !step.letters) {
+            let Some(account) = account(step) else { continue };
+            for (block, recipients) in letters.iter() {
+                // What a row names may be a number by mistake.
+                let named = block.map_or(Block::None, |block| Block::Named(scrub(block)));
+                calls.push(UnaskedCall::of(step, account, named, To::Subjects(recipients)));
+            }
+        }
+        Self::of(job, calls)
+    }
+
+    /// Of the job as it stands, counted by the rows of its input where that can be read. Nothing where no row gets letters.
+    pub fn of_job(job: &Job, settings: &Settings) -> Option<Self> {
+        let silent = job.steps.iter().filter(|step| !step.letters && step.service.letters);
+        let silent: Vec<(&Step, &Account, Block)> = silent
+            .filter_map(|step| {
+                let account = settings.accounts.get(&step.account)?;
+                let block = block_of(step);
+                let known = if let Block::Named(block) = &block { Some(block.as_str()) } else { None };
+                account.may_send_letter(&step.service, known).then_some((step, account, block))
+            })
+            .collect();
+        if silent.is_empty() {
+            return None;
+        }
+        let rows = rows(job);
+        let calls = silent.into_iter().filter_map(|(step, account, block)| {
+            let to = match rows {
+                Some(rows) => To::Rows(taken(step, rows)),
+                None => To::Kinds(kinds(job, step)?),
+            };
+            to.somebody().then(|| UnaskedCall::of(step, account, block, to))
+        });
+        Self::of(job, calls.collect())
+    }
+
+    fn of(job: &Job, calls: Vec<UnaskedCall>) -> Option<Self> {
+        let traders = |call: &UnaskedCall| match &call.to {
+            To::Subjects(to) | To::Rows(to) => to.sole_traders > 0,
+            To::Kinds(_) => true,
+        };
+        let accept = job.input.accept;
+        let rejects = accept.kind == AcceptKind::Organisation && accept.sole_traders;
+        let rejects = rejects && calls.iter().any(traders);
+        (!calls.is_empty()).then_some(Self { calls, rejects })
+    }
+
+    /// What to do, a line each, the last one last on purpose.
+    pub fn ways_out(&self) -> Vec<String> {
+        let mut lines = vec!["what can be done, the first that fits:".to_owned()];
+        for (at, call) in self.calls.iter().enumerate() {
+            if !self.calls[..at].iter().any(|earlier| earlier.account == call.account) {
+                lines.extend(self.of_account(&call.account));
+            }
+        }
+        if self.rejects {
+            lines.push(
+                "- sole traders are not to be asked about: sole_traders = \"reject\" in [input] makes them bad rows"
+                    .to_owned(),
+            );
+        }
+        let mut lookups: Vec<String> = self.calls.iter().map(|call| format!("`{}`", call.lookup)).collect();
+        lookups.dedup();
+        let of = if lookups.len() == 1 { "lookup" } else { "lookups" };
+        lines.push(format!(
+            "- last, and only where each of these letters is really to be posted to somebody's home or office: `letters = true` \
+             in {of} {}",
+            lookups.join(" and ")
+        ));
+        lines
+    }
+
+    /// What the lists of an account have to do with it.
+    fn of_account(&self, account: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let of_account = || self.calls.iter().filter(|call| call.account == account);
+        let unlisted: Vec<String> =
+            of_account().filter(|call| !call.listed).map(UnaskedCall::as_listed).collect();
+        if let (Some(call), false) = (of_account().next(), unlisted.is_empty()) {
+            let which = if unlisted.len() == 1 { "it" } else { "a block" };
+            lines.push(format!(
+                "- the provider's terms say that {which} never posts a letter (nothing else makes this right; in doubt ask \
+                 them): put it into [providers.{account}] as"
+            ));
+            let mut all = call.no_letters.clone();
+            all.extend(unlisted.into_iter().filter(|new| !call.no_letters.contains(new)));
+            all.dedup();
+            let all: Vec<String> = all.iter().map(|call| format!("\"{call}\"")).collect();
+            lines.push(format!("    no_letters = [{}]", all.join(", ")));
+        }
+        if let Some(call) = of_account().find(|call| call.listed) {
+            let such = match call.harmless.as_slice() {
+                [] => String::new(),
+                some => format!(", such as {} of its no_letters", some.join(" or ")),
+            };
+            lines.push(format!("- a block that posts none does as well: ask for that one{such}"));
+        }
+        lines
+    }
+}
+
+/// `lookup `x` may send a letter of disclosure to 3 of the subjects (3 persons): block …`.
+impl fmt::Display for Unasked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, call) in self.calls.iter().enumerate() {
+            write!(f, "{}{call}", if at == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl UnaskedCall {
+    fn of(step: &Step, account: &Account, block: Block, to: To) -> Self {
+        let service = &step.service.name;
+        let of_service = |call: &&String| call.split(':').next() == Some(service);
+        let mut call = Self {
+            lookup: step.id.clone(),
+            account: account.name.clone(),
+            service: service.clone(),
+            block,
+            listed: false,
+            harmless: account.no_letters.iter().filter(of_service).cloned().collect(),
+            no_letters: account.no_letters.clone(),
+            to,
+        };
+        call.listed = account.letters.iter().any(|listed| listed == service || *listed == call.as_listed());
+        call
+    }
+
+    /// As the lists of the account name it.
+    fn as_listed(&self) -> String {
+        match &self.block {
+            Block::None => self.service.clone(),
+            Block::Named(block) => format!("{}:{block}", self.service),
+            Block::OfRow => format!("{}:BLOCK", self.service),
+        }
+    }
+}
+
+impl fmt::Display for UnaskedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lookup, account, service, .. } = self;
+        write!(f, "lookup `{lookup}` may send a letter of disclosure to {}: ", self.to)?;
+        match &self.block {
+            Block::None => write!(f, "{account}.{service}")?,
+            Block::Named(block) => write!(f, "block `{block}` of {account}.{service}")?,
+            Block::OfRow => write!(f, "each row names a block of {account}.{service}, and one that")?,
+        }
+        match (&self.block, self.listed) {
+            (_, true) => {
+                write!(f, " is listed in `letters` of [providers.{account}], so each such call posts one")
+            }
+            (Block::OfRow, false) => {
+                write!(
+                    f,
+                    " stands in neither `letters` nor `no_letters` of [providers.{account}] is taken to post one"
+                )
+            }
+            (_, false) => write!(
+                f,
+                " stands in neither `letters` nor `no_letters` of [providers.{account}], and is taken to post one"
+            ),
+        }
+    }
+}
+
+impl To {
+    fn somebody(&self) -> bool {
+        match self {
+            Self::Subjects(to) | Self::Rows(to) => to.total() > 0,
+            Self::Kinds(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for To {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subjects(to) => write!(f, "{} of the subjects ({to})", to.total()),
+            Self::Rows(to) => write!(f, "{} of the input ({to})", counted(to.total(), "row", "rows")),
+            Self::Kinds(kinds) => write!(f, "each of the {kinds} in the input, which was not read"),
+        }
+    }
+}
+
+fn block_of(step: &Step) -> Block {
+    match (&step.service.block_param, step.block()) {
+        (None, _) => Block::None,
+        (Some(_), Some(block)) => Block::Named(block.to_owned()),
+        (Some(_), None) => Block::OfRow,
+    }
+}
+
+/// Those of these rows that a lookup's service takes.
+fn taken(step: &Step, rows: Recipients) -> Recipients {
+    let takes = |kind| step.service.digits(kind).is_some();
+    Recipients {
+        partnerships: if takes(Kind::Partnership) { rows.partnerships } else { 0 },
+        sole_traders: if takes(Kind::SoleTrader) { rows.sole_traders } else { 0 },
+        persons: if takes(Kind::Person) { rows.persons } else { 0 },
+    }
+}
+
+/// Rows whose number gets letters; nothing where the input cannot be read, or not twice.
+fn rows(job: &Job) -> Option<Recipients> {
+    if job.input.origin == Origin::Stdin {
+        return None;
+    }
+    let reader = Reader::open(&job.input, Columns::Named(&[]), stockholm_date(now_ms())).ok()?;
+    let mut rows = Recipients::default();
+    for row in reader {
+        if let Ok(subject) = row.ok()?.subject {
+            rows.add(subject.kind());
+        }
+    }
+    Some(rows)
+}
+
+/// Who may stand in an input of this kind and gets letters.
+fn kinds(job: &Job, step: &Step) -> Option<&'static str> {
+    let accept = job.input.accept;
+    let takes = |kind| step.service.digits(kind).is_some();
+    let organisations = accept.kind != AcceptKind::Person && takes(Kind::Partnership);
+    let traders = accept.kind == AcceptKind::Organisation && accept.sole_traders && takes(Kind::SoleTrader);
+    let persons = accept.kind != AcceptKind::Organisation && takes(Kind::Person);
+    match (organisations, traders, persons) {
+        (true, true, _) => Some("partnerships (HB, KB) and sole traders"),
+        (true, false, true) => Some("partnerships (HB, KB) and persons"),
+        (true, false, false) => Some("partnerships (HB, KB)"),
+        (false, true, _) => Some("sole traders"),
+        (false, false, true) => Some("persons"),
+        (false, false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

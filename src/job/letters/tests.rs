@@ -1,0 +1,120 @@
+use super::*;
+use crate::config::catalogue::Catalogue;
+use crate::job::file;
+use std::path::Path;
+
+const COMPANY: &str = "\"5999000002\"";
+const PARTNERSHIPS: &str = "\"9899000005\", \"9899000013\"";
+const TRADER: &str = "\"8001019804\"";
+const PERSON: &str = "\"198001019804\"";
+
+fn settings(lists: &str) -> Settings {
+    let text = format!(
+        "[providers.creditsafe]\nenvironment = \"sandbox\"\nusername = {{ env = \"U\" }}\npassword = {{ env = \"P\" }}\n{lists}\n"
+    );
+    crate::config::parse(Path::new("/etc/orgpull.toml"), &text, Catalogue::built_in()).unwrap()
+}
+
+fn job(settings: &Settings, input: &str, lookup: &str) -> Job {
+    let text = format!(
+        "name = \"a\"\npurpose = \"a test\"\n[input]\n{input}\n[[lookup]]\nid = \"report\"\n{lookup}\n[[output]]\npath = \"a.csv\"\n"
+    );
+    file::parse(Path::new("/srv/a.toml"), &text, settings, false)
+        .unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const BLOCK: &str = "service = \"creditsafe.getdata\"\nparams = { blockname = \"Full\" }";
+
+/// What is said of a job, and what can be done about it.
+fn said(lists: &str, input: &str, lookup: &str) -> Option<(String, String)> {
+    let settings = settings(lists);
+    let unasked = Unasked::of_job(&job(&settings, input, lookup), &settings)?;
+    Some((unasked.to_string(), unasked.ways_out().join("\n")))
+}
+
+#[test]
+fn a_block_in_neither_list_is_first_put_where_it_belongs() {
+    let numbers = format!("numbers = [{COMPANY}, {PARTNERSHIPS}, {TRADER}]");
+    let (what, ways) = said("no_letters = [\"getdata:Basic\"]", &numbers, BLOCK).unwrap();
+    assert_eq!(
+        what,
+        "lookup `report` may send a letter of disclosure to 3 rows of the input (2 partnerships, 1 sole trader): block \
+         `Full` of creditsafe.getdata stands in neither `letters` nor `no_letters` of [providers.creditsafe], and is taken \
+         to post one"
+    );
+    let at = |text: &str| ways.find(text).unwrap_or_else(|| panic!("{text}: {ways}"));
+    // What stands in the list already stays in it.
+    let [list, reject, last] = [
+        at("    no_letters = [\"getdata:Basic\", \"getdata:Full\"]"),
+        at("sole_traders = \"reject\" in [input]"),
+        at("letters = true"),
+    ];
+    assert!(at("the provider's terms say that it never posts a letter") < list);
+    assert!(list < reject && reject < last, "{ways}");
+    assert!(ways.lines().last().unwrap().contains("`letters = true`"), "{ways}");
+}
+
+#[test]
+fn a_block_that_is_listed_is_not_offered_for_no_letters() {
+    let lists = "letters = [\"getdata:Full\"]\nno_letters = [\"getdata:Basic\", \"getdata:Short\"]";
+    let (what, ways) = said(lists, &format!("numbers = [{PARTNERSHIPS}]"), BLOCK).unwrap();
+    assert!(
+        what.contains("is listed in `letters` of [providers.creditsafe]") && !what.contains("neither"),
+        "{what}"
+    );
+    assert!(!ways.contains("no_letters = ") && !ways.contains("sole_traders"), "{ways}");
+    assert!(ways.contains("such as getdata:Basic or getdata:Short of its no_letters"), "{ways}");
+    let (what, _) = said("letters = [\"getdata\"]", &format!("numbers = [{PARTNERSHIPS}]"), BLOCK).unwrap();
+    assert!(what.contains("is listed in `letters`"), "{what}");
+}
+
+#[test]
+fn who_is_not_asked_about_is_not_counted() {
+    let none =
+        |lists: &str, input: &str, lookup: &str| assert_eq!(said(lists, input, lookup), None, "{input}");
+    none("", &format!("numbers = [{COMPANY}]"), BLOCK);
+    none("", &format!("numbers = [{COMPANY}, {TRADER}]\nsole_traders = \"reject\""), BLOCK);
+    let partners = format!("numbers = [{PARTNERSHIPS}]");
+    none("no_letters = [\"getdata\"]", &partners, BLOCK);
+    none("", &partners, &format!("{BLOCK}\nletters = true"));
+    none("", &partners, "service = \"creditsafe.getsignatory\"");
+    let (what, ways) =
+        said("", &format!("kind = \"any\"\nnumbers = [{PARTNERSHIPS}, {PERSON}]"), BLOCK).unwrap();
+    assert!(what.contains("3 rows of the input (2 partnerships, 1 person)"), "{what}");
+    assert!(!ways.contains("sole_traders"), "they are persons there: {ways}");
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_told_by_who_may_stand_in_it() {
+    for (input, who) in [
+        (
+            "path = \"-\"",
+            "each of the partnerships (HB, KB) and sole traders in the input, which was not read",
+        ),
+        ("path = \"none.csv\"\nsole_traders = \"reject\"", "each of the partnerships (HB, KB) in the input"),
+        ("path = \"-\"\nkind = \"person\"", "each of the persons in the input"),
+        ("path = \"-\"\nkind = \"any\"", "each of the partnerships (HB, KB) and persons in the input"),
+    ] {
+        let (what, _) = said("", input, BLOCK).unwrap();
+        assert!(what.contains(who), "{what}");
+    }
+}
+
+#[test]
+fn a_block_that_rows_name_is_told_by_its_place() {
+    let lookup = "service = \"creditsafe.getdata\"\nparams = { blockname = \"{block}\" }";
+    let (what, ways) = said("no_letters = [\"getdata:Basic\"]", "path = \"none.csv\"", lookup).unwrap();
+    assert!(what.contains("each row names a block of creditsafe.getdata"), "{what}");
+    assert!(ways.contains("no_letters = [\"getdata:Basic\", \"getdata:BLOCK\"]"), "{ways}");
+}
+
+#[test]
+fn what_rows_name_is_masked_where_it_may_be_a_number() {
+    let settings = settings("");
+    let job = job(&settings, &format!("numbers = [{PARTNERSHIPS}]"), BLOCK);
+    let mut letters = LettersByBlock::default();
+    letters.add(Some("198001019804"), Kind::Partnership);
+    let unasked = Unasked::counted(&job, |step| settings.accounts.get(&step.account), &[letters]).unwrap();
+    assert!(unasked.to_string().contains("1 of the subjects (1 partnership)"), "{unasked}");
+    assert!(!format!("{unasked}{:?}", unasked.ways_out()).contains("8001019804"), "{unasked}");
+}
