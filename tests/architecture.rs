@@ -75,8 +75,8 @@ const CRATES: [(&str, &str); 19] = [
     ("clap", "cli"),
     ("clap_complete", "cli"),
     ("clap_mangen", "cli"),
-    ("indicatif", "cli"),
     ("comfy_table", "cli"),
+    ("console", "cli"),
     ("rustix", "disk"),
     ("rustix", "cli"),
     ("tempfile", "disk"),
@@ -618,10 +618,7 @@ mod the_test_itself {
             assert_eq!(found.len(), count, "{text}: {found:?}");
         }
         assert!(of("src/ledger/mod.rs", "use sqlx::Row;").is_empty());
-        assert_eq!(
-            of("src/run/mod.rs", "use axum::Router; use clap::Parser; use indicatif::ProgressBar;").len(),
-            3
-        );
+        assert_eq!(of("src/run/mod.rs", "use axum::Router; use clap::Parser; use console::Term;").len(), 3);
     }
 
     #[test]

@@ -22,9 +22,11 @@ pub use not_yet::not_yet;
 pub use place::Place;
 pub use schedule::{InstallArgs, JobArgs, JobsArgs, ScheduleArgs, ScheduleCommand};
 
+use super::look::Look;
 use crate::domain::exit::Exit;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use console::Term;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -154,9 +156,9 @@ impl Command {
     }
 }
 
-/// The command line's definition, with its commands in groups.
-pub fn command() -> clap::Command {
-    groups::grouped(Cli::command())
+/// The command line's definition, with its commands in groups where help lists them.
+pub fn command(look: Look) -> clap::Command {
+    groups::grouped(Cli::command(), look)
 }
 
 /// Reads the command line. Help and version come as an error too: clap's error knows its text, its stream and its code
@@ -166,7 +168,7 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let mut command = command();
+    let mut command = command(Look::of(&Term::stdout()));
     let matches = command.try_get_matches_from_mut(args);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command)));
     let cli = cli.map_err(|error| match not_yet(&error) {

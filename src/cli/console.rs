@@ -1,8 +1,10 @@
 //! What is written to a person or a pipe: results to stdout, everything else through one [`Console`] to stderr.
 //!
-//! One console for progress, notices and logs, because a line that does not know of the bar lands in the middle of it.
+//! One console for progress, notices and logs, because a line that does not know of the bar lands in the middle of it. The bar
+//! is drawn here: what draws it must know that a window was made narrower, and that its lines take more rows by now.
 
-use indicatif::ProgressBar;
+use crate::cli::look::{Look, SEQUENCES};
+use ::console::{Term, measure_text_width};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -16,50 +18,116 @@ pub struct Console {
 
 struct Inner {
     sink: Box<dyn Write + Send>,
-    bar: Option<ProgressBar>,
+    /// How the sink looks at this moment.
+    look: Box<dyn Fn() -> Look + Send>,
+    /// Whether it is painted where the terminal has colour.
+    painted: bool,
+    /// What stands below everything else, where a bar does.
+    bar: Option<String>,
 }
 
 impl Console {
     /// The process's standard error.
     pub fn stderr() -> Self {
-        Self::new(io::stderr())
+        let terminal = Term::stderr();
+        Self::with(io::stderr(), move || Look::of(&terminal))
     }
 
-    /// Any other sink.
+    /// Any other sink, which is no terminal.
     pub fn new(sink: impl Write + Send + 'static) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { sink: Box::new(sink), bar: None })) }
+        Self::with(sink, || Look::PLAIN)
     }
 
-    /// Writes a line, above the bar where there is one. What cannot be written is dropped: a run does not end because
-    /// nobody listens.
+    fn with(sink: impl Write + Send + 'static, look: impl Fn() -> Look + Send + 'static) -> Self {
+        let (sink, look) = (Box::new(sink), Box::new(look));
+        Self { inner: Arc::new(Mutex::new(Inner { sink, look, painted: true, bar: None })) }
+    }
+
+    /// How what is written here looks, as the terminal is now.
+    pub fn look(&self) -> Look {
+        self.lock().look()
+    }
+
+    /// Paints nothing from now on, whatever the terminal has.
+    pub fn unpainted(&self) {
+        self.lock().painted = false;
+    }
+
+    /// Writes a line, above the bar where there is one, no wider than the terminal.
     pub fn line(&self, text: &str) {
-        let text = seen(text);
-        let mut inner = self.lock();
-        let bar = inner.bar.clone();
-        let mut write = || {
-            let _ = writeln!(inner.sink, "{text}").and_then(|()| inner.sink.flush());
+        let look = self.look();
+        let told = |line: &str| {
+            let line = look.told(line);
+            if is_whole(&line) { line } else { look.fold(&line) }
         };
-        match bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.write(&seen_as(text, look).split('\n').map(told).collect::<Vec<_>>().join("\n"));
     }
 
-    /// Keeps later lines above this bar.
-    pub(super) fn show(&self, bar: ProgressBar) {
-        self.lock().bar = Some(bar);
+    /// Writes what to type next.
+    pub fn next(&self, next: &str) {
+        self.write(&self.look().next(next));
+    }
+
+    /// Writes a text as it is, above the bar where there is one.
+    pub fn write(&self, text: &str) {
+        let mut inner = self.lock();
+        let (erased, bar) = (inner.erased(), inner.bar.clone().unwrap_or_default());
+        let text = seen_as(text, inner.look());
+        inner.put(&format!("{erased}{text}\n{bar}"));
+    }
+
+    /// Draws a bar in the place of the last one: lines that stay below all others. Where there is no terminal, none is.
+    pub(super) fn bar(&self, text: &str) {
+        let mut inner = self.lock();
+        let look = inner.look();
+        let text = seen_as(text, look);
+        if look.width().is_some() && inner.bar.as_deref() != Some(&*text) {
+            let erased = inner.erased();
+            inner.put(&format!("{erased}{text}"));
+            inner.bar = Some(text.into_owned());
+        }
     }
 
     /// Takes the bar off the screen.
     pub(super) fn clear(&self) {
-        if let Some(bar) = self.lock().bar.take() {
-            bar.finish_and_clear();
+        let mut inner = self.lock();
+        let erased = inner.erased();
+        if inner.bar.take().is_some() {
+            inner.put(&erased);
         }
     }
 
     // A panic elsewhere must not silence its own report.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a line must not be broken: an object is one line to its reader, and a caret stands under its column.
+fn is_whole(line: &str) -> bool {
+    let behind_its_number = line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start();
+    line.starts_with('{') || behind_its_number.starts_with('|') || behind_its_number.starts_with("-->")
+}
+
+impl Inner {
+    fn look(&self) -> Look {
+        let look = (self.look)();
+        if self.painted { look } else { look.without_colour() }
+    }
+
+    /// What takes the bar away: up to its first row, and everything from there. A line that is wider than the window is by
+    /// now takes several rows, for terminals wrap anew what they show.
+    fn erased(&self) -> String {
+        let Some(bar) = &self.bar else { return String::new() };
+        let width = self.look().width().unwrap_or(usize::MAX).max(1);
+        let rows: usize = bar.lines().map(|line| measure_text_width(line).div_ceil(width).max(1)).sum();
+        let up = if rows > 1 { format!("\u{1b}[{}A", rows - 1) } else { String::new() };
+        format!("\r{up}\u{1b}[J")
+    }
+
+    /// Writes at once. What cannot be written is dropped: a run does not end because nobody listens.
+    fn put(&mut self, text: &str) {
+        let _ = self.sink.write_all(text.as_bytes()).and_then(|()| self.sink.flush());
     }
 }
 
@@ -76,6 +144,24 @@ pub fn seen(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace(obeyed, "\u{fffd}"))
 }
 
+/// The same where words may be painted: what paints ours is left too. Somebody else's text could paint a word by it, and do
+/// nothing else.
+pub fn seen_as(text: &str, look: Look) -> Cow<'_, str> {
+    if !look.colour() || !text.contains('\u{1b}') {
+        return seen(text);
+    }
+    let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('\u{1b}') {
+        whole.push_str(&seen(&rest[..at]));
+        rest = &rest[at..];
+        let own = SEQUENCES.into_iter().find(|own| rest.starts_with(own));
+        whole.push_str(own.unwrap_or("\u{fffd}"));
+        rest = &rest[own.map_or(1, str::len)..];
+    }
+    whole.push_str(&seen(rest));
+    Cow::Owned(whole)
+}
+
 /// Whether standard output was a terminal as the process began; once a terminal has gone, nobody can tell any more.
 static WAS_TERMINAL: OnceLock<bool> = OnceLock::new();
 
@@ -88,6 +174,11 @@ pub fn note_terminal() {
 /// failure.
 pub fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
     print_bytes(out, seen(text).as_bytes())
+}
+
+/// The same for what may be painted.
+pub fn print_as(out: &mut impl Write, text: &str, look: Look) -> io::Result<()> {
+    print_bytes(out, seen_as(text, look).as_bytes())
 }
 
 /// The same for bytes.
@@ -106,6 +197,8 @@ fn is_gone(error: &io::Error, terminal: bool) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::cli::look::Tone;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// A sink that tests read back.
     #[derive(Clone, Default)]
@@ -170,15 +263,85 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn lines_go_on_without_a_bar_with_one_and_after_it() {
-        let kept = Kept::default();
-        let console = Console::new(kept.clone());
+    fn what_paints_is_left_and_nothing_else_that_a_terminal_obeys() {
+        let look = Look::COLOURED;
+        for tone in [Tone::Good, Tone::Warning, Tone::Bad, Tone::Command] {
+            let painted = look.paint(tone, "a word");
+            assert_eq!(seen_as(&painted, look), painted);
+            assert!(!seen_as(&painted, Look::PLAIN).contains('\u{1b}'), "{painted:?}");
+        }
+        let hostile = "\u{1b}[2J\u{1b}[31mred\u{1b}]0;title\u{7}\u{1b}[38;5;9mx\u{1b}[8m";
+        assert_eq!(
+            seen_as(hostile, look),
+            "\u{fffd}[2J\u{1b}[31mred\u{fffd}]0;title\u{fffd}\u{fffd}[38;5;9mx\u{fffd}[8m"
+        );
+    }
+
+    /// A console on a terminal whose width the test changes.
+    fn terminal(width: &Arc<AtomicUsize>) -> (Console, Kept) {
+        let (kept, width) = (Kept::default(), width.clone());
+        let look = move || Look::wide(width.load(Ordering::Relaxed));
+        (Console::with(kept.clone(), look), kept)
+    }
+
+    #[test]
+    fn lines_stand_above_the_bar_and_go_on_after_it() {
+        let width = Arc::new(AtomicUsize::new(80));
+        let (console, kept) = terminal(&width);
         console.line("before");
-        console.show(ProgressBar::hidden());
+        console.bar("bar 1\nbelow");
+        console.bar("bar 2\nbelow");
+        console.bar("bar 2\nbelow");
         console.clone().line("above");
         console.clear();
         console.line("after");
-        assert_eq!(kept.text(), "before\nabove\nafter\n");
+        let up = "\r\u{1b}[1A\u{1b}[J";
+        assert_eq!(
+            kept.text(),
+            format!("before\nbar 1\nbelow{up}bar 2\nbelow{up}above\nbar 2\nbelow{up}after\n")
+        );
         Console::new(Broken(ErrorKind::BrokenPipe)).line("nobody listens");
+    }
+
+    #[test]
+    fn what_is_no_terminal_gets_no_bar() {
+        let kept = Kept::default();
+        let console = Console::new(kept.clone());
+        console.bar("bar");
+        console.clear();
+        console.line("line");
+        assert_eq!(kept.text(), "line\n");
+    }
+
+    /// A terminal wraps anew what it shows: what was one row is two by now.
+    #[test]
+    fn a_bar_is_taken_away_whole_after_the_window_was_made_narrower() {
+        let width = Arc::new(AtomicUsize::new(80));
+        let (console, kept) = terminal(&width);
+        console.bar(&format!("{}\n{}\nshort", "a".repeat(59), "b".repeat(20)));
+        width.store(20, Ordering::Relaxed);
+        console.bar("new");
+        assert!(kept.text().ends_with("short\r\u{1b}[4A\u{1b}[Jnew"), "{:?}", kept.text());
+        width.store(80, Ordering::Relaxed);
+        console.clear();
+        assert!(kept.text().ends_with("new\r\u{1b}[J"), "{:?}", kept.text());
+    }
+
+    #[test]
+    fn what_is_long_is_broken_and_what_programs_or_carets_need_is_not() {
+        let width = Arc::new(AtomicUsize::new(20));
+        let (console, kept) = terminal(&width);
+        console.line("error: one two three four");
+        console.line(r#"{"event":"notice","message":"one two three"}"#);
+        console.line(
+            "error: x\n --> a.toml:1:1\n17 | a line of the file that is long\n   = help: one two three four",
+        );
+        console.next("to go on: orgpull run a.toml");
+        let told = kept.text();
+        assert_eq!(told.lines().take(2).collect::<Vec<_>>(), ["error: one two three", "  four"]);
+        assert!(told.contains("\n{\"event\":\"notice\",\"message\":\"one two three\"}\n"), "{told}");
+        let report = "\n17 | a line of the file that is long\n   = help: one two\n     three four\n";
+        assert!(told.contains(report), "{told}");
+        assert!(told.ends_with("Next: to go on:\norgpull run a.toml\n"), "{told}");
     }
 }

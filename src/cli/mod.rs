@@ -5,6 +5,7 @@ mod commands;
 pub mod console;
 pub mod docs;
 mod limits;
+pub mod look;
 pub mod report;
 mod signals;
 pub mod telemetry;
@@ -20,7 +21,8 @@ use crate::run::event::{Event, Level, Notice};
 use crate::simulator::{ScenarioError, SimulatorError};
 use crate::statement::StatementError;
 use args::{Cli, Command, Global, LogFormat, ProgressMode, parse};
-use console::{Console, print};
+use console::{Console, print, print_as};
+use look::Look;
 use report::{Refused, Reporter, Typed, Voice, next_after_refusal};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -112,7 +114,7 @@ impl Desk {
             mode: command.reporting().map(|reporting| reporting.progress).unwrap_or_default(),
             quiet: global.quiet,
             verbose: global.verbose > 0,
-            terminal: io::stderr().is_terminal(),
+            terminal: io::stderr().is_terminal() && !look::is_dumb(),
         };
         let asked = Asked {
             words: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
@@ -120,6 +122,9 @@ impl Desk {
             job: command.job().map(Path::to_owned),
             simulate: command.simulates(),
         };
+        if global.log_format == LogFormat::Json {
+            console.unpainted();
+        }
         Self { global: global.clone(), console, voice, asked }
     }
 
@@ -159,13 +164,24 @@ impl Desk {
         next_after_refusal(exit, &refused, &self.typed())
     }
 
+    /// How results look on standard output, as it is now.
+    fn look(&self) -> Look {
+        let look = Look::of(&::console::Term::stdout());
+        if self.global.log_format == LogFormat::Json { look.without_colour() } else { look }
+    }
+
     /// Results for a person, to standard output. `-q` keeps them back: whoever calls this has nothing wrong to tell.
     fn say(&self, text: &str) -> Result<(), Failure> {
         self.say_to(&mut io::stdout().lock(), text)
     }
 
     fn say_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
-        if self.global.quiet { Ok(()) } else { Ok(print(out, text)?) }
+        if self.global.quiet { Ok(()) } else { Ok(print_as(out, text, self.look())?) }
+    }
+
+    /// The same, `-q` or not.
+    fn show(&self, text: &str) -> Result<(), Failure> {
+        Ok(print_as(&mut io::stdout().lock(), text, self.look())?)
     }
 
     /// Data that was asked for, to standard output, `-q` or not.

@@ -2,6 +2,7 @@
 //!
 //! Everything but the [`Reporter`] is a function from values to text or JSON; nothing here reads the ledger.
 
+mod bar;
 mod figures;
 mod json;
 mod next;

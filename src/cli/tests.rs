@@ -1,6 +1,6 @@
 use super::*;
+use crate::cli::console::tests::Kept;
 use crate::problem::{Problem, Problems};
-use console::tests::Kept;
 
 pub(super) fn desk(line: &str) -> (Desk, Kept) {
     let words: Vec<OsString> = line.split_whitespace().map(Into::into).collect();

@@ -204,21 +204,16 @@ impl Account {
         })
     }
 
-    /// Whether a call has a price, be it nothing.
-    pub fn is_priced(&self, service: &str, block: Option<&str>) -> bool {
-        let exact = block.is_some_and(|block| self.prices.contains_key(&format!("{service}:{block}")));
-        exact || self.prices.contains_key(service)
-    }
-
     /// Whether some budget of it is on money.
     pub const fn caps_cost(&self) -> bool {
         self.budget.day.max_cost.is_some() || self.budget.month.max_cost.is_some()
     }
 
-    /// The price of a call: that of `service:block` before that of `service`, else nothing.
-    pub fn price(&self, service: &str, block: Option<&str>) -> Ore {
+    /// The price of a call: that of `service:block` before that of `service`. Nothing where nobody has given one, which is
+    /// something else than free.
+    pub fn price(&self, service: &str, block: Option<&str>) -> Option<Ore> {
         let exact = block.and_then(|block| self.prices.get(&format!("{service}:{block}")));
-        exact.or_else(|| self.prices.get(service)).copied().unwrap_or(Ore::ZERO)
+        exact.or_else(|| self.prices.get(service)).copied()
     }
 
     /// Whether a call to `service` with this block may send a letter to a subject that gets letters. A block of a

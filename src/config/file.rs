@@ -458,7 +458,7 @@ mod tests {
             (Rate::Unlimited, 5, Duration::from_millis(500))
         );
         assert_eq!(account.keep_alive, Duration::from_secs(30));
-        assert_eq!(account.price("getdata", Some("Credit")), Ore::new(1_450));
+        assert_eq!(account.price("getdata", Some("Credit")), Some(Ore::new(1_450)));
     }
 
     #[test]

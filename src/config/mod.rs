@@ -326,7 +326,7 @@ prices = { getdata = "3.20", "getdata:Credit" = "14.50" }
         assert_eq!((account.rate, account.concurrency), (Rate::Unlimited, 3));
         assert_eq!(account.credentials, Credentials::simulated(Auth::Connect));
         assert_eq!(account.refresh_after, Duration::from_secs(2));
-        assert_eq!(account.price("getdata", Some("Credit")).to_string(), "14.50");
+        assert_eq!(account.price("getdata", Some("Credit")), Some(Ore::new(1_450)));
     }
 
     #[test]
@@ -335,7 +335,7 @@ prices = { getdata = "3.20", "getdata:Credit" = "14.50" }
         let settings = world.load(ConfigFlags { simulate: true, ..ConfigFlags::default() });
         assert_eq!(settings.database, world.folder.path().join("work/orgpull-simulator.db"));
         assert_eq!(settings.accounts["creditsafe"].concurrency, 8);
-        assert_eq!(settings.accounts["creditsafe"].price("getdata", None), Ore::ZERO);
+        assert_eq!(settings.accounts["creditsafe"].price("getdata", None), None);
         let flags = ConfigFlags { simulate: true, database: Some("mine.db".into()), config: None };
         assert_eq!(world.load(flags).database, world.folder.path().join("work/mine.db"));
     }
@@ -360,8 +360,8 @@ prices = { getdata = "3.20", "getdata:Credit" = "14.50" }
     fn prices_and_letters_go_by_block_before_service() {
         let settings = parse(Path::new("/o.toml"), ACCOUNT, Catalogue::built_in()).unwrap();
         let account = &settings.accounts["creditsafe"];
-        assert_eq!(account.price("getdata", Some("Basic")).to_string(), "3.20");
-        assert_eq!(account.price("spar", None), Ore::ZERO);
+        assert_eq!(account.price("getdata", Some("Basic")), Some(Ore::new(320)));
+        assert_eq!(account.price("spar", None), None);
         let getdata = settings.catalogue.service("creditsafe.getdata").unwrap().1;
         assert!(!account.may_send_letter(getdata, Some("Basic")));
         assert!(account.may_send_letter(getdata, Some("Credit")));

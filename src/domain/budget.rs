@@ -19,6 +19,8 @@ pub struct Spend {
     pub calls: u64,
     /// Their cost.
     pub cost: Ore,
+    /// How many of them have no price: they count as nothing, and what they cost is not known.
+    pub unpriced: u64,
 }
 
 impl Spend {
@@ -28,21 +30,48 @@ impl Spend {
         Self {
             calls: self.calls.saturating_add(calls),
             cost: self.cost.checked_add(cost).unwrap_or(Ore::new(u64::MAX)),
+            ..self
         }
+    }
+
+    /// With one more call at this price; nothing where nobody has given one.
+    #[must_use]
+    pub fn and_call(self, price: Option<Ore>) -> Self {
+        let unpriced = self.unpriced.saturating_add(u64::from(price.is_none()));
+        Self { unpriced, ..self.and(1, price.unwrap_or_default()) }
+    }
+
+    /// The two together.
+    #[must_use]
+    pub fn and_all(self, more: Self) -> Self {
+        let unpriced = self.unpriced.saturating_add(more.unpriced);
+        Self { unpriced, ..self.and(more.calls, more.cost) }
     }
 
     /// What came on top of `before`.
     #[must_use]
     pub const fn since(self, before: Self) -> Self {
-        Self { calls: self.calls.saturating_sub(before.calls), cost: self.cost.saturating_sub(before.cost) }
+        Self {
+            calls: self.calls.saturating_sub(before.calls),
+            cost: self.cost.saturating_sub(before.cost),
+            unpriced: self.unpriced.saturating_sub(before.unpriced),
+        }
     }
 }
 
-/// `12 calls, 38.40 SEK`.
+const fn call(calls: u64) -> &'static str {
+    if calls == 1 { "call" } else { "calls" }
+}
+
+/// `12 calls, 38.40 SEK`; `12 calls, price unknown`.
 impl fmt::Display for Spend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let calls = if self.calls == 1 { "call" } else { "calls" };
-        write!(f, "{} {calls}, {} SEK", self.calls, self.cost)
+        write!(f, "{} {}, ", self.calls, call(self.calls))?;
+        match (self.cost, self.unpriced) {
+            (cost, 0) => write!(f, "{cost} SEK"),
+            (Ore::ZERO, _) => f.write_str("price unknown"),
+            (cost, _) => write!(f, "{cost} SEK and price unknown"),
+        }
     }
 }
 
@@ -50,9 +79,8 @@ impl fmt::Display for Spend {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.max_calls, self.max_cost) {
-            (Some(1), None) => f.write_str("1 call"),
-            (Some(calls), None) => write!(f, "{calls} calls"),
-            (Some(calls), Some(cost)) => write!(f, "{calls} calls and {cost} SEK"),
+            (Some(calls), None) => write!(f, "{calls} {}", call(calls)),
+            (Some(calls), Some(cost)) => write!(f, "{calls} {} and {cost} SEK", call(calls)),
             (None, Some(cost)) => write!(f, "{cost} SEK"),
             (None, None) => f.write_str("no limit"),
         }
@@ -63,6 +91,14 @@ impl Limit {
     /// Whether it caps nothing.
     pub const fn is_none(self) -> bool {
         self.max_calls.is_none() && self.max_cost.is_none()
+    }
+
+    /// What stands against it. Beside a cap on calls alone, money that nobody knows is not spoken of.
+    pub fn told(self, spent: Spend) -> String {
+        match (self.max_cost, spent.unpriced, spent.calls) {
+            (Some(_), ..) | (None, 0, _) => spent.to_string(),
+            (None, _, calls) => format!("{calls} {}", call(calls)),
+        }
     }
 
     /// Whether one more call at this price still fits.
@@ -126,7 +162,7 @@ mod tests {
     }
 
     fn spend(calls: u64, ore: u64) -> Spend {
-        Spend { calls, cost: Ore::new(ore) }
+        Spend { calls, cost: Ore::new(ore), unpriced: 0 }
     }
 
     #[test]
@@ -160,6 +196,13 @@ mod tests {
         assert!(both.is_passed_by(spend(101, 0)) && !both.is_passed_by(spend(100, 10_000)));
         assert_eq!(both.to_string(), "100 calls and 100.00 SEK");
         assert_eq!(spend(1, 320).to_string(), "1 call, 3.20 SEK");
+        let unpriced = spend(1, 0).and_call(None);
+        assert_eq!(unpriced.to_string(), "2 calls, price unknown");
+        assert_eq!(unpriced.and_call(Some(Ore::new(320))).to_string(), "3 calls, 3.20 SEK and price unknown");
+        assert_eq!(spend(1, 0).and_call(Some(Ore::ZERO)).to_string(), "2 calls, 0.00 SEK", "it is free");
+        let calls = limit(Some(1), None);
+        assert_eq!([calls, both].map(|limit| limit.told(spend(2, 320))), ["2 calls, 3.20 SEK"; 2]);
+        assert_eq!([calls, both].map(|limit| limit.told(unpriced)), ["2 calls", "2 calls, price unknown"]);
     }
 
     proptest! {

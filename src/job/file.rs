@@ -161,8 +161,10 @@ impl Reader<'_> {
             .map(|(place, step, account)| {
                 let service = &step.service.name;
                 let message = format!("{}.{service} has no price, and a budget caps its cost", account.name);
-                let help =
-                    format!("give it one: [providers.{}] prices = {{ {service} = \"…\" }}", account.name);
+                let help = format!(
+                    "give it one: [providers.{}] prices = {{ {service} = \"…\" }}, or \"0\" where it is free",
+                    account.name
+                );
                 Problem::new(place, message).help(help)
             })
             .collect();

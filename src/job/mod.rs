@@ -228,7 +228,7 @@ impl Step {
     /// Whether a call has a price at the account, be it nothing: a block that only a row knows must have that of its
     /// service.
     pub fn is_priced(&self, account: &Account) -> bool {
-        account.is_priced(&self.service.name, self.block())
+        account.price(&self.service.name, self.block()).is_some()
     }
 
     /// The block that it asks for, where the service has blocks and it is the same for every row.

@@ -51,8 +51,9 @@ pub(super) fn admit(
             refused.push((at, refusal));
             continue;
         }
+        let price = intent.reserved.unwrap_or_default();
         let full = |(at, cap): &(usize, &Cap)| {
-            cap.over.counts(intent.service) && (closed[*at] || !cap.limit.admits(spent[*at], intent.reserved))
+            cap.over.counts(intent.service) && (closed[*at] || !cap.limit.admits(spent[*at], price))
         };
         if let Some((full, _)) = batch.caps.iter().enumerate().find(full) {
             closed[full] = true;
@@ -61,7 +62,7 @@ pub(super) fn admit(
         }
         for (cap, spent) in batch.caps.iter().zip(spent.iter_mut()) {
             if cap.over.counts(intent.service) {
-                *spent = spent.and(1, intent.reserved);
+                *spent = spent.and_call(intent.reserved);
             }
         }
     }
@@ -144,10 +145,13 @@ impl Ledger {
         over: &Over,
     ) -> Result<Spend, sqlx::Error> {
         let query = match over {
-            Over::Run => sqlx::query("SELECT calls, cost FROM spent_by_run WHERE run = ?").bind(run),
+            Over::Run => {
+                sqlx::query("SELECT calls, cost, unpriced FROM spent_by_run WHERE run = ?").bind(run)
+            }
             Over::Account { account, environment, from, .. } => sqlx::query(
-                "SELECT coalesce(sum(p.calls), 0), coalesce(sum(p.cost), 0) FROM services s CROSS JOIN spent p \
-                 ON p.service = s.id AND p.quarter >= ?3 WHERE s.account = ?1 AND s.environment = ?2",
+                "SELECT coalesce(sum(p.calls), 0), coalesce(sum(p.cost), 0), coalesce(sum(p.unpriced), 0) \
+                 FROM services s CROSS JOIN spent p ON p.service = s.id AND p.quarter >= ?3 \
+                 WHERE s.account = ?1 AND s.environment = ?2",
             )
             .bind(account)
             .bind(environment)
@@ -165,7 +169,8 @@ impl Ledger {
 }
 
 fn spend(row: &SqliteRow) -> sqlx::Result<Spend> {
-    Ok(Spend { calls: cells::count(row, 0)?, cost: Ore::new(cells::count(row, 1)?) })
+    let (calls, cost) = (cells::count(row, 0)?, Ore::new(cells::count(row, 1)?));
+    Ok(Spend { calls, cost, unpriced: cells::count(row, 2)? })
 }
 
 fn answer(row: &SqliteRow) -> sqlx::Result<Option<StoredAnswer>> {

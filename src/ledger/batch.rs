@@ -34,8 +34,8 @@ pub struct Intent {
     pub letter_making: bool,
     /// When, in milliseconds since 1970.
     pub started_at: i64,
-    /// What it may cost.
-    pub reserved: Ore,
+    /// What it may cost; nothing where nobody has given a price.
+    pub reserved: Option<Ore>,
     /// An answer to the same identity that came after this instant, in milliseconds since 1970, is used instead, and one
     /// that another process is fetching is waited for; nothing where it is to be bought whatever there is.
     pub reuse_after: Option<i64>,
@@ -81,8 +81,8 @@ pub struct AttemptEnd {
     pub state: AttemptState,
     /// When, in milliseconds since 1970.
     pub settled_at: i64,
-    /// What it cost, or for a lost answer may have cost.
-    pub cost: Ore,
+    /// What it cost, or for a lost answer may have cost; nothing where nobody has given a price for it.
+    pub cost: Option<Ore>,
     /// The answer's class.
     pub outcome: Option<Outcome>,
     /// The upstream's code, or ours for what went wrong.

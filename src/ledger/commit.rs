@@ -16,9 +16,9 @@ use sqlx::SqliteConnection;
 /// What ended: the attempts, their bodies, the lookups that change.
 const ENDED: [(usize, &str); 3] = [
     (
-        9,
+        10,
         "UPDATE attempts SET state = v.column2, settled_at = v.column3, cost = v.column4, outcome = v.column5, \
-         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9 \
+         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9, unpriced = v.column10 \
          FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
     ),
     (
@@ -38,9 +38,9 @@ const ENDED: [(usize, &str); 3] = [
 /// What begins: the intents, and their lookups.
 const BEGUN: [(usize, &str); 2] = [
     (
-        11,
+        12,
         "INSERT INTO attempts (id, transactionid, run, row, step, service, purpose, identity, letter_making, \
-         started_at, reserved) SELECT * FROM {values} WHERE column1 IS NOT NULL",
+         started_at, reserved, unpriced) SELECT * FROM {values} WHERE column1 IS NOT NULL",
     ),
     (
         4,
@@ -134,7 +134,7 @@ impl Ledger {
             self.expect(written, 2 * piece.len())?;
         }
         let again = admitted.iter().copied().filter(lost);
-        let again = again.fold(Spend::default(), |sum, intent| sum.and(1, intent.reserved));
+        let again = again.fold(Spend::default(), |sum, intent| sum.and_call(intent.reserved));
         Ok(Committed { refused, again, spent })
     }
 
@@ -174,12 +174,13 @@ fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
         .bind(end.id)
         .bind(end.state.as_str())
         .bind(end.settled_at)
-        .bind(ore(end.cost))
+        .bind(ore(end.cost.unwrap_or_default()))
         .bind(end.outcome.map(Outcome::as_str))
         .bind(end.code.as_deref())
         .bind(end.text.as_deref())
         .bind(end.log_id.as_deref())
         .bind(end.letter)
+        .bind(end.cost.is_none())
 }
 
 fn bind_body<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
@@ -223,5 +224,6 @@ fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> 
         .bind(&intent.identity.0[..])
         .bind(intent.letter_making)
         .bind(intent.started_at)
-        .bind(ore(intent.reserved))
+        .bind(ore(intent.reserved.unwrap_or_default()))
+        .bind(intent.reserved.is_none())
 }

@@ -7,7 +7,7 @@
 
 mod settle;
 
-pub(super) use settle::carry_through;
+pub(super) use settle::{SETTLED, carry_through};
 pub use settle::{Settled, SettledAttempt};
 
 use super::ids::attempt_id;
@@ -80,6 +80,8 @@ pub struct Reconciled {
     pub state: Option<String>,
     /// What the ledger counts it at.
     pub booked: Option<Ore>,
+    /// Whether that is nothing only because nobody has given a price.
+    pub unpriced: bool,
 }
 
 impl Ledger {
@@ -235,7 +237,7 @@ impl Invoice<'_> {
     pub async fn next_lines(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
         let rows = sqlx::query(
             "SELECT b.line, b.day, b.reference, b.service AS billed_service, b.amount, a.id, a.transactionid, a.log_id, \
-             a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, coalesce(a.cost, a.reserved) AS cost, s.account || '.' || s.service AS service, a.started_at, \
+             a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, coalesce(a.cost, a.reserved) AS cost, a.unpriced, s.account || '.' || s.service AS service, a.started_at, \
              (SELECT min(c.line) FROM billed c WHERE c.attempt = b.attempt) AS first \
              FROM billed b LEFT JOIN attempts a ON a.id = b.attempt LEFT JOIN services s ON s.id = a.service \
              WHERE b.line > ? ORDER BY b.line LIMIT ?",
@@ -255,11 +257,11 @@ impl Invoice<'_> {
     /// names, in the order in which they were sent; none at the end.
     pub async fn next_unbilled(&mut self) -> Result<Vec<Reconciled>, LedgerError> {
         let sql = format!(
-            "SELECT a.id, a.transactionid, a.log_id, a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, a.cost, s.account || '.' || s.service AS service, \
+            "SELECT a.id, a.transactionid, a.log_id, a.state, a.state = 'unknown' AND a.resolved IS NULL AS lost, a.cost, a.unpriced, s.account || '.' || s.service AS service, \
              a.started_at, a.started_at >= ?7 AND a.started_at < ?8 AND NOT EXISTS ({NAMELESS_NEAR}) AS would_name \
              FROM attempts a CROSS JOIN services s ON s.id = a.service \
              WHERE a.id > ?1 AND a.started_at >= ?2 AND a.started_at < ?3 AND a.settled_at IS NOT NULL \
-             AND (a.cost > 0 OR a.state = 'unknown' AND a.resolved IS NULL) AND s.account = ?4 AND s.environment = ?5 \
+             AND (a.cost > 0 OR a.unpriced OR a.state = 'unknown' AND a.resolved IS NULL) AND s.account = ?4 AND s.environment = ?5 \
              AND NOT EXISTS (SELECT 1 FROM billed b WHERE b.attempt = a.id) ORDER BY a.id LIMIT ?6"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -325,6 +327,7 @@ fn call(
         service: row.try_get("service")?,
         state: row.try_get("state")?,
         booked: booked.map(|booked| booked.cost),
+        unpriced: row.try_get::<Option<bool>, _>("unpriced")?.unwrap_or(false),
     })
 }
 

@@ -54,6 +54,7 @@ struct Attempt {
     row: i64,
     calls: u64,
     cost: u64,
+    unpriced: bool,
     open: bool,
     lost: bool,
 }
@@ -69,7 +70,10 @@ struct Model {
 impl Model {
     fn spent(&self, process: Option<usize>) -> Spend {
         let own = self.attempts.values().filter(|attempt| process.is_none_or(|own| own == attempt.process));
-        own.fold(Spend::default(), |sum, attempt| sum.and(attempt.calls, Ore::new(attempt.cost)))
+        own.fold(Spend::default(), |sum, attempt| {
+            let (calls, cost) = (attempt.calls, Ore::new(attempt.cost));
+            sum.and_all(Spend { calls, cost, unpriced: u64::from(attempt.unpriced) })
+        })
     }
 
     fn open(&self, process: usize) -> Vec<i64> {
@@ -128,7 +132,8 @@ impl World {
         let mut intents = Vec::new();
         for (row, price) in rows.iter().zip(prices) {
             let identity = u8::try_from(self.next % 200).unwrap();
-            let reserved = Ore::new(*price);
+            // Nothing is what nobody has given a price.
+            let reserved = (*price > 0).then(|| Ore::new(*price));
             intents.push(Intent {
                 reserved,
                 ..intent(self.processes[process].keys, *row, self.next, identity, false)
@@ -143,14 +148,16 @@ impl World {
         for (at, intent) in batch.intents.iter().enumerate() {
             let stands = [self.model.spent(Some(process)), self.model.spent(None)];
             let limits = [self.model.limits[process], self.model.day];
-            let full = (0..2).find(|cap| closed[*cap] || !limits[*cap].admits(stands[*cap], intent.reserved));
+            let price = intent.reserved.unwrap_or_default();
+            let full = (0..2).find(|cap| closed[*cap] || !limits[*cap].admits(stands[*cap], price));
             if let Some(full) = full {
                 closed[full] = true;
                 turned_away.push((at, Refusal::Budget(full)));
                 continue;
             }
-            let (row, cost) = (intent.at.row, intent.reserved.get());
-            let attempt = Attempt { process, row, calls: 1, cost, open: true, lost: false };
+            let (row, cost) = (intent.at.row, price.get());
+            let unpriced = intent.reserved.is_none();
+            let attempt = Attempt { process, row, calls: 1, cost, unpriced, open: true, lost: false };
             self.model.attempts.insert(intent.id, attempt);
             self.model.row(process, row, At::Started);
         }
@@ -175,6 +182,8 @@ impl World {
             Came::LostAndRetried => (AttemptState::Unknown, reserved, At::Pending),
         };
         attempt.cost = cost;
+        attempt.unpriced &= !matches!(came, Came::Free | Came::Refused | Came::Unsent);
+        let is_unpriced = attempt.unpriced;
         attempt.calls = u64::from(state != AttemptState::Unsent);
         attempt.lost = state == AttemptState::Unknown;
         self.model.row(process, row, at);
@@ -182,7 +191,7 @@ impl World {
         let is_answer = state == AttemptState::Answered;
         let end = AttemptEnd {
             state,
-            cost,
+            cost: (!is_unpriced).then_some(cost),
             outcome: is_answer.then_some(Outcome::Hit),
             body: is_answer.then(|| pack(b"{}")),
             letter: None,
@@ -227,12 +236,12 @@ impl World {
         let Some(id) = lost.get(which % lost.len().max(1)).copied() else { return };
         let ledger = &self.processes[0].ledger;
         let text = "UPDATE attempts SET cost = coalesce(?2, 0), state = iif(?2 IS NULL, 'refused', 'unknown'), \
-                    resolved = iif(?2 IS NULL, 'not-carried-out', 'billed') WHERE id = ?1";
+                    resolved = iif(?2 IS NULL, 'not-carried-out', 'billed'), unpriced = 0 WHERE id = ?1";
         let amount = amount.map(|ore| i64::try_from(ore).unwrap());
         let query = sqlx::query(text).bind(id).bind(amount);
         query.execute(&mut *ledger.writer.lock().await).await.unwrap();
         let attempt = self.model.attempts.get_mut(&id).unwrap();
-        attempt.lost = false;
+        (attempt.lost, attempt.unpriced) = (false, false);
         attempt.cost = amount.unwrap_or_default().unsigned_abs();
     }
 
@@ -264,10 +273,12 @@ impl World {
 }
 
 async fn spent_by_attempts(ledger: &Ledger, run: i64) -> Spend {
-    let sum = "SELECT coalesce(sum(state <> 'unsent'), 0), coalesce(sum(coalesce(cost, reserved)), 0) FROM attempts \
-               WHERE run = ?";
-    let (calls, cost): (i64, i64) = sqlx::query_as(sum).bind(run).fetch_one(&ledger.readers).await.unwrap();
-    Spend { calls: calls.unsigned_abs(), cost: Ore::new(cost.unsigned_abs()) }
+    let sum = "SELECT coalesce(sum(state <> 'unsent'), 0), coalesce(sum(coalesce(cost, reserved)), 0), \
+               coalesce(sum(unpriced), 0) FROM attempts WHERE run = ?";
+    let (calls, cost, unpriced): (i64, i64, i64) =
+        sqlx::query_as(sum).bind(run).fetch_one(&ledger.readers).await.unwrap();
+    let [calls, cost, unpriced] = [calls, cost, unpriced].map(i64::unsigned_abs);
+    Spend { calls, cost: Ore::new(cost), unpriced }
 }
 
 fn limits() -> impl Strategy<Value = Limit> {
@@ -280,10 +291,15 @@ fn came() -> impl Strategy<Value = Came> {
     proptest::sample::select(vec![Billed, Free, Refused, Unsent, LostAndParked, LostAndRetried])
 }
 
+/// Of five calls one has no price.
+fn price() -> impl Strategy<Value = u64> {
+    prop_oneof![1 => Just(0), 4 => 1..400_u64]
+}
+
 fn steps() -> impl Strategy<Value = Step> {
     let process = 0..PROCESSES;
     prop_oneof![
-        4 => (process.clone(), proptest::collection::vec(0..400_u64, 1..5)).prop_map(|(p, prices)| Step::Reserve(p, prices)),
+        4 => (process.clone(), proptest::collection::vec(price(), 1..5)).prop_map(|(p, prices)| Step::Reserve(p, prices)),
         5 => (process.clone(), 0..8_usize, came()).prop_map(|(p, which, came)| Step::Came(p, which, came)),
         1 => process.clone().prop_map(Step::Dies),
         1 => (0..8_usize, proptest::option::of(0..300_u64)).prop_map(|(which, amount)| Step::Stated(which, amount)),
@@ -354,7 +370,7 @@ async fn an_intent_gives_way_to_what_others_did_meanwhile() {
                     body: None,
                     came: None,
                     letter: None,
-                    cost: Ore::ZERO,
+                    cost: Some(Ore::ZERO),
                     ..answered(next, Outcome::Hit)
                 }],
                 changes: vec![Change::to(Place { row: 1, step: 0 }, State::Pending, None)],

@@ -16,8 +16,8 @@ pub struct UnreadLookup {
     pub attempt: i64,
     /// Our reference on the wire.
     pub transactionid: String,
-    /// What the call costs where it is billed.
-    pub price: Ore,
+    /// What the call costs where it is billed; nothing where nobody has said.
+    pub price: Option<Ore>,
     /// How the answer came.
     pub came: Arrived,
     /// Its bytes, as they arrived.
@@ -29,7 +29,7 @@ impl Ledger {
     /// bytes are damaged is passed over.
     pub async fn unread(&self, run: i64, after: Place, limit: u32) -> Result<Vec<UnreadLookup>, LedgerError> {
         let rows = sqlx::query(
-            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns, a.id, a.transactionid, a.reserved, b.status, \
+            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns, a.id, a.transactionid, a.reserved, a.unpriced, b.status, \
              b.content_type, b.body FROM lookups l CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
              CROSS JOIN attempts a ON a.id = l.attempt AND a.state = 'unread' \
              CROSS JOIN answers b ON b.attempt = a.id AND b.status IS NOT NULL \
@@ -54,7 +54,7 @@ impl Ledger {
             lookup: self.pending_of(row)?,
             attempt: row.try_get("id").map_err(failed)?,
             transactionid: row.try_get("transactionid").map_err(failed)?,
-            price: Ore::new(cells::count(row, "reserved").map_err(failed)?),
+            price: price(row).map_err(failed)?,
             came: came().map_err(failed)?,
             body,
         }))
@@ -74,7 +74,7 @@ impl Ledger {
              AND lookups.run = a.run AND lookups.row = a.row AND lookups.step = a.step",
         )
         .bind(end.id)
-        .bind(ore(end.cost))
+        .bind(ore(end.cost.unwrap_or_default()))
         .bind(end.letter == Some(true))
         .execute(&mut *transaction)
         .await
@@ -91,15 +91,16 @@ impl Ledger {
         }
         sqlx::query(
             "UPDATE attempts SET state = 'answered', cost = ?2, outcome = ?3, code = ?4, text = ?5, log_id = ?6, \
-             letter = ?7 WHERE id = ?1 AND state = 'unread'",
+             letter = ?7, unpriced = ?8 WHERE id = ?1 AND state = 'unread'",
         )
         .bind(end.id)
-        .bind(ore(end.cost))
+        .bind(ore(end.cost.unwrap_or_default()))
         .bind(outcome)
         .bind(end.code.as_deref())
         .bind(end.text.as_deref())
         .bind(end.log_id.as_deref())
         .bind(end.letter)
+        .bind(end.cost.is_none())
         .execute(&mut *transaction)
         .await
         .map_err(failed)?;
@@ -111,4 +112,9 @@ impl Ledger {
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
+}
+
+fn price(row: &SqliteRow) -> sqlx::Result<Option<Ore>> {
+    let reserved = Ore::new(cells::count(row, "reserved")?);
+    Ok((!row.try_get::<bool, _>("unpriced")?).then_some(reserved))
 }

@@ -1,6 +1,6 @@
 //! Lost answers of a run settled by the user's own word, where the provider's log or invoice has told them.
 
-use super::invoice::{Settled, carry_through};
+use super::invoice::{SETTLED, Settled, carry_through};
 use super::open::options;
 use super::{Ledger, LedgerError};
 use crate::domain::invoice::Settles;
@@ -15,8 +15,10 @@ pub struct Chosen {
     pub step: Option<u16>,
 }
 
-const CHOSEN: &str = "INSERT INTO temp.settled (attempt, amount) SELECT a.id, iif(?2, a.cost, NULL) FROM attempts a \
-                      CROSS JOIN rows r ON r.run = a.run AND r.row = a.row WHERE a.run = ?1 AND a.state IN ('unknown', 'unread') \
+const CHOSEN: &str = "INSERT INTO temp.settled (attempt, amount, unpriced) \
+                      SELECT a.id, iif(?2, a.cost, NULL), iif(?2, a.unpriced, 0) FROM attempts a \
+                      CROSS JOIN rows r ON r.run = a.run AND r.row = a.row \
+                      WHERE a.run = ?1 AND a.state IN ('unknown', 'unread') \
                       AND a.resolved IS NULL AND (?3 IS NULL OR r.line = ?3) AND (?4 IS NULL OR a.step = ?4)";
 
 impl Ledger {
@@ -27,10 +29,7 @@ impl Ledger {
         // Temporary tables are a connection's own: this one ends with them.
         let mut connection = self.connect(options(self.path())).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        sqlx::query("CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER) STRICT")
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
+        sqlx::query(SETTLED).execute(&mut *transaction).await.map_err(failed)?;
         sqlx::query(CHOSEN)
             .bind(run)
             .bind(settles == Settles::Billed)

@@ -146,6 +146,8 @@ pub struct Totals {
     pub cost: Ore,
     /// The part that lost answers may have cost.
     pub cost_unknown: Ore,
+    /// The services (`account.service`) of calls that nobody has given a price, in order: what those cost is in no sum.
+    pub unpriced: Vec<String>,
     /// Letters that went out.
     pub letters: u64,
     /// Logins sent.
@@ -177,6 +179,8 @@ pub struct UnknownLookup {
     pub sent_at: Option<i64>,
     /// Whether it may have posted a letter.
     pub letter_making: bool,
+    /// Whether it had no price when it was sent.
+    pub unpriced: bool,
 }
 
 /// How many lookups one kind of last attempt decided.
@@ -421,6 +425,11 @@ impl Ledger {
             .fetch_one(&self.readers)
             .await
             .map_err(|e| self.failed(&e))?;
+        let unpriced = sqlx::query_scalar(
+            "SELECT DISTINCT s.account || '.' || s.service FROM attempts a INDEXED BY attempts_unpriced \
+             CROSS JOIN services s ON s.id = a.service WHERE a.run = ? AND a.unpriced = 1 ORDER BY 1",
+        );
+        let unpriced = unpriced.bind(run).fetch_all(&self.readers).await.map_err(|e| self.failed(&e))?;
         // Numbered as they are selected. `total` is a float, exact up to 2^53: ninety trillion SEK.
         #[expect(
             clippy::cast_possible_truncation,
@@ -441,6 +450,7 @@ impl Ledger {
             retries: sum(5)?,
             cost: Ore::new(sum(6)? + in_flight.unsigned_abs()),
             cost_unknown: Ore::new(sum(7)?),
+            unpriced,
             letters: sum(8)?,
             saved_calls: sum(9)?,
             saved: Ore::new(sum(10)?),
@@ -527,7 +537,7 @@ impl Ledger {
         let rows = sqlx::query(
             "SELECT r.line, l.step, a.transactionid, a.code, l.state = 'settled' AS billed, a.state IS 'unread' AS unread, \
              iif(l.state = 'settled' OR a.state IS 'unread', l.cost, l.cost_unknown) AS cost, a.started_at, \
-             a.letter_making FROM lookups l \
+             a.letter_making, a.unpriced FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row LEFT JOIN attempts a ON a.id = l.attempt \
              WHERE l.run = ? AND l.outcome = 'unknown' ORDER BY l.row, l.step LIMIT ?",
         )
@@ -547,6 +557,7 @@ impl Ledger {
                 unread: row.try_get("unread")?,
                 sent_at: row.try_get("started_at")?,
                 letter_making: row.try_get::<Option<bool>, _>("letter_making")?.unwrap_or(false),
+                unpriced: row.try_get::<Option<bool>, _>("unpriced")?.unwrap_or(false),
             })
         };
         rows.iter().map(unknown).collect::<sqlx::Result<_>>().map_err(|e| self.failed(&e))

@@ -6,7 +6,7 @@ use crate::domain::money::Ore;
 use crate::time::stockholm_date;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 /// What sums are grouped by.
@@ -74,6 +74,8 @@ pub struct Spent {
     pub cost: Ore,
     /// The part of it that the unknown ones may have cost.
     pub cost_unknown: Ore,
+    /// Of the unknown ones those without a price.
+    pub unknown_unpriced: u64,
     /// Letters of disclosure that the upstream says went out.
     pub letters: u64,
 }
@@ -83,6 +85,7 @@ impl AddAssign for Spent {
         self.calls += more.calls;
         self.answered += more.answered;
         self.unknown += more.unknown;
+        self.unknown_unpriced += more.unknown_unpriced;
         self.letters += more.letters;
         // No sum of prices comes near the end of 64 bits; one that did would rather stop there than wrap.
         self.cost = self.cost.checked_add(more.cost).unwrap_or(Ore::new(u64::MAX));
@@ -91,12 +94,14 @@ impl AddAssign for Spent {
 }
 
 /// One group's sums.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpendRow {
     /// What it was grouped by.
     pub key: String,
     /// Its sums.
     pub spent: Spent,
+    /// The services (`account.service`) of its calls that nobody has given a price: what those cost is in no sum.
+    pub unpriced: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -114,7 +119,9 @@ impl Ledger {
             "SELECT {group}, count(*), sum(a.state IN ('answered', 'unread')), sum({open}), \
              sum(coalesce(a.cost, a.reserved)), \
              sum(CASE WHEN {open} THEN coalesce(a.cost, a.reserved) ELSE 0 END), \
-             sum(a.letter IS 1) FROM attempts a JOIN runs u ON u.id = a.run JOIN services s ON s.id = a.service \
+             sum(a.letter IS 1), group_concat(DISTINCT iif(a.unpriced, s.account || '.' || s.service, NULL)), \
+             sum({open} AND a.unpriced) \
+             FROM attempts a JOIN runs u ON u.id = a.run JOIN services s ON s.id = a.service \
              JOIN purposes p ON p.id = a.purpose WHERE a.state <> 'unsent' \
              AND a.started_at >= ?1 AND a.started_at < ?2 GROUP BY 1"
         );
@@ -124,17 +131,19 @@ impl Ledger {
             .fetch_all(&self.readers)
             .await
             .map_err(|e| self.failed(&e))?;
-        let mut sums: BTreeMap<String, Spent> = BTreeMap::new();
+        let mut sums: BTreeMap<String, SpendRow> = BTreeMap::new();
         for row in &rows {
-            let (key, spent) = added(by, row).map_err(|e| self.failed(&e))?;
-            *sums.entry(key).or_default() += spent;
+            let (key, spent, unpriced) = added(by, row).map_err(|e| self.failed(&e))?;
+            let sum = sums.entry(key.clone()).or_insert_with(|| SpendRow { key, ..SpendRow::default() });
+            sum.spent += spent;
+            sum.unpriced.extend(unpriced.iter().flat_map(|list| list.split(',')).map(str::to_owned));
         }
-        Ok(sums.into_iter().map(|(key, spent)| SpendRow { key, spent }).collect())
+        Ok(sums.into_values().collect())
     }
 }
 
-/// What it is added to, and columns 1 to 6 as they are selected.
-fn added(by: SpendBy, row: &SqliteRow) -> sqlx::Result<(String, Spent)> {
+/// What it is added to, columns 1 to 6 and 8 as they are selected, and the services of 7 with commas between.
+fn added(by: SpendBy, row: &SqliteRow) -> sqlx::Result<(String, Spent, Option<String>)> {
     let sum = |at: usize| cells::count(row, at);
     let key = by.key(row.try_get(0)?);
     let spent = Spent {
@@ -144,8 +153,9 @@ fn added(by: SpendBy, row: &SqliteRow) -> sqlx::Result<(String, Spent)> {
         cost: Ore::new(sum(4)?),
         cost_unknown: Ore::new(sum(5)?),
         letters: sum(6)?,
+        unknown_unpriced: sum(8)?,
     };
-    Ok((key, spent))
+    Ok((key, spent, row.try_get(7)?))
 }
 
 #[cfg(test)]

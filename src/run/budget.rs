@@ -11,6 +11,7 @@ use crate::job::Job;
 use crate::ledger::{Cap, Ledger, Over, RunRow};
 use crate::time::{day_around, local, month_around, now_ms};
 use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One budget of a run.
 pub(super) struct Purse {
@@ -77,15 +78,15 @@ impl Purses {
         let purse = &self.0[at];
         let (name, limit) = (purse.name(), purse.limit);
         match &purse.span {
-            Span::Run => format!("{name} is reached: {spent} of {limit}"),
+            Span::Run => format!("{name} is reached: {} of {limit}", limit.told(spent)),
             Span::Invocation => {
                 let own = limit.less(purse.since.1);
                 let spent = spent.since(purse.since.1);
-                format!("{name} is reached: {spent} of {own}")
+                format!("{name} is reached: {} of {own}", own.told(spent))
             }
             Span::Account { zone, .. } => {
                 let Some((_, end)) = purse.around(now) else { return name };
-                let opens = local(zone, end);
+                let (opens, spent) = (local(zone, end), limit.told(spent));
                 format!("{name} is reached: {spent} of {limit}, over all runs; the next begins at {opens}")
             }
         }
@@ -155,7 +156,7 @@ impl Purse {
             (Some(at), _) => format!("; at this rate it runs out at {}", local(&zone, at)),
             (None, _) => String::new(),
         };
-        format!("{percent} % of {name} are spent: {spent} of {limit}{rest}")
+        format!("{percent} % of {name} are spent: {} of {limit}{rest}", limit.told(spent))
     }
 }
 
@@ -185,6 +186,36 @@ pub(super) fn priced(job: &Job, accounts: &[&Account], options: &Options) -> Res
         None => Ok(()),
         Some(step) => Err(RunError::Unpriced { lookup: step.id.clone(), service: service_name(step) }),
     }
+}
+
+/// The services that a job asks and that its account has no price for. A block that only a row knows may have one.
+pub(super) fn without_price(prepared: &Prepared) -> Vec<String> {
+    let unpriced = prepared.job.steps.iter().enumerate().filter(|(at, step)| {
+        let account = prepared.account(*at);
+        let of_service = |call: &String| call.split(':').next() == Some(step.service.name.as_str());
+        let by_row = step.service.block_param.is_some() && step.block().is_none();
+        !(step.is_priced(account) || by_row && account.prices.keys().any(of_service))
+    });
+    unpriced.map(|(_, step)| service_name(step)).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What is said of services (`account.service`) that nobody has given a price.
+pub fn price_unknown(services: &[String]) -> String {
+    let mut accounts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (account, service) in services.iter().filter_map(|name| name.split_once('.')) {
+        accounts.entry(account).or_default().push(format!("{service} = \"…\""));
+    }
+    let lines: Vec<String> = accounts
+        .iter()
+        .map(|(account, prices)| format!("[providers.{account}] prices = {{ {} }}", prices.join(", ")))
+        .collect();
+    let has = if services.len() == 1 { "has" } else { "have" };
+    format!(
+        "price unknown: {} {has} no price in the configuration, and nobody knows what the calls cost; {} says what one costs, \
+         \"0\" that it is free",
+        services.join(", "),
+        lines.join(" and ")
+    )
 }
 
 /// Every budget of a planned run, before and after. `each` is what the plan buys, for each lookup of the job.
@@ -217,7 +248,7 @@ pub(super) async fn planned(
         };
         let counted =
             each.iter().zip(&prepared.account_of).filter(|(_, of)| account.is_none_or(|at| at == **of));
-        let after = counted.fold(before, |sum, (more, _)| sum.and(more.calls, more.cost));
+        let after = counted.fold(before, |sum, (more, _)| sum.and_all(*more));
         lines.push(PlanBudget { name: purse.name(), limit, before, after });
     }
     Ok(lines)

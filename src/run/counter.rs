@@ -26,7 +26,8 @@ pub(super) struct Judged {
 /// A question that would be asked.
 pub(super) struct Purchase {
     pub(super) identity: Identity,
-    pub(super) price: Ore,
+    /// Nothing where nobody has given one.
+    pub(super) price: Option<Ore>,
     /// Of a call that may post a letter: what posts it, and to whom.
     pub(super) letter: Option<(Option<String>, Kind)>,
     /// Whether it depends on a condition that is not decided yet.
@@ -86,9 +87,14 @@ async fn count(
 
 impl PlanStep {
     fn add(&mut self, purchase: &Purchase) {
-        let price = purchase.price;
-        self.price_low = if self.to_buy == 0 { price } else { self.price_low.min(price) };
-        self.price_high = self.price_high.max(price);
+        let price = purchase.price.unwrap_or_default();
+        if purchase.price.is_some() {
+            let first = self.to_buy == self.unpriced;
+            self.price_low = if first { price } else { self.price_low.min(price) };
+            self.price_high = self.price_high.max(price);
+        } else {
+            self.unpriced += 1;
+        }
         self.price = self.price.checked_add(price).unwrap_or(self.price);
         self.to_buy += 1;
         if let Some((block, kind)) = &purchase.letter {
@@ -98,6 +104,7 @@ impl PlanStep {
         if purchase.gated {
             self.gated += 1;
             self.gated_price = self.gated_price.checked_add(price).unwrap_or(self.gated_price);
+            self.gated_unpriced += u64::from(purchase.price.is_none());
         }
     }
 

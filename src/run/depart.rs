@@ -27,7 +27,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Sends what is durable, and takes back what was turned away.
     pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
-        self.again = self.again.and(committed.again.calls, committed.again.cost);
+        self.again = self.again.and_all(committed.again);
         let mut refused = committed.refused.into_iter().peekable();
         let (mut going, mut turned_away) = (Vec::new(), Vec::new());
         for (at, (send, intent)) in sends.into_iter().zip(intents).enumerate() {
@@ -37,6 +37,9 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         self.tally.sent(going.len());
+        for (send, _) in going.iter().filter(|(_, intent)| intent.reserved.is_none()) {
+            self.tally.unpriced(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
+        }
         for lane in 0..self.lanes.len() {
             let granted: Vec<Instant> =
                 going.iter().filter(|(send, _)| send.lane == lane).map(|(send, _)| send.granted).collect();

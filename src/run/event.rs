@@ -58,6 +58,8 @@ pub struct Progress {
     pub reused: u64,
     /// What it cost so far.
     pub cost: Ore,
+    /// The services that it asked without a price: what those cost is not in it.
+    pub unpriced: Vec<String>,
     /// Lookups that came to an outcome in the last seconds, bought or not, per second.
     pub rate: f64,
     /// What is left at that rate; nothing while it cannot be told.
@@ -131,6 +133,8 @@ pub struct Summary {
     pub cost: Ore,
     /// Money that lost answers may have cost.
     pub spent_unknown: Ore,
+    /// The services that it asked without a price (`provider.service`): what those cost is in no sum.
+    pub unpriced: Vec<String>,
     /// Letters of disclosure that the upstream says went out.
     pub letters: u64,
     /// Calls that conditions kept from being made.
@@ -199,6 +203,8 @@ pub struct PlanReport {
     pub examples: Vec<BadExample>,
     /// Each lookup of the job, in order.
     pub steps: Vec<PlanStep>,
+    /// The services (`provider.service`) that it asks and that nobody has given a price.
+    pub unpriced: Vec<String>,
     /// How long buying takes at the slowest account's pace; zero where there is no limit of ours.
     pub duration: Duration,
     /// That pace, as the `rate` key writes it.
@@ -236,6 +242,8 @@ pub struct PlanDiff {
     pub calls: u64,
     /// What that cost.
     pub cost: Ore,
+    /// The services that it asked without a price.
+    pub unpriced: Vec<String>,
     /// What the job file says otherwise now, a line each.
     pub changes: Vec<String>,
 }
@@ -285,6 +293,8 @@ pub struct PlanStep {
     pub price_high: Ore,
     /// All of them.
     pub price: Ore,
+    /// How many of them nobody has given a price: the prices here are those of the others.
+    pub unpriced: u64,
     /// How many of them may send a letter of disclosure.
     pub letters: u64,
     /// The same by what posts them and to whom.
@@ -293,6 +303,8 @@ pub struct PlanStep {
     pub gated: u64,
     /// What those cost at most.
     pub gated_price: Ore,
+    /// How many of those have no price.
+    pub gated_unpriced: u64,
     /// In how many rows of the job's last runs its condition was met, and in how many it was decided; nothing where in none.
     pub gate_history: Option<(u64, u64)>,
 }
@@ -301,6 +313,11 @@ impl PlanReport {
     /// Good rows × lookups of the job.
     pub fn lookups(&self) -> u64 {
         self.steps.iter().map(PlanStep::lookups).sum()
+    }
+
+    /// Whether something would be asked that nobody has given a price.
+    pub fn is_unpriced(&self) -> bool {
+        self.steps.iter().any(|step| step.unpriced > 0)
     }
 
     /// What buying costs at least: with every condition unmet that is not decided yet.

@@ -135,7 +135,7 @@ pub(super) async fn fetch(
         let step = &prepared.job.steps[usize::from(lookup.at.step)];
         let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
         let kept = match (&verdict, gate) {
-            (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, ask.price)),
+            (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, ask.price.unwrap_or_default())),
             _ => None,
         };
         let mut verdict = gated(verdict, gate, lookup.at);
@@ -291,7 +291,7 @@ mod tests {
             number,
             params: Vec::new(),
             identity: ID,
-            price: Ore::ZERO,
+            price: Some(Ore::ZERO),
             kind: Kind::Organisation,
             letter_making: false,
             tried: None,

@@ -218,10 +218,10 @@ impl Lane {
         done
     }
 
-    /// The service's id and the price of the next lookup that may be asked.
+    /// The service's id and the price of the next lookup that may be asked; without a price it takes nothing of a budget.
     pub(super) fn next_price(&self) -> Option<(i64, Ore)> {
         let next = self.queue.first()?;
-        Some((self.service_ids[usize::from(next.at.step)], next.ask.price))
+        Some((self.service_ids[usize::from(next.at.step)], next.ask.price.unwrap_or_default()))
     }
 
     /// Whether there is a lookup that may be asked, as far as money goes.

@@ -39,6 +39,7 @@ mod useless;
 mod worker;
 
 pub use beforehand::clock as clock_warning;
+pub use budget::price_unknown;
 pub use clients::transport;
 pub use lane::{TriedLogin, remembered_refusal, try_login};
 pub use outputs::{damage, export, export_one, protected};
@@ -59,7 +60,7 @@ use crate::job::{Job, Origin};
 use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
 use crate::time::{now_ms, rfc3339};
 use begin::Begun;
-use budget::Purses;
+use budget::{Purses, without_price};
 use clients::{Transports, transports};
 use coordinator::{Coordinator, Start};
 use ending::finish;
@@ -222,7 +223,8 @@ pub enum RunError {
     },
     /// The run has spent more than its budget now allows.
     #[error(
-        "[budget] allows {limit}, and run {run} has spent {spent} already: raise it, or start another run with --new"
+        "[budget] allows {limit}, and run {run} has spent {} already: raise it, or start another run with --new",
+        limit.told(*spent)
     )]
     BudgetPassed {
         /// The run.
@@ -234,7 +236,8 @@ pub enum RunError {
     },
     /// `--max-cost` over a service without a price.
     #[error(
-        "lookup `{lookup}`: {service} has no price, and --max-cost would cap nothing: give it one in `prices`"
+        "lookup `{lookup}`: {service} has no price, and --max-cost would cap nothing: give it one in `prices` of its account, \
+         or \"0\" where it is free"
     )]
     Unpriced {
         /// The lookup.
@@ -524,6 +527,10 @@ async fn pull<T: Transport>(
         lookups: totals.lookups,
         pending: totals.pending,
     }));
+    let unpriced = without_price(&prepared);
+    if !unpriced.is_empty() {
+        notice(&context.observer, Level::Warning, "price-unknown", price_unknown(&unpriced));
+    }
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
     if prepared.job.rules.oldest {
         let asked = order::always_asked(&prepared, &lanes);

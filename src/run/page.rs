@@ -42,11 +42,11 @@ impl<T: Transport> Coordinator<T> {
             self.lost(lane, flight, page.code.clone(), None);
         } else if in_outage {
             // The call that was to try. How long that goes on, the outage decides.
-            self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(page.code));
+            self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code));
             self.change(Change::to(at, State::Pending, None));
             return self.requeue(lane, flight.ready);
         } else {
-            self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(page.code.clone()));
+            self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code.clone()));
             self.try_again(lane, flight, wait);
         }
         if self.streaks.stray(&account, &service, Stray::ForeignPage) {

@@ -1,7 +1,7 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
 use super::begin::{accounts, environment, missing_column, no_clash, requestors, same_input, same_questions};
-use super::budget::{not_passed, planned, priced};
+use super::budget::{not_passed, planned, priced, without_price};
 use super::clients::transports;
 use super::copy::{self, Copied};
 use super::counter::{Counter, Judged, Purchase};
@@ -296,10 +296,14 @@ async fn report(
         why: refusal.to_string(),
         ways_out: refusal.ways_out(),
     });
-    let bought: Vec<Spend> =
-        steps.iter().map(|step| Spend { calls: step.to_buy, cost: step.price }).collect();
+    let bought: Vec<Spend> = steps
+        .iter()
+        .map(|step| Spend { calls: step.to_buy, cost: step.price, unpriced: step.unpriced })
+        .collect();
     let ledger_bytes = growth(books.ledger, prepared, rows, &steps).await?;
     let budgets = planned(books.ledger, prepared, books.run, &bought).await?;
+    let asked = steps.iter().filter(|step| step.unpriced > 0).map(|step| step.service.clone());
+    let unpriced: BTreeSet<String> = without_price(prepared).into_iter().chain(asked).collect();
     Ok(PlanReport {
         job: prepared.job.name.clone(),
         environment: environment(&prepared.accounts.iter().collect::<Vec<_>>()),
@@ -307,6 +311,7 @@ async fn report(
         bad_rows,
         examples: examples.into_iter().map(|(line, reason)| BadExample { line, reason }).collect(),
         steps,
+        unpriced: unpriced.into_iter().collect(),
         duration,
         rate: rate.to_string(),
         budgets,
@@ -381,7 +386,7 @@ pub async fn again(
         let identities: Vec<Identity> = asks.iter().map(|ask| ask.identity).collect();
         let mut first = seen.first_times(&identities).await?;
         for ask in asks.iter().filter(|ask| first.remove(&ask.identity)) {
-            sums.calls = sums.calls.and(1, ask.price);
+            sums.calls = sums.calls.and_call(ask.price);
             sums.letters += u64::from(ask.letter_making);
         }
     }
@@ -399,6 +404,7 @@ pub async fn diff(ledger: &Ledger, job: &Job, settings: &Settings) -> Result<Opt
         rows: (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs()),
         calls: totals.calls,
         cost: totals.cost,
+        unpriced: totals.unpriced,
         changes: then.map_or_else(
             || vec!["its job file does not read any more".to_owned()],
             |then| changes(&then, job),

@@ -73,8 +73,8 @@ pub(crate) struct Ask {
     pub(crate) params: Vec<(String, String)>,
     /// What makes it the same purchase as another.
     pub(crate) identity: Identity,
-    /// What it costs.
-    pub(crate) price: Ore,
+    /// What it costs; nothing where nobody has given a price.
+    pub(crate) price: Option<Ore>,
     /// What kind of subject it is about.
     pub(crate) kind: Kind,
     /// Whether a letter of disclosure may go out.

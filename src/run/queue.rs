@@ -235,7 +235,7 @@ mod tests {
             number: String::new(),
             params: Vec::new(),
             identity: ID,
-            price: crate::domain::money::Ore::ZERO,
+            price: None,
             kind: crate::domain::number::Kind::Organisation,
             letter_making: false,
             tried: None,

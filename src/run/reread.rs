@@ -97,7 +97,7 @@ async fn settle(
             id: unread.attempt,
             state: AttemptState::Answered,
             settled_at: now_ms(),
-            cost: if free { Ore::ZERO } else { unread.price },
+            cost: if free { Some(Ore::ZERO) } else { unread.price },
             outcome: Some(answer.outcome),
             code: answer.code,
             text: answer.text,

@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What is certain to cost nothing.
+const FREE: Option<Ore> = Some(Ore::ZERO);
+
 impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
     pub(super) async fn done(&mut self, done: Done) {
@@ -69,7 +72,7 @@ impl<T: Transport> Coordinator<T> {
                 self.useless(lane, flight, came);
             }
             Came::ClientRefused(code, message) => {
-                self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code));
+                self.end(&flight, AttemptState::Refused, FREE, Some(code));
                 self.change(Change::to(flight.ready.at, State::Pending, None));
                 let message = format!("{}: {message}", self.lanes[lane].config.name);
                 self.halt.login.get_or_insert(message);
@@ -101,7 +104,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// It was not sent, or not taken: it was no call, and takes its turn again.
     fn unsent(&mut self, lane: usize, flight: Flight, code: Option<&str>) {
-        self.end(&flight, AttemptState::Unsent, Ore::ZERO, code.map(str::to_owned));
+        self.end(&flight, AttemptState::Unsent, FREE, code.map(str::to_owned));
         self.change(Change { attempts: -1, ..Change::to(flight.ready.at, State::Pending, None) });
         self.requeue(lane, flight.ready);
     }
@@ -114,7 +117,13 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Writes down how an attempt ended without an answer.
-    pub(super) fn end(&mut self, flight: &Flight, state: AttemptState, cost: Ore, code: Option<String>) {
+    pub(super) fn end(
+        &mut self,
+        flight: &Flight,
+        state: AttemptState,
+        cost: Option<Ore>,
+        code: Option<String>,
+    ) {
         self.end_with(flight, state, cost, code, None);
     }
 
@@ -123,7 +132,7 @@ impl<T: Transport> Coordinator<T> {
         &mut self,
         flight: &Flight,
         state: AttemptState,
-        cost: Ore,
+        cost: Option<Ore>,
         code: Option<String>,
         kept: Option<Kept>,
     ) {
@@ -153,7 +162,7 @@ impl<T: Transport> Coordinator<T> {
         let free = account.is_free(&step.service.name, outcome);
         let unannounced =
             letters > 0 && !account.may_send_letter(&step.service, flight.ready.ask.block(step));
-        let cost = if answer.billed && !free { flight.ready.ask.price } else { Ore::ZERO };
+        let cost = if answer.billed && !free { flight.ready.ask.price } else { FREE };
         if unannounced {
             self.unannounced_letter(flight);
         }
@@ -177,7 +186,7 @@ impl<T: Transport> Coordinator<T> {
             source: Some(Source::Bought),
             attempt: Some(flight.attempt),
             spent: 1,
-            cost,
+            cost: cost.unwrap_or_default(),
             letters,
             ..Change::to(flight.ready.at, State::Settled, Some(outcome))
         });
@@ -226,7 +235,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// An expired token: refused unprocessed, free, and repeated once with a new one.
     fn token_refused(&mut self, lane: usize, mut flight: Flight, generation: u64, code: String) {
-        self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code));
+        self.end(&flight, AttemptState::Refused, FREE, Some(code));
         self.change(Change::to(flight.ready.at, State::Pending, None));
         let gate = &mut self.lanes[lane].gate;
         gate.token_refused(generation, flight.ready.refusals);
@@ -235,7 +244,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     async fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
-        self.end(&flight, AttemptState::Refused, Ore::ZERO, Some("429".to_owned()));
+        self.end(&flight, AttemptState::Refused, FREE, Some("429".to_owned()));
         self.change(Change::to(flight.ready.at, State::Pending, None));
         self.requeue(lane, flight.ready);
         let Self { lanes, ledger, .. } = self;
@@ -300,7 +309,7 @@ impl<T: Transport> Coordinator<T> {
         retry_after: Option<Duration>,
     ) {
         let at = flight.ready.at;
-        self.end(&flight, AttemptState::Refused, Ore::ZERO, Some(code.to_owned()));
+        self.end(&flight, AttemptState::Refused, FREE, Some(code.to_owned()));
         self.lanes[lane].gate.asked_to_wait(Instant::now(), retry_after);
         let in_outage = self.trouble(lane, kind, cause, at);
         if in_outage {
@@ -331,8 +340,9 @@ impl<T: Transport> Coordinator<T> {
 
     /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
     pub(super) fn lost(&mut self, lane: usize, mut flight: Flight, code: String, kept: Option<Kept>) {
-        let (at, cost) = (flight.ready.at, flight.ready.ask.price);
-        self.end_with(&flight, AttemptState::Unknown, cost, Some(code), kept);
+        let (at, price) = (flight.ready.at, flight.ready.ask.price);
+        self.end_with(&flight, AttemptState::Unknown, price, Some(code), kept);
+        let cost = price.unwrap_or_default();
         flight.ready.spent += 1;
         let sums =
             |state| Change { spent: 1, cost, cost_unknown: cost, lost: 1, ..Change::to(at, state, None) };
@@ -398,9 +408,12 @@ impl<T: Transport> Coordinator<T> {
 
     /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
     pub(super) fn fault(&mut self, flight: &Flight, fault: &Fault) {
-        let cost = if fault.billed { flight.ready.ask.price } else { Ore::ZERO };
+        let cost = if fault.billed { flight.ready.ask.price } else { FREE };
         self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
-        self.change(Change { cost, ..Change::to(flight.ready.at, State::Pending, None) });
+        self.change(Change {
+            cost: cost.unwrap_or_default(),
+            ..Change::to(flight.ready.at, State::Pending, None)
+        });
         let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
         self.stop_for(&account, &service, fault);

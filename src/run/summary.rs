@@ -41,6 +41,7 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
         logins: totals.logins,
         cost: totals.cost,
         spent_unknown: totals.cost_unknown,
+        unpriced: totals.unpriced,
         letters: totals.letters,
         saved_calls: totals.saved_calls,
         saved_cost: totals.saved,

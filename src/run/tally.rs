@@ -1,7 +1,9 @@
 //! The counts of a run while it goes on, and how fast it goes.
 
 use super::event::Progress;
+use super::prepared::service_name;
 use crate::domain::outcome::Source;
+use crate::job::Step;
 use crate::ledger::{Change, Totals};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -41,6 +43,14 @@ impl Tally {
         self.totals.calls += count as u64;
     }
 
+    /// Notes that a lookup was sent without a price.
+    pub(super) fn unpriced(&mut self, step: &Step) {
+        let service = service_name(step);
+        if let Err(at) = self.totals.unpriced.binary_search(&service) {
+            self.totals.unpriced.insert(at, service);
+        }
+    }
+
     /// Lookups that still have no outcome.
     pub(super) fn pending(&self) -> u64 {
         self.totals.pending
@@ -70,6 +80,7 @@ impl Tally {
             calls: self.totals.calls,
             reused: self.totals.reused,
             cost: self.totals.cost,
+            unpriced: self.totals.unpriced.clone(),
             rate,
             left,
             in_flight: in_flight as u64,

@@ -103,7 +103,7 @@ mod tests {
     use crate::run::prepared::Ask;
 
     fn ready(row: i64) -> Ready {
-        let (price, identity) = (Ore::ZERO, Identity([1; 16]));
+        let (price, identity) = (Some(Ore::ZERO), Identity([1; 16]));
         let ask = Ask {
             number: String::new(),
             params: Vec::new(),

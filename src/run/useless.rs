@@ -22,8 +22,9 @@ impl<T: Transport> Coordinator<T> {
     /// It cannot be read: it was carried out, and costs what it costs. To ask again at once would bring the same, so it is not
     /// lost in the sense of `on_unknown`.
     fn unread(&mut self, flight: &Flight, kept: Kept) {
-        let (at, cost) = (flight.ready.at, flight.ready.ask.price);
-        self.end_with(flight, AttemptState::Unread, cost, Some(UNREADABLE.to_owned()), Some(kept));
+        let (at, price) = (flight.ready.at, flight.ready.ask.price);
+        self.end_with(flight, AttemptState::Unread, price, Some(UNREADABLE.to_owned()), Some(kept));
+        let cost = price.unwrap_or_default();
         let change = Change { spent: 1, cost, lost: 1, ..Change::to(at, State::Parked, None) };
         self.give_up(flight, Outcome::Unknown, change);
         let (account, service) = self.asked(flight);

@@ -159,7 +159,7 @@ impl World {
         for (key, value) in [("base_url", base.clone()), ("token_url", format!("{base}/v1/authenticate"))] {
             account.entry(key).or_insert(value.into());
         }
-        account.insert("prices".to_owned(), toml::Value::Table(prices("")));
+        account.entry("prices").or_insert_with(|| toml::Value::Table(prices("")));
         let mut providers = toml::Table::from_iter([("creditsafe".to_owned(), toml::Value::Table(account))]);
         for (name, account) in &self.others {
             let mut account = account.as_table().unwrap().clone();

@@ -2,6 +2,7 @@
 
 use super::Place;
 use super::not_yet::ending_not_yet;
+use crate::cli::look::Look;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use clap::error::ErrorKind;
@@ -256,7 +257,7 @@ fn format_of(output: &Place) -> Result<FileFormat, clap::Error> {
     }
     ending.and_then(|ending| FileFormat::from_str(ending, true).ok()).ok_or_else(|| {
         let message = "the ending of '--output' tells no format: give '--format csv', 'json' or 'jsonl'";
-        super::command().error(ErrorKind::MissingRequiredArgument, message)
+        super::command(Look::PLAIN).error(ErrorKind::MissingRequiredArgument, message)
     })
 }
 

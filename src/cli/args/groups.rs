@@ -1,6 +1,7 @@
 //! The commands as help lists them: by what somebody wants to do.
 
-use clap::Command;
+use crate::cli::look::Look;
+use clap::{ColorChoice, Command};
 use std::fmt::Write as _;
 
 /// Every command stands in one of these, in this order.
@@ -12,47 +13,56 @@ pub(super) const GROUPS: [(&str, &[&str]); 5] = [
     ("Set up", &["check", "login", "doctor", "backup", "simulator", "schema", "completions", "man", "help"]),
 ];
 
-/// How wide a line of the list is at most, in characters.
-const WIDTH: usize = 80;
+/// The widest help, as that of each command.
+const WIDEST: usize = 100;
 
 /// The same command, whose help lists its commands by groups.
-pub(super) fn grouped(command: Command) -> Command {
+pub(super) fn grouped(command: Command, look: Look) -> Command {
+    let look = look.width().map_or(look, |width| look.within(width.min(WIDEST)));
+    let (header, literal) = (command.get_styles().get_header(), command.get_styles().get_literal());
     let mut text = String::new();
     for (heading, names) in GROUPS {
-        let _ = writeln!(text, "{heading}:");
+        let _ = writeln!(text, "{header}{heading}:{header:#}");
         for name in names {
             let about = match command.find_subcommand(name) {
                 Some(command) => command.get_about().map(ToString::to_string).unwrap_or_default(),
                 // clap's own.
                 None => "Print this, or the help of a command".to_owned(),
             };
-            text.push_str(&line(name, &about));
+            let gap = " ".repeat("completions  ".len().saturating_sub(name.len()));
+            let line = look.fold(&format!("  {literal}{name}{literal:#}{gap}{about}"));
+            let _ = writeln!(text, "{line}");
         }
         text.push('\n');
     }
-    command.help_template(format!(
-        "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}{{all-args}}{{after-help}}"
+    let colour = if look.colour() { ColorChoice::Auto } else { ColorChoice::Never };
+    // `{all-args}` would list the commands once more.
+    let _ = writeln!(text, "{header}Everywhere:{header:#}");
+    command.color(colour).help_template(format!(
+        "{{before-help}}{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{text}{{options}}{{after-help}}"
     ))
 }
 
-/// A command and what it does, over as many lines as that takes.
-fn line(name: &str, about: &str) -> String {
-    const INDENT: usize = 15;
-    let mut text = format!("  {name:<width$}", width = INDENT - 2);
-    let mut at = INDENT;
-    for word in about.split(' ') {
-        let length = word.chars().count();
-        if at > INDENT && at + 1 + length > WIDTH {
-            let _ = write!(text, "\n{:INDENT$}", "");
-            at = INDENT;
+#[cfg(test)]
+mod tests {
+    use super::super::command;
+    use super::*;
+
+    #[test]
+    fn a_command_is_listed_once() {
+        let help = command(Look::wide(60)).render_long_help().to_string();
+        for (_, names) in GROUPS {
+            for name in names {
+                let lines = help.lines().filter(|line| line.split_whitespace().next() == Some(name));
+                assert_eq!(lines.filter(|line| line.starts_with("  ")).count(), 1, "{name}: {help}");
+            }
         }
-        if at > INDENT {
-            text.push(' ');
-            at += 1;
-        }
-        text.push_str(word);
-        at += length;
     }
-    text.push('\n');
-    text
+
+    #[test]
+    fn colour_is_only_where_it_is_wanted() {
+        let help = |look: Look| command(look).render_help().ansi().to_string();
+        assert!(help(Look::COLOURED).contains("\u{1b}[1m\u{1b}[4mNights:"), "{:?}", help(Look::COLOURED));
+        assert_eq!(command(Look::PLAIN).get_color(), ColorChoice::Never);
+    }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use clap::CommandFactory;
 
 fn read(line: &str) -> Result<Cli, clap::Error> {
     parse(line.split_whitespace())
@@ -11,7 +12,7 @@ fn refused(line: &str) -> (i32, String) {
 
 /// The help of a command at a fixed width, with the version taken out.
 fn help(path: &[&str]) -> String {
-    let mut command = command().term_width(100);
+    let mut command = command(Look::wide(100)).term_width(100);
     command.build();
     let mut at = &mut command;
     for name in path {
@@ -30,14 +31,24 @@ fn help_of_every_command() {
 }
 
 #[test]
+fn help_is_no_wider_than_the_terminal() {
+    for width in [60, 80] {
+        let help = command(Look::wide(width)).term_width(width).render_help().to_string();
+        let long = help.lines().filter(|line| line.chars().count() > width);
+        assert_eq!(long.collect::<Vec<_>>(), Vec::<&str>::new(), "{width}");
+        insta::assert_snapshot!(format!("help_{width}_wide"), help);
+    }
+}
+
+#[test]
 fn the_definition_is_sound() {
-    command().debug_assert();
+    command(Look::PLAIN).debug_assert();
 }
 
 #[test]
 fn every_command_is_in_one_group() {
     let listed: Vec<&str> = groups::GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-    let mut command = command();
+    let mut command = command(Look::PLAIN);
     command.build();
     let built: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let sorted = |mut names: Vec<&str>| {

@@ -25,7 +25,7 @@ pub(in crate::cli) fn catalogue(desk: &Desk, args: &CatalogueArgs) -> Result<Exi
     if args.json {
         Desk::print(&format!("{:#}\n", shown.json()))?;
     } else {
-        desk.say(&shown.text())?;
+        desk.say(&desk.look().fold(&shown.text()))?;
     }
     Ok(Exit::Settled)
 }

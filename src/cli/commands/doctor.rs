@@ -1,13 +1,14 @@
 //! `doctor`: whether everything that a run needs is there, without sending anything that costs.
 
 use super::super::args::DoctorArgs;
+use super::super::look::{Look, Tone};
 use super::super::{Desk, Failure};
 use crate::config::{Account, Settings};
 use crate::domain::address::origin;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::http::cause::Cause;
-use crate::http::transport::{Health, Look, SendError};
+use crate::http::transport::{Health, SendError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::run::{self, RunError, transport};
 use crate::time::now_ms;
@@ -52,6 +53,20 @@ impl Finding {
             _ => "fault",
         }
     }
+
+    fn line(&self, look: Look) -> String {
+        let gap = " ".repeat("warning  ".len() - self.word().len());
+        let word = look.paint(self.tone(), self.word());
+        look.fold(&format!("{word}{gap}{}: {}\n", self.what, self.text))
+    }
+
+    const fn tone(&self) -> Tone {
+        match (self.exit, self.warning) {
+            (Exit::Settled, false) => Tone::Good,
+            (Exit::Settled, true) => Tone::Warning,
+            _ => Tone::Bad,
+        }
+    }
 }
 
 /// `orgpull doctor`.
@@ -74,12 +89,13 @@ pub(in crate::cli) async fn doctor(desk: &Desk, args: &DoctorArgs) -> Result<Exi
             .collect();
         Desk::print(&format!("{:#}\n", json!({ "exit": worst.code(), "checks": checks })))?;
     } else {
+        let look = desk.look();
         for finding in &findings {
-            let line = format!("{:<8} {}: {}\n", finding.word(), finding.what, finding.text);
+            let line = finding.line(look);
             if finding.exit == Exit::Settled && !finding.warning {
                 desk.say(&line)?;
             } else {
-                Desk::print(&line)?;
+                desk.show(&line)?;
             }
         }
     }
@@ -226,8 +242,9 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
     let mut clock = None;
     for path in paths {
         match transport.look(&format!("{}{path}", account.base_url)).await {
-            Ok(Look { status, date_ms }) => {
-                clock = clock.or(date_ms.map(|date| now_ms() - date));
+            Ok(seen) => {
+                let status = seen.status;
+                clock = clock.or(seen.date_ms.map(|date| now_ms() - date));
                 let text = format!("{path} answers with status {status}");
                 let there = Health { status, retry_after: None }.is_there();
                 findings.push(match status {
@@ -279,6 +296,28 @@ fn clock_finding(off_ms: i64, account: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_on_terminals() {
+        let findings = [
+            Finding::good("configuration", "/srv/orgpull/config/orgpull.toml (creditsafe, dnb)"),
+            Finding::warning("clock", "this machine is 61 s ahead of creditsafe: set its clock"),
+            Finding::fault(
+                "creditsafe upstream",
+                Exit::Unavailable,
+                "/getdata/health is not reached: it took too long",
+            ),
+        ];
+        let mut all = String::new();
+        for width in [60, 80, 120] {
+            let lines: String = findings.iter().map(|finding| finding.line(Look::wide(width))).collect();
+            all.push_str(&[&"-".repeat(width), "\n", &lines].concat());
+        }
+        insta::assert_snapshot!(all);
+        assert!(
+            findings[2].line(Look::COLOURED).starts_with("\u{1b}[31mfault\u{1b}[0m    creditsafe upstream: ")
+        );
+    }
 
     #[test]
     fn a_clock_is_told_when_it_is_a_minute_off() {

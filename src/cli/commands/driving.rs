@@ -80,18 +80,14 @@ impl Driving<'_> {
             return Ok(summary);
         }
         let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
-        let text = summary_text(&Closing {
-            summary: &summary,
-            outputs: &outputs,
-            again: ended.again,
-            took: began.elapsed(),
-        });
+        let closing =
+            Closing { summary: &summary, outputs: &outputs, again: ended.again, took: began.elapsed() };
         if asked.on_stdout() {
             if !reporter.is_json() {
-                desk.console.line(text.trim_end());
+                desk.console.write(summary_text(&closing, desk.console.look()).trim_end());
             }
         } else {
-            Desk::print(&text)?;
+            desk.show(&summary_text(&closing, desk.look()))?;
         }
         Ok(summary)
     }
@@ -140,12 +136,9 @@ impl Driving<'_> {
         // What it has cost so far is worth knowing, also where it broke off.
         let mut printed = Ok(());
         if summary.calls > 0 && !reporter.is_json() && !asked.on_stdout() {
-            printed = Desk::print(&summary_text(&Closing {
-                summary: &summary,
-                outputs: &[],
-                again: Spend::default(),
-                took: began.elapsed(),
-            }));
+            let closing =
+                Closing { summary: &summary, outputs: &[], again: Spend::default(), took: began.elapsed() };
+            printed = desk.show(&summary_text(&closing, desk.look()));
         }
         reporter.failed(&told, exit, Some(&summary.next));
         let summary = after(earlier, summary);
@@ -199,6 +192,7 @@ fn none_begun((job, path): (&str, &Path)) -> Summary {
         logins: 0,
         cost: Ore::ZERO,
         spent_unknown: Ore::ZERO,
+        unpriced: Vec::new(),
         letters: 0,
         saved_calls: 0,
         saved_cost: Ore::ZERO,

@@ -35,7 +35,8 @@ pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, F
             Some(ledger) => ledger.daemons().await?,
             None => Vec::new(),
         };
-        desk.say(&format!("{}\n{}", jobs_text(&lines), daemons_text(&daemons)))?;
+        let look = desk.look();
+        desk.say(&format!("{}\n{}", jobs_text(&lines, look), daemons_text(&daemons, look)))?;
     }
     if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }

@@ -57,7 +57,7 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
     if args.json {
         Desk::print(&format!("{:#}\n", plan_json(&report)))?;
     } else {
-        desk.say(&plan_text(&report))?;
+        desk.say(&plan_text(&report, desk.look()))?;
     }
     if let Some(every) = every.filter(|every| *every < report.duration) {
         desk.warn("schedule", too_long(&report.job, Needs { time: report.duration, every }));
@@ -84,7 +84,7 @@ pub(in crate::cli) async fn runs(desk: &Desk, args: &RunsArgs) -> Result<Exit, F
     if args.json {
         Desk::print(&format!("{:#}\n", runs_json(&summaries)))?;
     } else {
-        desk.say(&runs_text(&summaries))?;
+        desk.say(&runs_text(&summaries, desk.look()))?;
     }
     Ok(Exit::Settled)
 }
@@ -117,7 +117,7 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
         unknown: &unknown,
         holds: &holds,
     };
-    desk.say(&status_text(&report))?;
+    desk.say(&status_text(&report, desk.look()))?;
     Ok(Exit::Settled)
 }
 
@@ -178,6 +178,7 @@ fn unknown_json(run: &RunRow, lookup: &UnknownLookup) -> Value {
         "sent_at": lookup.sent_at.map(rfc3339),
         "code": lookup.code,
         "cost": lookup.cost.to_string(),
+        "price_unknown": lookup.unpriced,
         "letter": lookup.letter_making,
         "billed": lookup.billed,
     })
@@ -194,16 +195,18 @@ fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
         );
     }
     format!(
-        "line {}, {step}: {} ({}, {} {}{})",
+        "line {}, {step}: {} ({}, {}{})",
         lookup.line,
         lookup.transactionid.as_deref().unwrap_or_default(),
         lookup.code.as_deref().unwrap_or("lost"),
-        match (lookup.billed, lookup.unread) {
-            (true, _) => "billed at",
-            (false, true) => "counted at",
-            (false, false) => "may have cost",
+        match (lookup.billed, lookup.unread, lookup.unpriced) {
+            (true, _, true) => "billed, price unknown".to_owned(),
+            (true, _, false) => format!("billed at {}", money(lookup.cost)),
+            (false, true, true) => "counted, price unknown".to_owned(),
+            (false, true, false) => format!("counted at {}", money(lookup.cost)),
+            (false, false, true) => "may have been billed, price unknown".to_owned(),
+            (false, false, false) => format!("may have cost {}", money(lookup.cost)),
         },
-        money(lookup.cost),
         if lookup.letter_making && !lookup.billed { ", and may have posted a letter" } else { "" }
     )
 }

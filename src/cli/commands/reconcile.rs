@@ -82,7 +82,8 @@ async fn resolve_run(desk: &Desk, args: &ResolveArgs, run: &str, settles: Settle
     let settled = ledger.resolve(run.id, chosen, settles).await?;
     let retry = desk.typed().command(args.simulate, &["retry", &run.run]);
     let retry = if settled.to_retry.is_empty() { Vec::new() } else { vec![retry] };
-    desk.say(&resolve_text(&format!("run {} of {}", run.run, run.job), &settled, &retry))?;
+    let what = format!("run {} of {}", run.run, run.job);
+    desk.say(&resolve_text(&what, &settled, &retry, desk.look()))?;
     Ok(Exit::Settled)
 }
 
@@ -103,7 +104,7 @@ async fn resolve_invoice(desk: &Desk, args: &ResolveArgs, file: &Path) -> Result
     let retry = |run: &String| typed.command(args.simulate, &["retry", run.as_str()]);
     let retry: Vec<String> = settled.to_retry.iter().map(retry).collect();
     let what = format!("{}, complete for {} to {}", file.display(), days.0, days.1);
-    desk.say(&resolve_text(&what, &settled, &retry))?;
+    desk.say(&resolve_text(&what, &settled, &retry, desk.look()))?;
     Ok(Exit::Settled)
 }
 
@@ -200,9 +201,9 @@ impl Told<'_> {
         if self.json {
             Desk::print(&format!("\n],\n\"totals\": {}}}\n", reconcile_totals(&self.report)))?;
         } else if agreed {
-            desk.say(&reconcile_text(&self.report))?;
+            desk.say(&reconcile_text(&self.report, desk.look()))?;
         } else {
-            Desk::print(&reconcile_text(&self.report))?;
+            desk.show(&reconcile_text(&self.report, desk.look()))?;
         }
         Ok(if agreed { Exit::Settled } else { Exit::Unsettled })
     }

@@ -1,7 +1,8 @@
 //! `run` and `retry`.
 
 use super::super::args::{RetryArgs, RunArgs, Simulation};
-use super::super::console::seen;
+use super::super::console::seen_as;
+use super::super::look::Look;
 use super::super::report::{Reporter, money, plan_text};
 use super::super::{Desk, Failure, signals};
 use super::driving::{Asked, Driving, exit_of};
@@ -10,6 +11,7 @@ use crate::config::{SIMULATOR, Settings};
 use crate::domain::budget::Limit;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
+use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::job::{Job, Origin};
 use crate::ledger::{Ledger, LedgerError, RunRow};
@@ -183,21 +185,31 @@ pub(super) async fn wanted(
     }
     let Ok(plan) = plan else { return Ok(true) };
     let price = max_cost.map_or(plan.price(), |most| most.min(plan.price()));
-    if plan.refusal.is_some() || price <= settings.confirm_above {
+    // What has no price may cost more than anything.
+    if plan.refusal.is_some() || price <= settings.confirm_above && !plan.is_unpriced() {
         return Ok(true);
     }
-    let text = format!("{}\nThis may cost {}. Run it? [y/N] ", plan_text(&plan), money(price));
-    if answered_yes(&text)? {
+    let look = desk.console.look();
+    let plan = (plan_text(&plan, look), may_cost(price, plan.is_unpriced()));
+    if answered_yes(&format!("{}\nThis may cost {}. Run it? [y/N] ", plan.0, plan.1), look)? {
         return Ok(true);
     }
     desk.console.line("nothing was sent");
     Ok(false)
 }
 
+fn may_cost(price: Ore, unknown: bool) -> String {
+    match (price, unknown) {
+        (price, false) => money(price),
+        (Ore::ZERO, true) => "money, and its price is unknown".to_owned(),
+        (price, true) => format!("{}, and more whose price is unknown", money(price)),
+    }
+}
+
 /// Puts a question on the terminal; whatever is not yes is no.
-fn answered_yes(question: &str) -> Result<bool, Failure> {
+fn answered_yes(question: &str, look: Look) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{}", seen(question)).and_then(|()| stderr.flush())?;
+    write!(stderr, "{}", seen_as(question, look)).and_then(|()| stderr.flush())?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
@@ -233,5 +245,5 @@ async fn agreed(
             desk.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
         return Err(Failure::Usage(format!("{what} There is nobody to ask: {command}")));
     }
-    answered_yes(&format!("{what} Ask again? [y/N] "))
+    answered_yes(&format!("{what} Ask again? [y/N] "), desk.console.look())
 }

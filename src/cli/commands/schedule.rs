@@ -90,7 +90,7 @@ fn teller(desk: &Desk) -> Teller {
     Arc::new(move |told| {
         if !quiet || told.level == Level::Warning {
             console.line(&match format {
-                LogFormat::Text => told_text(&told, now_ms()),
+                LogFormat::Text => told_text(&told, now_ms(), console.look()),
                 LogFormat::Json => told_json(&told, now_ms()).to_string(),
             });
         }
@@ -174,14 +174,17 @@ async fn list(desk: &Desk, args: &ScheduleArgs) -> Result<Exit, Failure> {
     }
     fires.sort_by_key(|fire| (fire.due.at, fire.job));
     fires.truncate(count);
-    Desk::print(&fires_text(&fires))?;
+    desk.show(&fires_text(&fires, desk.look()))?;
     if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }
 
-/// What the job's last run cost: what the next one may be expected to.
-async fn last_cost(ledger: &Ledger, job: &str) -> Result<Option<Ore>, Failure> {
+/// What the job's last run cost, which the next one may be expected to, and whether some of it has no price.
+async fn last_cost(ledger: &Ledger, job: &str) -> Result<Option<(Ore, bool)>, Failure> {
     match ledger.last_finished(job).await? {
-        Some(run) => Ok(Some(ledger.totals(run.id).await?.cost)),
+        Some(run) => {
+            let totals = ledger.totals(run.id).await?;
+            Ok(Some((totals.cost, !totals.unpriced.is_empty())))
+        }
         None => Ok(None),
     }
 }

@@ -27,7 +27,7 @@ pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit,
     } else if args.csv {
         Desk::print(&spend_csv(&report))?;
     } else {
-        desk.say(&spend_text(&report))?;
+        desk.say(&spend_text(&report, desk.look()))?;
     }
     Ok(Exit::Settled)
 }

@@ -3,12 +3,29 @@
 pub use crate::domain::counted::count;
 pub(super) use crate::domain::counted::counted;
 
+use super::table::Cell;
 use crate::domain::money::Ore;
 use std::time::Duration;
 
 /// An amount in SEK: `12 431.20 SEK`.
 pub fn money(amount: Ore) -> String {
     format!("{}.{:02} SEK", count(amount.get() / 100), amount.get() % 100)
+}
+
+/// An amount in SEK, and whether calls that nobody has given a price come on top of it: `12.80 SEK + price unknown`.
+pub(super) fn cost(amount: Ore, unknown: bool) -> String {
+    match (amount, unknown) {
+        (amount, false) => money(amount),
+        (Ore::ZERO, true) => "price unknown".to_owned(),
+        (amount, true) => format!("{} + price unknown", money(amount)),
+    }
+}
+
+/// The same in a table, whose heading says SEK where room is scarce.
+pub(super) fn amount(sum: Ore, unknown: bool) -> Cell {
+    let text = cost(sum, unknown);
+    let short = text.replace(" SEK", "");
+    Cell::from(text).short(short)
 }
 
 /// A span of time in its two largest units: `13 d 21 h`, `4 h 12 min`, `2 min 5 s`, `38 s`.

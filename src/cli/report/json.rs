@@ -33,6 +33,7 @@ pub fn summary_json(summary: &Summary) -> Value {
         "saved_cost": summary.saved_cost.to_string(),
         "pending": summary.pending,
         "environment": summary.environment,
+        "unpriced": summary.unpriced,
     })
 }
 
@@ -63,6 +64,7 @@ pub fn plan_json(plan: &PlanReport) -> Value {
         "budgets": plan.budgets.iter().map(budget_json).collect::<Vec<_>>(),
         "price_low": plan.price_low().to_string(),
         "price_high": plan.price().to_string(),
+        "unpriced": plan.unpriced,
         "ledger_bytes": plan.ledger_bytes,
         "diff": plan.diff.as_ref().map(|diff| json!({
             "run": diff.run,
@@ -70,6 +72,7 @@ pub fn plan_json(plan: &PlanReport) -> Value {
             "bad_rows": diff.rows.1,
             "calls": diff.calls,
             "cost": diff.cost.to_string(),
+            "unpriced": diff.unpriced,
             "changes": diff.changes,
         })),
     })
@@ -101,6 +104,7 @@ fn step_json(step: &PlanStep) -> Value {
         "price_low": step.price_low.to_string(),
         "price_high": step.price_high.to_string(),
         "price": step.price.to_string(),
+        "unpriced_calls": step.unpriced,
         "letters": step.letters,
         "gated": step.gated,
         "gated_price": step.gated_price.to_string(),
@@ -132,6 +136,7 @@ pub(super) fn event_json(event: &Event, at: &str) -> Value {
             "calls": progress.calls,
             "reused": progress.reused,
             "cost": progress.cost.to_string(),
+            "unpriced": progress.unpriced,
             "rate": thousandths(progress.rate),
             "seconds_left": progress.left.map(|left| left.as_secs()),
             "in_flight": progress.in_flight,
@@ -185,7 +190,7 @@ mod tests {
         let value = summary_json(&samples::summary());
         let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let public = "run job state exit reason next started_at finished_at rows bad_rows lookups outcomes bought reused \
-                      calls retries logins cost spent_unknown letters saved_calls saved_cost pending environment";
+                      calls retries logins cost spent_unknown letters saved_calls saved_cost pending environment unpriced";
         assert_eq!(keys, public.split_whitespace().collect::<Vec<_>>());
         let outcomes: Vec<&str> = value["outcomes"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(outcomes, Outcome::ALL.map(Outcome::as_str));

@@ -1,13 +1,15 @@
 //! A plan, for a person: what a run would do, cost and take.
 
-use super::figures::{count, counted, money, span};
-use super::table::table;
+use super::figures::{amount, cost, count, counted, money, span};
+use super::table::{Cell, Sheet, numbers, words};
+use crate::cli::look::{Look, Tone};
 use crate::config::SIMULATOR;
 use crate::run::event::{PlanDiff, PlanReport, PlanStep};
+use crate::run::price_unknown;
 use std::fmt::Write as _;
 
 /// The plan as text. Nothing in it names a subject.
-pub fn plan_text(plan: &PlanReport) -> String {
+pub fn plan_text(plan: &PlanReport, look: Look) -> String {
     let mut text = format!("{} ({}): nothing is sent by planning\n\n", plan.job, place(plan));
     let bad = if plan.bad_rows == 0 { String::new() } else { format!(", {} bad", count(plan.bad_rows)) };
     let _ = writeln!(text, "{}{bad}; {}", counted(plan.rows, "row", "rows"), lookups(plan));
@@ -18,8 +20,11 @@ pub fn plan_text(plan: &PlanReport) -> String {
     if more > 0 && !plan.examples.is_empty() {
         let _ = writeln!(text, "  and {}", counted(more, "more bad row", "more bad rows"));
     }
-    let _ = writeln!(text, "\n{}\n", steps(plan));
-    text.push_str(&totals(plan));
+    let _ = writeln!(text, "\n{}\n", steps(plan).draw(look));
+    text.push_str(&totals(plan, look));
+    if !plan.unpriced.is_empty() {
+        let _ = writeln!(text, "\n{}\n", look.paint(Tone::Warning, &price_unknown(&plan.unpriced)));
+    }
     for step in plan.steps.iter().filter(|step| step.gated > 0) {
         text.push_str(&gated(step));
     }
@@ -27,9 +32,9 @@ pub fn plan_text(plan: &PlanReport) -> String {
         text.push_str(&difference(plan, diff));
     }
     if !plan.budgets.is_empty() {
-        let _ = writeln!(text, "\n{}", budgets(plan));
+        let _ = writeln!(text, "\n{}", budgets(plan).draw(look));
     }
-    text
+    look.fold(&text)
 }
 
 fn difference(plan: &PlanReport, diff: &PlanDiff) -> String {
@@ -44,8 +49,8 @@ fn difference(plan: &PlanReport, diff: &PlanDiff) -> String {
         count(diff.rows.1),
         count(bought),
         count(diff.calls),
-        money(plan.price()),
-        money(diff.cost),
+        cost(plan.price(), plan.is_unpriced()),
+        cost(diff.cost, !diff.unpriced.is_empty()),
     );
     for change in &diff.changes {
         let _ = writeln!(text, "  {change}");
@@ -68,20 +73,31 @@ fn gated(step: &PlanStep) -> String {
         || "no earlier run tells how many".to_owned(),
         |expected| format!("{} if it goes as in the last runs", count(expected)),
     );
-    let (gated, price) = (count(step.gated), money(step.gated_price));
+    let (gated, price) = (count(step.gated), cost(step.gated_price, step.gated_unpriced > 0));
     format!("Gated    {}: at most {gated} ({price}), where its condition is met; {expected}\n", step.id)
 }
 
-fn budgets(plan: &PlanReport) -> String {
-    let mut table = table(&["budget", "allows", "spent", "after this", ""], 1);
+fn budgets(plan: &PlanReport) -> Sheet {
+    let mut sheet = Sheet::new([
+        words("budget"),
+        numbers("allows"),
+        numbers("spent"),
+        numbers("after this"),
+        numbers(""),
+    ]);
     for budget in &plan.budgets {
         let passed = budget.limit.is_passed_by(budget.after);
         let note = if passed { "pauses before the end (exit 8)" } else { "" };
-        let cells = [&budget.limit.to_string(), &budget.before.to_string(), &budget.after.to_string()];
-        let cells = std::iter::once(&budget.name).chain(cells).cloned().chain([note.to_owned()]);
-        table.add_row(cells.collect::<Vec<_>>());
+        let told = |spend| Cell::from(budget.limit.told(spend));
+        sheet.row([
+            budget.name.as_str().into(),
+            budget.limit.to_string().into(),
+            told(budget.before),
+            told(budget.after),
+            Cell::from(note).tone(Some(Tone::Warning)),
+        ]);
     }
-    table.trim_fmt()
+    sheet
 }
 
 fn place(plan: &PlanReport) -> &str {
@@ -92,32 +108,46 @@ fn lookups(plan: &PlanReport) -> String {
     counted(plan.lookups(), "lookup", "lookups")
 }
 
-fn steps(plan: &PlanReport) -> String {
-    let numbers = ["duplicates", "fresh", "skipped", "invalid", "to buy", "SEK a call", "price", "letters"];
-    let mut table = table(&[&["lookup", "service"], numbers.as_slice()].concat(), 2);
+fn steps(plan: &PlanReport) -> Sheet {
+    let mut sheet = Sheet::new([
+        words("lookup").cut(12),
+        words("service").goes(1),
+        numbers("duplicates").short("dupl.").goes(5),
+        numbers("fresh").goes(6),
+        numbers("skipped").goes(3),
+        numbers("invalid").goes(4),
+        numbers("to buy"),
+        numbers("SEK a call").goes(2),
+        numbers("price").short("SEK"),
+        numbers("letters").goes(7),
+    ]);
     for step in &plan.steps {
-        table.add_row(cells(step));
+        let counts = [step.duplicates, step.fresh, step.skipped, step.invalid, step.to_buy];
+        let mut cells = vec![Cell::from(step.id.as_str()), step.service.as_str().into()];
+        cells.extend(counts.map(|number| Cell::from(count(number))));
+        let unknown = (step.unpriced > 0).then_some(Tone::Warning);
+        cells.push(Cell::from(a_call(step)).tone(unknown));
+        cells.push(amount(step.price, step.unpriced > 0).tone(unknown));
+        cells.push(Cell::from(count(step.letters)).tone((step.letters > 0).then_some(Tone::Warning)));
+        sheet.row(cells);
     }
-    table.trim_fmt()
-}
-
-fn cells(step: &PlanStep) -> Vec<String> {
-    let counts = [step.duplicates, step.fresh, step.skipped, step.invalid, step.to_buy];
-    let mut cells = vec![step.id.clone(), step.service.clone()];
-    cells.extend(counts.map(count));
-    cells.extend([a_call(step), money(step.price), count(step.letters)]);
-    cells
+    sheet
 }
 
 fn a_call(step: &PlanStep) -> String {
-    if step.price_low == step.price_high {
+    let known = if step.price_low == step.price_high {
         step.price_low.to_string()
     } else {
         format!("{} to {}", step.price_low, step.price_high)
+    };
+    match step.unpriced {
+        0 => known,
+        all if all == step.to_buy => "unknown".to_owned(),
+        _ => format!("{known} or unknown"),
     }
 }
 
-fn totals(plan: &PlanReport) -> String {
+fn totals(plan: &PlanReport, look: Look) -> String {
     let sum = |of: fn(&PlanStep) -> u64| plan.steps.iter().map(of).sum::<u64>();
     let to_buy = sum(|step| step.to_buy);
     let time = if to_buy == 0 {
@@ -128,10 +158,14 @@ fn totals(plan: &PlanReport) -> String {
         format!("{} at {}", span(plan.duration), plan.rate)
     };
     let letters = sum(|step| step.letters);
-    let letters = if letters == 0 { "none".to_owned() } else { format!("up to {}", count(letters)) };
+    let letters = if letters == 0 {
+        "none".to_owned()
+    } else {
+        look.paint(Tone::Warning, &format!("up to {}", count(letters)))
+    };
     let price = match plan.price_low() {
-        low if low == plan.price() => money(low),
-        low => format!("{} to {}", money(low), money(plan.price())),
+        low if low == plan.price() => cost(low, plan.is_unpriced()),
+        low => format!("{} to {}", money(low), cost(plan.price(), plan.is_unpriced())),
     };
     let ledger = size(plan.ledger_bytes);
     format!(
@@ -148,7 +182,17 @@ mod tests {
 
     #[test]
     fn a_plan_with_everything_in_it() {
-        insta::assert_snapshot!(plan_text(&samples::plan()));
+        insta::assert_snapshot!(plan_text(&samples::plan(), Look::PLAIN));
+    }
+
+    #[test]
+    fn a_plan_on_terminals() {
+        for width in [60, 80, 120] {
+            insta::assert_snapshot!(
+                format!("a_plan_{width}_wide"),
+                plan_text(&samples::plan(), Look::wide(width))
+            );
+        }
     }
 
     #[test]
@@ -160,12 +204,27 @@ mod tests {
         plan.examples.clear();
         plan.rate = "unlimited".to_owned();
         plan.duration = Duration::ZERO;
-        insta::assert_snapshot!(plan_text(&plan));
+        insta::assert_snapshot!(plan_text(&plan, Look::PLAIN));
+    }
+
+    #[test]
+    fn what_nobody_has_given_a_price_is_not_called_free() {
+        let mut plan = samples::plan();
+        plan.unpriced = vec![plan.steps[0].service.clone()];
+        plan.steps[0].unpriced = plan.steps[0].to_buy;
+        plan.steps[1].unpriced = 1;
+        insta::assert_snapshot!(plan_text(&plan, Look::PLAIN));
+        plan.steps.truncate(1);
+        assert!(
+            plan_text(&plan, Look::PLAIN).contains("\nPrice    price unknown\n"),
+            "{}",
+            plan_text(&plan, Look::PLAIN)
+        );
     }
 
     #[test]
     fn long_plans_are_told_in_days_and_hours() {
         let plan = PlanReport { duration: Duration::from_hours(333), ..samples::plan() };
-        assert!(plan_text(&plan).contains("13 d 21 h at 60/min"));
+        assert!(plan_text(&plan, Look::PLAIN).contains("13 d 21 h at 60/min"));
     }
 }

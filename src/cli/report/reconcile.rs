@@ -1,9 +1,11 @@
 //! A statement held against the ledger, for people and for programs. What the provider wrote is shown without anything
 //! that may be a person's number.
 
-use super::figures::{count, counted, money};
-use super::table::table;
+use super::figures::{amount, cost, count, counted, money};
+use super::table::{Sheet, numbers, words};
+use crate::cli::look::Look;
 use crate::config::Account;
+use crate::domain::budget::Spend;
 use crate::domain::invoice::{Settles, Verdict};
 use crate::domain::money::Ore;
 use crate::domain::redact::scrub;
@@ -40,6 +42,8 @@ pub struct Sums {
     pub billed: Ore,
     /// What the ledger counts.
     pub booked: Ore,
+    /// Calls that it counts as nothing because nobody has given a price.
+    pub unpriced: u64,
 }
 
 /// A statement held against the ledger: sums, and the first differences.
@@ -78,6 +82,7 @@ impl<'a> Reconciliation<'a> {
         sums.billed = plus(sums.billed, line.billed);
         // A call that is billed twice stands in the ledger once.
         sums.booked = plus(sums.booked, line.booked.filter(|_| line.billed_on.is_none()));
+        sums.unpriced += u64::from(line.unpriced && line.billed_on.is_none());
         if let Some(settles) = line.settles {
             self.settles[settles as usize] += 1;
         }
@@ -100,6 +105,7 @@ impl<'a> Reconciliation<'a> {
             total.lines += sums.lines;
             total.billed = plus(total.billed, Some(sums.billed));
             total.booked = plus(total.booked, Some(sums.booked));
+            total.unpriced += sums.unpriced;
         }
         total
     }
@@ -110,19 +116,25 @@ fn plus(sum: Ore, more: Option<Ore>) -> Ore {
 }
 
 /// The sums, what they settle, and the first differences.
-pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
+pub fn reconcile_text(report: &Reconciliation<'_>, look: Look) -> String {
     let Reconciliation { file, account, environment, days: (first, last), .. } = report;
     let mut text =
         format!("{} against {account} ({environment}), complete for {first} to {last}\n\n", file.display());
-    let mut table = table(&["", "lines", "billed", "in the ledger"], 1);
+    let mut sheet = Sheet::new([
+        words("").cut(16),
+        numbers("lines"),
+        numbers("billed").short("billed SEK"),
+        numbers("in the ledger").short("ledger SEK"),
+    ]);
     let mut row = |name: &str, sums: Sums| {
-        table.add_row([name.to_owned(), count(sums.lines), money(sums.billed), money(sums.booked)]);
+        let booked = amount(sums.booked, sums.unpriced > 0);
+        sheet.row([name.into(), count(sums.lines).into(), amount(sums.billed, false), booked]);
     };
     for verdict in Verdict::ALL {
         row(verdict.meaning(), report.of_verdict(verdict));
     }
     row("total", report.total());
-    let _ = writeln!(text, "{}", table.trim_fmt());
+    let _ = writeln!(text, "{}", sheet.draw(look));
     let [billed, not] = report.settles;
     if billed + not > 0 {
         let _ = writeln!(
@@ -143,13 +155,12 @@ pub fn reconcile_text(report: &Reconciliation<'_>) -> String {
     if more > 0 {
         let _ = writeln!(text, "  and {} more: --output PATH lists them all", count(more));
     }
-    text
+    look.fold(&text)
 }
 
 /// What a statement, or the user's word on a run, settled; its last line is what to type next.
-pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
-    let (billed, cost) = settled.billed;
-    let (not, freed) = settled.not_carried_out;
+pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], look: Look) -> String {
+    let (billed, not) = (settled.billed.calls, settled.not_carried_out.calls);
     let left = if settled.left == 0 {
         String::new()
     } else {
@@ -160,20 +171,23 @@ pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
         )
     };
     if billed + not == 0 {
-        return format!("{what}: no lost answer is to be settled, and nothing was changed\n{left}");
+        return look
+            .fold(&format!("{what}: no lost answer is to be settled, and nothing was changed\n{left}"));
     }
     let mut text = format!(
         "{what}: {} settled\n  {} billed: {}\n  {} not carried out: {} \
          less than was counted\n",
         counted(billed + not, "lost answer is", "lost answers are"),
         count(billed),
-        money(cost),
+        spent(settled.billed),
         count(not),
-        money(freed)
+        spent(settled.not_carried_out)
     );
     for attempt in &settled.named {
         let what = match attempt.settles {
-            Settles::Billed => format!("billed {}", money(attempt.cost)),
+            Settles::Billed => {
+                format!("billed {}", cost(attempt.cost.unwrap_or_default(), attempt.cost.is_none()))
+            }
             Settles::NotCarriedOut => "not carried out".to_owned(),
         };
         let (run, job, line, reference) = (&attempt.run, &attempt.job, attempt.line, &attempt.transactionid);
@@ -184,10 +198,14 @@ pub fn resolve_text(what: &str, settled: &Settled, retry: &[String]) -> String {
     if more > 0 {
         let _ = writeln!(text, "  and {} more", count(more));
     }
-    for command in retry {
-        let _ = writeln!(text, "Next: to ask again what was not carried out: {command}");
-    }
-    text
+    let next = retry
+        .iter()
+        .map(|command| look.next(&format!("to ask again what was not carried out: {command}")) + "\n");
+    look.fold(&text) + &next.collect::<String>()
+}
+
+fn spent(spent: Spend) -> String {
+    cost(spent.cost, spent.unpriced > 0)
 }
 
 fn difference(line: &Reconciled) -> String {
@@ -201,9 +219,13 @@ fn difference(line: &Reconciled) -> String {
         (Some(billed), Some(_)) if let Some(before) = line.billed_on => {
             format!("billed {} again, after line {before}", money(billed))
         }
-        (Some(billed), Some(booked)) => format!("billed {}, in the ledger {}", money(billed), money(booked)),
+        (Some(billed), Some(booked)) => {
+            format!("billed {}, in the ledger {}", money(billed), cost(booked, line.unpriced))
+        }
         (Some(billed), None) => format!("billed {}, not in the ledger", money(billed)),
-        (None, booked) => format!("{} in the ledger, not billed", money(booked.unwrap_or_default())),
+        (None, booked) => {
+            format!("{} in the ledger, not billed", cost(booked.unwrap_or_default(), line.unpriced))
+        }
     };
     let lost = line.settles.map_or_else(String::new, |settles| match settles {
         Settles::Billed => " (its answer was lost: it was carried out)".to_owned(),

@@ -3,15 +3,14 @@
 //! On a terminal a bar that is always up to date; elsewhere a line now and then, because a log that grows by the second
 //! for two weeks is read by nobody; as JSON for programs.
 
-use super::figures::{count, counted, money, per_second, percent, span};
+use super::bar;
+use super::figures::{count, counted};
 use super::json::{error_json, event_json, finished_json};
 use crate::cli::args::ProgressMode;
 use crate::cli::console::Console;
 use crate::domain::exit::Exit;
-use crate::domain::outcome::Outcome;
-use crate::run::event::{Event, Level, Notice, Progress, Started, Summary};
+use crate::run::event::{Event, Level, Notice, Started, Summary};
 use crate::time;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -25,10 +24,6 @@ const PLAIN_AT: [u64; 7] = [10, 30, 60, 120, 300, 600, 1_800];
 const PLAIN_THEN: u64 = 3_600;
 /// JSON progress at most this often, so that a program can follow a long run without drowning.
 const JSON_EVERY: Duration = Duration::from_secs(1);
-/// While the input is read: how far it goes is not known.
-const LOADING: &str = "{wide_msg}";
-/// Two lines: the bar with its figures, and the detail, cut at the terminal's width.
-const RUNNING: &str = "[{bar:30}] {percent:>3} %  {prefix}\n{wide_msg}";
 
 /// How loud the reporter is and in which form.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +34,7 @@ pub struct Voice {
     pub quiet: bool,
     /// `-v`: notices that are worth a line too, where the mode shows warnings only.
     pub verbose: bool,
-    /// Whether standard error is a terminal.
+    /// Whether standard error is a terminal that draws anew what it has shown.
     pub terminal: bool,
 }
 
@@ -67,13 +62,12 @@ struct Told {
     start: Instant,
     lines: usize,
     last_json: Option<Instant>,
-    bar: Option<ProgressBar>,
 }
 
 impl Reporter {
     /// A reporter whose time begins now.
     pub fn new(console: Console, voice: Voice) -> Self {
-        let told = Told { job: String::new(), start: Instant::now(), lines: 0, last_json: None, bar: None };
+        let told = Told { job: String::new(), start: Instant::now(), lines: 0, last_json: None };
         let json = voice.mode == ProgressMode::Json;
         Self { console, form: voice.form(), json, chatty: voice.verbose, told: Mutex::new(told) }
     }
@@ -129,13 +123,12 @@ impl Reporter {
         }
         self.console.line(&error_line(error));
         if let Some(next) = next {
-            self.console.line(&format!("Next: {next}"));
+            self.console.next(next);
         }
     }
 
     /// Takes the bar off the screen, for a question.
     pub fn clear(&self) {
-        self.told().bar = None;
         self.console.clear();
     }
 
@@ -153,9 +146,9 @@ impl Reporter {
             match event {
                 Event::Started(started) => Some(told.begin(started)),
                 Event::Notice(notice) => Some(notice_line(notice)),
-                Event::Loading { rows } => told.due(Instant::now()).then(|| loading_line(*rows)),
+                Event::Loading { rows } => told.due(Instant::now()).then(|| bar::loading(*rows)),
                 Event::Progress(progress) => {
-                    told.due(Instant::now()).then(|| format!("{}: {}", told.job, progress_line(progress)))
+                    told.due(Instant::now()).then(|| format!("{}: {}", told.job, bar::line(progress)))
                 }
             }
         };
@@ -172,13 +165,10 @@ impl Reporter {
                 self.console.line(&line);
             }
             Event::Notice(notice) => self.console.line(&notice_line(notice)),
-            Event::Loading { rows } => self.shown(LOADING).set_message(loading_line(*rows)),
+            Event::Loading { rows } => self.console.bar(&bar::loading(*rows)),
             Event::Progress(progress) => {
-                let bar = self.shown(RUNNING);
-                bar.set_length(progress.lookups);
-                bar.set_prefix(bar_figures(progress));
-                bar.set_message(bar_detail(progress));
-                bar.set_position(progress.done);
+                // Asked each time: the window may have another size by now.
+                self.console.bar(&bar::running(progress, self.console.look()));
             }
         }
     }
@@ -189,19 +179,6 @@ impl Reporter {
             return;
         }
         self.console.line(&event_json(event, &now()).to_string());
-    }
-
-    /// The bar, put on the screen where it is not there yet.
-    fn shown(&self, template: &str) -> ProgressBar {
-        let mut told = self.told();
-        if let Some(bar) = &told.bar {
-            return bar.clone();
-        }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
-        bar.set_style(style(template));
-        self.console.show(bar.clone());
-        told.bar = Some(bar.clone());
-        bar
     }
 
     fn told(&self) -> MutexGuard<'_, Told> {
@@ -282,6 +259,11 @@ pub fn with_examples(error: &str, examples: &[(u64, String)], bad_rows: u64) -> 
     text
 }
 
+/// A failure with what can be done about it below, a line each.
+pub fn with_lines(error: &str, lines: &[String]) -> String {
+    lines.iter().fold(error.to_owned(), |text, line| text + "\n  " + line)
+}
+
 fn started_line(started: &Started) -> String {
     let bad =
         if started.bad_rows == 0 { String::new() } else { format!(" ({} bad)", count(started.bad_rows)) };
@@ -300,54 +282,6 @@ fn notice_line(notice: &Notice) -> String {
         Level::Info => notice.message.clone(),
         Level::Warning => format!("warning: {}", notice.message),
     }
-}
-
-/// A failure with what can be done about it below, a line each.
-pub fn with_lines(error: &str, lines: &[String]) -> String {
-    lines.iter().fold(error.to_owned(), |text, line| text + "\n  " + line)
-}
-
-fn loading_line(rows: u64) -> String {
-    format!("reading the input: {}", counted(rows, "row", "rows"))
-}
-
-/// All of it in one line, for logs.
-fn progress_line(progress: &Progress) -> String {
-    let done = percent(progress.done, progress.lookups);
-    let mut line = format!("{} of {} ({done} %)", count(progress.done), count(progress.lookups));
-    let _ = write!(line, ", {}", per_second(progress.rate));
-    if let Some(left) = progress.left {
-        let _ = write!(line, ", {} left", span(left));
-    }
-    format!("{line}; {}", bar_detail(progress))
-}
-
-/// Beside the bar.
-fn bar_figures(progress: &Progress) -> String {
-    let mut text = format!("{} of {}  ", count(progress.done), count(progress.lookups));
-    text.push_str(&per_second(progress.rate));
-    if let Some(left) = progress.left {
-        let _ = write!(text, "  {} left", span(left));
-    }
-    text
-}
-
-/// Below the bar: what came of it, what it cost, and why nothing is being sent where that is so.
-fn bar_detail(progress: &Progress) -> String {
-    let outcomes = Outcome::ALL.iter().filter(|outcome| progress.count(**outcome) > 0);
-    let mut parts: Vec<String> =
-        outcomes.map(|outcome| format!("{outcome} {}", count(progress.count(*outcome)))).collect();
-    parts.push(money(progress.cost));
-    if let Some(pause) = &progress.pause {
-        parts.insert(0, format!("paused: {pause}"));
-    }
-    parts.join(", ")
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
 }
 
 #[cfg(test)]

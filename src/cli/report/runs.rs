@@ -1,9 +1,11 @@
 //! Histories, for a person: the runs in a table, and one run in full.
 
-use super::figures::{count, money};
+use super::figures::{amount, count};
 use super::next::simulated;
-use super::summary::{OutputLine, ending, figures, head, meaning, output_in_full};
-use super::table::table;
+use super::summary::{OutputLine, ending, figures, head, meaning, outcome_tone, output_in_full};
+use super::table::{Cell, Sheet, numbers, words};
+use crate::cli::look::{Look, Tone};
+use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::ledger::DecidedBy;
 use crate::run::event::Summary;
@@ -25,46 +27,80 @@ pub struct StatusReport<'a> {
 }
 
 /// The runs as a table, in the order given.
-pub fn runs_text(runs: &[Summary]) -> String {
+pub fn runs_text(runs: &[Summary], look: Look) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
-    let header = ["run", "job", "state", "exit", "started", "lookups", "to do", "failed", "unknown", "cost"];
-    let mut table = table(&header, 5);
+    let mut sheet = Sheet::new([
+        words("run"),
+        words("job").cut(8),
+        words("state"),
+        words("exit"),
+        words("started").short("started (UTC)").goes(5),
+        numbers("lookups").goes(1),
+        numbers("to do").goes(2),
+        numbers("failed").goes(3),
+        numbers("unknown").goes(4),
+        numbers("cost").short("SEK"),
+    ]);
     for run in runs {
         let exit = run.exit.map_or_else(String::new, |exit| exit.to_string());
-        let mut cells = vec![run.run.clone(), run.job.clone(), state(run), exit, run.started_at.clone()];
-        let numbers = [run.lookups, run.pending, run.count(Outcome::Failed), run.count(Outcome::Unknown)];
-        cells.extend(numbers.map(count));
-        cells.push(money(run.cost));
-        table.add_row(cells);
+        let bad = |number: u64| Cell::from(count(number)).tone((number > 0).then_some(Tone::Bad));
+        let unknown = !run.unpriced.is_empty();
+        sheet.row([
+            run.run.as_str().into(),
+            run.job.as_str().into(),
+            Cell::from(state(run)).short(run.state.as_str()),
+            Cell::from(exit).tone(run.exit.map(exit_tone)),
+            Cell::from(run.started_at.as_str()).short(short_time(&run.started_at)),
+            count(run.lookups).into(),
+            count(run.pending).into(),
+            bad(run.count(Outcome::Failed)),
+            bad(run.count(Outcome::Unknown)),
+            amount(run.cost, unknown).tone(unknown.then_some(Tone::Warning)),
+        ]);
     }
-    format!("{}\n", table.trim_fmt())
+    format!("{}\n", sheet.draw(look))
+}
+
+/// How an exit code is meant.
+pub(super) fn exit_tone(exit: u8) -> Tone {
+    match Exit::from_code(exit) {
+        Some(Exit::Settled) => Tone::Good,
+        Some(Exit::Unsettled | Exit::Budget | Exit::Stopped) => Tone::Warning,
+        _ => Tone::Bad,
+    }
+}
+
+/// A time as RFC 3339 down to the minute; its heading says that it is UTC.
+fn short_time(at: &str) -> String {
+    at.get(..16).unwrap_or(at).replace('T', " ")
 }
 
 /// One run in full; its last line is what to type next.
-pub fn status_text(report: &StatusReport<'_>) -> String {
+pub fn status_text(report: &StatusReport<'_>, look: Look) -> String {
     let summary = report.summary;
     let mut text = head(summary);
-    let _ = writeln!(text, "{}", ending(summary, None));
+    let _ = writeln!(text, "{}", ending(summary, None, look));
     let finished = summary.finished_at.as_ref().map_or_else(String::new, |at| format!(", finished {at}"));
     let exit = summary.exit.map_or_else(String::new, |exit| format!(", exit {exit}"));
     let _ = writeln!(text, "started {}{finished}{exit}", summary.started_at);
     let _ = writeln!(text, "job file {}", summary.job_path.display());
     for line in report.holds {
-        let _ = writeln!(text, "held: {line}");
+        let _ = writeln!(text, "{}", look.paint(Tone::Warning, &format!("held: {line}")));
     }
     text.push('\n');
-    text.push_str(&figures(summary));
+    text.push_str(&figures(summary, look));
     if !report.outputs.is_empty() {
         text.push_str("\nOutputs\n");
         report.outputs.iter().for_each(|output| text.push_str(&output_in_full(output)));
     }
     if !report.attempts.is_empty() {
-        let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts));
+        let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts).draw(look));
     }
     if !report.unknown.is_empty() {
-        let _ = writeln!(text, "\nUnknown: {}", meaning(Outcome::Unknown));
+        let unknown = format!("Unknown: {}", meaning(Outcome::Unknown));
+        let _ = writeln!(text, "\n{}", look.paint(Tone::Bad, &unknown));
         for line in report.unknown {
             let _ = writeln!(text, "  {line}");
         }
@@ -73,8 +109,7 @@ pub fn status_text(report: &StatusReport<'_>) -> String {
             let _ = writeln!(text, "  and {} more", count(more));
         }
     }
-    let _ = write!(text, "\nNext: {}\n", summary.next);
-    text
+    format!("{}\n{}\n", look.fold(&text), look.next(&summary.next))
 }
 
 fn state(run: &Summary) -> String {
@@ -82,14 +117,21 @@ fn state(run: &Summary) -> String {
     if simulated(run) { format!("{state} (simulated)") } else { state.to_owned() }
 }
 
-fn attempts(counts: &[DecidedBy]) -> String {
-    let mut table = table(&["service", "outcome", "code", "lookups"], 3);
+fn attempts(counts: &[DecidedBy]) -> Sheet {
+    let mut sheet =
+        Sheet::new([words("service").cut(16), words("outcome"), words("code").cut(8), numbers("lookups")]);
     for row in counts {
         let outcome = row.outcome.map_or("no answer", Outcome::as_str);
         let code = row.code.as_deref().unwrap_or_default();
-        table.add_row([row.service.as_str(), outcome, code, &count(row.count)]);
+        let tone = row.outcome.and_then(outcome_tone);
+        sheet.row([
+            row.service.as_str().into(),
+            Cell::from(outcome).tone(tone),
+            code.into(),
+            count(row.count).into(),
+        ]);
     }
-    table.trim_fmt()
+    sheet
 }
 
 #[cfg(test)]
@@ -105,8 +147,11 @@ mod tests {
     fn a_table_of_runs() {
         let simulated = Summary { environment: SIMULATOR.to_owned(), ..samples::settled() };
         let runs = [samples::summary(), samples::stopped(Some(130)), samples::stopped(None), simulated];
-        insta::assert_snapshot!(runs_text(&runs));
-        assert_eq!(runs_text(&[]), "no runs yet\n");
+        insta::assert_snapshot!(runs_text(&runs, Look::PLAIN));
+        for width in [60, 80, 120] {
+            insta::assert_snapshot!(format!("runs_{width}_wide"), runs_text(&runs, Look::wide(width)));
+        }
+        assert_eq!(runs_text(&[], Look::PLAIN), "no runs yet\n");
     }
 
     #[test]
@@ -141,13 +186,17 @@ mod tests {
         }];
         let mut summary = samples::summary();
         summary.outcomes[Outcome::Unknown.index()] = 1_201;
-        insta::assert_snapshot!(status_text(&StatusReport {
+        let report = StatusReport {
             summary: &summary,
             attempts: &attempts,
             outputs: &outputs,
             unknown: &unknown,
-            holds: &[]
-        }));
+            holds: &[],
+        };
+        insta::assert_snapshot!(status_text(&report, Look::PLAIN));
+        for width in [60, 80, 120] {
+            insta::assert_snapshot!(format!("a_run_{width}_wide"), status_text(&report, Look::wide(width)));
+        }
     }
 
     #[test]
@@ -155,12 +204,9 @@ mod tests {
         let next = "to look again: orgpull status k3v9q2".to_owned();
         let summary =
             Summary { state: RunState::Running, reason: String::new(), next, ..samples::stopped(None) };
-        insta::assert_snapshot!(status_text(&StatusReport {
-            summary: &summary,
-            attempts: &[],
-            outputs: &[],
-            unknown: &[],
-            holds: &["creditsafe takes no login before 2026-03-01T02:35:00Z (429)".to_owned()]
-        }));
+        let holds = ["creditsafe takes no login before 2026-03-01T02:35:00Z (429)".to_owned()];
+        let report =
+            StatusReport { summary: &summary, attempts: &[], outputs: &[], unknown: &[], holds: &holds };
+        insta::assert_snapshot!(status_text(&report, Look::PLAIN));
     }
 }

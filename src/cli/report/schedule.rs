@@ -1,7 +1,9 @@
 //! Schedules, for people and for programs: what the daemon says, the next fires, and the jobs of a folder.
 
-use super::figures::{counted, money, span};
-use super::table::table;
+use super::figures::{amount, counted, span};
+use super::runs::exit_tone;
+use super::table::{Cell, Sheet, words};
+use crate::cli::look::{Look, Tone};
 use crate::daemon::Told;
 use crate::domain::money::Ore;
 use crate::domain::schedule::{ClockChange, DueTime, Schedule};
@@ -21,8 +23,8 @@ pub struct NextFire<'a> {
     pub schedule: &'a Schedule,
     /// When.
     pub due: DueTime,
-    /// What the job's last run cost.
-    pub cost: Option<Ore>,
+    /// What the job's last run cost, and whether it asked something that nobody has given a price.
+    pub cost: Option<(Ore, bool)>,
     /// Whether it is paused.
     pub paused: bool,
 }
@@ -51,10 +53,10 @@ pub struct JobLine {
 }
 
 /// A line of the daemon's log.
-pub fn told_text(told: &Told, now: i64) -> String {
+pub fn told_text(told: &Told, now: i64, look: Look) -> String {
     let warning = if told.level == Level::Warning { "warning: " } else { "" };
     let message = told.message.strip_prefix("error: ").unwrap_or(&told.message);
-    format!("{} {warning}{message}", rfc3339(now))
+    format!("{} {}{message}", rfc3339(now), look.paint(Tone::Warning, warning))
 }
 
 /// The same as an object.
@@ -92,13 +94,25 @@ fn every(between: Duration) -> String {
 }
 
 /// The fires to come, in order.
-pub fn fires_text(fires: &[NextFire<'_>]) -> String {
-    let mut table = table(&["due", "job", "last cost", ""], 4);
+pub fn fires_text(fires: &[NextFire<'_>], look: Look) -> String {
+    let mut sheet =
+        Sheet::new([words("due"), words("job").cut(12), words("last cost").goes(1), words("").cut(10)]);
     for fire in fires {
-        let cost = fire.cost.map_or_else(String::new, money);
-        table.add_row([local(&fire.schedule.zone, fire.due.at), fire.job.to_owned(), cost, remarks(fire)]);
+        let cost = fire.cost.map_or_else(|| Cell::from(""), |(sum, unknown)| amount(sum, unknown));
+        let due = local(&fire.schedule.zone, fire.due.at);
+        sheet.row([
+            Cell::from(due.as_str()).short(short_local(&due)),
+            fire.job.into(),
+            cost,
+            Cell::from(remarks(fire)).tone(fire.paused.then_some(Tone::Warning)),
+        ]);
     }
-    format!("{}\n", table.trim_fmt())
+    format!("{}\n", sheet.draw(look))
+}
+
+/// A time without the name of its zone.
+fn short_local(at: &str) -> String {
+    at.get(..16).unwrap_or(at).to_owned()
 }
 
 fn remarks(fire: &NextFire<'_>) -> String {
@@ -126,36 +140,50 @@ fn remarks(fire: &NextFire<'_>) -> String {
 }
 
 /// The jobs of a folder, by name.
-pub fn jobs_text(jobs: &[JobLine]) -> String {
+pub fn jobs_text(jobs: &[JobLine], look: Look) -> String {
     if jobs.is_empty() {
         return "no jobs\n".to_owned();
     }
-    let mut table = table(&["job", "schedule", "next", "last fire", "last result", "run", "now"], 7);
+    let mut sheet = Sheet::new([
+        words("job").cut(12),
+        words("schedule").goes(2),
+        words("next"),
+        words("last fire").goes(3),
+        words("last result").cut(16),
+        words("run").goes(1),
+        words("now").cut(7).goes(9),
+    ]);
     for job in jobs {
         let now = match (&job.running, &job.paused) {
-            (Some(who), _) => format!("running: {who}"),
-            (None, Some((since, why))) => format!("paused since {}: {why}", rfc3339(*since)),
-            (None, None) => String::new(),
+            (Some(who), _) => Cell::from(format!("running: {who}")).short("running").tone(Some(Tone::Good)),
+            (None, Some((since, why))) => {
+                let text = format!("paused since {}: {why}", rfc3339(*since));
+                Cell::from(text).short("paused").tone(Some(Tone::Warning))
+            }
+            (None, None) => Cell::from(""),
         };
-        let at = |when: &Option<(i64, String)>| when.as_ref().map_or("-", |(_, text)| text).to_owned();
-        let result = job.result.as_ref().map_or_else(
-            || "-".to_owned(),
-            |(exit, why)| {
-                exit.map_or_else(|| format!("left out: {why}"), |exit| format!("exit {exit}: {why}"))
-            },
-        );
-        let schedule = job.schedule.clone().unwrap_or_else(|| "-".to_owned());
-        let run = job.run.clone().unwrap_or_else(|| "-".to_owned());
-        table.add_row([job.job.clone(), schedule, at(&job.next), at(&job.last), result, run, now]);
+        let at = |when: &Option<(i64, String)>| match when {
+            Some((_, text)) => Cell::from(text.as_str()).short(short_local(text)),
+            None => Cell::from("-"),
+        };
+        let result = match &job.result {
+            Some((Some(exit), why)) => Cell::from(format!("exit {exit}: {why}")).tone(Some(exit_tone(*exit))),
+            Some((None, why)) => Cell::from(format!("left out: {why}")).tone(Some(Tone::Warning)),
+            None => Cell::from("-"),
+        };
+        let schedule = job.schedule.as_deref().unwrap_or("-");
+        let run = job.run.as_deref().unwrap_or("-");
+        let times = (at(&job.next), at(&job.last));
+        sheet.row([job.job.as_str().into(), schedule.into(), times.0, times.1, result, run.into(), now]);
     }
-    format!("{}\n", table.trim_fmt())
+    format!("{}\n", sheet.draw(look))
 }
 
 /// Who sees to it that jobs fire.
-pub fn daemons_text(daemons: &[DaemonRow]) -> String {
+pub fn daemons_text(daemons: &[DaemonRow], look: Look) -> String {
     if daemons.is_empty() {
-        return "no daemon is at work on this ledger, so nothing fires: `orgpull schedule` is one\n"
-            .to_owned();
+        let none = "no daemon is at work on this ledger, so nothing fires: `orgpull schedule` is one";
+        return look.fold(&look.paint(Tone::Warning, none)) + "\n";
     }
     let line = |daemon: &DaemonRow| {
         format!(
@@ -168,7 +196,7 @@ pub fn daemons_text(daemons: &[DaemonRow]) -> String {
             rfc3339(daemon.beat_at)
         )
     };
-    daemons.iter().map(line).collect()
+    look.fold(&daemons.iter().map(line).collect::<String>())
 }
 
 /// The jobs as a list of objects.
@@ -197,6 +225,9 @@ pub fn jobs_json(jobs: &[JobLine]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::cron::CronLine;
+    use crate::domain::schedule::{Missed, Overlap};
+    use jiff::tz::TimeZone;
 
     #[test]
     fn a_job_that_needs_longer() {
@@ -207,6 +238,81 @@ mod tests {
             [(15 * 60, "15 min"), (3_600, "1 h"), (5_400, "1 h 30 min"), (7 * 86_400, "7 d 0 h")]
         {
             assert_eq!(every(Duration::from_secs(between)), said);
+        }
+    }
+
+    fn jobs() -> [JobLine; 3] {
+        let at = |text: &str| Some((0, format!("{text} Europe/Stockholm")));
+        let nightly = JobLine {
+            job: "nightly-refresh-of-the-whole-portfolio".to_owned(),
+            path: "/srv/jobs/nightly.toml".to_owned(),
+            schedule: Some("30 2 * * *".to_owned()),
+            next: at("2026-11-23 02:30"),
+            last: at("2026-11-22 02:30"),
+            result: Some((Some(4), "3 failed and 2 unknown".to_owned())),
+            run: Some("dqfawx9ap4".to_owned()),
+            paused: None,
+            running: Some("process 4711 on box, since 2026-11-22T01:30:00Z: orgpull schedule".to_owned()),
+        };
+        let paused = JobLine {
+            job: "backfill".to_owned(),
+            next: None,
+            result: Some((Some(0), "all settled".to_owned())),
+            paused: Some((0, "by hand".to_owned())),
+            running: None,
+            ..nightly.clone()
+        };
+        let by_hand = JobLine {
+            job: "once".to_owned(),
+            schedule: None,
+            last: None,
+            result: None,
+            run: None,
+            paused: None,
+            ..paused.clone()
+        };
+        [nightly, paused, by_hand]
+    }
+
+    fn schedule() -> Schedule {
+        Schedule {
+            lines: vec![CronLine::parse("30 2 * * *").unwrap()],
+            zone: TimeZone::get("Europe/Stockholm").unwrap(),
+            overlap: Overlap::Skip,
+            missed: Missed::RunOnce,
+            catch_up: Duration::from_hours(168),
+            jitter: Duration::from_mins(5),
+            pause_after: None,
+        }
+    }
+
+    #[test]
+    fn jobs_and_fires_on_terminals() {
+        let schedule = schedule();
+        let fire = |job, cost, paused| {
+            let due = schedule.next(1_774_600_000_000).unwrap();
+            NextFire { job, schedule: &schedule, due, cost, paused }
+        };
+        let fires = [
+            fire("nightly-refresh-of-the-whole-portfolio", Some((Ore::new(124_000), false)), false),
+            fire("backfill", Some((Ore::new(320), true)), true),
+            fire("once", None, false),
+        ];
+        let daemon = DaemonRow {
+            daemon: "d".to_owned(),
+            pid: 4711,
+            host: "box".to_owned(),
+            folder: "/srv/jobs".to_owned(),
+            jobs: vec!["backfill".to_owned()],
+            started_at: 0,
+            beat_at: 0,
+        };
+        for width in [60, 80, 120] {
+            let look = Look::wide(width);
+            let daemons =
+                [daemons_text(std::slice::from_ref(&daemon), look), daemons_text(&[], look)].concat();
+            let text = format!("{}\n{daemons}\n{}", jobs_text(&jobs(), look), fires_text(&fires, look));
+            insta::assert_snapshot!(format!("jobs_and_fires_{width}_wide"), text);
         }
     }
 
@@ -222,7 +328,7 @@ mod tests {
             message: "nightly: run dqfawx9ap4 ended with exit 10: away".to_owned(),
         };
         let text = "1970-01-01T00:00:01Z warning: nightly: run dqfawx9ap4 ended with exit 10: away";
-        assert_eq!(told_text(&told, 1_000), text);
+        assert_eq!(told_text(&told, 1_000, Look::PLAIN), text);
         let json = told_json(&told, 1_000);
         assert_eq!((&json["event"], &json["due"]), (&json!("ended"), &json!("1970-01-01T00:00:00Z")));
         assert_eq!((&json["run"], &json["exit"]), (&json!("dqfawx9ap4"), &json!(10)));

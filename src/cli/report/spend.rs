@@ -1,11 +1,13 @@
 //! What was spent, for people and for programs.
 
-use super::figures::{count, money};
-use super::table::table;
+use super::figures::{amount, count};
+use super::table::{Cell, Sheet, numbers, words};
+use crate::cli::look::{Look, Tone};
 use crate::export::harmless;
 use crate::ledger::{SpendBy, SpendRow, Spent};
 use jiff::civil::Date;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Sums, with what they are by.
@@ -23,27 +25,42 @@ pub struct SpendReport<'a> {
     pub total: Spent,
 }
 
-/// A table whose last line is the total.
-pub fn spend_text(report: &SpendReport<'_>) -> String {
-    let header = [report.by.as_str(), "calls", "answered", "unknown", "cost", "of it unknown", "letters"];
-    let mut table = table(&header, 1);
-    for row in report.rows {
-        let key = if row.key.is_empty() { "(none)" } else { &row.key };
-        table.add_row(cells(key, &row.spent));
+impl SpendReport<'_> {
+    /// The services of calls that nobody has given a price.
+    fn unpriced(&self) -> BTreeSet<&String> {
+        self.rows.iter().flat_map(|row| &row.unpriced).collect()
     }
-    table.add_row(cells("total", &report.total));
-    format!("{}\n", table.trim_fmt())
 }
 
-fn cells(key: &str, spent: &Spent) -> [String; 7] {
+/// A table whose last line is the total.
+pub fn spend_text(report: &SpendReport<'_>, look: Look) -> String {
+    let mut sheet = Sheet::new([
+        words(report.by.as_str()).cut(12),
+        numbers("calls"),
+        numbers("answered").goes(1),
+        numbers("unknown").goes(3),
+        numbers("cost").short("SEK"),
+        numbers("of it unknown").short("unknown SEK").goes(2),
+        numbers("letters").goes(4),
+    ]);
+    for row in report.rows {
+        let key = if row.key.is_empty() { "(none)" } else { &row.key };
+        sheet.row(cells(key, &row.spent, !row.unpriced.is_empty()));
+    }
+    sheet.row(cells("total", &report.total, !report.unpriced().is_empty()));
+    format!("{}\n", sheet.draw(look))
+}
+
+fn cells(key: &str, spent: &Spent, unpriced: bool) -> [Cell; 7] {
+    let warned = |warns: bool| warns.then_some(Tone::Warning);
     [
-        key.to_owned(),
-        count(spent.calls),
-        count(spent.answered),
-        count(spent.unknown),
-        money(spent.cost),
-        money(spent.cost_unknown),
-        count(spent.letters),
+        key.into(),
+        count(spent.calls).into(),
+        count(spent.answered).into(),
+        Cell::from(count(spent.unknown)).tone(warned(spent.unknown > 0)),
+        amount(spent.cost, unpriced).tone(warned(unpriced)),
+        amount(spent.cost_unknown, spent.unknown_unpriced > 0),
+        count(spent.letters).into(),
     ]
 }
 
@@ -56,20 +73,22 @@ pub fn spend_json(report: &SpendReport<'_>) -> Value {
         "since": day(report.since),
         "until": day(report.until),
         "rows": rows,
-        "total": sums(&report.total),
+        "total": sums(&report.total, &report.unpriced()),
     })
 }
 
 fn named(by: SpendBy, row: &SpendRow) -> Value {
     let key = (!row.key.is_empty()).then_some(row.key.as_str());
     let mut object = json!({ by.as_str(): key });
-    if let (Value::Object(object), Value::Object(sums)) = (&mut object, sums(&row.spent)) {
+    if let (Value::Object(object), Value::Object(sums)) =
+        (&mut object, sums(&row.spent, &row.unpriced.iter().collect()))
+    {
         object.extend(sums);
     }
     object
 }
 
-fn sums(spent: &Spent) -> Value {
+fn sums(spent: &Spent, unpriced: &BTreeSet<&String>) -> Value {
     json!({
         "calls": spent.calls,
         "answered": spent.answered,
@@ -77,16 +96,25 @@ fn sums(spent: &Spent) -> Value {
         "cost": spent.cost.to_string(),
         "spent_unknown": spent.cost_unknown.to_string(),
         "letters": spent.letters,
+        "unpriced": unpriced,
     })
 }
 
 /// RFC 4180. Without the total, so that whoever adds the rows up is right.
 pub fn spend_csv(report: &SpendReport<'_>) -> String {
-    let mut text = format!("{},calls,answered,unknown,cost,spent_unknown,letters\n", report.by.as_str());
-    for SpendRow { key, spent } in report.rows {
-        let Spent { calls, answered, unknown, cost, cost_unknown, letters } = spent;
+    // A column that is there only where it says something: programs that read the others need not know it.
+    let is_unpriced = !report.unpriced().is_empty();
+    let more = if is_unpriced { ",unpriced" } else { "" };
+    let by = report.by.as_str();
+    let mut text = format!("{by},calls,answered,unknown,cost,spent_unknown,letters{more}\n");
+    for SpendRow { key, spent, unpriced } in report.rows {
+        let Spent { calls, answered, unknown, cost, cost_unknown, letters, .. } = spent;
         let key = cell(key);
-        let _ = writeln!(text, "{key},{calls},{answered},{unknown},{cost},{cost_unknown},{letters}");
+        let _ = write!(text, "{key},{calls},{answered},{unknown},{cost},{cost_unknown},{letters}");
+        if is_unpriced {
+            let _ = write!(text, ",{}", unpriced.iter().cloned().collect::<Vec<_>>().join(" "));
+        }
+        text.push('\n');
     }
     text
 }
@@ -110,22 +138,34 @@ mod tests {
             unknown: 1,
             cost: Ore::new(cost),
             cost_unknown: Ore::new(320),
+            unknown_unpriced: 0,
             letters: 0,
         };
-        let row = |key: &str, calls, cost| SpendRow { key: key.to_owned(), spent: spent(calls, cost) };
-        let rows = [row("", 12, 3_840), row("4711", 11_204, 3_585_280), row("=a,\"b\"", 1, 320)];
+        let row = |key: &str, calls, cost| SpendRow {
+            key: key.to_owned(),
+            spent: spent(calls, cost),
+            unpriced: BTreeSet::new(),
+        };
+        let mut rows =
+            [row("", 12, 3_840), row("4711", 11_204, 3_585_280), row("4712", 3, 0), row("=a,\"b\"", 1, 320)];
+        rows[2].unpriced.insert("creditsafe.spar".to_owned());
+        rows[2].spent.cost_unknown = Ore::ZERO;
+        rows[2].spent.unknown_unpriced = 1;
         let report = SpendReport {
             by: SpendBy::CostCentre,
             since: None,
             until: None,
             rows: &rows,
-            total: spent(11_217, 3_589_440),
+            total: spent(11_220, 3_589_440),
         };
         insta::assert_snapshot!(format!(
             "{}\n{}\n{:#}",
-            spend_text(&report),
+            spend_text(&report, Look::PLAIN),
             spend_csv(&report),
             spend_json(&report)
         ));
+        for width in [60, 80, 120] {
+            insta::assert_snapshot!(format!("spend_{width}_wide"), spend_text(&report, Look::wide(width)));
+        }
     }
 }

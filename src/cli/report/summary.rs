@@ -2,6 +2,8 @@
 
 use super::figures::{count, counted, money, span};
 use super::next::simulated;
+use super::runs::exit_tone;
+use crate::cli::look::{Look, Tone};
 use crate::domain::budget::Spend;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
@@ -60,12 +62,12 @@ pub struct ColumnFound {
 }
 
 /// The summary for a person; its last line is what to type next.
-pub fn summary_text(closing: &Closing<'_>) -> String {
+pub fn summary_text(closing: &Closing<'_>, look: Look) -> String {
     let summary = closing.summary;
     let mut text = head(summary);
-    let _ = writeln!(text, "{}", ending(summary, Some(closing.took)));
+    let _ = writeln!(text, "{}", ending(summary, Some(closing.took), look));
     text.push('\n');
-    text.push_str(&figures(summary));
+    text.push_str(&figures(summary, look));
     if closing.again.calls > 0 {
         let again = closing.again;
         let _ = writeln!(
@@ -75,10 +77,9 @@ pub fn summary_text(closing: &Closing<'_>) -> String {
     }
     for output in closing.outputs {
         text.push('\n');
-        text.push_str(&output_text(output));
+        text.push_str(&output_text(output, look));
     }
-    let _ = write!(text, "\nNext: {}\n", summary.next);
-    text
+    format!("{}\n{}\n", look.fold(&text), look.next(&summary.next))
 }
 
 /// Which run it is; that nothing was bought stands in the first line.
@@ -92,7 +93,7 @@ pub(super) fn head(summary: &Summary) -> String {
 }
 
 /// How it stands, after how long, and why.
-pub(super) fn ending(summary: &Summary, took: Option<Duration>) -> String {
+pub(super) fn ending(summary: &Summary, took: Option<Duration>, look: Look) -> String {
     let state = match summary.state {
         RunState::Running => "running",
         RunState::Finished => "finished",
@@ -101,11 +102,13 @@ pub(super) fn ending(summary: &Summary, took: Option<Duration>) -> String {
     };
     let after = took.map_or_else(String::new, |took| format!(" after {}", span(took)));
     let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
+    let tone = summary.exit.map(exit_tone).filter(|_| summary.state != RunState::Running);
+    let state = tone.map_or_else(|| state.to_owned(), |tone| look.paint(tone, state));
     format!("{state}{after}{reason}")
 }
 
 /// Rows, outcomes, calls and money, one under the other.
-pub(super) fn figures(summary: &Summary) -> String {
+pub(super) fn figures(summary: &Summary, look: Look) -> String {
     let mut lines = vec![row("rows", count(summary.rows), &bad_rows(summary))];
     lines.push(row("lookups", count(summary.lookups), &pending(summary)));
     for outcome in Outcome::ALL {
@@ -116,10 +119,13 @@ pub(super) fn figures(summary: &Summary) -> String {
     }
     lines.push(row("bought", count(summary.bought), &reused(summary)));
     lines.push(row("calls", count(summary.calls), &calls(summary)));
-    lines.push(row("cost", amount(summary.cost), &cost(summary)));
+    lines.push(cost_row(summary));
     if summary.saved_calls > 0 {
-        let note =
-            format!("not asked, since their condition was not met: {} saved", money(summary.saved_cost));
+        let saved = match summary.saved_cost {
+            Ore::ZERO => String::new(),
+            saved => format!(": {} saved", money(saved)),
+        };
+        let note = format!("not asked, since their condition was not met{saved}");
         lines.push(row("gated", count(summary.saved_calls), &note));
     }
     if summary.letters > 0 {
@@ -128,7 +134,10 @@ pub(super) fn figures(summary: &Summary) -> String {
     let width = lines.iter().map(|(_, number, _)| number.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (name, number, note) in lines {
-        let line = format!("  {name:<12} {number:>width$}  {note}");
+        let tone = Outcome::parse(name.trim_start()).and_then(outcome_tone);
+        let name = format!("{name:<12}");
+        let name = tone.map_or_else(|| name.clone(), |tone| look.paint(tone, &name));
+        let line = format!("  {name} {number:>width$}  {note}");
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
@@ -180,16 +189,36 @@ fn calls(summary: &Summary) -> String {
     parts.join(", ")
 }
 
-fn cost(summary: &Summary) -> String {
+/// What it cost, as far as anybody has said what calls cost.
+fn cost_row(summary: &Summary) -> Row {
     let would = if simulated(summary) && summary.cost > Ore::ZERO { " would have been spent" } else { "" };
-    if summary.spent_unknown == Ore::ZERO {
-        return format!("SEK{would}");
+    let mut note = vec![format!("SEK{would}")];
+    if summary.spent_unknown > Ore::ZERO {
+        note.push(format!("of which {} for lost answers, billed or not", money(summary.spent_unknown)));
     }
-    format!("SEK{would}, of which {} for lost answers, billed or not", money(summary.spent_unknown))
+    if summary.unpriced.is_empty() {
+        return row("cost", amount(summary.cost), &note.join(", "));
+    }
+    let unknown = format!("price unknown for {}", summary.unpriced.join(", "));
+    if summary.cost == Ore::ZERO {
+        return row("cost", "-".to_owned(), &unknown);
+    }
+    note.push(format!("and {unknown}"));
+    row("cost", amount(summary.cost), &note.join(", "))
 }
 
 fn letters(summary: &Summary) -> &'static str {
     if simulated(summary) { "of disclosure would have gone out" } else { "of disclosure went out" }
+}
+
+/// What an outcome is to whoever reads it; nothing where it is neither good nor bad.
+pub(super) const fn outcome_tone(outcome: Outcome) -> Option<Tone> {
+    match outcome {
+        Outcome::Hit | Outcome::Partial => Some(Tone::Good),
+        Outcome::Invalid | Outcome::Denied => Some(Tone::Warning),
+        Outcome::Failed | Outcome::Unknown => Some(Tone::Bad),
+        Outcome::Rejected | Outcome::NoHit | Outcome::Skipped => None,
+    }
 }
 
 /// An outcome in a few words.
@@ -209,10 +238,10 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
 
 /// Where an output is and what was found for it. Chosen columns never found come first, for they are mistakes in the
 /// job; one that was not chosen stands there because some answer has it, if only as null.
-fn output_text(output: &OutputLine) -> String {
+fn output_text(output: &OutputLine, look: Look) -> String {
     let mut text = format!("  {}", written(output));
     for note in notes(output) {
-        let _ = writeln!(text, "    {note}");
+        let _ = writeln!(text, "    {}", look.told(&note));
     }
     text.push_str(&columns_text(output, MOST_COLUMNS));
     text
@@ -305,124 +334,4 @@ fn listed(names: &[String]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::next::{Typed, next_step};
-    use super::super::samples;
-    use super::*;
-    use crate::config::SIMULATOR;
-
-    fn column(name: &str, found: u64, of: u64) -> ColumnFound {
-        ColumnFound { name: name.to_owned(), chosen: true, found, of, near: Vec::new() }
-    }
-
-    fn output(path: &str, rows: u64, columns: Vec<ColumnFound>) -> OutputLine {
-        let kind = WrittenKind::Output;
-        OutputLine { path: path.into(), kind, rows, columns, too_long: 0, instead_of: None }
-    }
-
-    fn text(summary: &Summary, outputs: &[OutputLine]) -> String {
-        summary_text(&Closing {
-            summary,
-            outputs,
-            again: Spend { calls: 2, cost: Ore::new(640) },
-            took: Duration::from_secs(15_130),
-        })
-    }
-
-    #[test]
-    fn a_run_with_everything_in_it() {
-        let columns = vec![
-            column("company", 11_235, 11_235),
-            column("city", 11_002, 11_235),
-            column("turnovr", 0, 11_235),
-        ];
-        let full = output("out/portfolio-k3v9q2.csv", 12_000, columns);
-        let plain = output("out/portfolio.jsonl", 12_000, Vec::new());
-        let rejects = OutputLine {
-            kind: WrittenKind::Rejects,
-            ..output("out/portfolio-k3v9q2.rejects.csv", 3, Vec::new())
-        };
-        insta::assert_snapshot!(text(&samples::summary(), &[full, plain, rejects]));
-    }
-
-    #[test]
-    fn a_simulated_run_says_so() {
-        let output = output("out/quickstart.csv", 200, Vec::new());
-        let (cost, spent_unknown) = (Ore::new(64_000), Ore::new(640));
-        let summary = Summary {
-            environment: SIMULATOR.to_owned(),
-            letters: 1,
-            cost,
-            spent_unknown,
-            ..samples::settled()
-        };
-        insta::assert_snapshot!(text(&summary, &[output]));
-    }
-
-    #[test]
-    fn every_ending() {
-        let mut all = String::new();
-        for (_, mut summary) in samples::endings() {
-            summary.next = next_step(&summary, &Typed::default());
-            let text = text(&summary, &[]);
-            assert!(text.lines().last().unwrap().starts_with("Next: "), "{text}");
-            all.push_str(&text);
-            all.push_str("-----\n");
-        }
-        insta::assert_snapshot!(all);
-    }
-
-    #[test]
-    fn of_many_columns_twelve_are_shown_and_every_missing_one_is_counted() {
-        let mut columns: Vec<ColumnFound> = (0..20).map(|at| column(&format!("found{at}"), 1, 2)).collect();
-        columns.extend((0..14).map(|at| column(&format!("never{at}"), 0, 2)));
-        let text = output_text(&output("x.csv", 1, columns));
-        assert!(
-            text.contains("found11") && !text.contains("found12") && text.contains("and 8 more columns"),
-            "{text}"
-        );
-        assert!(text.contains("never11 and 2 more"), "{text}");
-    }
-
-    #[test]
-    fn what_is_to_be_known_of_a_file_stands_below_it() {
-        let near = vec!["/report/turnover".to_owned(), "/report/turnoverYear".to_owned()];
-        let columns = vec![ColumnFound { near, ..column("turnovr", 0, 2) }, column("city", 1, 2)];
-        let line = OutputLine {
-            too_long: 1,
-            instead_of: Some("out/x.csv".into()),
-            ..output("out/x-2.csv", 3, columns)
-        };
-        assert_eq!(
-            output_text(&line),
-            "  out/x-2.csv  3 rows\n    beside out/x.csv, which another run wrote\n    warning: 1 cell is longer than the 32,767 characters that Excel takes: choose other `columns`, or \
-             write them without `excel`\n    warning: found in no answer: turnovr (there is /report/turnover, \
-             /report/turnoverYear)\n    city  1 of 2\n"
-        );
-        assert!(exported_text(&line).starts_with("out/x-2.csv (3 rows)\n  beside out/x.csv"));
-        assert!(output_in_full(&line).contains("    turnovr  0 of 2\n    city     1 of 2\n"));
-    }
-
-    #[test]
-    fn a_discovered_leaf_that_is_null_everywhere_is_no_mistake() {
-        let columns = vec![ColumnFound { chosen: false, ..column("/report/none", 0, 2) }];
-        let text = output_text(&output("x.csv", 2, columns));
-        assert_eq!(text, "  x.csv  2 rows\n    /report/none  0 of 2\n");
-    }
-
-    #[test]
-    fn a_column_with_no_answer_to_look_into_is_no_mistake() {
-        let output = output("x.csv", 1, vec![column("company", 0, 0)]);
-        assert_eq!(output_text(&output), "  x.csv  1 row\n    company  0 of 0\n");
-    }
-
-    #[test]
-    fn a_column_that_was_not_chosen_is_no_mistake() {
-        let found = ColumnFound { chosen: false, ..column("/report/name", 0, 2) };
-        let text = output_text(&output("x.csv", 1, vec![found, column("turnovr", 0, 2)]));
-        assert_eq!(
-            text,
-            "  x.csv  1 row\n    warning: found in no answer: turnovr\n    /report/name  0 of 2\n"
-        );
-    }
-}
+mod tests;

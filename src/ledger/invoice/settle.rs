@@ -2,6 +2,7 @@
 
 use super::super::cells;
 use super::{Invoice, NAMELESS_NEAR};
+use crate::domain::budget::Spend;
 use crate::domain::invoice::Settles;
 use crate::domain::money::Ore;
 use crate::ledger::LedgerError;
@@ -27,6 +28,10 @@ fn not_carried_out() -> String {
     format!("INSERT INTO temp.settled (attempt) SELECT a.id {UNNAMED} AND NOT EXISTS ({NAMELESS_NEAR})")
 }
 
+/// Lost answers that are settled: at what amount where they are billed, and whether nobody knows it.
+pub(in crate::ledger) const SETTLED: &str = "CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER, \
+                                             unpriced INTEGER NOT NULL DEFAULT 0) STRICT";
+
 /// What follows from `temp.settled`, in this order: sums of the lookups, those that wait for nothing any more, the rows
 /// that follow them, the attempts. `DISTINCT` has the small side made first, so that a long ledger is searched and not
 /// walked.
@@ -51,17 +56,17 @@ const FOLLOW: [&str; 4] = [
      AND f.state = 'parked') AS d \
      WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step",
     "UPDATE attempts SET cost = coalesce(s.amount, 0), state = iif(s.amount IS NULL, 'refused', state), \
-     resolved = iif(s.amount IS NULL, 'not-carried-out', 'billed') \
-     FROM (SELECT DISTINCT attempt, amount FROM temp.settled) AS s WHERE attempts.id = s.attempt",
+     resolved = iif(s.amount IS NULL, 'not-carried-out', 'billed'), unpriced = s.unpriced \
+     FROM (SELECT DISTINCT attempt, amount, unpriced FROM temp.settled) AS s WHERE attempts.id = s.attempt",
 ];
 
 /// What was settled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
     /// Lost answers of calls that were carried out, and what those are billed at.
-    pub billed: (u64, Ore),
+    pub billed: Spend,
     /// Lost answers of calls that were not, and what was counted for those.
-    pub not_carried_out: (u64, Ore),
+    pub not_carried_out: Spend,
     /// The first of them, one by one.
     pub named: Vec<SettledAttempt>,
     /// Runs with something that was not carried out: `retry` drives it.
@@ -84,8 +89,8 @@ pub struct SettledAttempt {
     pub transactionid: String,
     /// Which way.
     pub settles: Settles,
-    /// What it is billed at.
-    pub cost: Ore,
+    /// What it is billed at; nothing where nobody knows.
+    pub cost: Option<Ore>,
 }
 
 impl Invoice<'_> {
@@ -98,10 +103,7 @@ impl Invoice<'_> {
         let ((from, before), tells) = (self.covered, self.tells);
         let (account, environment) = (self.account, self.environment);
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        sqlx::query("CREATE TEMP TABLE settled (attempt INTEGER PRIMARY KEY, amount INTEGER) STRICT")
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed)?;
+        sqlx::query(SETTLED).execute(&mut *transaction).await.map_err(failed)?;
         sqlx::query(BILLED).execute(&mut *transaction).await.map_err(failed)?;
         sqlx::query(sqlx::AssertSqlSafe(not_carried_out()))
             .bind(tells.0)
@@ -142,14 +144,15 @@ pub(in crate::ledger) async fn carry_through(
 async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error> {
     let row = sqlx::query(
         "SELECT count(s.amount), coalesce(sum(s.amount), 0), count(*) - count(s.amount), \
-         coalesce(sum(CASE WHEN s.amount IS NULL THEN a.cost END), 0) \
+         coalesce(sum(CASE WHEN s.amount IS NULL THEN a.cost END), 0), \
+         coalesce(sum(s.unpriced), 0), coalesce(sum(s.amount IS NULL AND a.unpriced), 0) \
          FROM temp.settled s CROSS JOIN attempts a ON a.id = s.attempt",
     )
     .fetch_one(&mut *connection)
     .await?;
     let number = |at: usize| cells::count(&row, at);
     let named = sqlx::query(
-        "SELECT u.run, u.job, r.line, a.transactionid, s.amount FROM temp.settled s \
+        "SELECT u.run, u.job, r.line, a.transactionid, s.amount, s.unpriced FROM temp.settled s \
          CROSS JOIN attempts a ON a.id = s.attempt CROSS JOIN runs u ON u.id = a.run \
          CROSS JOIN rows r ON r.run = a.run AND r.row = a.row ORDER BY s.attempt LIMIT ?",
     )
@@ -163,8 +166,8 @@ async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error>
     .fetch_all(&mut *connection)
     .await?;
     Ok(Settled {
-        billed: (number(0)?, Ore::new(number(1)?)),
-        not_carried_out: (number(2)?, Ore::new(number(3)?)),
+        billed: Spend { calls: number(0)?, cost: Ore::new(number(1)?), unpriced: number(4)? },
+        not_carried_out: Spend { calls: number(2)?, cost: Ore::new(number(3)?), unpriced: number(5)? },
         named: named.iter().map(attempt).collect::<sqlx::Result<_>>()?,
         to_retry,
         left: 0,
@@ -179,7 +182,8 @@ fn attempt(row: &SqliteRow) -> sqlx::Result<SettledAttempt> {
         line: row.try_get::<i64, _>("line")?.unsigned_abs(),
         transactionid: row.try_get("transactionid")?,
         settles: if amount.is_some() { Settles::Billed } else { Settles::NotCarriedOut },
-        cost: Ore::new(amount.unwrap_or_default().unsigned_abs()),
+        cost: (!row.try_get::<bool, _>("unpriced")?)
+            .then(|| Ore::new(amount.unwrap_or_default().unsigned_abs())),
     })
 }
 

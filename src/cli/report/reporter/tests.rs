@@ -1,6 +1,7 @@
 use super::super::samples;
 use super::*;
 use crate::cli::console::tests::Kept;
+use crate::run::event::Progress;
 
 fn reporter(mode: ProgressMode) -> (Reporter, Kept) {
     let voice = Voice { mode, quiet: false, verbose: false, terminal: false };
@@ -178,18 +179,6 @@ async fn json_progress_comes_once_a_second_and_at_the_end() {
     reporter.event(&Event::Progress(samples::progress()));
     reporter.event(&Event::Progress(Progress { done: 12_000, ..samples::progress() }));
     assert_eq!(kept.text().lines().count(), 7);
-}
-
-#[test]
-fn the_bar_names_figures_outcomes_cost_and_pause() {
-    let mut progress = samples::progress();
-    assert_eq!(bar_figures(&progress), "1 204 of 12 000  1.0/s  2 h 59 min left");
-    assert_eq!(bar_detail(&progress), "hit 1 120, no_hit 80, failed 4, 3 808.00 SEK");
-    progress.pause = Some("outage".to_owned());
-    assert!(bar_detail(&progress).starts_with("paused: outage, hit"));
-    for template in [LOADING, RUNNING] {
-        assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
-    }
 }
 
 #[test]
