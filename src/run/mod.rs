@@ -5,6 +5,7 @@
 
 mod beforehand;
 mod begin;
+mod broken;
 mod budget;
 mod clients;
 mod coordinator;
@@ -39,6 +40,7 @@ mod useless;
 mod worker;
 
 pub use beforehand::clock as clock_warning;
+pub use broken::Broken;
 pub use budget::price_unknown;
 pub use clients::transport;
 pub use lane::{TriedLogin, remembered_refusal, try_login};
@@ -359,36 +361,6 @@ impl RunError {
             | Self::NoAccount(_)
             | Self::Client { .. } => Exit::Config,
         }
-    }
-}
-
-/// A run, or the attempt to begin one, that broke off.
-#[derive(Debug)]
-pub struct Broken {
-    /// Why.
-    pub error: RunError,
-    /// The run that it was about, as it stood before; nothing where none was begun.
-    pub run: Option<RunRow>,
-    /// Whether that was before this invocation could send anything.
-    pub unsent: bool,
-}
-
-/// Why, and that nothing was sent where that is known and somebody might wonder: not by this invocation, and not at all where
-/// there was no run before it.
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sent = match (&self.run, self.unsent && self.error.is_a_refusal()) {
-            (_, false) => "",
-            (None, true) => "; nothing was sent",
-            (Some(_), true) => "; nothing more was sent",
-        };
-        write!(f, "{}{sent}", self.error)
-    }
-}
-
-impl<E: Into<RunError>> From<E> for Broken {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), run: None, unsent: true }
     }
 }
 
