@@ -1,6 +1,7 @@
 //! The daemon's loop, and what it keeps in mind between two looks.
 
 mod fires;
+mod tasks;
 
 use super::carry::Ending;
 use super::folder::Folder;
@@ -19,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
+use tasks::Tasks;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 /// Looks at folder and ledger are so far apart at least, so that a tick that is lost or doubled changes nothing.
@@ -73,7 +74,7 @@ pub(super) struct Serving {
     untaken: BTreeSet<i64>,
     /// Jobs that are at work.
     at_work: BTreeMap<String, AtWork>,
-    tasks: JoinSet<Done>,
+    tasks: Tasks,
     /// Endings that are not in the ledger yet.
     endings: VecDeque<Done>,
     runs_stop: watch::Sender<StopRequest>,
@@ -109,7 +110,7 @@ impl Serving {
             elsewhere: BTreeSet::new(),
             untaken: BTreeSet::new(),
             at_work: BTreeMap::new(),
-            tasks: JoinSet::new(),
+            tasks: Tasks::default(),
             endings: VecDeque::new(),
             runs_stop: watch::Sender::new(StopRequest::None),
             tokens: SharedTokens::default(),
@@ -144,7 +145,7 @@ impl Serving {
                 biased;
                 Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => break,
                 Some(()) = reload.recv() => self.reload(),
-                Some(done) = self.tasks.join_next() => self.endings.extend(done.ok()),
+                Some(done) = self.tasks.next() => self.endings.push_back(done),
                 () = ticker.tick() => {}
                 () = sleep(pause) => {}
             }
@@ -348,10 +349,10 @@ impl Serving {
         self.runs_stop.send_replace(StopRequest::Drain);
         let mut exit = Exit::Settled;
         let mut grace = pin!(sleep(self.setup.grace));
-        while !self.tasks.is_empty() {
+        while self.tasks.len() > 0 {
             tokio::select! {
-                Some(done) = self.tasks.join_next() => {
-                    self.endings.extend(done.ok());
+                Some(done) = self.tasks.next() => {
+                    self.endings.push_back(done);
                     continue;
                 }
                 () = &mut grace, if exit == Exit::Settled => {}

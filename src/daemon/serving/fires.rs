@@ -1,5 +1,6 @@
 //! Fires in the daemon's hands: claimed or taken over, set going one after the other, written down as they end.
 
+use super::tasks::broken_off;
 use super::{AtWork, DAY, Done, Serving};
 use crate::daemon::Told;
 use crate::daemon::carry::{Carrying, Ending, observer};
@@ -152,15 +153,14 @@ impl Serving {
         };
         let carrying = Carrying { context, job: watch.job.clone(), fire: fire.clone(), teller };
         let runtime = Handle::current();
-        self.tasks.spawn(async move {
-            // On a thread of its own: runs are not in each other's way, and a panic does not take its fire with it.
+        self.tasks.begin(fire, async move {
+            // On a thread of its own: runs are not in each other's way.
             let carried = spawn_blocking(move || runtime.block_on(carrying.carry_out()));
-            let ending = match carried.await {
+            match carried.await {
                 Ok(Ok(ending)) => ending,
                 Ok(Err(error)) => Ending::Ended { exit: Exit::Ledger, reason: error.to_string() },
-                Err(_) => Ending::Ended { exit: Exit::Bug, reason: "a bug in orgpull".to_owned() },
-            };
-            Done { fire, ending }
+                Err(_) => broken_off(),
+            }
         });
     }
 
