@@ -82,9 +82,11 @@ pub enum Permit {
         /// What is waited for.
         why: Why,
     },
-    /// Log in once and tell [`Account::login_done`]. Until then it is not asked for again.
+    /// A login is needed. Who sends it tells [`Account::login_begins`], and then [`Account::login_done`]; between the two
+    /// no other is asked for.
     Login,
-    /// Ask the health address once and tell [`Account::health_done`]. Until then it is not asked for again.
+    /// The health address is to be asked. Who does tells [`Account::health_begins`], and then [`Account::health_done`];
+    /// between the two it is not asked for again.
     Health,
     /// Nothing more, ever.
     Stop(StopReason),
@@ -205,7 +207,9 @@ impl Account {
         self.pace.not_before(at);
     }
 
-    /// What may be done now. `in_flight` counts the calls that were granted and whose results were not told yet.
+    /// What may be done now. `in_flight` counts the calls that were granted and whose results were not told yet. But for the
+    /// pace of a call that may go, asking takes nothing: where a login or a look at the health address is put off, it is
+    /// asked for again.
     pub fn permit(&mut self, now: Instant, in_flight: u32) -> Permit {
         let closed = self.stopped().or_else(|| self.full(in_flight));
         let closed = closed.or_else(|| self.outage(now, in_flight)).or_else(|| self.cooling(now));
@@ -221,6 +225,7 @@ impl Account {
         if let Err(until) = self.slot(now) {
             return Permit::Wait { until: Some(until), why: Why::Pace };
         }
+        self.tokens.used(now);
         self.cool_downs.granted();
         self.outages.went();
         Permit::Go { token }
@@ -421,6 +426,16 @@ impl Account {
     /// Whether the account is in an outage.
     pub fn is_out(&self) -> bool {
         self.outages.is_out()
+    }
+
+    /// The login that was asked for is about to be sent.
+    pub fn login_begins(&mut self, now: Instant) {
+        self.tokens.login_begins(now);
+    }
+
+    /// The health address is about to be asked.
+    pub fn health_begins(&mut self) {
+        self.outages.health_begins();
     }
 
     /// What the login answered; `retry_after` is what came with it.

@@ -1,8 +1,8 @@
 //! What must hold over restarts and processes for an account: its cool-down, its logins, credentials that were refused.
 
-use super::{Ledger, LedgerError};
-use sqlx::Row;
+use super::{Learned, Ledger, LedgerError, Lesson};
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
+use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
@@ -65,6 +65,28 @@ pub enum LoginTurn {
     Refused,
     /// The cap is reached, or the login asked for patience: not before so long from now.
     Wait(Duration),
+}
+
+const COOL_DOWN: &str = "INSERT INTO accounts (account, environment, cool_down_until, cool_down_level) VALUES (?, ?, ?, ?) \
+                         ON CONFLICT DO UPDATE SET cool_down_until = max(cool_down_until, excluded.cool_down_until), \
+                         cool_down_level = excluded.cool_down_level";
+const LOGIN_HOLD: &str = "INSERT INTO accounts (account, environment, login_held_until) VALUES (?, ?, ?) \
+                          ON CONFLICT DO UPDATE SET login_held_until = excluded.login_held_until";
+const REFUSAL: &str = "INSERT INTO accounts (account, environment, refused_credentials) VALUES (?, ?, ?) \
+                       ON CONFLICT DO UPDATE SET refused_credentials = excluded.refused_credentials";
+const LETTER: &str = "INSERT INTO unannounced_letters (account, environment, call, at) VALUES (?, ?, ?, ?) \
+                      ON CONFLICT DO NOTHING";
+
+/// Writes down what was learned of an account.
+pub(super) async fn learn(connection: &mut SqliteConnection, learned: &Learned) -> Result<(), sqlx::Error> {
+    let of = |text| sqlx::query(text).bind(&learned.account).bind(&learned.environment);
+    let query = match &learned.what {
+        Lesson::CoolDown { until, level } => of(COOL_DOWN).bind(until).bind(level),
+        Lesson::LoginHold(until) => of(LOGIN_HOLD).bind(until),
+        Lesson::Refusal(credentials) => of(REFUSAL).bind(credentials),
+        Lesson::Letter { call, at } => of(LETTER).bind(call).bind(at),
+    };
+    query.execute(connection).await.map(drop)
 }
 
 const NEW_PURPOSE: &str = "INSERT INTO purposes (purpose, cost_centre) VALUES (?1, ?2) \
@@ -153,48 +175,12 @@ impl Ledger {
         Ok((found != "ok").then_some(found))
     }
 
-    /// Writes down a cool-down, so that the next process keeps it too.
-    pub async fn remember_cool_down(
-        &self,
-        account: &str,
-        environment: &str,
-        until: i64,
-        level: u32,
-    ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "INSERT INTO accounts (account, environment, cool_down_until, cool_down_level) VALUES (?, ?, ?, ?) \
-             ON CONFLICT DO UPDATE SET cool_down_until = max(cool_down_until, excluded.cool_down_until), \
-             cool_down_level = excluded.cool_down_level",
-        );
-        self.write_one(query.bind(account).bind(environment).bind(until).bind(level)).await
-    }
-
-    /// Writes down until when no login may be sent.
-    pub async fn remember_login_hold(
-        &self,
-        account: &str,
-        environment: &str,
-        until: i64,
-    ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "INSERT INTO accounts (account, environment, login_held_until) VALUES (?, ?, ?) \
-             ON CONFLICT DO UPDATE SET login_held_until = excluded.login_held_until",
-        );
-        self.write_one(query.bind(account).bind(environment).bind(until)).await
-    }
-
-    /// Writes down, or forgets, which credentials the login refused.
-    pub async fn remember_refusal(
-        &self,
-        account: &str,
-        environment: &str,
-        credentials: Option<&str>,
-    ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "INSERT INTO accounts (account, environment, refused_credentials) VALUES (?, ?, ?) \
-             ON CONFLICT DO UPDATE SET refused_credentials = excluded.refused_credentials",
-        );
-        self.write_one(query.bind(account).bind(environment).bind(credentials)).await
+    /// Writes down at once what was learned of an account outside a run, whose own commits do it.
+    pub async fn learn(&self, learned: &Learned) -> Result<(), LedgerError> {
+        let mut writer = self.writer.lock().await;
+        let mut transaction = self.begin(&mut writer).await?;
+        learn(&mut transaction, learned).await.map_err(|e| self.failed(&e))?;
+        transaction.commit().await.map_err(|e| self.failed(&e))
     }
 
     /// Writes down a login before it is sent, where it may be sent: asked and written in one transaction, so that all
@@ -317,20 +303,6 @@ impl Ledger {
              ON CONFLICT DO UPDATE SET service = excluded.service RETURNING id",
         );
         self.fetch_id(query.bind(account).bind(environment).bind(service)).await
-    }
-
-    /// Remembers that a call (`service` or `service:block`) has posted a letter that nobody announced.
-    pub async fn remember_letter(
-        &self,
-        account: &str,
-        environment: &str,
-        call: &str,
-        now: i64,
-    ) -> Result<(), LedgerError> {
-        let query = sqlx::query(
-            "INSERT INTO unannounced_letters (account, environment, call, at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        );
-        self.write_one(query.bind(account).bind(environment).bind(call).bind(now)).await
     }
 
     /// The calls of an account that have posted letters which nobody had announced.

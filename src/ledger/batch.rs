@@ -161,6 +161,22 @@ impl Change {
             saved: None,
         }
     }
+
+    /// The same with what an earlier change of this lookup, which is not written either, adds to its sums.
+    #[must_use]
+    pub fn after(self, earlier: &Self) -> Self {
+        let add = |one: Ore, other: Ore| one.checked_add(other).unwrap_or(one);
+        Self {
+            attempt: self.attempt.or(earlier.attempt),
+            attempts: self.attempts + earlier.attempts,
+            spent: self.spent + earlier.spent,
+            cost: add(self.cost, earlier.cost),
+            cost_unknown: add(self.cost_unknown, earlier.cost_unknown),
+            lost: self.lost + earlier.lost,
+            letters: self.letters + earlier.letters,
+            ..self
+        }
+    }
 }
 
 /// What one transaction writes: first what ended, then what begins, so that the number of lookups that are `started`
@@ -175,6 +191,42 @@ pub struct Batch {
     pub intents: Vec<Intent>,
     /// The budgets that intents must fit, in the order in which they are asked.
     pub caps: Vec<Cap>,
+    /// What was learned of accounts.
+    pub learned: Vec<Learned>,
+}
+
+/// What was just learned of an account and must hold over restarts and processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// The account.
+    pub account: String,
+    /// Its environment.
+    pub environment: String,
+    /// What.
+    pub what: Lesson,
+}
+
+/// What an account has taught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lesson {
+    /// It cools down after a 429.
+    CoolDown {
+        /// Its end, in milliseconds since 1970.
+        until: i64,
+        /// How often in a row.
+        level: u32,
+    },
+    /// No login before this time, in milliseconds since 1970.
+    LoginHold(i64),
+    /// The login refuses credentials, by their keyed digest; nothing forgets them.
+    Refusal(Option<String>),
+    /// A call (`service` or `service:block`) has posted a letter that nobody announced.
+    Letter {
+        /// The call.
+        call: String,
+        /// When, in milliseconds since 1970.
+        at: i64,
+    },
 }
 
 /// A budget: what it is summed over, and how much of that there may be.
@@ -242,6 +294,20 @@ pub struct Committed {
 impl Batch {
     /// Whether there is nothing to write.
     pub const fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.changes.is_empty() && self.intents.is_empty()
+        let nothing_ends = self.ends.is_empty() && self.changes.is_empty();
+        nothing_ends && self.intents.is_empty() && self.learned.is_empty()
+    }
+
+    /// Adds what was learned of an account; of a kind of lesson the last counts.
+    pub fn learn(&mut self, learned: Learned) {
+        let kind = |one: &Lesson, other: &Lesson| match (one, other) {
+            (Lesson::Letter { call, .. }, Lesson::Letter { call: other, .. }) => call == other,
+            _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+        };
+        self.learned.retain(|known| {
+            let same = (&known.account, &known.environment) == (&learned.account, &learned.environment);
+            !(same && kind(&known.what, &learned.what))
+        });
+        self.learned.push(learned);
     }
 }

@@ -4,6 +4,7 @@
 //! budgets. Since nobody else writes while it is open, what is decided here holds for all processes on the ledger, and it
 //! costs no fsync of its own.
 
+use super::accounts::learn;
 use super::admit::{Rival, admit};
 use super::batch::{AttemptEnd, Batch, Change, Committed, Intent};
 use super::values::{ManyRows, Query, list};
@@ -74,8 +75,8 @@ pub(super) fn ore(amount: Ore) -> i64 {
 }
 
 impl Ledger {
-    /// Writes a batch of run `run` in one transaction, durable when this returns: everything that ended, and of the intents
-    /// those that are still needed and that fit their budgets. On an error nothing of it is written.
+    /// Writes a batch of run `run` in one transaction, durable when this returns: everything that ended or was learned, and of
+    /// the intents those that are still needed and that fit their budgets. On an error nothing of it is written.
     ///
     /// # Errors
     /// [`LedgerError::Full`] and [`LedgerError::IdTaken`] may be tried again; on others the run stops.
@@ -92,6 +93,9 @@ impl Ledger {
             let bodies = ends.iter().filter(|end| end.body.is_some()).count();
             let written = self.write_ended(&mut transaction, run, ends, changes).await.map_err(failed)?;
             self.expect(written, ends.len() + bodies + changes.len())?;
+        }
+        for learned in &batch.learned {
+            learn(&mut transaction, learned).await.map_err(failed)?;
         }
         let committed = if batch.intents.is_empty() {
             Committed::default()
@@ -130,8 +134,9 @@ impl Ledger {
             let query = list(query, BEGUN[1].0, length, piece, |query, Intent { at, id, .. }| {
                 query.bind(run).bind(at.row).bind(i64::from(at.step)).bind(id)
             });
-            let written = query.execute(&mut *connection).await.map_err(failed)?.rows_affected();
-            self.expect(written, 2 * piece.len())?;
+            let written = query.execute(&mut *connection).await;
+            let written = written.map_err(|e| if is_taken(&e) { LedgerError::IdTaken } else { failed(e) })?;
+            self.expect(written.rows_affected(), 2 * piece.len())?;
         }
         let again = admitted.iter().copied().filter(lost);
         let again = again.fold(Spend::default(), |sum, intent| sum.and_call(intent.reserved));
@@ -163,6 +168,12 @@ impl Ledger {
             reason: "a lookup was changed by another hand while it was under way".to_owned(),
         })
     }
+}
+
+/// Whether the id of an attempt is another one's already: no other clash of a key is mended by drawing anew.
+fn is_taken(error: &sqlx::Error) -> bool {
+    let clash = error.as_database_error();
+    clash.is_some_and(|clash| clash.message() == "UNIQUE constraint failed: attempts.id")
 }
 
 fn chunk<T>(items: &[T], at: usize) -> &[T] {
@@ -226,4 +237,36 @@ fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> 
         .bind(intent.started_at)
         .bind(ore(intent.reserved.unwrap_or_default()))
         .bind(intent.reserved.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{LATER, answered, ids, intent, learned, run_of, start};
+    use super::super::{LedgerError, Lesson};
+    use super::*;
+    use crate::domain::outcome::Outcome;
+
+    #[tokio::test]
+    async fn what_is_learned_is_written_with_what_it_was_learned_by_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, run) = run_of(folder.path(), 1).await;
+        let keys = ids(&ledger).await;
+        start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
+        let mut batch = Batch { ends: vec![answered(10, Outcome::Hit)], ..Batch::default() };
+        batch.learn(learned(Lesson::Letter { call: "getdata:Basic".to_owned(), at: LATER }));
+        for level in 1..=3 {
+            batch.learn(learned(Lesson::CoolDown { until: LATER + i64::from(level), level }));
+        }
+        assert_eq!(batch.learned.len(), 2, "of one kind the last counts");
+        let twice = Batch { ends: [batch.ends.clone(), batch.ends.clone()].concat(), ..batch };
+        // A clash of another key than an attempt's is not mended by drawing another id.
+        assert!(matches!(ledger.commit(run, &twice).await, Err(LedgerError::Database { .. })));
+        let letters = async || ledger.unannounced_letters("creditsafe", "sandbox").await.unwrap();
+        assert!(letters().await.is_empty());
+        let once = Batch { ends: vec![answered(10, Outcome::Hit)], ..twice };
+        ledger.commit(run, &once).await.unwrap();
+        assert_eq!(letters().await, ["getdata:Basic"]);
+        let memory = ledger.account("creditsafe", "sandbox", 0).await.unwrap();
+        assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 3, 3));
+    }
 }

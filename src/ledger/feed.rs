@@ -87,6 +87,13 @@ pub struct Elsewhere {
     pub letter_making: bool,
 }
 
+/// Steps that are not read lie between those that are, so the key is walked from a place on and what is not asked for is
+/// passed over.
+pub(super) const PENDING_STEPS: &str = "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
+     CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
+     WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' \
+     AND l.step IN (SELECT value FROM json_each(?5)) ORDER BY l.row, l.step LIMIT ?4";
+
 /// A run that there is not.
 const NO_RUN: i64 = -1;
 
@@ -199,7 +206,25 @@ impl Ledger {
         .map_err(|e| self.failed(&e))
     }
 
-    /// The same of those whose number gets a letter of disclosure with a credit report.
+    /// The same of some steps of the job.
+    pub async fn pending_steps(
+        &self,
+        run: i64,
+        steps: &[u16],
+        after: Place,
+        limit: u32,
+    ) -> Result<Vec<Pending>, LedgerError> {
+        let query = sqlx::query(PENDING_STEPS).bind(run).bind(after.row).bind(i64::from(after.step));
+        let rows = query.bind(limit).bind(self.step_list(steps)?).fetch_all(&self.readers).await;
+        rows.map_err(|e| self.failed(&e))?.iter().map(|row| self.pending_of(row)).collect()
+    }
+
+    /// Steps of a job as a statement takes them.
+    pub(super) fn step_list(&self, steps: &[u16]) -> Result<String, LedgerError> {
+        serde_json::to_string(steps).map_err(|_| self.damaged())
+    }
+
+    /// Those of all steps whose number gets a letter of disclosure with a credit report.
     pub async fn pending_letters(
         &self,
         run: i64,

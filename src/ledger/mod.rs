@@ -38,7 +38,8 @@ mod values;
 pub use accounts::{AccountMemory, Hold, LoginTurn, NewLogin};
 pub use backup::BackupError;
 pub use batch::{
-    Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Over, Place, Refusal,
+    Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Learned, Lesson, Over, Place,
+    Refusal,
 };
 pub use body::{pack, unpack};
 pub use daemons::{Daemon, DaemonRow};
@@ -201,8 +202,6 @@ fn failed(path: &Path, error: &sqlx::Error) -> LedgerError {
     const FULL: [&str; 3] = ["13", "778", "4874"];
     /// SQLITE_BUSY, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
     const BUSY: [&str; 3] = ["5", "261", "517"];
-    /// SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
-    const TAKEN: [&str; 2] = ["1555", "2579"];
     /// SQLITE_CORRUPT, SQLITE_CORRUPT_VTAB, SQLITE_CORRUPT_SEQUENCE, SQLITE_CORRUPT_INDEX, SQLITE_IOERR_SHORT_READ,
     /// SQLITE_IOERR_DATA, SQLITE_IOERR_CORRUPTFS.
     const DAMAGED: [&str; 7] = ["11", "267", "523", "779", "522", "8202", "8458"];
@@ -213,7 +212,6 @@ fn failed(path: &Path, error: &sqlx::Error) -> LedgerError {
             match &*code {
                 code if FULL.contains(&code) => LedgerError::Full(path),
                 code if BUSY.contains(&code) => LedgerError::Busy(path),
-                code if TAKEN.contains(&code) => LedgerError::IdTaken,
                 code if DAMAGED.contains(&code) => LedgerError::Damaged { path, what: reason },
                 _ => LedgerError::Database { path, reason },
             }

@@ -24,7 +24,7 @@ fn at(row: i64) -> Place {
 }
 
 /// A ledger with one run of `rows` good rows and one lookup each.
-async fn run_of(folder: &Path, rows: i64) -> (Ledger, i64) {
+pub(super) async fn run_of(folder: &Path, rows: i64) -> (Ledger, i64) {
     let ledger = Ledger::open(&folder.join("orgpull.db")).await.unwrap();
     let run = begin(&ledger, "nightly", rows).await;
     (ledger, run)
@@ -110,7 +110,7 @@ fn settled(row: i64, id: i64, outcome: Outcome) -> Change {
     }
 }
 
-async fn start(ledger: &Ledger, run: i64, intents: Vec<Intent>) {
+pub(super) async fn start(ledger: &Ledger, run: i64, intents: Vec<Intent>) {
     ledger.commit(run, &Batch { intents, ..Batch::default() }).await.unwrap();
 }
 
@@ -301,6 +301,14 @@ async fn runs_are_found_by_id_prefix_job_and_latest() {
     );
     assert!(ledger.recent(10).await.unwrap().iter().any(|run| run.id == first && run.stage == Stage::Closed));
     assert_eq!(ledger.unfinished("nightly", Some(5)).await.unwrap().map(|run| run.id), None);
+}
+
+pub(super) fn learned(what: Lesson) -> Learned {
+    Learned { account: "creditsafe".to_owned(), environment: "sandbox".to_owned(), what }
+}
+
+async fn learn(ledger: &Ledger, what: Lesson) {
+    ledger.learn(&learned(what)).await.unwrap();
 }
 
 #[tokio::test]

@@ -10,26 +10,26 @@ use super::fetch::{Freshness, Page, Saved};
 use super::gates::Dependants;
 use super::halt::Halt;
 use super::lane::{Lane, LoginCame};
+use super::permits::earlier;
 use super::prepared::Prepared;
-use super::queue::{Leaders, Ready};
+use super::queue::Ready;
+use super::reading::Asked;
 use super::streak::Streaks;
 use super::tally::Tally;
-use super::trial::Trials;
 use super::worker::{Done, Sending, exchange};
 use super::{Observer, RunError, StopRequest};
 use crate::domain::budget::Spend;
 use crate::domain::counted::counted;
-use crate::domain::outcome::State;
-use crate::http::account::{Permit, StopReason, Token};
+use crate::http::account::Token;
 use crate::http::transport::{Health, Transport};
-use crate::ledger::{AttemptIds, Batch, Change, Intent, Ledger, LedgerError, Place, Turn, transactionid};
+use crate::ledger::{AttemptIds, Batch, Intent, Ledger, LedgerError, Place, transactionid};
 use crate::time::now_ms;
 use crate::upstream::{Question, prepare};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio::time::Instant;
 
 /// How often the run is told where it stands.
@@ -53,6 +53,8 @@ pub(super) enum Message {
 pub(super) struct Flight {
     pub(super) ready: Ready,
     pub(super) attempt: i64,
+    /// The task that waits for its answer.
+    task: task::Id,
 }
 
 /// A lookup that may go.
@@ -63,6 +65,14 @@ pub(super) struct Departure {
     pub(super) granted: Instant,
 }
 
+/// What came of driving a run.
+pub(super) struct Drove {
+    /// Why the loop ended, and what was asked though another run's call for the same was lost.
+    pub(super) came: Result<(Halt, Spend), RunError>,
+    /// Turns of the loop: many more than there were events to turn for would be a loop that spins.
+    pub(super) turns: u64,
+}
+
 pub(super) struct Coordinator<T> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) prepared: Arc<Prepared>,
@@ -70,14 +80,7 @@ pub(super) struct Coordinator<T> {
     pub(super) lanes: Vec<Lane>,
     pub(super) freshness: Freshness,
     pub(super) observer: Observer,
-    pub(super) leaders: Leaders,
     pub(super) dependants: Dependants,
-    pub(super) trials: Trials,
-    /// Lookups whose question another process has in flight, and when the ledger is asked again about them.
-    pub(super) elsewhere: BTreeSet<Place>,
-    pub(super) look_again: Option<Instant>,
-    /// Account and call of letters that nobody announced, to be remembered.
-    pub(super) unannounced: Vec<(String, String)>,
     pub(super) saved: Arc<Saved>,
     pub(super) tally: Tally,
     pub(super) flights: HashMap<Place, Flight>,
@@ -98,17 +101,27 @@ pub(super) struct Coordinator<T> {
     receiver: mpsc::UnboundedReceiver<Message>,
     /// The message that ended the last wait.
     heard: Option<Message>,
-    /// Whether a task ended without its message, so that what it carried must not be waited for.
-    lost_tasks: bool,
     tasks: JoinSet<()>,
-    pub(super) after: Turn,
-    pub(super) exhausted: bool,
+    /// Whether lookups are being read, of which account, and which.
     pub(super) fetching: bool,
+    pub(super) asked: Option<(usize, Asked)>,
+    /// The accounts whose turn it is to be read, and to be asked who may go.
+    pub(super) first_read: usize,
+    pub(super) first_asked: usize,
     told: Instant,
     /// When `max_time` is over.
     deadline: Option<Instant>,
-    /// Since when the ledger takes no writes, and when to try again.
-    held: Option<(Instant, Instant)>,
+    held: Option<Held>,
+    turns: u64,
+}
+
+/// A ledger that is tried again in a while.
+#[derive(Clone, Copy)]
+struct Held {
+    since: Instant,
+    again: Instant,
+    /// Whether it was being read rather than written.
+    reading: bool,
 }
 
 /// What the loop starts from.
@@ -145,13 +158,8 @@ impl<T: Transport> Coordinator<T> {
             transports: start.transports,
             purses: start.purses,
             again: Spend::default(),
-            leaders: Leaders::default(),
             dependants: Dependants::default(),
-            trials: Trials::default(),
             streaks: Streaks::default(),
-            elsewhere: BTreeSet::new(),
-            look_again: None,
-            unannounced: Vec::new(),
             saved: Arc::default(),
             flights: HashMap::new(),
             batch: Batch::default(),
@@ -160,62 +168,74 @@ impl<T: Transport> Coordinator<T> {
             sender,
             receiver,
             heard: None,
-            lost_tasks: false,
             tasks: JoinSet::new(),
-            after: Turn::default(),
-            exhausted: false,
             fetching: false,
+            asked: None,
+            first_read: 0,
+            first_asked: 0,
             told: Instant::now(),
             held: None,
+            turns: 0,
         }
     }
 
     /// Drives the run until nothing is pending or it must stop.
-    pub(super) async fn drive(
-        mut self,
-        mut stop: watch::Receiver<StopRequest>,
-    ) -> Result<(Halt, Tally, Spend), RunError> {
+    pub(super) async fn drive(mut self, stop: watch::Receiver<StopRequest>) -> Drove {
         self.tell_what_is_held();
+        let came = self.turn_until_over(stop).await;
+        self.tasks.abort_all();
+        self.warn_of_empty_gates();
+        self.tell(self.told + PROGRESS);
+        let came = came.and_then(|()| match self.halt.broken.take() {
+            Some(error) => Err(error),
+            None => Ok((self.halt, self.again)),
+        });
+        Drove { came, turns: self.turns }
+    }
+
+    async fn turn_until_over(&mut self, mut stop: watch::Receiver<StopRequest>) -> Result<(), RunError> {
         loop {
+            self.turns += 1;
             self.hear().await;
             self.tell_others();
             self.resolve_doubts();
             self.obey(&mut stop);
             self.keep_time();
             if *stop.borrow() == StopRequest::Abort {
-                self.abort().await?;
-                break;
+                return self.abort().await;
             }
-            let (sends, next) = self.permits().await?;
+            let (sends, mut next) = self.permits().await;
             self.commit(sends).await?;
             // After the commit: what ended must be in the ledger before the ledger is asked what has ended.
             self.read_ahead();
             self.tell(Instant::now());
             self.lose_patience();
             if self.is_over() {
-                break;
+                return Ok(());
+            }
+            let now = Instant::now();
+            earlier(&mut next, self.next_look());
+            earlier(&mut next, self.held_until(now));
+            if next.is_none() && self.is_still() {
+                self.broke(RunError::bug("something is left to do, and nothing is under way or waited for"));
             }
             // What was decided while committing is written before anything is waited for.
-            if self.batch.is_empty() || self.held.is_some() {
+            if self.batch.is_empty() || self.held_until(now).is_some() {
                 self.wait(&mut stop, next).await;
             }
-        }
-        self.tasks.abort_all();
-        self.warn_of_empty_gates();
-        self.tell(self.told + PROGRESS);
-        match self.halt.broken.take() {
-            Some(error) => Err(error),
-            None => Ok((self.halt, self.tally, self.again)),
         }
     }
 
     fn is_over(&self) -> bool {
-        let unheard = self.lost_tasks && self.tasks.is_empty();
-        let idle = (self.flights.is_empty() || unheard) && self.batch.is_empty();
-        let read =
-            self.exhausted && !self.fetching && self.dependants.none_ripe() && self.elsewhere.is_empty();
-        let nothing_left = read && self.lanes.iter().all(Lane::is_idle);
+        let idle = self.flights.is_empty() && self.batch.is_empty();
+        let nothing_left = !self.fetching && self.lanes.iter().all(Lane::is_over);
         idle && (nothing_left || self.halt.draining())
+    }
+
+    /// Whether nothing is under way that a message could come from, so that only a time could bring what is next.
+    fn is_still(&self) -> bool {
+        let heard = self.heard.is_none() && self.receiver.is_empty();
+        heard && self.tasks.is_empty() && self.flights.is_empty() && self.batch.is_empty()
     }
 
     /// Sleeps until something comes back, a time comes, or a signal does.
@@ -237,10 +257,10 @@ impl<T: Transport> Coordinator<T> {
     /// Handles everything that has come back.
     async fn hear(&mut self) {
         while let Some(joined) = self.tasks.try_join_next() {
-            if joined.is_err_and(|error| error.is_panic()) {
-                // Its message never comes: what it carried is found `started` at the next start.
-                self.lost_tasks = true;
-                self.broke(RunError::bug("a task panicked"));
+            if let Err(error) = joined
+                && error.is_panic()
+            {
+                self.panicked(error.id());
             }
         }
         // Bounded, so that a fast upstream cannot keep the loop from writing.
@@ -252,10 +272,9 @@ impl<T: Transport> Coordinator<T> {
                     self.lanes.iter_mut().for_each(|lane| lane.is_short = false);
                     self.done(done).await;
                 }
-                Message::Fetched(Ok(fetched)) => self.fetched(fetched),
-                Message::Fetched(Err(error)) => self.broke(error),
+                Message::Fetched(page) => self.fetched(page),
                 Message::Login { lane, came } => {
-                    if let Err(error) = self.login_came(lane, came).await {
+                    if let Err(error) = self.login_came(lane, came) {
                         self.broke(error);
                     }
                 }
@@ -271,6 +290,17 @@ impl<T: Transport> Coordinator<T> {
 
     pub(super) fn broke(&mut self, error: RunError) {
         self.halt.broken.get_or_insert(error);
+    }
+
+    /// A task panicked, and its message never comes. A call that it carried may have been carried out, and its answer is lost.
+    fn panicked(&mut self, task: task::Id) {
+        self.broke(RunError::bug("a task panicked"));
+        let at = self.flights.iter().find(|(_, flight)| flight.task == task).map(|(at, _)| *at);
+        if let Some(flight) = at.and_then(|at| self.flights.remove(&at)) {
+            let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
+            self.lanes[lane].in_flight -= 1;
+            self.lost(lane, flight, "panicked".to_owned(), None);
+        }
     }
 
     fn obey(&mut self, stop: &mut watch::Receiver<StopRequest>) {
@@ -301,106 +331,29 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    pub(super) fn change(&mut self, change: Change) {
-        let ended = matches!(change.state, State::Settled | State::Parked);
-        if ended && self.prepared.gates[usize::from(change.at.step)] {
-            self.dependants.ended(change.at, self.fetching);
-        }
-        if ended {
-            self.trial_ended(&change);
-        }
-        self.batch.changes.push(change);
+    /// Until when the ledger is not to be tried.
+    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.held.map(|held| held.again).filter(|again| *again > now)
     }
 
-    /// Gives a pending lookup an attempt back. It may have changed in this very batch, and one statement must not
-    /// change a lookup twice.
-    pub(super) fn refund(&mut self, at: Place) {
-        match self.batch.changes.iter_mut().find(|change| change.at == at) {
-            Some(change) => change.spent -= 1,
-            None => self.change(Change { spent: -1, ..Change::to(at, State::Pending, None) }),
-        }
-    }
-
-    /// Asks every account's gate who may go, and gives out what is to be sent and when to ask again.
-    async fn permits(&mut self) -> Result<(Vec<Departure>, Option<Instant>), RunError> {
-        let (mut sends, mut next) = (Vec::new(), None);
-        if let Some((_, again)) = self.held.filter(|_| !self.may_write(Instant::now())) {
-            return Ok((sends, Some(again)));
-        }
-        // While it is tried whether the ledger takes writes again, one call is enough to try it with.
-        let mut room = if self.held.is_some() { self.room().min(1) } else { self.room() };
-        for at in 0..self.lanes.len() {
-            let now = Instant::now();
-            self.lanes[at].queue.wake(now);
-            earlier(&mut next, self.lanes[at].queue.next_due());
-            while !self.halt.draining() && room > 0 && self.lanes[at].may_ask() {
-                let lane = &mut self.lanes[at];
-                let (granted, tokens, end) = lane.ask(room);
-                for token in tokens {
-                    let Some(ready) = lane.queue.pop() else { break };
-                    lane.in_flight += 1;
-                    room -= 1;
-                    sends.push(Departure { lane: at, ready, token, granted });
-                }
-                match end {
-                    None | Some(Permit::Go { .. }) => {}
-                    Some(Permit::Wait { until, why }) => {
-                        tracing::trace!(account = %lane.config.name, ?why, "wait");
-                        earlier(&mut next, until);
-                        break;
-                    }
-                    // A login is not for nothing either.
-                    Some(Permit::Login) if !self.can_pay(at).await? => break,
-                    Some(Permit::Login) => self.log_in(at),
-                    Some(Permit::Health) => self.ask_health(at),
-                    Some(Permit::Stop(reason)) => {
-                        self.stop(at, &reason);
-                        break;
-                    }
-                }
-            }
-        }
-        earlier(&mut next, self.look_again);
-        Ok((sends, next))
-    }
-
-    /// How many more lookups the job lets be under way.
-    fn room(&self) -> usize {
-        let most = self.prepared.job.rules.concurrency.map_or(usize::MAX, |most| most as usize);
-        most.saturating_sub(self.flights.len())
-    }
-
-    /// Whether the ledger takes no writes.
+    /// Whether it is not known that the ledger can be used again.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Whether the ledger may be tried.
-    fn may_write(&self, now: Instant) -> bool {
-        self.held.is_none_or(|(_, again)| again <= now)
-    }
-
     /// Whether nothing is under way, so that only time can bring what comes next.
     pub(super) fn is_waiting(&self) -> bool {
-        let idle =
-            self.flights.is_empty() && self.tasks.is_empty() && self.batch.is_empty() && !self.fetching;
-        idle && self.elsewhere.is_empty() && !self.is_held() && !self.halt.draining()
-    }
-
-    fn stop(&mut self, lane: usize, reason: &StopReason) {
-        let why = format!("{}: {reason}", self.lanes[lane].config.name);
-        let place = match reason {
-            StopReason::LoginRefused { .. } | StopReason::TokenRefused => &mut self.halt.login,
-            StopReason::LoginMisconfigured { .. } => &mut self.halt.login_address,
-            StopReason::LoginThrottled | StopReason::Unavailable { .. } => &mut self.halt.unavailable,
-        };
-        place.get_or_insert(why);
+        let idle = !self.fetching && self.lanes.iter().all(|lane| lane.reading.waiting() == 0);
+        idle && self.is_still() && !self.is_held() && !self.halt.draining()
     }
 
     /// Writes what ended and what begins in one transaction, then sends what begins.
     async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
         let began = Instant::now();
-        if self.batch.is_empty() && sends.is_empty() || !self.may_write(began) {
+        let held = self.held_until(began).is_some();
+        // What came up while the gates were asked holds for those that were granted before.
+        let sends = if held || self.halt.draining() { self.take_back(sends) } else { sends };
+        if held || self.batch.is_empty() && sends.is_empty() {
             return Ok(());
         }
         let mut draws = 0;
@@ -418,10 +371,13 @@ impl<T: Transport> Coordinator<T> {
                     draws += 1;
                     self.ids.redraw();
                 }
-                Err(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => {
-                    return self.hold(error, began, sends);
+                Err(error) => {
+                    self.take_back(sends);
+                    return match error {
+                        LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, false),
+                        error => self.unwritten(error),
+                    };
                 }
-                Err(error) => return self.unwritten(error, sends),
             }
         };
         let batch = std::mem::take(&mut self.batch);
@@ -459,10 +415,9 @@ impl<T: Transport> Coordinator<T> {
 
     /// A full disk, or a process that does not let go of the ledger: what was received waits in memory, and nothing is
     /// sent until it is written. It is waited for as long as for an upstream.
-    fn hold(&mut self, error: LedgerError, began: Instant, sends: Vec<Departure>) -> Result<(), RunError> {
-        self.take_back(sends);
+    pub(super) fn hold(&mut self, error: LedgerError, began: Instant, reading: bool) -> Result<(), RunError> {
         let now = Instant::now();
-        let since = self.held.map_or(began, |(since, _)| since);
+        let since = self.held.map_or(began, |held| held.since);
         if now.duration_since(since) > self.prepared.job.rules.outage_wait {
             let unwritten = self.batch.ends.len() + self.flights.len();
             let answers = counted(unwritten as u64, "answer", "answers");
@@ -470,7 +425,7 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "unknown", message);
             return Err(error.into());
         }
-        if self.held.replace((since, now + HELD_RETRY)).is_none() {
+        if self.held.replace(Held { since, again: now + HELD_RETRY, reading }).is_none() {
             let waiting = self.batch.ends.len() + self.flights.len();
             let waiting = match waiting as u64 {
                 0 => String::new(),
@@ -485,23 +440,31 @@ impl<T: Transport> Coordinator<T> {
         Ok(())
     }
 
+    /// The ledger was read, which says something where it could not be.
+    pub(super) fn has_read(&mut self) {
+        self.held.take_if(|held| held.reading);
+    }
+
     /// Any other failure ends the run, but not before what is in flight is heard, since it is paid for; then its answers
-    /// are tried once more.
-    fn unwritten(&mut self, error: LedgerError, sends: Vec<Departure>) -> Result<(), RunError> {
-        self.take_back(sends);
-        if self.halt.broken.is_some() && self.flights.is_empty() {
+    /// are tried once more. Until then they wait in memory, and are tried as often as where the disk is full.
+    fn unwritten(&mut self, error: LedgerError) -> Result<(), RunError> {
+        if self.flights.is_empty() && self.held.is_some_and(|held| !held.reading) {
             return Err(error.into());
         }
+        let now = Instant::now();
+        self.held = Some(Held { since: now, again: now + HELD_RETRY, reading: false });
         self.broke(error.into());
         Ok(())
     }
 
-    fn take_back(&mut self, sends: Vec<Departure>) {
+    /// Takes back what was granted and does not go. Nothing is left of it.
+    fn take_back(&mut self, sends: Vec<Departure>) -> Vec<Departure> {
         self.batch.intents.clear();
         for Departure { lane, ready, .. } in sends {
             self.lanes[lane].in_flight -= 1;
-            self.lanes[lane].queue.push(ready);
+            self.requeue(lane, ready);
         }
+        Vec::new()
     }
 
     pub(super) fn send(&mut self, send: Departure, intent: &Intent) {
@@ -523,11 +486,11 @@ impl<T: Transport> Coordinator<T> {
             credentials: Arc::clone(&account.credentials),
             stays: self.halt.broken.is_some(),
         };
-        self.flights.insert(at, Flight { ready, attempt: intent.id });
         let (transport, sender) = (Arc::clone(&self.transports[lane]), self.sender.clone());
-        self.tasks.spawn(async move {
+        let task = self.tasks.spawn(async move {
             let _ = sender.send(Message::Done(exchange(transport, sending).await));
         });
+        self.flights.insert(at, Flight { ready, attempt: intent.id, task: task.id() });
     }
 
     /// Second signal: whatever is in flight may have been carried out, and nobody will hear of it.
@@ -576,11 +539,4 @@ impl<T: Transport> Coordinator<T> {
             let _ = sender.send(task.await);
         });
     }
-}
-
-fn earlier(next: &mut Option<Instant>, other: Option<Instant>) {
-    *next = match (*next, other) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    };
 }

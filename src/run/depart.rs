@@ -1,6 +1,5 @@
 //! After a commit: what is durable leaves, and what the ledger turned away waits, follows, or stops for want of money.
 
-use super::RunError;
 use super::coordinator::{Coordinator, Departure};
 use super::event::Level;
 use super::lane::Lane;
@@ -66,20 +65,13 @@ impl<T: Transport> Coordinator<T> {
         let Departure { lane, ready, .. } = send;
         match refusal {
             Refusal::Answered(answer) => {
-                let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
-                self.reuse(ready.at, ending);
-                self.pass_on(ready.ask.identity, ending);
+                self.reuse(ready.at, Ending { outcome: answer.outcome, attempt: answer.attempt });
             }
             Refusal::InFlight => {
                 tracing::debug!(account = %self.lanes[lane].config.name, "another process asks the same: waiting for it");
-                self.wait_for_another(ready.at);
+                self.lanes[lane].reading.wait_for_another(ready.at);
             }
-            Refusal::LetterUnknown => {
-                self.letter_unknown(ready.at);
-                for follower in self.leaders.ended(ready.ask.identity, None, false) {
-                    self.letter_unknown(follower);
-                }
-            }
+            Refusal::LetterUnknown => self.letter_unknown(ready.at),
             Refusal::Budget(cap) => {
                 self.requeue(lane, ready);
                 self.is_short(cap, spent[cap]);
@@ -88,20 +80,26 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Whether the next call of an account fits its budgets, as far as can be said without reserving. Where it does not, and
-    /// nothing in flight can come back cheaper, the budget is reached.
-    pub(super) async fn can_pay(&mut self, lane: usize) -> Result<bool, RunError> {
-        let Some((service, price)) = self.lanes[lane].next_price() else { return Ok(true) };
+    /// nothing in flight can come back cheaper, the budget is reached. Where it cannot be told, it does not now.
+    pub(super) async fn can_pay(&mut self, lane: usize) -> bool {
+        let Some((service, price)) = self.lanes[lane].next_price() else { return true };
         for (at, cap) in self.purses.caps(now_ms()).iter().enumerate() {
             if !cap.over.counts(service) {
                 continue;
             }
-            let spent = self.ledger.spent_so_far(self.run, &cap.over).await?;
-            if !cap.limit.admits(spent, price) {
-                self.is_short(at, spent);
-                return Ok(false);
+            match self.ledger.spent_so_far(self.run, &cap.over).await {
+                Ok(spent) if cap.limit.admits(spent, price) => {}
+                Ok(spent) => {
+                    self.is_short(at, spent);
+                    return false;
+                }
+                Err(error) => {
+                    self.not_read(error.into());
+                    return false;
+                }
             }
         }
-        Ok(true)
+        true
     }
 
     /// A call did not fit a budget. While calls that count are under way it is waited for what they cost in the end; then
@@ -121,21 +119,5 @@ impl<T: Transport> Coordinator<T> {
             self.halt.budget.get_or_insert(message);
             self.stop_steps(&affected);
         }
-    }
-
-    /// Sends no more of some lookups of the job; what is not settled of them stays pending in the ledger.
-    pub(super) fn stop_steps(&mut self, affected: &[bool]) {
-        for (stopped, affected) in self.stopped.iter_mut().zip(affected) {
-            *stopped |= affected;
-        }
-        let stopped = &self.stopped;
-        for lane in &mut self.lanes {
-            lane.queue.drop_steps(|step| stopped[usize::from(step)]);
-            lane.doubted.retain(|flight| !stopped[usize::from(flight.ready.at.step)]);
-        }
-        self.leaders.drop_steps(|step| stopped[usize::from(step)]);
-        self.dependants.drop_steps(|step| stopped[usize::from(step)]);
-        self.trials.drop_steps(|step| stopped[usize::from(step)]);
-        self.elsewhere.retain(|at| !stopped[usize::from(at.step)]);
     }
 }

@@ -3,7 +3,8 @@
 use super::event::Level;
 use super::halt::Halt;
 use super::outputs::{damage, export};
-use super::{Context, Ended, Pulled, RunError, notice};
+use super::{Context, Ended, RunError, notice};
+use crate::domain::budget::Spend;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
@@ -11,6 +12,15 @@ use crate::export::Exported;
 use crate::job::{Job, Tolerate};
 use crate::ledger::{Over, RunRow, Stage};
 use crate::time::now_ms;
+
+/// How a run was driven, before it is ended.
+pub(super) struct Pulled {
+    pub(super) halt: Halt,
+    /// What the run had spent before.
+    pub(super) before: Spend,
+    /// What was asked once more though another run's call for it was lost.
+    pub(super) again: Spend,
+}
 
 /// Writes the outputs where nothing is pending, and notes how the invocation ended.
 pub(super) async fn finish(

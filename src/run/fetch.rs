@@ -24,14 +24,14 @@ pub(super) struct Fetched {
     /// The purpose's id in the ledger.
     pub(super) purpose: i64,
     pub(super) verdict: Verdict,
+    /// Of one that waits: the step that its chain of waits begins with.
+    pub(super) first: Option<usize>,
 }
 
 /// What was read, and where conditions looked on the way.
 pub(super) struct Page {
     pub(super) lookups: Vec<Fetched>,
     pub(super) probes: Vec<Probe>,
-    /// Whether these are the next in the run's order, rather than some that waited.
-    pub(super) next: bool,
 }
 
 /// What is to be done with a pending lookup.
@@ -66,8 +66,8 @@ pub(super) struct Skip {
 
 /// Which pending lookups are read.
 pub(super) enum Which {
-    /// The next so many after a turn, in the order of the job.
-    After(Turn, u32),
+    /// The next so many of some steps after a turn, in the order of the job.
+    After(Vec<u16>, Turn, u32),
     /// These.
     At(Vec<Place>),
 }
@@ -115,14 +115,14 @@ pub(super) async fn fetch(
     freshness: Freshness,
     saved: &Saved,
 ) -> Result<Page, RunError> {
-    let (pending, next) = match which {
-        Which::After(after, limit) if prepared.job.rules.oldest => {
-            (ledger.pending_by_turn(run, after, limit).await?, true)
+    let pending = match which {
+        Which::After(steps, after, limit) if prepared.job.rules.oldest => {
+            ledger.pending_by_turn(run, &steps, after, limit).await?
         }
-        Which::After(after, limit) => (ledger.pending(run, after.at, limit).await?, true),
-        Which::At(places) => (ledger.pending_at(run, &places).await?, false),
+        Which::After(steps, after, limit) => ledger.pending_steps(run, &steps, after.at, limit).await?,
+        Which::At(places) => ledger.pending_at(run, &places).await?,
     };
-    let (gates, probes) = gates::ask(ledger, prepared, run, &pending).await?;
+    let (decided, probes) = gates::ask(ledger, prepared, run, &pending).await?;
     let rows: Vec<_> = pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
     let steps: Vec<_> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
     let resolved = resolve(Some(ledger), prepared, &steps, &rows, freshness.now, freshness.began).await?;
@@ -131,22 +131,22 @@ pub(super) async fn fetch(
     let purposes =
         ledger.purpose_ids(&purposes, prepared.job.cost_centre.as_deref().unwrap_or_default()).await?;
     let mut lookups = Vec::with_capacity(pending.len());
-    for (((lookup, resolved), gate), purpose) in pending.iter().zip(resolved).zip(gates).zip(purposes) {
+    for (((lookup, resolved), decided), purpose) in pending.iter().zip(resolved).zip(decided).zip(purposes) {
         let step = &prepared.job.steps[usize::from(lookup.at.step)];
         let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
-        let kept = match (&verdict, gate) {
+        let kept = match (&verdict, decided.gate) {
             (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, ask.price.unwrap_or_default())),
             _ => None,
         };
-        let mut verdict = gated(verdict, gate, lookup.at);
+        let mut verdict = gated(verdict, decided.gate, lookup.at);
         if let (Verdict::Skip(skip), Some((identity, price))) = (&mut verdict, kept) {
             // What stands twice would have been bought once.
             skip.saved = saved.first_time(identity).await?.then_some(price);
         }
         let (at, heard_at, spent, lost) = (lookup.at, lookup.heard_at, lookup.spent, lookup.lost);
-        lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict });
+        lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict, first: decided.first });
     }
-    Ok(Page { lookups, probes, next })
+    Ok(Page { lookups, probes })
 }
 
 /// The questions that conditions have kept from being asked, so that each is counted once.

@@ -30,88 +30,131 @@ pub(super) struct Probe {
 /// Lookups whose conditions are asked together: an answer may be large.
 const AT_ONCE: usize = 16;
 
+/// What the conditions of a lookup come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Decided {
+    pub(super) gate: Gate,
+    /// Of one that waits: the lookup of the row that its chain of waits begins with. Where that does not come to its turn,
+    /// nobody in the chain does.
+    pub(super) first: Option<usize>,
+}
+
+/// Where lookups of some rows stand, and whether they were asked for with their answers.
+type Found = HashMap<Place, (StoodAt, bool)>;
+
+/// Where lookups of a row stand, and what their answers say.
+type Stood<'f> = HashMap<Place, Standing<'f>>;
+
+/// Where a lookup stands, its answer read.
+struct Standing<'f> {
+    at: &'f StoodAt,
+    outcome: Option<Outcome>,
+    body: Option<Json>,
+}
+
+impl<'f> Standing<'f> {
+    /// An answer that is damaged decides as little as one that was lost.
+    fn of(at: &'f StoodAt) -> Self {
+        let body = at.body.as_ref().and_then(|body| Json::of_bytes(body));
+        let damaged = at.body.is_some() && body.is_none();
+        Self { at, outcome: if damaged { Some(Outcome::Unknown) } else { at.outcome }, body }
+    }
+}
+
 /// What the conditions of pending lookups come to, in their order, and where they looked.
 pub(super) async fn ask(
     ledger: &Ledger,
     prepared: &Prepared,
     run: i64,
     pending: &[Pending],
-) -> Result<(Vec<Gate>, Vec<Probe>), RunError> {
-    let (mut gates, mut probes) = (Vec::with_capacity(pending.len()), Vec::new());
+) -> Result<(Vec<Decided>, Vec<Probe>), RunError> {
+    let (mut decided, mut probes) = (Vec::with_capacity(pending.len()), Vec::new());
     for some in pending.chunks(AT_ONCE) {
-        gates.extend(ask_some(ledger, prepared, run, some, &mut probes).await?);
+        let found = look_up(ledger, prepared, run, some).await?;
+        // Answers are read into trees, which are many times as large: those of one row at a time.
+        for row in some.chunk_by(|one, next| one.at.row == next.at.row) {
+            let is_ours = |at: &Place| row.first().is_some_and(|lookup| lookup.at.row == at.row);
+            let of_row = found.iter().filter(|(at, _)| is_ours(at));
+            let stood: Stood<'_> = of_row.map(|(at, (stood, _))| (*at, Standing::of(stood))).collect();
+            let mut firsts = HashMap::new();
+            for lookup in row {
+                let gate = judge(prepared, lookup.at, &stood, &mut probes);
+                let first = first_of(prepared, lookup.at, gate, &stood, &mut firsts);
+                decided.push(Decided { gate, first });
+            }
+        }
     }
-    Ok((gates, probes))
+    Ok((decided, probes))
 }
 
-async fn ask_some(
+/// Where the lookups stand that these depend on, and those that they wait for in turn. Each is looked up once, however many
+/// depend on it.
+async fn look_up(
     ledger: &Ledger,
     prepared: &Prepared,
     run: i64,
     pending: &[Pending],
-    probes: &mut Vec<Probe>,
-) -> Result<Vec<Gate>, RunError> {
-    let steps = &prepared.job.steps;
-    let mut asked: BTreeMap<Place, bool> = BTreeMap::new();
-    for lookup in pending {
-        // Also what these depend on in turn: a lookup waits for the first of the chain that is not settled, since the
-        // second may never come to its turn.
-        let mut open = vec![usize::from(lookup.at.step)];
-        while let Some(step) = open.pop() {
-            for when in &steps[step].when {
-                *asked.entry(place(lookup.at.row, when.step)).or_default() |= when.test.is_some();
-                open.push(when.step);
+) -> Result<Found, RunError> {
+    let mut found = Found::new();
+    let mut open: Vec<Place> = pending.iter().map(|lookup| lookup.at).collect();
+    while !open.is_empty() {
+        let mut asked: BTreeMap<Place, bool> = BTreeMap::new();
+        for at in open {
+            for when in &prepared.job.steps[usize::from(at.step)].when {
+                let (gate, looks) = (place(at.row, when.step), when.test.is_some());
+                // One that was looked up for whoever does not look into its answer is looked up with it for whoever does.
+                if found.get(&gate).is_none_or(|(_, with_body)| looks && !with_body) {
+                    *asked.entry(gate).or_default() |= looks;
+                }
             }
         }
+        let asked: Vec<(Place, bool)> = asked.into_iter().collect();
+        if asked.is_empty() {
+            break;
+        }
+        let mut came = ledger.stood_at(run, &asked).await?;
+        open = came.iter().filter(|(_, stood)| stood.outcome.is_none()).map(|(at, _)| *at).collect();
+        found.extend(asked.into_iter().filter_map(|(at, looks)| Some((at, (came.remove(&at)?, looks)))));
     }
-    if asked.is_empty() {
-        return Ok(vec![Gate::Open; pending.len()]);
-    }
-    let asked: Vec<(Place, bool)> = asked.into_iter().collect();
-    let mut stood = ledger.stood_at(run, &asked).await?;
-    let mut gates = Vec::with_capacity(pending.len());
-    // Answers are read into trees, which are many times as large: those of one row at a time.
-    for row in pending.chunk_by(|one, next| one.at.row == next.at.row) {
-        let of_row = stood.extract_if(|at, _| row.first().is_some_and(|lookup| lookup.at.row == at.row));
-        let of_row: HashMap<Place, (StoodAt, Option<Json>)> = of_row
-            .map(|(at, mut stood)| {
-                let kept = stood.body.take();
-                let body = kept.as_ref().and_then(|body| Json::of_bytes(body));
-                if kept.is_some() && body.is_none() {
-                    // It is damaged, and decides as little as one that was lost.
-                    stood.outcome = Some(Outcome::Unknown);
-                }
-                (at, (stood, body))
-            })
-            .collect();
-        gates.extend(row.iter().map(|lookup| decide(prepared, lookup.at, &of_row, probes)));
-    }
-    Ok(gates)
+    Ok(found)
 }
 
-fn decide(
-    prepared: &Prepared,
-    at: Place,
-    stood: &HashMap<Place, (StoodAt, Option<Json>)>,
-    probes: &mut Vec<Probe>,
-) -> Gate {
+/// What the conditions of a lookup come to by where the others of its row stand.
+fn judge(prepared: &Prepared, at: Place, stood: &Stood<'_>, probes: &mut Vec<Probe>) -> Gate {
     let conditions = prepared.job.steps[usize::from(at.step)].when.iter().enumerate();
-    let gate = together(conditions.map(|(which, when)| {
-        let Some((stood, body)) = stood.get(&place(at.row, when.step)) else { return Gate::Waits(when.step) };
-        let says = stood.outcome.is_some_and(|outcome| Outcomes::default().contains(outcome));
+    together(conditions.map(|(which, when)| {
+        let Some(Standing { at: stood, outcome, body }) = stood.get(&place(at.row, when.step)) else {
+            return Gate::Waits(when.step);
+        };
+        let says = outcome.is_some_and(|outcome| Outcomes::default().contains(outcome));
         if let (Some(test), Some(body), true) = (&when.test, body, says) {
             let found = test.pointer().of(body).is_some();
             let names = if found { Vec::new() } else { leaf_names(body, MOST_NAMES) };
             probes.push(Probe { at: (at.step, which), found, names });
         }
-        let (state, outcome, code) = (stood.state, stood.outcome, stood.code.as_deref());
+        let (state, outcome, code) = (stood.state, *outcome, stood.code.as_deref());
         when.verdict(Came { state, outcome, code, body: body.as_deref() }, prepared.first(at.step, when.step))
-    }));
-    let Gate::Waits(step) = gate else { return gate };
-    match decide(prepared, place(at.row, step), stood, &mut Vec::new()) {
-        Gate::Waits(first) => Gate::Waits(first),
-        _ => gate,
-    }
+    }))
+}
+
+/// The lookup that the chain of waits begins with which leads to one that came to `gate`; nothing where it does not wait.
+fn first_of(
+    prepared: &Prepared,
+    at: Place,
+    gate: Gate,
+    stood: &Stood<'_>,
+    firsts: &mut HashMap<Place, Option<usize>>,
+) -> Option<usize> {
+    let Gate::Waits(step) = gate else { return None };
+    let before = place(at.row, step);
+    let known = firsts.get(&before).copied();
+    let first = known.unwrap_or_else(|| {
+        let gate = judge(prepared, before, stood, &mut Vec::new());
+        let first = first_of(prepared, before, gate, stood, firsts);
+        firsts.insert(before, first);
+        first
+    });
+    Some(first.unwrap_or(step))
 }
 
 fn place(row: i64, step: usize) -> Place {
@@ -131,9 +174,8 @@ impl Prepared {
 #[derive(Default)]
 pub(super) struct Dependants {
     waiting: HashMap<Place, Vec<Place>>,
-    count: usize,
-    /// Those whose gate has ended: to be read once that is committed.
-    ripe: BTreeSet<Place>,
+    /// How many of each step wait.
+    counts: HashMap<u16, usize>,
     /// Gates that ended while a read was under way, which cannot have seen it.
     ended: HashSet<Place>,
     looked: BTreeMap<(u16, usize), Looked>,
@@ -148,24 +190,36 @@ struct Looked {
 }
 
 impl Dependants {
-    /// A lookup waits for another.
-    pub(super) fn wait(&mut self, at: Place, gate: Place) {
-        if self.ended.contains(&gate) {
-            self.ripe.insert(at);
-        } else {
+    /// Lets a lookup wait for another. False where that has ended already, which the read under way cannot have seen: it is
+    /// to be read again.
+    pub(super) fn wait(&mut self, at: Place, gate: Place) -> bool {
+        let waits = !self.ended.contains(&gate);
+        if waits {
             self.waiting.entry(gate).or_default().push(at);
-            self.count += 1;
+            *self.counts.entry(at.step).or_default() += 1;
         }
+        waits
     }
 
-    /// A lookup has ended; `reading` is whether lookups are being read meanwhile.
-    pub(super) fn ended(&mut self, gate: Place, reading: bool) {
-        if let Some(waiting) = self.waiting.remove(&gate) {
-            self.count -= waiting.len();
-            self.ripe.extend(waiting);
-        }
+    /// A lookup has ended: gives out who waited for it, to be read again. `reading` is whether lookups are being read
+    /// meanwhile.
+    pub(super) fn ended(&mut self, gate: Place, reading: bool) -> Vec<Place> {
         if reading {
             self.ended.insert(gate);
+        }
+        self.let_go(gate)
+    }
+
+    /// A lookup will not end: gives out who waited for it.
+    pub(super) fn let_go(&mut self, gate: Place) -> Vec<Place> {
+        let gone = self.waiting.remove(&gate).unwrap_or_default();
+        self.uncount(&gone);
+        gone
+    }
+
+    fn uncount(&mut self, gone: &[Place]) {
+        for at in gone {
+            self.counts.entry(at.step).and_modify(|count| *count -= 1);
         }
     }
 
@@ -181,31 +235,24 @@ impl Dependants {
         }
     }
 
-    /// Takes some that can be read again, in input order.
-    pub(super) fn take_ripe(&mut self, most: usize) -> Vec<Place> {
-        let taken: Vec<Place> = self.ripe.iter().copied().take(most).collect();
-        for at in &taken {
-            self.ripe.remove(at);
+    /// How many of a step wait.
+    pub(super) fn waiting(&self, step: u16) -> usize {
+        self.counts.get(&step).copied().unwrap_or_default()
+    }
+
+    /// Gives out those of some steps that wait, and those that wait for one that is `lost`; they stay pending in the ledger.
+    pub(super) fn drop_steps(
+        &mut self,
+        dropped: impl Fn(u16) -> bool,
+        lost: impl Fn(Place) -> bool,
+    ) -> Vec<Place> {
+        let mut gone: Vec<Place> =
+            self.waiting.extract_if(|gate, _| lost(*gate)).flat_map(|(_, waiting)| waiting).collect();
+        for waiting in self.waiting.values_mut() {
+            gone.extend(waiting.extract_if(.., |at| dropped(at.step)));
         }
-        taken
-    }
-
-    /// Whether nothing is to be read again.
-    pub(super) fn none_ripe(&self) -> bool {
-        self.ripe.is_empty()
-    }
-
-    /// How many wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.count + self.ripe.len()
-    }
-
-    /// Lets go of those of some steps, and of those that wait for one of these; they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
-        self.waiting.retain(|gate, _| !dropped(gate.step));
-        self.waiting.values_mut().for_each(|waiting| waiting.retain(|at| !dropped(at.step)));
-        self.ripe.retain(|at| !dropped(at.step));
-        self.count = self.waiting.values().map(Vec::len).sum();
+        self.uncount(&gone);
+        gone
     }
 }
 
@@ -240,18 +287,16 @@ mod tests {
     #[test]
     fn who_waits_is_read_again_when_its_gate_has_ended() {
         let mut dependants = Dependants::default();
-        dependants.wait(at(1, 1), at(1, 0));
-        dependants.wait(at(2, 1), at(2, 0));
-        assert_eq!(dependants.waiting(), 2);
-        dependants.ended(at(1, 0), false);
-        assert_eq!(dependants.take_ripe(9), [at(1, 1)]);
-        dependants.ended(at(3, 0), true);
-        dependants.wait(at(3, 1), at(3, 0));
-        assert_eq!(dependants.take_ripe(9), [at(3, 1)], "the read under way missed its end");
+        assert!(dependants.wait(at(1, 1), at(1, 0)) && dependants.wait(at(2, 1), at(2, 0)));
+        assert_eq!(dependants.waiting(1), 2);
+        assert_eq!(dependants.ended(at(1, 0), false), [at(1, 1)]);
+        assert_eq!(dependants.ended(at(3, 0), true), []);
+        assert!(!dependants.wait(at(3, 1), at(3, 0)), "the read under way missed its end");
         dependants.read(Vec::new());
-        dependants.wait(at(3, 2), at(3, 0));
-        assert!(dependants.none_ripe(), "what was read later saw it");
-        dependants.drop_steps(|step| step == 0);
-        assert_eq!(dependants.waiting(), 0);
+        assert!(dependants.wait(at(3, 2), at(3, 0)), "what was read later saw it");
+        assert_eq!((dependants.waiting(1), dependants.waiting(2)), (1, 1));
+        assert_eq!(dependants.drop_steps(|_| false, |gate| gate.row == 2), [at(2, 1)]);
+        assert_eq!(dependants.drop_steps(|step| step == 2, |_| false), [at(3, 2)]);
+        assert_eq!((dependants.waiting(1), dependants.waiting(2)), (0, 0));
     }
 }

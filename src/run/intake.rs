@@ -1,128 +1,177 @@
 //! What is read ahead on its way into the queues: lookups that need a request wait there, the others are settled at once.
 
+use super::RunError;
 use super::coordinator::{Coordinator, Message};
 use super::fetch::{Fetched, Freshness, Page, Skip, Verdict, Which, fetch};
 use super::prepared::service_name;
 use super::queue::{Ending, Lead, Ready};
-use crate::domain::identity::Identity;
-use crate::domain::outcome::{Outcome, Source, State};
+use super::reading::Asked;
+use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
-use crate::ledger::{Change, Holder, Place, Turn};
+use crate::ledger::{Change, Holder, LedgerError, Place, Turn};
 use crate::time::now_ms;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::Instant;
 
-/// Lookups read ahead at once. More makes the hop to the database cheaper, fewer leaves less to be overtaken by another
-/// process.
-const READ_AHEAD: u32 = 256;
+/// Lookups read ahead at once, and kept ready of each account. More makes the hop to the database cheaper, fewer leaves less
+/// to be overtaken by another process.
+const READ_AHEAD: usize = if cfg!(test) { 16 } else { 256 };
 
-/// How soon it is looked again whether another process has the answer that it asked for first.
-const ANOTHERS_ANSWER: Duration = Duration::from_millis(250);
-
-/// Lookups that may wait in memory: those of a paused account, and followers of lookups under way.
-const MOST_WAITING: usize = 4_096;
+/// Lookups that may wait in memory for something else than their turn: of an account for others of the same question, of a
+/// step for those that its condition is about.
+const MOST_WAITING: usize = if cfg!(test) { 64 } else { 4_096 };
 
 impl<T: Transport> Coordinator<T> {
-    /// Asks for the next pending lookups where there is room for them.
+    /// Asks for the next pending lookups of an account that has room for them. The accounts take turns.
     pub(super) fn read_ahead(&mut self) {
         // What ended and is not written yet (a full disk) would be read as still under way.
-        if !self.batch.is_empty() {
+        let now = Instant::now();
+        if self.fetching || !self.batch.is_empty() || self.halt.draining() || self.held_until(now).is_some() {
             return;
         }
-        let queued = self.lanes.iter().map(|lane| lane.queue.len()).sum::<usize>();
-        let waiting = queued
-            + self.leaders.waiting()
-            + self.dependants.waiting()
-            + self.trials.waiting()
-            + self.elsewhere.len();
-        let hungry = self.lanes.iter().any(|lane| lane.queue.len() < READ_AHEAD as usize);
-        if self.stopped.iter().all(|stopped| *stopped) {
-            self.exhausted = true;
-        }
-        if self.fetching || self.halt.draining() {
+        let (first, lanes) = (self.first_read, self.lanes.len());
+        for at in (first..first + lanes).map(|nth| nth % lanes) {
+            let Some(asked) = self.take_turn(at, now) else { continue };
+            self.first_read = at + 1;
+            let which = match &asked {
+                Asked::Again(places) => Which::At(places.clone()),
+                Asked::Next(cursor) => {
+                    let (steps, after) = self.lanes[at].reading.cursor(*cursor);
+                    Which::After(steps.to_vec(), after, u32::try_from(READ_AHEAD).unwrap_or(u32::MAX))
+                }
+            };
+            (self.fetching, self.asked) = (true, Some((at, asked)));
+            let (ledger, prepared, run) = (self.ledger.clone(), self.prepared.clone(), self.run);
+            let saved = Arc::clone(&self.saved);
+            let freshness = Freshness { now: now_ms(), ..self.freshness };
+            self.spawn(async move {
+                Message::Fetched(fetch(&ledger, &prepared, run, which, freshness, &saved).await)
+            });
             return;
         }
-        // Those whose gate has ended come first: they stand earlier in the order, and make room.
-        let ripe = self.read_again();
-        let which = if !ripe.is_empty() {
-            Which::At(ripe)
-        } else if self.exhausted || waiting >= MOST_WAITING || !hungry {
-            return;
-        } else {
-            Which::After(self.after, READ_AHEAD)
+    }
+
+    /// What of an account is to be read now. Those that have waited come first: they stand earlier in the order, and make
+    /// room.
+    fn take_turn(&mut self, at: usize, now: Instant) -> Option<Asked> {
+        if let Some(again) = self.lanes[at].reading.take_again(now, READ_AHEAD) {
+            return Some(Asked::Again(again));
+        }
+        let (cursor, after) = self.lagging(at)?;
+        let queue = &self.lanes[at].queue;
+        let idle = queue.has_ready() && queue.ready(Some(after), 1) == 0;
+        (idle || queue.len() < READ_AHEAD).then_some(Asked::Next(cursor))
+    }
+
+    /// Which of an account's cursors is to be read next, and up to where it has come, where there is room for more.
+    pub(super) fn lagging(&self, at: usize) -> Option<(usize, Turn)> {
+        let lane = &self.lanes[at];
+        if lane.waiting() >= MOST_WAITING {
+            return None;
+        }
+        lane.reading.lagging(|step| self.dependants.waiting(step) < MOST_WAITING)
+    }
+
+    /// When the ledger is to be asked again about what other processes have in flight; nothing where something else comes
+    /// first.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        let held = self.held_until(Instant::now()).is_some();
+        let waits = !self.fetching && self.batch.is_empty() && !self.halt.draining() && !held;
+        self.lanes.iter().filter(|_| waits).filter_map(|lane| lane.reading.next_look()).min()
+    }
+
+    /// Takes what was read ahead.
+    pub(super) fn fetched(&mut self, page: Result<Page, RunError>) {
+        let Some((lane, asked)) = self.asked.take() else { return };
+        let probes = match page {
+            Ok(page) => {
+                self.has_read();
+                self.sort_in(lane, asked, page.lookups);
+                page.probes
+            }
+            Err(error) => {
+                if let Asked::Again(places) = asked {
+                    for at in places {
+                        self.lanes[lane].reading.again(at);
+                    }
+                }
+                self.not_read(error);
+                Vec::new()
+            }
         };
-        self.fetching = true;
-        let (ledger, prepared, run) = (self.ledger.clone(), self.prepared.clone(), self.run);
-        let saved = Arc::clone(&self.saved);
-        let freshness = Freshness { now: now_ms(), ..self.freshness };
-        self.spawn(async move {
-            Message::Fetched(fetch(&ledger, &prepared, run, which, freshness, &saved).await)
-        });
+        // Only now: rows of this page that follow one which ended a moment ago must still find it.
+        self.fetching = false;
+        self.lanes.iter_mut().for_each(|lane| lane.leaders.forget_ended());
+        self.dependants.read(probes);
     }
 
     /// Sorts what was read ahead into the queues, and settles what needs no request.
-    pub(super) fn fetched(&mut self, page: Page) {
-        if page.next {
-            self.exhausted = page.lookups.len() < READ_AHEAD as usize;
-            self.after =
-                page.lookups.last().map_or(self.after, |last| Turn { heard_at: last.heard_at, at: last.at });
-        }
-        for Fetched { at, heard_at, spent, lost, purpose, verdict } in page.lookups {
-            if self.stopped[usize::from(at.step)] {
-                continue;
+    fn sort_in(&mut self, lane: usize, asked: Asked, lookups: Vec<Fetched>) {
+        let mut missing = BTreeSet::new();
+        match asked {
+            Asked::Next(cursor) => {
+                let last = lookups.last().map(|last| Turn { heard_at: last.heard_at, at: last.at });
+                self.lanes[lane].reading.came_to(cursor, last, lookups.len() < READ_AHEAD);
             }
-            match verdict {
-                Verdict::Ask(ask) if ask.letter_making && !self.may_post(at) => {}
-                Verdict::Ask(ask) => {
-                    self.enqueue(Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose });
-                }
-                Verdict::Follow(ask, holder) => {
-                    self.follow(Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose }, holder);
-                }
-                Verdict::Reuse(ask, answer) => {
-                    let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
-                    match self.leaders.lead(ask.identity, at) {
-                        Lead::Mine => {
-                            self.reuse(at, ending);
-                            self.pass_on(ask.identity, ending);
-                        }
-                        Lead::Ended(ending) => self.reuse(at, ending),
-                        Lead::Wait => {}
-                    }
-                }
-                Verdict::Elsewhere(ask) => match self.leaders.lead(ask.identity, at) {
-                    Lead::Mine => self.wait_for_another(at),
-                    Lead::Ended(ending) => self.reuse(at, ending),
-                    Lead::Wait => {}
-                },
-                Verdict::LetterUnknown => self.letter_unknown(at),
-                Verdict::Invalid(reason) => self.change(Change {
-                    code: Some("local".to_owned()),
-                    text: Some(reason),
-                    ..Change::to(at, State::Settled, Some(Outcome::Invalid))
-                }),
-                Verdict::Skip(Skip { code, reason, saved }) => {
-                    self.change(Change {
-                        code: Some(code.to_owned()),
-                        text: Some(reason),
-                        saved,
-                        ..Change::to(at, State::Settled, Some(Outcome::Skipped))
-                    });
-                }
-                Verdict::Wait(gate) if self.stopped[usize::from(gate.step)] => {}
-                Verdict::Wait(gate) => self.dependants.wait(at, gate),
+            Asked::Again(places) => missing.extend(places),
+        }
+        for fetched in lookups {
+            missing.remove(&fetched.at);
+            if !self.stopped[usize::from(fetched.at.step)] {
+                self.sort(lane, fetched);
             }
         }
-        // Only now: rows of this page that follow one which ended a moment ago must still find it.
-        self.fetching = false;
-        self.leaders.forget_ended();
-        self.dependants.read(page.probes);
+        // What is no longer pending was moved by another hand, and nobody may wait for it.
+        for at in missing {
+            self.let_go(at);
+        }
     }
 
-    fn enqueue(&mut self, ready: Ready) {
-        match self.leaders.lead(ready.ask.identity, ready.at) {
-            Lead::Mine => self.queue_up(ready),
+    fn sort(&mut self, lane: usize, fetched: Fetched) {
+        let Fetched { at, heard_at, spent, lost, purpose, verdict, first } = fetched;
+        let ready = |ask| Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose };
+        match verdict {
+            Verdict::Ask(ask) if ask.letter_making && !self.may_post(at) => {}
+            Verdict::Ask(ask) => self.enqueue(lane, ready(ask)),
+            Verdict::Follow(ask, holder) => self.follow(lane, ready(ask), holder),
+            Verdict::Reuse(ask, answer) => {
+                let ending = Ending { outcome: answer.outcome, attempt: answer.attempt };
+                match self.lanes[lane].leaders.lead(ask.identity, at) {
+                    Lead::Mine => self.reuse(at, ending),
+                    Lead::Ended(ending) => self.reuse(at, ending),
+                    Lead::Wait => {}
+                }
+            }
+            Verdict::Elsewhere(ask) => match self.lanes[lane].leaders.lead(ask.identity, at) {
+                Lead::Mine => self.lanes[lane].reading.wait_for_another(at),
+                Lead::Ended(ending) => self.reuse(at, ending),
+                Lead::Wait => {}
+            },
+            Verdict::LetterUnknown => self.letter_unknown(at),
+            Verdict::Invalid(reason) => self.change(Change {
+                code: Some("local".to_owned()),
+                text: Some(reason),
+                ..Change::to(at, State::Settled, Some(Outcome::Invalid))
+            }),
+            Verdict::Skip(Skip { code, reason, saved }) => self.change(Change {
+                code: Some(code.to_owned()),
+                text: Some(reason),
+                saved,
+                ..Change::to(at, State::Settled, Some(Outcome::Skipped))
+            }),
+            Verdict::Wait(_) if first.is_some_and(|first| self.stopped[first]) => self.let_go(at),
+            Verdict::Wait(gate) => {
+                if !self.dependants.wait(at, gate) {
+                    self.lanes[lane].reading.again(at);
+                }
+            }
+        }
+    }
+
+    fn enqueue(&mut self, lane: usize, ready: Ready) {
+        match self.lanes[lane].leaders.lead(ready.ask.identity, ready.at) {
+            Lead::Mine => self.queue_up(lane, ready),
             Lead::Ended(ending) => self.reuse(ready.at, ending),
             Lead::Wait => {}
         }
@@ -144,94 +193,55 @@ impl<T: Transport> Coordinator<T> {
         let affected: Vec<bool> =
             (0..self.stopped.len()).map(|other| other == usize::from(at.step)).collect();
         self.stop_steps(&affected);
+        self.let_go(at);
         false
     }
 
-    /// Another process has the question in flight: the ledger is asked again in a moment, at no cost to the pace.
-    pub(super) fn wait_for_another(&mut self, at: Place) {
-        self.elsewhere.insert(at);
-        self.look_again.get_or_insert_with(|| Instant::now() + ANOTHERS_ANSWER);
-    }
-
-    /// Those to be read again: dependants whose gate has ended, and what another process may have answered by now.
-    fn read_again(&mut self) -> Vec<Place> {
-        let ripe = self.dependants.take_ripe(READ_AHEAD as usize);
-        if !ripe.is_empty() || self.look_again.is_none_or(|at| at > Instant::now()) {
-            return ripe;
-        }
-        self.look_again = None;
-        std::mem::take(&mut self.elsewhere).into_iter().collect()
-    }
-
     /// Puts a lookup among those that may go, unless its block is being tried.
-    fn queue_up(&mut self, ready: Ready) {
+    fn queue_up(&mut self, lane: usize, ready: Ready) {
         let ready = match &ready.ask.tried {
             Some(block) => {
                 let step = &self.prepared.job.steps[usize::from(ready.at.step)];
-                self.trials.enter(format!("{}:{block}", service_name(step)), ready)
+                let tried = format!("{}:{block}", service_name(step));
+                self.lanes[lane].trials.enter(tried, ready)
             }
             None => Some(ready),
         };
         if let Some(ready) = ready {
-            let lane = self.prepared.account_of[usize::from(ready.at.step)];
             self.lanes[lane].queue.push(ready);
         }
     }
 
-    /// Lets those go who waited for a block's trial.
-    pub(super) fn trial_ended(&mut self, change: &Change) {
-        // A stored answer says nothing of what is posted now.
-        let outcome = change.outcome.filter(|_| change.source == Some(Source::Bought));
-        for ready in self.trials.ended(change.at, outcome, change.letters) {
-            let lane = self.prepared.account_of[usize::from(ready.at.step)];
-            self.requeue(lane, ready);
-        }
-    }
-
-    fn follow(&mut self, ready: Ready, holder: Holder) {
+    fn follow(&mut self, lane: usize, ready: Ready, holder: Holder) {
         if let (Some(outcome), Some(attempt)) = (holder.outcome, holder.attempt) {
             self.reuse(ready.at, Ending { outcome, attempt });
             return;
         }
         // The earlier row is under way, or waits in a queue: it comes first in any order, so it was read before.
-        match self.leaders.join(ready.ask.identity, ready.at) {
+        match self.lanes[lane].leaders.join(ready.ask.identity, ready.at) {
             Some(Lead::Ended(ending)) => self.reuse(ready.at, ending),
-            Some(_) => {}
+            Some(Lead::Wait) => {}
+            // It was to ask, and has waited for another process meanwhile.
+            Some(Lead::Mine) => self.queue_up(lane, ready),
             // It asks another question by now: the job file was mended since.
-            None if holder.state == State::Pending => self.enqueue(ready),
+            None if holder.state == State::Pending => self.enqueue(lane, ready),
             // Rather left pending and looked into than bought twice.
             None => {
                 tracing::error!(row = ready.at.row, "an earlier lookup of this identity is lost from sight");
+                self.let_go(ready.at);
             }
         }
     }
 
-    /// Parks a lookup whose letter may have gone out by a call that was lost.
-    pub(super) fn letter_unknown(&mut self, at: Place) {
-        self.change(Change {
-            code: Some("letter-unknown".to_owned()),
-            text: Some(
-                "an earlier call with the same identity was lost and may have sent a letter: `retry --unknown` asks again"
-                    .to_owned(),
-            ),
-            ..Change::to(at, State::Parked, Some(Outcome::Unknown))
-        });
-    }
-
-    /// Settles a lookup by an answer that it did not buy.
-    pub(super) fn reuse(&mut self, at: Place, ending: Ending) {
-        let state = if ending.outcome == Outcome::Unknown { State::Parked } else { State::Settled };
-        self.change(Change {
-            source: Some(Source::Reused),
-            attempt: Some(ending.attempt),
-            ..Change::to(at, state, Some(ending.outcome))
-        });
-    }
-
-    /// Tells those who waited for an identity how it ended.
-    pub(super) fn pass_on(&mut self, identity: Identity, ending: Ending) {
-        for follower in self.leaders.ended(identity, Some(ending), self.fetching) {
-            self.reuse(follower, ending);
+    /// The ledger could not be read: where it is full or busy it is tried again in a moment, else the run ends.
+    pub(super) fn not_read(&mut self, error: RunError) {
+        match error {
+            RunError::Ledger(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => {
+                if let Err(error) = self.hold(error, Instant::now(), true) {
+                    self.broke(error);
+                }
+            }
+            error => self.broke(error),
         }
     }
 }

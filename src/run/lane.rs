@@ -2,8 +2,10 @@
 
 use super::coordinator::Flight;
 use super::fetch::Freshness;
-use super::queue::{Queue, Ready};
+use super::queue::{Leaders, Queue, Ready};
+use super::reading::Reading;
 use super::tokens::{SharedToken, SharedTokens};
+use super::trial::Trials;
 use super::{RunError, transport};
 use crate::config::catalogue::Auth;
 use crate::config::secret::SecretError;
@@ -17,7 +19,9 @@ use crate::http::account::{
 };
 use crate::http::transport::{SendError, Transport};
 use crate::job::{Job, Step};
-use crate::ledger::{AccountMemory, Intent, Ledger, LoginTurn, NewLogin, NoticeBoard};
+use crate::ledger::{
+    AccountMemory, Intent, Learned, Ledger, Lesson, LoginTurn, NewLogin, NoticeBoard, Place, Turn,
+};
 use crate::time::{now_ms, now_us};
 use crate::upstream::{LoginReading, login_request, read_login};
 use secrecy::{ExposeSecret, SecretString};
@@ -131,7 +135,10 @@ pub(super) struct Lane {
     board: NoticeBoard,
     /// Other accounts of this ledger that are this one at the upstream.
     pub(super) also: Vec<String>,
+    pub(super) reading: Reading,
     pub(super) queue: Queue,
+    pub(super) leaders: Leaders,
+    pub(super) trials: Trials,
     /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
     pub(super) doubted: Vec<Flight>,
     pub(super) in_flight: u32,
@@ -191,7 +198,10 @@ impl Lane {
             shared: Arc::new(tokens.of(&credentials.digest)),
             credentials: Arc::new(credentials),
             config: account.clone(),
+            reading: Reading::new(own_steps(job, account)),
             queue: Queue::default(),
+            leaders: Leaders::default(),
+            trials: Trials::default(),
             doubted: Vec::new(),
             in_flight: 0,
             waiting_since: None,
@@ -224,15 +234,27 @@ impl Lane {
         Some((self.service_ids[usize::from(next.at.step)], next.ask.price.unwrap_or_default()))
     }
 
-    /// Whether there is a lookup that may be asked, as far as money goes.
-    pub(super) fn may_ask(&self) -> bool {
-        !self.is_short && self.queue.has_ready()
+    /// Whether the gate is to be asked: for a lookup whose turn is not after `until`, as far as money goes, or for what
+    /// decides about those that are held back.
+    pub(super) fn may_ask(&self, until: Option<Turn>) -> bool {
+        !self.is_short && self.queue.ready(until, 1) > 0 || self.waits_for_health()
+    }
+
+    /// Whether lookups are held back until the health address has spoken.
+    fn waits_for_health(&self) -> bool {
+        !self.doubted.is_empty() && self.gate.is_in_doubt()
     }
 
     /// Asks the gate for as many calls as are ready, `most` at most, at one moment: tokens for those that may go, and what
     /// the gate said to the first that may not.
-    pub(super) fn ask(&mut self, most: usize) -> (Instant, Vec<Arc<Token>>, Option<Permit>) {
-        let (most, mut in_flight) = (most.min(self.queue.ready()), self.in_flight);
+    pub(super) fn ask(
+        &mut self,
+        most: usize,
+        until: Option<Turn>,
+    ) -> (Instant, Vec<Arc<Token>>, Option<Permit>) {
+        // While it is in doubt whether this is an outage, nothing goes, and asking is for the health address.
+        let most = self.queue.ready(until, most).max(usize::from(self.waits_for_health()));
+        let mut in_flight = self.in_flight;
         self.together(|gate, now| {
             let mut tokens = Vec::new();
             while tokens.len() < most {
@@ -260,9 +282,31 @@ impl Lane {
         }
     }
 
-    /// Whether nothing of the account waits.
+    /// Whether nothing of the account may go or is held back.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.len() == 0 && self.doubted.is_empty()
+    }
+
+    /// Whether nothing of the account is left, to be read neither.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_idle() && self.reading.is_over()
+    }
+
+    /// Lookups in memory that wait for something else than their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.leaders.waiting() + self.trials.waiting() + self.reading.waiting()
+    }
+
+    /// Lets go of the lookups of some steps that are not in flight, and gives them out.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+        let mut gone = self.queue.drop_steps(&dropped);
+        gone.extend(self.leaders.drop_steps(&dropped));
+        gone.extend(self.trials.drop_steps(&dropped));
+        gone.extend(self.reading.drop_steps(&dropped));
+        gone.extend(
+            self.doubted.extract_if(.., |flight| dropped(flight.ready.at.step)).map(|flight| flight.ready.at),
+        );
+        gone
     }
 
     /// The intent of a call that is about to be sent; its id is still to be drawn.
@@ -282,6 +326,12 @@ impl Lane {
             unknown_too: rules.unknown_too,
         }
     }
+}
+
+/// The lookups of a job that are asked at an account, each with whether it has a condition.
+fn own_steps(job: &Job, account: &Account) -> impl Iterator<Item = (u16, bool)> {
+    let steps = (0_u16..).zip(&job.steps).filter(|(_, step)| step.account == account.name);
+    steps.map(|(at, step)| (at, !step.when.is_empty()))
 }
 
 /// The account's gate, with what the ledger remembers of it.
@@ -403,11 +453,12 @@ pub async fn try_login(
     };
     let refused = match &reading {
         LoginReading::Token { .. } => Some(None),
-        LoginReading::Refused { .. } => Some(Some(digest.as_str())),
+        LoginReading::Refused { .. } => Some(Some(digest)),
         _ => None,
     };
     if let Some(refused) = refused {
-        ledger.remember_refusal(&account.name, &account.environment, refused).await?;
+        let (account, environment) = (account.name.clone(), account.environment.clone());
+        ledger.learn(&Learned { account, environment, what: Lesson::Refusal(refused) }).await?;
     }
     Ok(TriedLogin::Answered(reading))
 }

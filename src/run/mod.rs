@@ -12,7 +12,9 @@ mod coordinator;
 mod copy;
 mod counter;
 mod depart;
+mod drive;
 mod ending;
+mod ends;
 pub mod event;
 mod fetch;
 mod gates;
@@ -24,10 +26,12 @@ mod order;
 mod outputs;
 mod page;
 mod patience;
+mod permits;
 mod places;
 mod plan;
 mod prepared;
 mod queue;
+mod reading;
 mod reread;
 mod rescue;
 mod settle;
@@ -55,25 +59,19 @@ use crate::config::secret::SecretError;
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::export::{ExportError, Written};
-use crate::http::transport::{ClientError, Transport};
+use crate::http::transport::ClientError;
 use crate::job::input::InputError;
 use crate::job::letters::Unasked;
 use crate::job::{Job, Origin};
-use crate::ledger::{JobLock, Ledger, LedgerError, LockError, Over, RunRow, Stage};
+use crate::ledger::{JobLock, Ledger, LedgerError, LockError, RunRow};
 use crate::time::{now_ms, rfc3339};
-use begin::Begun;
-use budget::{Purses, without_price};
-use clients::{Transports, transports};
-use coordinator::{Coordinator, Start};
-use ending::finish;
-use event::{Event, Level, Notice, Started};
+use clients::transports;
+use drive::{Terms, drive};
+use event::{Event, Level, Notice};
 use fetch::Freshness;
-use halt::Halt;
-use lane::Lane;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tally::Tally;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -434,104 +432,6 @@ async fn unless_stopped<T>(
         Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => Err(RunError::Stopped),
         done = work => done,
     }
-}
-
-/// What holds for this invocation alone.
-struct Terms {
-    freshness: Freshness,
-    /// `--max-calls` and `--max-cost`.
-    extra: Limit,
-    began: Instant,
-}
-
-/// Drives what is pending, then ends the run: outputs where nothing is left, a reason where something is.
-async fn drive<T: Transport>(
-    context: &Context,
-    begun: Begun,
-    terms: Terms,
-    transports: Transports<T>,
-) -> Result<Ended, Broken> {
-    let (run, prepared, ledger) = (begun.run.clone(), begun.prepared.clone(), &context.ledger);
-    let continued = begun.continued;
-    // Answers that were written where nobody will find them are no end of a run.
-    let pulled = pull(context, begun, terms, transports).await.and_then(|pulled| {
-        ledger.still_there()?;
-        Ok(pulled)
-    });
-    let ended = match pulled {
-        Ok(pulled) => {
-            let ended = finish(context, run.clone(), &prepared.job, pulled).await;
-            ended.map(|ended| Ended { continued, ..ended })
-        }
-        Err(error) => {
-            // What the ledger can still take is worth writing; the error itself matters more than a second one. Where
-            // another process holds it, it takes nothing.
-            if !matches!(error, RunError::Ledger(LedgerError::Busy(_))) {
-                let (exit, reason) = (error.exit(), error.to_string());
-                let _ = ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
-            }
-            Err(error)
-        }
-    };
-    ended.map_err(|error| Broken { error, run: Some(run), unsent: false })
-}
-
-/// Asks the upstreams, until nothing is pending or something stops it.
-async fn pull<T: Transport>(
-    context: &Context,
-    begun: Begun,
-    terms: Terms,
-    transports: Transports<T>,
-) -> Result<Pulled, RunError> {
-    let Begun { run, prepared, lanes, continued } = begun;
-    let of = |lane: &Lane| transports.get(&lane.config.name).cloned();
-    let transports: Option<Vec<Arc<T>>> = lanes.iter().map(of).collect();
-    let transports = transports.ok_or_else(|| RunError::bug("an account without a client"))?;
-    let Terms { freshness, extra, began } = terms;
-    let ledger = &context.ledger;
-    let totals = ledger.totals(run.id).await?;
-    (context.observer)(Event::Started(Started {
-        run: run.run.clone(),
-        job: run.job.clone(),
-        continued,
-        rows: run.rows.unsigned_abs(),
-        bad_rows: run.bad_rows.unsigned_abs(),
-        lookups: totals.lookups,
-        pending: totals.pending,
-    }));
-    let unpriced = without_price(&prepared);
-    if !unpriced.is_empty() {
-        notice(&context.observer, Level::Warning, "price-unknown", price_unknown(&unpriced));
-    }
-    let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
-    if prepared.job.rules.oldest {
-        let asked = order::always_asked(&prepared, &lanes);
-        unless_stopped(context, async { Ok(ledger.rank(run.id, &asked).await?) }).await?;
-    }
-    let purses = Purses::of(&prepared, &lanes, extra, spent);
-    let coordinator = Coordinator::new(Start {
-        purses,
-        ledger: ledger.clone(),
-        prepared,
-        run: run.id,
-        lanes,
-        freshness,
-        observer: context.observer.clone(),
-        tally: Tally::new(totals, Instant::now()),
-        transports,
-        began,
-    });
-    let (halt, tally, again) = coordinator.drive(context.stop.clone()).await?;
-    tracing::debug!(pending = tally.pending(), "the loop has ended");
-    Ok(Pulled { halt, before: spent, again })
-}
-
-/// How a run was driven, before it is ended.
-struct Pulled {
-    halt: Halt,
-    /// What the run had spent before.
-    before: Spend,
-    again: Spend,
 }
 
 /// Tells the observer something an operator wants to know.

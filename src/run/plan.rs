@@ -158,14 +158,15 @@ async fn plan_rest(
         let pending = ledger.pending(run.id, after, 512).await?;
         let Some(last) = pending.last() else { break };
         after = last.at;
-        let (gates, _) = gates::ask(ledger, &prepared, run.id, &pending).await?;
+        let (decided, _) = gates::ask(ledger, &prepared, run.id, &pending).await?;
         let rows: Vec<_> =
             pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
         let of: Vec<usize> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
         let resolved =
             resolve(Some(ledger), &prepared, &of, &rows, books.freshness.now, run.started_at).await?;
         let mut each: Vec<Vec<Planned>> = steps.iter().map(|_| Vec::new()).collect();
-        for ((lookup, resolved), gate) in pending.iter().zip(resolved).zip(gates) {
+        for ((lookup, resolved), decided) in pending.iter().zip(resolved).zip(decided) {
+            let gate = decided.gate;
             each[usize::from(lookup.at.step)].push(Planned { at: Some(lookup.at), resolved, gate });
         }
         for (step, planned) in each.into_iter().enumerate() {

@@ -82,12 +82,15 @@ impl Queue {
         self.ready.pop_first().map(|(_, ready)| ready)
     }
 
-    /// How many may go.
-    pub(super) fn ready(&self) -> usize {
-        self.ready.len()
+    /// How many may go whose turn is not after `until`; `most` where there are more.
+    pub(super) fn ready(&self, until: Option<Turn>, most: usize) -> usize {
+        match until {
+            None => self.ready.len().min(most),
+            Some(until) => self.ready.range(..=until).take(most).count(),
+        }
     }
 
-    /// The first in input order, which stays.
+    /// The first in the order of the run, which stays.
     pub(super) fn first(&self) -> Option<&Ready> {
         self.ready.first_key_value().map(|(_, ready)| ready)
     }
@@ -107,11 +110,13 @@ impl Queue {
         }
     }
 
-    /// Lets go of the lookups of some steps; they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
-        self.ready.retain(|turn, _| !dropped(turn.at.step));
-        self.delayed.retain(|at, _| !dropped(at.step));
+    /// Gives out the lookups of some steps; they stay pending in the ledger.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+        let ready = self.ready.extract_if(.., |turn, _| dropped(turn.at.step)).map(|(turn, _)| turn.at);
+        let mut gone: Vec<Place> = ready.collect();
+        gone.extend(self.delayed.extract_if(|at, _| dropped(at.step)).map(|(at, _)| at));
         self.due.retain(|Reverse((_, at))| !dropped(at.step));
+        gone
     }
 }
 
@@ -128,13 +133,15 @@ struct Leader {
     ending: Option<Ending>,
 }
 
-/// Who asks for an identity, and who waits for what comes of it.
+/// Who asks for an identity, and who waits for what comes of it. An identity is of one account, and so are these.
 ///
 /// The ledger knows every lookup that ended before it was asked; this knows those under way, and those that ended since
 /// the read-ahead under way began, which the read-ahead cannot have seen.
 #[derive(Default)]
 pub(super) struct Leaders {
     by_identity: HashMap<Identity, Leader>,
+    /// What each of those under way asks for.
+    asked: HashMap<Place, Identity>,
     waiting: usize,
 }
 
@@ -154,6 +161,7 @@ impl Leaders {
     pub(super) fn lead(&mut self, identity: Identity, at: Place) -> Lead {
         self.join(identity, at).unwrap_or_else(|| {
             self.by_identity.insert(identity, Leader { at, followers: Vec::new(), ending: None });
+            self.asked.insert(at, identity);
             Lead::Mine
         })
     }
@@ -172,13 +180,14 @@ impl Leaders {
         })
     }
 
-    /// Notes how the leader ended and gives out its followers. While a read-ahead is under way, which cannot have seen
-    /// the ending, it is `kept` until [`Leaders::forget_ended`].
-    pub(super) fn ended(&mut self, identity: Identity, ending: Option<Ending>, kept: bool) -> Vec<Place> {
+    /// Notes that a lookup is no longer under way, and gives out those that followed it. How it ended is `kept` until
+    /// [`Leaders::forget_ended`] while a read-ahead is under way, which cannot have seen it.
+    pub(super) fn ended(&mut self, at: Place, ending: Option<Ending>, kept: bool) -> Vec<Place> {
+        let Some(identity) = self.asked.remove(&at) else { return Vec::new() };
         let Some(mut leader) = self.by_identity.remove(&identity) else { return Vec::new() };
         let followers = std::mem::take(&mut leader.followers);
         self.waiting -= followers.len();
-        if kept {
+        if kept && ending.is_some() {
             leader.ending = ending;
             self.by_identity.insert(identity, leader);
         }
@@ -190,11 +199,13 @@ impl Leaders {
         self.by_identity.retain(|_, leader| leader.ending.is_none());
     }
 
-    /// Forgets everybody of some steps: they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
-        self.by_identity.retain(|_, leader| !dropped(leader.at.step));
-        self.by_identity.values_mut().for_each(|leader| leader.followers.retain(|at| !dropped(at.step)));
-        self.waiting = self.by_identity.values().map(|leader| leader.followers.len()).sum();
+    /// Gives out the followers of some steps: they stay pending in the ledger.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+        let leaders = self.by_identity.values_mut();
+        let gone: Vec<Place> =
+            leaders.flat_map(|leader| leader.followers.extract_if(.., |at| dropped(at.step))).collect();
+        self.waiting -= gone.len();
+        gone
     }
 
     /// Followers that wait.
@@ -221,11 +232,18 @@ mod tests {
         assert_eq!(leaders.lead(ID, place(1)), Lead::Mine, "it may ask twice");
         assert_eq!(leaders.lead(ID, place(2)), Lead::Wait);
         assert_eq!(leaders.waiting(), 1);
-        assert_eq!(leaders.ended(ID, Some(ending), true), [place(2)]);
+        assert_eq!(leaders.ended(place(1), Some(ending), true), [place(2)]);
         assert_eq!(leaders.waiting(), 0);
         assert_eq!(leaders.lead(ID, place(3)), Lead::Ended(ending), "the read-ahead under way missed it");
         leaders.forget_ended();
         assert_eq!(leaders.lead(ID, place(4)), Lead::Mine);
+        // Who goes without an answer leaves its followers to themselves.
+        assert_eq!(leaders.lead(ID, Place { row: 5, step: 1 }), Lead::Wait);
+        assert_eq!(leaders.lead(ID, place(6)), Lead::Wait);
+        assert_eq!(leaders.drop_steps(|step| step == 1), [Place { row: 5, step: 1 }]);
+        assert_eq!((leaders.ended(place(9), None, true), leaders.waiting()), (Vec::new(), 1));
+        assert_eq!(leaders.ended(place(4), None, true), [place(6)]);
+        assert_eq!(leaders.lead(ID, place(6)), Lead::Mine);
     }
 
     #[tokio::test(start_paused = true)]
@@ -268,7 +286,11 @@ mod tests {
         assert_eq!(queue.pop().map(|r| r.at.row), Some(3));
         assert_eq!(queue.pop().map(|r| r.at.row), Some(2), "the staler comes first");
         assert!(queue.get_mut(place(1)).is_some());
-        queue.drop_steps(|step| step == 0);
-        assert!(!queue.has_ready());
+        queue.push(ready(2));
+        queue.delay(ready(4), now, false);
+        let until = |row| Some(Turn { heard_at: 0, at: place(row) });
+        assert_eq!([None, until(1), until(2)].map(|until| queue.ready(until, 9)), [2, 0, 1]);
+        assert_eq!(queue.drop_steps(|step| step == 0), [place(2), place(1), place(4)]);
+        assert!(!queue.has_ready() && queue.next_due().is_none());
     }
 }

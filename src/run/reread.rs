@@ -6,7 +6,7 @@ use super::prepared::{Ask, On, Prepared, Resolved};
 use super::{Context, RunError, notice};
 use crate::domain::money::Ore;
 use crate::job::Step;
-use crate::ledger::{AttemptEnd, AttemptState, Pending, Place, RunRow, UnreadLookup, pack};
+use crate::ledger::{AttemptEnd, AttemptState, Learned, Lesson, Pending, Place, RunRow, UnreadLookup, pack};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Question, Reading, Response, read};
 use std::collections::HashSet;
@@ -88,7 +88,9 @@ async fn settle(
     if answer.letter == Some(true) && !account.may_send_letter(service, block) {
         // As where it is read at once: no later run posts another.
         let call = block.map_or_else(|| service.name.clone(), |block| format!("{}:{block}", service.name));
-        context.ledger.remember_letter(&account.name, &account.environment, &call, now_ms()).await?;
+        let what = Lesson::Letter { call, at: now_ms() };
+        let (account, environment) = (account.name.clone(), account.environment.clone());
+        context.ledger.learn(&Learned { account, environment, what }).await?;
     }
     let free = !answer.billed || account.is_free(&service.name, answer.outcome);
     context

@@ -4,15 +4,15 @@ use super::RunError;
 use super::coordinator::{Coordinator, Flight, Message};
 use super::event::Level;
 use super::lane::{Asks, Lane, Login, LoginCame, log_in};
-use super::queue::{Ending, Ready};
 use super::worker::{Came, Done, Kept};
+use crate::config::Account;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::cause::{BadCertificate, Cause};
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::{OnUnknown, Step};
-use crate::ledger::{AttemptEnd, AttemptState, Change, LedgerError, Place, transactionid};
+use crate::ledger::{AttemptEnd, AttemptState, Change, Learned, LedgerError, Lesson, Place, transactionid};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Fault, LoginReading};
 use std::sync::Arc;
@@ -40,10 +40,9 @@ impl<T: Transport> Coordinator<T> {
                 self.lanes[lane].gate.answered(done.generation);
                 self.lanes[lane].waiting_since = None;
                 self.answered(&flight, *answer);
-                self.remember_letters().await;
             }
             Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
-            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after).await,
+            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after),
             Came::Unavailable(retry_after) => {
                 self.not_carried_out(lane, flight, TroubleKind::Unavailable, cause, "503", retry_after);
             }
@@ -109,13 +108,6 @@ impl<T: Transport> Coordinator<T> {
         self.requeue(lane, flight.ready);
     }
 
-    /// Puts a lookup back among those that may go, unless its service was stopped meanwhile.
-    pub(super) fn requeue(&mut self, lane: usize, ready: Ready) {
-        if !self.stopped[usize::from(ready.at.step)] {
-            self.lanes[lane].queue.push(ready);
-        }
-    }
-
     /// Writes down how an attempt ended without an answer.
     pub(super) fn end(
         &mut self,
@@ -167,7 +159,8 @@ impl<T: Transport> Coordinator<T> {
             self.unannounced_letter(flight);
         }
         if answer.letter == Some(false) {
-            self.trials.told_none(flight.ready.at);
+            let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
+            self.lanes[lane].trials.told_none(flight.ready.at);
         }
         self.batch.ends.push(AttemptEnd {
             id: flight.attempt,
@@ -190,7 +183,6 @@ impl<T: Transport> Coordinator<T> {
             letters,
             ..Change::to(flight.ready.at, State::Settled, Some(outcome))
         });
-        self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt: flight.attempt });
     }
 
     /// The lookup of the job that was asked.
@@ -200,6 +192,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// A letter went out where the account says that none does: the service stops before there is a second one.
     fn unannounced_letter(&mut self, flight: &Flight) {
+        let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
         let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
         let block = flight.ready.ask.block(step);
@@ -210,19 +203,15 @@ impl<T: Transport> Coordinator<T> {
         );
         self.notice(Level::Warning, "service-stopped", message.clone());
         self.halt.config.get_or_insert(message);
-        self.unannounced.push((account.clone(), call));
+        self.learn(lane, Lesson::Letter { call, at: now_ms() });
         self.stop_service(&account, &service);
     }
 
-    /// Remembers calls that posted letters nobody announced, so that no later run posts another.
-    async fn remember_letters(&mut self) {
-        for (account, call) in std::mem::take(&mut self.unannounced) {
-            let Some(lane) = self.lanes.iter().find(|lane| lane.config.name == account) else { continue };
-            let environment = &lane.config.environment;
-            if let Err(error) = self.ledger.remember_letter(&account, environment, &call, now_ms()).await {
-                tracing::warn!(%error, "the letter is not remembered for later runs");
-            }
-        }
+    /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
+    /// the other.
+    fn learn(&mut self, lane: usize, what: Lesson) {
+        let Account { name, environment, .. } = &self.lanes[lane].config;
+        self.batch.learn(Learned { account: name.clone(), environment: environment.clone(), what });
     }
 
     /// Sends no more to a service.
@@ -243,23 +232,17 @@ impl<T: Transport> Coordinator<T> {
         self.requeue(lane, flight.ready);
     }
 
-    async fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
+    fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
         self.end(&flight, AttemptState::Refused, FREE, Some("429".to_owned()));
         self.change(Change::to(flight.ready.at, State::Pending, None));
         self.requeue(lane, flight.ready);
-        let Self { lanes, ledger, .. } = self;
-        let lane = &mut lanes[lane];
-        let (now, cool_down) = lane.together(|gate, now| (now, gate.throttled(now, wait)));
+        let (now, cool_down) = self.lanes[lane].together(|gate, now| (now, gate.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
-        let until = now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
-        let (name, environment) = (&lane.config.name, &lane.config.environment);
-        // A full disk must not lose the answers that wait: the cool-down holds in this process all the same.
-        if let Err(error) = ledger.remember_cool_down(name, environment, until, cool_down.level).await {
-            tracing::warn!(%error, "the cool-down is not written down");
-        }
+        self.learn(lane, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
         if cool_down.begins {
             let message = format!(
-                "{name} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
+                "{} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
+                self.lanes[lane].config.name,
                 left.as_secs().max(1)
             );
             self.notice(Level::Warning, "cool-down", message);
@@ -370,14 +353,12 @@ impl<T: Transport> Coordinator<T> {
 
     /// Ends a lookup without an answer.
     pub(super) fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
-        let attempt = flight.attempt;
-        self.change(Change {
+        self.change_again(Change {
             outcome: Some(outcome),
             source: Some(Source::Bought),
-            attempt: Some(attempt),
+            attempt: Some(flight.attempt),
             ..change
         });
-        self.pass_on(flight.ready.ask.identity, Ending { outcome, attempt });
     }
 
     /// Ends or keeps the lookups that were held back while an outage was in doubt.
@@ -399,11 +380,11 @@ impl<T: Transport> Coordinator<T> {
 
     fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
         let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
+        let now = Instant::now();
         if !self.stopped[usize::from(flight.ready.at.step)] {
-            let now = Instant::now();
             self.tell_what_is_put_off(lane, now, delay);
-            self.lanes[lane].queue.delay(flight.ready, now + delay, retry_after == Some(delay));
         }
+        self.requeue_at(lane, flight.ready, now + delay, retry_after == Some(delay));
     }
 
     /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
@@ -417,6 +398,7 @@ impl<T: Transport> Coordinator<T> {
         let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
         self.stop_for(&account, &service, fault);
+        self.let_go(flight.ready.at);
     }
 
     /// Stops a service for a fault, which is told once.
@@ -432,6 +414,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
     pub(super) fn log_in(&mut self, lane: usize) {
+        self.lanes[lane].gate.login_begins(Instant::now());
         if self.lanes[lane].refused {
             let Lane { config, gate, .. } = &mut self.lanes[lane];
             gate.login_done(Instant::now(), refused_before(&config.name), None);
@@ -448,7 +431,7 @@ impl<T: Transport> Coordinator<T> {
         });
     }
 
-    pub(super) async fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
+    pub(super) fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
         let came = match came {
             // It could not be written down, so it was not sent: it is waited for as for an upstream that is away.
             Err(RunError::Ledger(LedgerError::Full(_) | LedgerError::Busy(_))) => {
@@ -480,8 +463,8 @@ impl<T: Transport> Coordinator<T> {
         let mut why = None;
         match &reading {
             LoginReading::Refused { .. } => {
-                let digest = Some(credentials.digest.as_str());
-                self.ledger.remember_refusal(&config.name, &config.environment, digest).await?;
+                let refused = Some(credentials.digest.clone());
+                self.learn(lane, Lesson::Refusal(refused));
             }
             LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
                 why = Some(format!("{}: no token: {text}", config.name));
@@ -495,14 +478,11 @@ impl<T: Transport> Coordinator<T> {
         if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
             self.notice(Level::Warning, "login", why);
         }
-        let Lane { config, gate, .. } = &self.lanes[lane];
-        if let Some(until) = gate.login_held_until() {
+        if let Some(until) = self.lanes[lane].gate.login_held_until() {
             if throttled {
                 self.tell_of_login_hold(lane, now, until, "the login asks us to slow down (429)");
             }
-            let left = until.saturating_duration_since(now);
-            let until = now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX));
-            self.ledger.remember_login_hold(&config.name, &config.environment, until).await?;
+            self.learn(lane, Lesson::LoginHold(in_wall_time(until.saturating_duration_since(now))));
         }
         Ok(())
     }
@@ -552,6 +532,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn ask_health(&mut self, lane: usize) {
         let transport = Arc::clone(&self.transports[lane]);
         let Some(url) = self.lanes[lane].health.clone() else { return };
+        self.lanes[lane].gate.health_begins();
         self.spawn(async move {
             let said = match transport.health(&url).await {
                 Ok(said) => Some(said),
@@ -569,6 +550,11 @@ impl<T: Transport> Coordinator<T> {
 enum Address {
     Services,
     Login,
+}
+
+/// The end of a span that begins now, in milliseconds since 1970.
+fn in_wall_time(left: Duration) -> i64 {
+    now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// For credentials of an account that are known to be refused.

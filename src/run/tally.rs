@@ -51,11 +51,6 @@ impl Tally {
         }
     }
 
-    /// Lookups that still have no outcome.
-    pub(super) fn pending(&self) -> u64 {
-        self.totals.pending
-    }
-
     /// Where the run stands.
     pub(super) fn progress(&mut self, now: Instant, in_flight: usize, pause: Option<String>) -> Progress {
         let done = self.totals.lookups - self.totals.pending;

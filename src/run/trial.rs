@@ -56,8 +56,8 @@ impl Trials {
         }
     }
 
-    /// A lookup has ended. Gives out who may go: everybody after a report that says that it posted no letter, the next one
-    /// after an end that says nothing.
+    /// A lookup has ended, or will not end now. Gives out who may go: everybody after a report that says that it posted no
+    /// letter, the next one after an end that says nothing.
     pub(super) fn ended(&mut self, at: Place, outcome: Option<Outcome>, letters: u32) -> Vec<Ready> {
         let Some(trial) = self.by_block.values_mut().find(|trial| trial.at == Some(at)) else {
             return Vec::new();
@@ -84,13 +84,17 @@ impl Trials {
         self.waiting
     }
 
-    /// Lets go of the lookups of some steps; they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) {
+    /// Gives out those of some steps that wait; they stay pending in the ledger.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+        let mut gone = Vec::new();
         for trial in self.by_block.values_mut() {
-            trial.at = trial.at.filter(|at| !dropped(at.step));
-            trial.waiting.retain(|ready| !dropped(ready.at.step));
+            let (left, out) = trial.waiting.drain(..).partition(|ready| !dropped(ready.at.step));
+            trial.waiting = left;
+            let out: VecDeque<Ready> = out;
+            gone.extend(out.iter().map(|ready| ready.at));
         }
-        self.waiting = self.by_block.values().map(|trial| trial.waiting.len()).sum();
+        self.waiting -= gone.len();
+        gone
     }
 }
 

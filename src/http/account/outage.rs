@@ -121,26 +121,31 @@ impl Outages {
         Self { patience, has_health, state: State::Calm(Vec::new()), told: None, not_taken: 0, news: false }
     }
 
-    pub(super) fn gate(&mut self, now: Instant, in_flight: u32) -> Gate {
-        match &mut self.state {
+    /// What may be done. Asking changes nothing: who acts on the answer says so.
+    pub(super) fn gate(&self, now: Instant, in_flight: u32) -> Gate {
+        match &self.state {
             State::Calm(_) => Gate::Open,
-            State::Doubt { asked, .. } if *asked => Gate::Wait(None),
-            State::Doubt { asked, .. } => {
-                *asked = true;
-                Gate::Health
-            }
+            State::Doubt { asked: true, .. } => Gate::Wait(None),
+            State::Doubt { asked: false, .. } => Gate::Health,
+            State::Out(out) => out.gate(now, in_flight, self.has_health, self.told),
+        }
+    }
+
+    /// The health address is asked.
+    pub(super) fn health_begins(&mut self) {
+        match &mut self.state {
+            State::Calm(_) => {}
+            State::Doubt { asked, .. } => *asked = true,
             State::Out(out) => {
-                let before = out.phase;
-                let gate = out.gate(now, in_flight, self.has_health, self.told);
-                self.news |= out.phase != before;
-                gate
+                out.phase = Phase::Asking;
+                self.news = true;
             }
         }
     }
 
     /// A call was let through.
     pub(super) fn went(&mut self) {
-        if let State::Out(out @ Out { phase: Phase::Ready, .. }) = &mut self.state {
+        if let State::Out(out) = &mut self.state {
             out.phase = Phase::Trying;
             self.news = true;
         }
@@ -348,25 +353,16 @@ impl Outages {
 }
 
 impl Out {
-    fn gate(&mut self, now: Instant, in_flight: u32, has_health: bool, told: Option<Instant>) -> Gate {
+    fn gate(&self, now: Instant, in_flight: u32, has_health: bool, told: Option<Instant>) -> Gate {
         match self.phase {
             Phase::Resting(until) if now < until => Gate::Wait(Some(until)),
             // Its time is over, and the upstream still wants to be left alone.
-            Phase::Resting(_) if told > Some(now) => {
-                self.phase = Phase::Over;
-                Gate::Over
-            }
-            Phase::Resting(_) if has_health && !self.by_login => {
-                self.phase = Phase::Asking;
-                Gate::Health
-            }
+            Phase::Resting(_) if told > Some(now) => Gate::Over,
+            Phase::Resting(_) if has_health && !self.by_login => Gate::Health,
             Phase::Asking => Gate::Wait(None),
             // With nothing in flight the call that was to try came back without a result (unsent, or given up).
             Phase::Trying if in_flight > 0 => Gate::Wait(None),
-            Phase::Resting(_) | Phase::Ready | Phase::Trying => {
-                self.phase = Phase::Ready;
-                Gate::Open
-            }
+            Phase::Resting(_) | Phase::Ready | Phase::Trying => Gate::Open,
             Phase::Over => Gate::Over,
         }
     }

@@ -188,6 +188,7 @@ impl Run {
                 Permit::Wait { until, .. } => return until,
                 Permit::Stop(reason) => self.report.stop = Some(reason),
                 Permit::Login => {
+                    self.account.login_begins(now);
                     let login = LoginRequest {
                         url: String::new(),
                         content: LoginContent::Json,
@@ -197,6 +198,7 @@ impl Run {
                     self.tasks.spawn(async move { Done::Login(transport.login(&login).await) });
                 }
                 Permit::Health => {
+                    self.account.health_begins();
                     self.tasks.spawn(async move { Done::Health(transport.health("").await.ok()) });
                 }
                 Permit::Go { token } => {

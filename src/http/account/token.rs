@@ -137,15 +137,14 @@ impl Tokens {
         self.hold
     }
 
-    pub(super) fn step(&mut self, now: Instant) -> Step {
-        let due = self.serving(now).is_none_or(|held| now >= held.renew);
-        let login = if due { self.begin(now) } else { Err(None) };
-        match (login, self.current.as_mut().filter(|held| now < held.ends)) {
+    /// What a call may do about its token. Asking changes nothing: who acts on the answer says so.
+    pub(super) fn step(&self, now: Instant) -> Step {
+        let serving = self.serving(now);
+        let due = serving.is_none_or(|held| now >= held.renew);
+        let login = if due { self.may_begin(now) } else { Err(None) };
+        match (login, serving) {
             (Ok(()), _) => Step::Login,
-            (Err(_), Some(held)) => {
-                held.may_expire |= now >= held.fresh_until;
-                Step::Use(Arc::clone(&held.token))
-            }
+            (Err(_), Some(held)) => Step::Use(Arc::clone(&held.token)),
             (Err(until), None) => Step::Wait(until),
         }
     }
@@ -155,18 +154,27 @@ impl Tokens {
         self.current.as_ref().filter(|held| now < held.ends)
     }
 
-    /// Begins a login, or says until when it may not: nothing for as long as one is under way.
-    fn begin(&mut self, now: Instant) -> Result<(), Option<Instant>> {
-        if self.login.is_some() {
-            return Err(None);
+    /// Whether a login may begin, or until when it may not: nothing for as long as one is under way.
+    fn may_begin(&self, now: Instant) -> Result<(), Option<Instant>> {
+        match self.waiting(now) {
+            _ if self.login.is_some() => Err(None),
+            Some(until) => Err(Some(until)),
+            None => Ok(()),
         }
-        if let Some(until) = self.waiting(now) {
-            return Err(Some(until));
-        }
+    }
+
+    /// A login begins.
+    pub(super) fn login_begins(&mut self, now: Instant) {
         self.login = Some(now);
         self.counted.retain(|end| *end > now);
         self.counted.push_back(now + LOGIN_WINDOW);
-        Ok(())
+    }
+
+    /// A call goes out with the token.
+    pub(super) fn used(&mut self, now: Instant) {
+        if let Some(held) = &mut self.current {
+            held.may_expire |= now >= held.fresh_until;
+        }
     }
 
     /// Until when no login may be sent, by an upstream's word or by the cap.
@@ -290,31 +298,54 @@ mod tests {
     fn with_token() -> (Tokens, Instant) {
         let now = Instant::now();
         let mut tokens = Tokens::new(55 * MINUTE, 10);
-        assert!(matches!(tokens.step(now), Step::Login));
-        assert!(matches!(tokens.step(now), Step::Wait(None)), "one at a time");
+        assert!(matches!(tokens.act(now), Step::Login));
+        assert!(matches!(tokens.act(now), Step::Wait(None)), "one at a time");
         assert_eq!(tokens.login_done(now, fetched("a"), None), LoggedIn::Served);
         (tokens, now)
+    }
+
+    impl Tokens {
+        /// What a call is told, and does.
+        fn act(&mut self, now: Instant) -> Step {
+            let step = self.step(now);
+            match &step {
+                Step::Login => self.login_begins(now),
+                Step::Use(_) => self.used(now),
+                Step::Wait(_) => {}
+            }
+            step
+        }
+    }
+
+    #[test]
+    fn asking_changes_nothing() {
+        let (mut tokens, now) = (Tokens::new(55 * MINUTE, 1), Instant::now());
+        for _ in 0..3 {
+            assert!(matches!(tokens.step(now), Step::Login), "whoever could not pay for it asks again");
+        }
+        tokens.login_begins(now);
+        assert!(matches!(tokens.step(now), Step::Wait(None)));
     }
 
     #[test]
     fn the_value_is_not_shown() {
         let (mut tokens, now) = with_token();
         let token = Token { generation: 1, value: "marked".into() };
-        assert!(!format!("{token:?}{tokens:?}{:?}", tokens.step(now)).contains("marked"));
+        assert!(!format!("{token:?}{tokens:?}{:?}", tokens.act(now)).contains("marked"));
     }
 
     #[test]
     fn renewed_by_age_once_while_the_old_one_serves() {
         let (mut tokens, now) = with_token();
-        assert_eq!(generation(&tokens.step(now + 54 * MINUTE)), 1);
+        assert_eq!(generation(&tokens.act(now + 54 * MINUTE)), 1);
         let old = now + 55 * MINUTE;
-        assert!(matches!(tokens.step(old), Step::Login));
-        assert_eq!(generation(&tokens.step(old)), 1);
+        assert!(matches!(tokens.act(old), Step::Login));
+        assert_eq!(generation(&tokens.act(old)), 1);
         tokens.login_done(old, LoginReading::Unavailable { code: "502".to_owned() }, None);
-        assert_eq!(generation(&tokens.step(old)), 1, "a failed renewal waits");
-        assert!(matches!(tokens.step(old + MINUTE), Step::Login));
+        assert_eq!(generation(&tokens.act(old)), 1, "a failed renewal waits");
+        assert!(matches!(tokens.act(old + MINUTE), Step::Login));
         tokens.login_done(old + MINUTE, fetched("b"), None);
-        assert_eq!(generation(&tokens.step(old + MINUTE)), 2);
+        assert_eq!(generation(&tokens.act(old + MINUTE)), 2);
     }
 
     #[test]
@@ -322,12 +353,12 @@ mod tests {
         let misfit = || LoginReading::Misconfigured { message: "another grant".to_owned() };
         let (mut tokens, now) = with_token();
         let old = now + 55 * MINUTE;
-        assert!(matches!(tokens.step(old), Step::Login));
+        assert!(matches!(tokens.act(old), Step::Login));
         assert_eq!(tokens.login_done(old, misfit(), Some(2 * MINUTE)), LoggedIn::Served);
-        assert_eq!(generation(&tokens.step(old + MINUTE)), 1, "not before the time that it asked for");
-        assert!(matches!(tokens.step(old + 2 * MINUTE), Step::Login));
+        assert_eq!(generation(&tokens.act(old + MINUTE)), 1, "not before the time that it asked for");
+        assert!(matches!(tokens.act(old + 2 * MINUTE), Step::Login));
         let mut none = Tokens::new(55 * MINUTE, 10);
-        none.step(now);
+        none.act(now);
         let stop = none.login_done(now, misfit(), None);
         assert!(matches!(stop, LoggedIn::Stop(StopReason::LoginMisconfigured { .. })), "{stop:?}");
     }
@@ -337,33 +368,33 @@ mod tests {
         for (life, renewed) in [(3600, 3540), (100, 50), (7199, 7139)] {
             let now = Instant::now();
             let mut tokens = Tokens::new(55 * MINUTE, 10);
-            tokens.step(now);
+            tokens.act(now);
             let life = Some(Duration::from_secs(life));
             tokens.login_done(now, LoginReading::Token { token: "a".into(), expires_in: life }, None);
-            assert!(matches!(tokens.step(now + Duration::from_secs(renewed - 1)), Step::Use(_)), "{renewed}");
-            assert!(matches!(tokens.step(now + Duration::from_secs(renewed)), Step::Login), "{renewed}");
+            assert!(matches!(tokens.act(now + Duration::from_secs(renewed - 1)), Step::Use(_)), "{renewed}");
+            assert!(matches!(tokens.act(now + Duration::from_secs(renewed)), Step::Login), "{renewed}");
         }
     }
 
     #[test]
     fn a_token_past_its_life_is_not_used() {
         let (mut tokens, now) = with_token();
-        assert!(matches!(tokens.step(now + 58 * MINUTE), Step::Login));
-        assert_eq!(generation(&tokens.step(now + 58 * MINUTE)), 1);
-        assert!(matches!(tokens.step(now + 59 * MINUTE), Step::Wait(None)));
+        assert!(matches!(tokens.act(now + 58 * MINUTE), Step::Login));
+        assert_eq!(generation(&tokens.act(now + 58 * MINUTE)), 1);
+        assert!(matches!(tokens.act(now + 59 * MINUTE), Step::Wait(None)));
         let gone = LoginReading::Unavailable { code: "502".to_owned() };
         assert_eq!(tokens.login_done(now + 59 * MINUTE, gone, None), LoggedIn::Unreachable);
-        assert!(matches!(tokens.step(now + 60 * MINUTE), Step::Login));
+        assert!(matches!(tokens.act(now + 60 * MINUTE), Step::Login));
         assert_eq!(tokens.login_done(now + 60 * MINUTE, LoginReading::Throttled, None), LoggedIn::Waiting);
         assert_eq!(tokens.pause(now + 60 * MINUTE), Some(now + 65 * MINUTE));
         for (told, lasts) in [(100, 100), (0, 59 * 60), (u64::MAX, 24 * 3_600)] {
             let (mut tokens, now) = (Tokens::new(55 * MINUTE, 10), Instant::now());
-            tokens.step(now);
+            tokens.act(now);
             let expires_in = Some(Duration::from_secs(told));
             tokens.login_done(now, LoginReading::Token { token: "a".into(), expires_in }, None);
-            assert!(matches!(tokens.step(now + Duration::from_secs(lasts - 1)), Step::Login));
-            assert_eq!(generation(&tokens.step(now + Duration::from_secs(lasts - 1))), 1, "{told}");
-            assert!(matches!(tokens.step(now + Duration::from_secs(lasts)), Step::Wait(None)), "{told}");
+            assert!(matches!(tokens.act(now + Duration::from_secs(lasts - 1)), Step::Login));
+            assert_eq!(generation(&tokens.act(now + Duration::from_secs(lasts - 1))), 1, "{told}");
+            assert!(matches!(tokens.act(now + Duration::from_secs(lasts)), Step::Wait(None)), "{told}");
         }
     }
 
@@ -372,8 +403,8 @@ mod tests {
         for (age, useless) in [(0, true), (4, true), (5, false), (54, false), (58, false)] {
             let (mut tokens, now) = with_token();
             let now = now + age * MINUTE;
-            tokens.step(now);
-            tokens.step(now);
+            tokens.act(now);
+            tokens.act(now);
             assert_eq!(tokens.refused(1, 1), useless, "{age}");
         }
     }
@@ -384,10 +415,10 @@ mod tests {
         tokens.answered(1);
         assert!(!tokens.refused(1, 0));
         assert!(!tokens.refused(1, 0), "the second of ten");
-        assert!(matches!(tokens.step(now), Step::Login));
+        assert!(matches!(tokens.act(now), Step::Login));
         tokens.login_done(now, fetched("b"), None);
         assert!(!tokens.refused(1, 0), "a straggler with the old one");
-        assert_eq!(generation(&tokens.step(now)), 2);
+        assert_eq!(generation(&tokens.act(now)), 2);
         assert!(tokens.refused(2, 1));
     }
 
@@ -397,7 +428,7 @@ mod tests {
         for repeats in 0..3 {
             tokens.answered(u64::from(repeats) + 1);
             assert!(!tokens.refused(u64::from(repeats) + 1, repeats));
-            assert!(matches!(tokens.step(now), Step::Login));
+            assert!(matches!(tokens.act(now), Step::Login));
             tokens.login_done(now, fetched("n"), None);
         }
         tokens.answered(4);
@@ -409,13 +440,13 @@ mod tests {
         let now = Instant::now();
         let mut tokens = Tokens::new(55 * MINUTE, 2);
         tokens.restore(now, &[MINUTE, 9 * MINUTE, 4 * MINUTE]);
-        let Step::Wait(Some(until)) = tokens.step(now) else { panic!() };
+        let Step::Wait(Some(until)) = tokens.act(now) else { panic!() };
         assert_eq!(until, now + MINUTE);
         assert_eq!(tokens.pause(now), Some(until));
-        assert!(matches!(tokens.step(until), Step::Login));
+        assert!(matches!(tokens.act(until), Step::Login));
         let mut tokens = Tokens::new(55 * MINUTE, 1);
         tokens.restore(now, &[MINUTE, 2 * MINUTE]);
-        assert!(matches!(tokens.step(now), Step::Wait(Some(until)) if until == now + 4 * MINUTE));
+        assert!(matches!(tokens.act(now), Step::Wait(Some(until)) if until == now + 4 * MINUTE));
     }
 
     #[test]
@@ -423,15 +454,15 @@ mod tests {
         let (mut tokens, now) = (Tokens::new(55 * MINUTE, 2), Instant::now());
         let gone = || LoginReading::Unavailable { code: "gone".to_owned() };
         for _ in 0..9 {
-            assert!(matches!(tokens.step(now), Step::Login));
+            assert!(matches!(tokens.act(now), Step::Login));
             tokens.uncount();
             assert_eq!(tokens.login_done(now, gone(), None), LoggedIn::Unreachable);
         }
         for _ in 0..2 {
-            assert!(matches!(tokens.step(now), Step::Login));
+            assert!(matches!(tokens.act(now), Step::Login));
             assert_eq!(tokens.login_done(now, gone(), None), LoggedIn::Unreachable);
         }
-        assert!(matches!(tokens.step(now), Step::Wait(Some(_))), "these were answered");
+        assert!(matches!(tokens.act(now), Step::Wait(Some(_))), "these were answered");
     }
 
     #[test]
@@ -439,18 +470,18 @@ mod tests {
         let (mut tokens, now) = (Tokens::new(55 * MINUTE, 10), Instant::now());
         tokens.restore_hold(now, Duration::ZERO);
         assert_eq!(tokens.held_until(), None);
-        tokens.step(now);
+        tokens.act(now);
         tokens.login_done(now, LoginReading::Throttled, None);
         let until = tokens.held_until().unwrap();
         assert_eq!(until, now + 5 * MINUTE);
         let mut tokens = Tokens::new(55 * MINUTE, 10);
         tokens.restore_hold(now + MINUTE, until - (now + MINUTE));
         assert_eq!(tokens.held_until(), Some(until));
-        assert!(matches!(tokens.step(now + MINUTE), Step::Wait(Some(at)) if at == until));
-        assert!(matches!(tokens.step(until), Step::Login));
+        assert!(matches!(tokens.act(now + MINUTE), Step::Wait(Some(at)) if at == until));
+        assert!(matches!(tokens.act(until), Step::Login));
         let mut again = Tokens::new(55 * MINUTE, 10);
         again.restore_hold(now, MINUTE);
-        again.step(now + MINUTE);
+        again.act(now + MINUTE);
         let second = again.login_done(now + MINUTE, LoginReading::Throttled, None);
         assert_eq!(second, LoggedIn::Stop(StopReason::LoginThrottled));
         tokens.login_done(until, fetched("a"), None);
@@ -462,7 +493,7 @@ mod tests {
         let now = Instant::now();
         let fresh = || {
             let mut tokens = Tokens::new(55 * MINUTE, 10);
-            tokens.step(now);
+            tokens.act(now);
             tokens
         };
         let refused = LoginReading::Refused { message: "no".to_owned() };
@@ -475,8 +506,8 @@ mod tests {
         for (told, wait) in [(None, 5 * MINUTE), (Some(MINUTE), MINUTE)] {
             let mut tokens = fresh();
             assert_eq!(tokens.login_done(now, LoginReading::Throttled, told), LoggedIn::Waiting);
-            assert!(matches!(tokens.step(now), Step::Wait(Some(until)) if until == now + wait));
-            assert!(matches!(tokens.step(now + wait), Step::Login));
+            assert!(matches!(tokens.act(now), Step::Wait(Some(until)) if until == now + wait));
+            assert!(matches!(tokens.act(now + wait), Step::Login));
             let again = tokens.login_done(now + wait, LoginReading::Throttled, told);
             assert_eq!(again, LoggedIn::Stop(StopReason::LoginThrottled));
         }

@@ -8,8 +8,10 @@ async fn what_an_account_must_keep_is_remembered_per_environment() {
     let (ledger, run) = run_of(folder.path(), 1).await;
     let keys = ids(&ledger).await;
     start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
-    ledger.remember_cool_down("creditsafe", "sandbox", LATER + 60_000, 2).await.unwrap();
-    ledger.remember_refusal("creditsafe", "sandbox", Some("digest")).await.unwrap();
+    // In a run's own commit, and by itself.
+    let learned = learned(Lesson::CoolDown { until: LATER + 60_000, level: 2 });
+    ledger.commit(run, &Batch { learned: vec![learned], ..Batch::default() }).await.unwrap();
+    learn(&ledger, Lesson::Refusal(Some("digest".to_owned()))).await;
     let login = |at| NewLogin {
         account: "creditsafe",
         environment: "sandbox",
@@ -60,11 +62,11 @@ async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal() {
     let wait = LoginTurn::Wait(std::time::Duration::from_mins(5));
     assert_eq!(one.take_login(&login(-86_400_000, known)).await.unwrap(), wait);
     assert_eq!(one.take_login(&login(-86_100_000, known)).await.unwrap(), LoginTurn::Taken);
-    two.remember_refusal("creditsafe", "sandbox", known).await.unwrap();
+    learn(&two, Lesson::Refusal(known.map(str::to_owned))).await;
     assert_eq!(one.take_login(&login(900_000, known)).await.unwrap(), LoginTurn::Refused);
     assert_eq!(one.take_login(&login(900_000, Some("another"))).await.unwrap(), LoginTurn::Taken);
     assert_eq!(one.take_login(&login(900_000, None)).await.unwrap(), LoginTurn::Taken, "asked for by name");
-    one.remember_login_hold("creditsafe", "sandbox", LATER + 2_000_000).await.unwrap();
+    learn(&one, Lesson::LoginHold(LATER + 2_000_000)).await;
     let wait = LoginTurn::Wait(std::time::Duration::from_secs(50));
     assert_eq!(two.take_login(&login(1_950_000, None)).await.unwrap(), wait);
 }
@@ -85,8 +87,8 @@ async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once() {
         credentials: None,
     };
     ledger.take_login(&login).await.unwrap();
-    ledger.remember_cool_down("creditsafe", "sandbox", LATER + 60_000, 2).await.unwrap();
-    ledger.remember_login_hold("creditsafe", "sandbox", LATER + 120_000).await.unwrap();
+    learn(&ledger, Lesson::CoolDown { until: LATER + 60_000, level: 2 }).await;
+    learn(&ledger, Lesson::LoginHold(LATER + 120_000)).await;
     let now = LATER - year;
     assert!(!ledger.set_clocks_right("creditsafe", "production", now).await.unwrap());
     assert!(!ledger.set_clocks_right("creditsafe", "sandbox", LATER).await.unwrap(), "all is well");

@@ -1,0 +1,122 @@
+//! A run that has begun, carried to the end of this invocation: the loop, then the outputs or the reason why there are none.
+
+use super::begin::Begun;
+use super::budget::{Purses, price_unknown, without_price};
+use super::clients::Transports;
+use super::coordinator::{Coordinator, Drove, Start};
+use super::ending::{Pulled, finish};
+use super::event::{Event, Level, Started};
+use super::fetch::Freshness;
+use super::lane::Lane;
+use super::tally::Tally;
+use super::{Broken, Context, Ended, RunError, notice, order, unless_stopped};
+use crate::domain::budget::{Limit, Spend};
+use crate::http::transport::Transport;
+use crate::job::Job;
+use crate::ledger::{LedgerError, Over, RunRow, Stage};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What holds for this invocation alone.
+pub(super) struct Terms {
+    pub(super) freshness: Freshness,
+    /// `--max-calls` and `--max-cost`.
+    pub(super) extra: Limit,
+    pub(super) began: Instant,
+}
+
+/// Drives what is pending, then ends the run: outputs where nothing is left, a reason where something is.
+pub(super) async fn drive<T: Transport>(
+    context: &Context,
+    begun: Begun,
+    terms: Terms,
+    transports: Transports<T>,
+) -> Result<Ended, Broken> {
+    let (run, prepared, continued) = (begun.run.clone(), begun.prepared.clone(), begun.continued);
+    let came = match coordinator(context, begun, terms, transports).await {
+        Ok((coordinator, before)) => {
+            let Drove { came, turns } = coordinator.drive(context.stop.clone()).await;
+            tracing::debug!(turns, "the loop has ended");
+            came.map(|(halt, again)| Pulled { halt, before, again })
+        }
+        Err(error) => Err(error),
+    };
+    let ended = ended(context, run, &prepared.job, came).await;
+    ended.map(|ended| Ended { continued, ..ended })
+}
+
+/// Ends a run that was driven, however that came out.
+pub(super) async fn ended(
+    context: &Context,
+    run: RunRow,
+    job: &Job,
+    came: Result<Pulled, RunError>,
+) -> Result<Ended, Broken> {
+    let ledger = &context.ledger;
+    // Answers that were written where nobody will find them are no end of a run.
+    let came = came.and_then(|came| {
+        ledger.still_there()?;
+        Ok(came)
+    });
+    let ended = match came {
+        Ok(pulled) => finish(context, run.clone(), job, pulled).await,
+        Err(error) => {
+            // What the ledger can still take is worth writing; the error itself matters more than a second one. Where
+            // another process holds it, it takes nothing.
+            if !matches!(error, RunError::Ledger(LedgerError::Busy(_))) {
+                let (exit, reason) = (error.exit(), error.to_string());
+                let _ = ledger.end_run(run.id, Stage::Stopped, exit.code(), &reason, None).await;
+            }
+            Err(error)
+        }
+    };
+    ended.map_err(|error| Broken { error, run: Some(run), unsent: false })
+}
+
+/// What drives a run, with everything that it starts from, and what the run had spent before.
+pub(super) async fn coordinator<T: Transport>(
+    context: &Context,
+    begun: Begun,
+    terms: Terms,
+    transports: Transports<T>,
+) -> Result<(Coordinator<T>, Spend), RunError> {
+    let Begun { run, prepared, lanes, continued } = begun;
+    let of = |lane: &Lane| transports.get(&lane.config.name).cloned();
+    let transports: Option<Vec<Arc<T>>> = lanes.iter().map(of).collect();
+    let transports = transports.ok_or_else(|| RunError::bug("an account without a client"))?;
+    let Terms { freshness, extra, began } = terms;
+    let ledger = &context.ledger;
+    let totals = ledger.totals(run.id).await?;
+    (context.observer)(Event::Started(Started {
+        run: run.run.clone(),
+        job: run.job.clone(),
+        continued,
+        rows: run.rows.unsigned_abs(),
+        bad_rows: run.bad_rows.unsigned_abs(),
+        lookups: totals.lookups,
+        pending: totals.pending,
+    }));
+    let unpriced = without_price(&prepared);
+    if !unpriced.is_empty() {
+        notice(&context.observer, Level::Warning, "price-unknown", price_unknown(&unpriced));
+    }
+    let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
+    if prepared.job.rules.oldest {
+        let asked = order::always_asked(&prepared, &lanes);
+        unless_stopped(context, async { Ok(ledger.rank(run.id, &asked).await?) }).await?;
+    }
+    let purses = Purses::of(&prepared, &lanes, extra, spent);
+    let coordinator = Coordinator::new(Start {
+        purses,
+        ledger: ledger.clone(),
+        prepared,
+        run: run.id,
+        lanes,
+        freshness,
+        observer: context.observer.clone(),
+        tally: Tally::new(totals, Instant::now()),
+        transports,
+        began,
+    });
+    Ok((coordinator, spent))
+}
