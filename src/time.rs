@@ -5,14 +5,17 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
 /// Now, in milliseconds since 1970 in UTC, as the ledger keeps times.
-#[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]
 pub fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
+    now_us().div_euclid(1_000)
 }
 
 /// Now, in microseconds since 1970 in UTC: what processes that share a pace have in common.
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]
 pub fn now_us() -> i64 {
+    #[cfg(test)]
+    if let Some(now) = simulated::now_us() {
+        return now;
+    }
     Timestamp::now().as_microsecond()
 }
 
@@ -63,4 +66,25 @@ pub fn local(zone: &TimeZone, ms: i64) -> String {
 pub fn rfc3339(ms: i64) -> String {
     let stamp = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
     stamp.round(Unit::Second).unwrap_or(stamp).to_string()
+}
+
+/// A wall clock that goes with tokio's paused time, for the tests of one thread.
+#[cfg(test)]
+pub(crate) mod simulated {
+    use std::cell::Cell;
+    use tokio::time::Instant;
+
+    thread_local! {
+        static BEGAN: Cell<Option<(Instant, i64)>> = const { Cell::new(None) };
+    }
+
+    /// From now on this thread's clock shows `wall`, in microseconds since 1970, and goes as tokio's does.
+    pub(crate) fn begin(wall: i64) {
+        BEGAN.set(Some((Instant::now(), wall)));
+    }
+
+    pub(super) fn now_us() -> Option<i64> {
+        let (began, wall) = BEGAN.get()?;
+        Some(wall + i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX))
+    }
 }

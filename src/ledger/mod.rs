@@ -12,6 +12,8 @@ mod body;
 mod cells;
 mod commit;
 mod daemons;
+#[cfg(test)]
+mod faults;
 mod feed;
 mod files;
 mod fires;
@@ -43,6 +45,8 @@ pub use batch::{
 };
 pub use body::{pack, unpack};
 pub use daemons::{Daemon, DaemonRow};
+#[cfg(test)]
+pub(crate) use faults::{AttemptRow, Fault, Lasting};
 pub use feed::{Elsewhere, Holder, Known, Pending, StoodAt, StoredAnswer};
 pub use fires::{Cause, FireRow, JobBook, NewFire, Watched};
 pub use ids::{AttemptIds, run_id, transactionid};

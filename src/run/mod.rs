@@ -22,6 +22,8 @@ mod halt;
 mod intake;
 mod lane;
 mod letters;
+#[cfg(test)]
+mod model;
 mod order;
 mod outputs;
 mod page;
