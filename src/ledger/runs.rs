@@ -169,8 +169,8 @@ pub struct UnknownLookup {
     pub transactionid: Option<String>,
     /// What went wrong.
     pub code: Option<String>,
-    /// What it may have cost.
-    pub cost: Ore,
+    /// What it may have cost; nothing where it had no price when it was sent.
+    pub cost: Option<Ore>,
     /// Whether the provider has billed it, as `resolve` was told.
     pub billed: bool,
     /// Whether its answer is there and cannot be read, so that its cost is certain.
@@ -179,8 +179,6 @@ pub struct UnknownLookup {
     pub sent_at: Option<i64>,
     /// Whether it may have posted a letter.
     pub letter_making: bool,
-    /// Whether it had no price when it was sent.
-    pub unpriced: bool,
 }
 
 /// How many lookups one kind of last attempt decided.
@@ -547,17 +545,17 @@ impl Ledger {
         .await
         .map_err(|e| self.failed(&e))?;
         let unknown = |row: &SqliteRow| {
+            let unpriced = row.try_get::<Option<bool>, _>("unpriced")?.unwrap_or(false);
             Ok(UnknownLookup {
                 line: cells::count(row, "line")?,
                 step: row.try_get("step")?,
                 transactionid: row.try_get("transactionid")?,
                 code: row.try_get("code")?,
-                cost: Ore::new(cells::count(row, "cost")?),
+                cost: (!unpriced).then(|| cells::count(row, "cost").map(Ore::new)).transpose()?,
                 billed: row.try_get("billed")?,
                 unread: row.try_get("unread")?,
                 sent_at: row.try_get("started_at")?,
                 letter_making: row.try_get::<Option<bool>, _>("letter_making")?.unwrap_or(false),
-                unpriced: row.try_get::<Option<bool>, _>("unpriced")?.unwrap_or(false),
             })
         };
         rows.iter().map(unknown).collect::<sqlx::Result<_>>().map_err(|e| self.failed(&e))

@@ -177,8 +177,8 @@ fn unknown_json(run: &RunRow, lookup: &UnknownLookup) -> Value {
         "transactionid": lookup.transactionid,
         "sent_at": lookup.sent_at.map(rfc3339),
         "code": lookup.code,
-        "cost": lookup.cost.to_string(),
-        "price_unknown": lookup.unpriced,
+        "cost": lookup.cost.unwrap_or_default().to_string(),
+        "price_unknown": lookup.cost.is_none(),
         "letter": lookup.letter_making,
         "billed": lookup.billed,
     })
@@ -199,13 +199,13 @@ fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
         lookup.line,
         lookup.transactionid.as_deref().unwrap_or_default(),
         lookup.code.as_deref().unwrap_or("lost"),
-        match (lookup.billed, lookup.unread, lookup.unpriced) {
-            (true, _, true) => "billed, price unknown".to_owned(),
-            (true, _, false) => format!("billed at {}", money(lookup.cost)),
-            (false, true, true) => "counted, price unknown".to_owned(),
-            (false, true, false) => format!("counted at {}", money(lookup.cost)),
-            (false, false, true) => "may have been billed, price unknown".to_owned(),
-            (false, false, false) => format!("may have cost {}", money(lookup.cost)),
+        match (lookup.billed, lookup.unread, lookup.cost) {
+            (true, _, None) => "billed, price unknown".to_owned(),
+            (true, _, Some(cost)) => format!("billed at {}", money(cost)),
+            (false, true, None) => "counted, price unknown".to_owned(),
+            (false, true, Some(cost)) => format!("counted at {}", money(cost)),
+            (false, false, None) => "may have been billed, price unknown".to_owned(),
+            (false, false, Some(cost)) => format!("may have cost {}", money(cost)),
         },
         if lookup.letter_making && !lookup.billed { ", and may have posted a letter" } else { "" }
     )

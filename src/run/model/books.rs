@@ -48,7 +48,8 @@ fn named(simulation: &Simulation, outcome: &Outcome, wrong: &mut Vec<String>) {
         Exit::Bug => mood(&|mood| mood.panics > 0) && reason.contains("panicked"),
         Exit::Login => asked(401) || mood(&|mood| mood.expired > 0),
         Exit::Config => {
-            asked(404) || mood(&|mood| mood.fault.is_some() || mood.unannounced > 0 || mood.pages > 0)
+            let stray = |mood: &Mood| mood.pages + mood.unreadable + mood.mismatched > 0;
+            asked(404) || mood(&|mood| mood.fault.is_some() || mood.unannounced > 0 || stray(mood))
         }
         Exit::Ledger => simulation.has_broken(),
         Exit::Budget => any(&|world| {
@@ -120,6 +121,7 @@ fn nothing_lost(outcome: &Outcome, attempts: &[AttemptRow], calls: &[Call], wron
             Some(End::Answered(_)) => "answered",
             Some(End::Refused | End::Page) => "refused",
             Some(End::NotTaken) => "unsent",
+            Some(End::Unread) => "unread",
             Some(End::Lost) => "unknown",
             Some(End::Dropped) | None => "dropped",
         };

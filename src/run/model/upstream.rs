@@ -19,6 +19,10 @@ pub(super) type Question = [String; 4];
 pub(super) const PANICS: u16 = 999;
 
 const PAGE: &str = "<html>Forbidden</html>";
+/// A report that cannot be read, and one that somebody else has asked for.
+const UNREADABLE: &str = r#"{"report":{"turnover":NaN}}"#;
+const ANOTHERS: &str =
+    r#"{"metaData":{"requestUrl":"/getdata?transactionid=op0anothers0000"},"report":{"companyName":"x"}}"#;
 
 /// The block that posts letters, and the one that does not.
 pub(super) const LETTER_BLOCK: &str = "Credit";
@@ -34,6 +38,10 @@ pub(super) struct Mood {
     pub(super) not_taken: u32,
     /// A firewall's page instead of an answer.
     pub(super) pages: u32,
+    /// Carried out, and what comes cannot be read.
+    pub(super) unreadable: u32,
+    /// Carried out, and what comes is another's.
+    pub(super) mismatched: u32,
     /// 503.
     pub(super) unavailable: u32,
     /// 429 out of nowhere.
@@ -81,6 +89,8 @@ pub(super) enum End {
     NotTaken,
     /// A page that is not the provider's came back.
     Page,
+    /// An answer came back that cannot be read.
+    Unread,
     /// It may have been.
     Lost,
     /// Whoever asked was gone before anything came back.
@@ -271,8 +281,10 @@ impl State {
         if is(mood.not_taken) {
             return (delay, Reply::Fails(SendErrorKind::NotTaken), false);
         }
-        if is(mood.pages) {
-            return (delay, refused(403, PAGE, None), false);
+        let strays =
+            [(mood.pages, 403, PAGE), (mood.unreadable, 200, UNREADABLE), (mood.mismatched, 200, ANOTHERS)];
+        if let Some((_, status, body)) = strays.into_iter().find(|(share, ..)| is(*share)) {
+            return (delay, refused(status, body, None), credit && status == 200);
         }
         if is(mood.unavailable) {
             let wait = if is(300) { Some(Duration::from_secs(if is(200) { 900 } else { 3 })) } else { None };
@@ -377,6 +389,8 @@ impl Transport for Line {
 impl End {
     fn of(status: u16, body: &str) -> Self {
         match status {
+            200 if body == UNREADABLE => Self::Unread,
+            200 if body == ANOTHERS => Self::Lost,
             200 => Self::Answered("hit"),
             404 => Self::Answered("no_hit"),
             403 if body.contains("451") => Self::Answered("denied"),

@@ -334,6 +334,7 @@ impl Mood {
         };
         let (lost, not_connected, unavailable) = (some(60, 200), some(30, 200), some(30, 900));
         let (not_taken, pages) = (some(20, 400), some(15, 300));
+        let (unreadable, mismatched) = (some(15, 400), some(15, 400));
         let (throttled, expired, panics) = (some(20, 60), some(30, 100), some(8, 40));
         let (unannounced, denied, no_hit) = (some(10, 200), some(20, 100), some(60, 400));
         let seconds = Duration::from_secs;
@@ -346,6 +347,8 @@ impl Mood {
             not_connected,
             not_taken,
             pages,
+            unreadable,
+            mismatched,
             unavailable,
             throttled,
             expired,
