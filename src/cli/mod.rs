@@ -284,13 +284,11 @@ fn tell(desk: &Desk, failure: &Failure) {
     }
 }
 
-/// What clap says of the command line, in its own colours; without them where it repeats a name (`orgpull check *`) that holds
-/// what a terminal obeys.
+/// What clap says of the command line. What is asked for, as by `--help`, goes to standard output in clap's own colours; a
+/// mistake goes where all mistakes go, and may repeat a name (`orgpull check *`) that holds what a terminal obeys.
 fn tell_usage(console: &Console, error: &clap::Error) {
-    let text = error.render().to_string();
-    let repeated = error.context().map(|(_, value)| value.to_string());
-    if repeated.into_iter().any(|value| console::seen(&value) != value) {
-        console.line(text.trim_end());
+    if error.use_stderr() {
+        console.line(error.render().to_string().trim_end());
     } else {
         let _ = error.print();
     }

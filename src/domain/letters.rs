@@ -54,27 +54,36 @@ impl fmt::Display for Recipients {
 /// The letters that one lookup of a job would have posted, by the block that posts them (nothing where its service has
 /// none).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LettersByBlock(BTreeMap<Option<String>, Recipients>);
+pub struct LettersByBlock {
+    named: BTreeMap<Option<String>, Recipients>,
+    /// Of more blocks than are told apart.
+    others: Recipients,
+}
 
 impl LettersByBlock {
-    /// Counts a letter. Of more blocks than a person reads, those beyond count with the last of them.
+    /// Counts a letter. Of more blocks than a person reads, those beyond count together.
     pub fn add(&mut self, block: Option<&str>, kind: Kind) {
         let block = block.map(str::to_owned);
-        let known = self.0.contains_key(&block) || self.0.len() < MOST_BLOCKS;
-        match self.0.last_entry() {
-            Some(mut last) if !known => last.get_mut().add(kind),
-            _ => self.0.entry(block).or_default().add(kind),
+        if self.named.contains_key(&block) || self.named.len() < MOST_BLOCKS {
+            self.named.entry(block).or_default().add(kind);
+        } else {
+            self.others.add(kind);
         }
     }
 
     /// Each block with those whom it concerns.
     pub fn iter(&self) -> impl Iterator<Item = (Option<&str>, Recipients)> {
-        self.0.iter().map(|(block, recipients)| (block.as_deref(), *recipients))
+        self.named.iter().map(|(block, recipients)| (block.as_deref(), *recipients))
+    }
+
+    /// Those whom other blocks concern than are told apart.
+    pub const fn others(&self) -> Recipients {
+        self.others
     }
 
     /// Letters in all.
     pub fn total(&self) -> u64 {
-        self.0.values().map(|recipients| recipients.total()).sum()
+        self.named.values().map(|recipients| recipients.total()).sum::<u64>() + self.others.total()
     }
 }
 
@@ -99,5 +108,7 @@ mod tests {
         }
         letters.add(None, Kind::Person);
         assert_eq!((letters.total(), letters.iter().count()), (1_001, MOST_BLOCKS));
+        assert!(letters.iter().all(|(_, recipients)| recipients.total() == 1), "none is told for another's");
+        assert_eq!(letters.others().total(), 1_001 - MOST_BLOCKS as u64);
     }
 }

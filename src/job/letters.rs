@@ -73,6 +73,9 @@ impl Unasked {
                 let named = block.map_or(Block::None, |block| Block::Named(scrub(block)));
                 calls.push(UnaskedCall::of(step, account, named, To::Subjects(recipients)));
             }
+            if letters.others().total() > 0 {
+                calls.push(UnaskedCall::of(step, account, Block::OfRow, To::Subjects(letters.others())));
+            }
         }
         Self::of(job, calls)
     }
@@ -142,8 +145,16 @@ impl Unasked {
     fn of_account(&self, account: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let of_account = || self.calls.iter().filter(|call| call.account == account);
+        let unlisted = || of_account().filter(|call| !call.listed);
+        if let Some(call) = unlisted().find(|call| call.block == Block::OfRow) {
+            lines.push(format!(
+                "- the provider's terms say that a block of {}.{} never posts a letter: put each into `no_letters` of \
+                 [providers.{account}], as \"{}:\" and its name",
+                call.account, call.service, call.service
+            ));
+        }
         let unlisted: Vec<String> =
-            of_account().filter(|call| !call.listed).map(UnaskedCall::as_listed).collect();
+            unlisted().filter(|call| call.block != Block::OfRow).map(UnaskedCall::as_listed).collect();
         if let (Some(call), false) = (of_account().next(), unlisted.is_empty()) {
             let which = if unlisted.len() == 1 { "it" } else { "a block" };
             lines.push(format!(
@@ -200,7 +211,8 @@ impl UnaskedCall {
         match &self.block {
             Block::None => self.service.clone(),
             Block::Named(block) => format!("{}:{block}", self.service),
-            Block::OfRow => format!("{}:BLOCK", self.service),
+            // Which one is not known, and no list of an account has this one.
+            Block::OfRow => format!("{}:…", self.service),
         }
     }
 }

@@ -92,7 +92,9 @@ fn a_price_of_nothing_is_a_price() {
 fn a_statement_says_what_nobody_has_said() {
     let world = world("", &[SIGNATORIES]);
     world.orgpull(&["run", "job.toml"]).exits(0);
-    let day = orgpull::time::stockholm_date(orgpull::time::now_ms());
+    let days = world.orgpull(&["spend", "--by", "day", "--json"]).exits(0).stdout;
+    let days: serde_json::Value = serde_json::from_str(&days).unwrap();
+    let day = days["rows"][0]["day"].as_str().unwrap();
     world.write(
         "statement.csv",
         &format!("date,transactionid,service,amount\n{day},op00000000000a,getsignatory,6.00\n"),

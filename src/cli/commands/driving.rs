@@ -54,8 +54,9 @@ impl Driving<'_> {
             options.budget = options.budget.less(ended.spent);
             let summary = self.close(ended, earlier.as_ref(), false).await?;
             if asks && !wanted(self.desk, &self.context.settings, &job, &options).await? {
-                self.asked.write(&summary)?;
-                return Ok(exit_of(&summary));
+                let exit = exit_of(&summary).worst(Exit::Stopped);
+                self.asked.write(&Summary { exit: Some(exit.code()), ..summary })?;
+                return Ok(exit);
             }
             earlier = Some(summary);
         }

@@ -52,7 +52,7 @@ fn told_of_jobs(desk: &Desk, report: &Report) {
             desk.warn("schedule", too_long(&job.name, needs));
         }
         if let Some(unasked) = Unasked::of_job(job, &settings) {
-            let text = format!("{}: {unasked}; `run` refuses that", path.display());
+            let text = format!("{}: {unasked}; `run` refuses to send such letters", path.display());
             desk.warn("letters", with_lines(&text, &unasked.ways_out()));
         }
         if let Some(other) = paths.insert(&job.name, path)

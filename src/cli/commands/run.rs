@@ -194,7 +194,7 @@ pub(super) async fn wanted(
     if answered_yes(&format!("{}\nThis may cost {}. Run it? [y/N] ", plan.0, plan.1), look)? {
         return Ok(true);
     }
-    desk.console.line("nothing was sent");
+    desk.console.line("nothing is sent");
     Ok(false)
 }
 

@@ -88,6 +88,8 @@ fn budget_json(budget: &PlanBudget) -> Value {
         "calls_after": budget.after.calls,
         "cost_after": budget.after.cost.to_string(),
         "passed": budget.limit.is_passed_by(budget.after),
+        "unpriced_calls_before": budget.before.unpriced,
+        "unpriced_calls_after": budget.after.unpriced,
     })
 }
 

@@ -4,6 +4,7 @@ use super::figures::{amount, cost, count, counted, money, span};
 use super::table::{Cell, Sheet, numbers, words};
 use crate::cli::look::{Look, Tone};
 use crate::config::SIMULATOR;
+use crate::domain::money::Ore;
 use crate::run::event::{PlanDiff, PlanReport, PlanStep};
 use crate::run::price_unknown;
 use std::fmt::Write as _;
@@ -165,6 +166,8 @@ fn totals(plan: &PlanReport, look: Look) -> String {
     };
     let price = match plan.price_low() {
         low if low == plan.price() => cost(low, plan.is_unpriced()),
+        // What goes out whatever comes may be what has no price.
+        Ore::ZERO if plan.is_unpriced() => format!("up to {}", cost(plan.price(), true)),
         low => format!("{} to {}", money(low), cost(plan.price(), plan.is_unpriced())),
     };
     let ledger = size(plan.ledger_bytes);

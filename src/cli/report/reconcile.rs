@@ -280,7 +280,10 @@ pub fn reconcile_line(line: &Reconciled) -> Value {
 
 /// The sums by verdict and in all, and what they settle.
 pub fn reconcile_totals(report: &Reconciliation<'_>) -> Value {
-    let sums = |sums: Sums| json!({"lines": sums.lines, "billed": sums.billed.to_string(), "ledger": sums.booked.to_string()});
+    let sums = |sums: Sums| {
+        let (billed, ledger) = (sums.billed.to_string(), sums.booked.to_string());
+        json!({"lines": sums.lines, "billed": billed, "ledger": ledger, "unpriced_calls": sums.unpriced})
+    };
     let mut totals: Map<String, Value> = Verdict::ALL
         .into_iter()
         .map(|verdict| (verdict.as_str().to_owned(), sums(report.of_verdict(verdict))))

@@ -105,7 +105,11 @@ fn a_block_that_rows_name_is_told_by_its_place() {
     let lookup = "service = \"creditsafe.getdata\"\nparams = { blockname = \"{block}\" }";
     let (what, ways) = said("no_letters = [\"getdata:Basic\"]", "path = \"none.csv\"", lookup).unwrap();
     assert!(what.contains("each row names a block of creditsafe.getdata"), "{what}");
-    assert!(ways.contains("no_letters = [\"getdata:Basic\", \"getdata:BLOCK\"]"), "{ways}");
+    assert!(
+        ways.contains("into `no_letters` of [providers.creditsafe], as \"getdata:\" and its name"),
+        "{ways}"
+    );
+    assert!(!ways.contains("no_letters = ["), "there is no name to type: {ways}");
 }
 
 #[test]
