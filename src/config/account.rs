@@ -217,18 +217,21 @@ impl Account {
     }
 
     /// Whether a call to `service` with this block may send a letter to a subject that gets letters. A block of a
-    /// letter-making service that neither list names is taken to send one.
+    /// letter-making service that neither list names is taken to send one; of several that are asked for together each
+    /// counts, in whatever order.
     pub fn may_send_letter(&self, service: &Service, block: Option<&str>) -> bool {
         if !service.letters {
             return false;
         }
-        let named = |list: &[String]| {
-            let exact =
-                block.is_some_and(|block| list.iter().any(|e| *e == format!("{}:{block}", service.name)));
-            exact || list.contains(&service.name)
-        };
-        let exact_letter =
-            block.is_some_and(|b| self.letters.iter().any(|e| *e == format!("{}:{b}", service.name)));
-        exact_letter || !named(&self.no_letters)
+        let Some(block) = block else { return !self.no_letters.contains(&service.name) };
+        let stands =
+            |list: &[String], block: &str| list.iter().any(|e| *e == format!("{}:{block}", service.name));
+        let blocks = service.blocks(block);
+        // What stands in a list as it is asked for is one too.
+        if blocks.iter().chain([&block]).any(|block| stands(&self.letters, block)) {
+            return true;
+        }
+        let is_harmless = self.no_letters.contains(&service.name) || stands(&self.no_letters, block);
+        !is_harmless && !blocks.iter().all(|block| stands(&self.no_letters, block))
     }
 }

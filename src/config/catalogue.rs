@@ -290,6 +290,16 @@ impl Service {
         self.params.iter().find(|param| param.name == name)
     }
 
+    /// The blocks that a call names: where its parameter is a list, as D&B's segments are, each by itself.
+    pub fn blocks<'b>(&self, named: &'b str) -> Vec<&'b str> {
+        let param = self.block_param.as_deref().and_then(|name| self.param(name));
+        if param.is_some_and(|param| matches!(param.kind, ParamKind::List(_))) {
+            named.split(',').map(str::trim).collect()
+        } else {
+            vec![named]
+        }
+    }
+
     /// How many digits it takes of a kind of number; nothing where it does not take that kind.
     pub const fn digits(&self, kind: Kind) -> Option<Digits> {
         match kind {

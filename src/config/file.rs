@@ -65,6 +65,8 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
 
 /// How a certificate begins in PEM.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
+/// How it ends.
+const CERTIFICATE_END: &str = "-----END CERTIFICATE-----";
 
 /// Outcomes that an agreement may have for nothing.
 const FREE: [&str; 3] = ["no_hit", "rejected", "invalid"];
@@ -294,6 +296,9 @@ impl Reader<'_> {
         let path = resolve(self.folder, Path::new(view.text("ca_file")?));
         // Whoever can write it says whose servers are believed.
         let message = match read_guarded(&path) {
+            Ok(text) if text.matches(CERTIFICATE).count() > text.matches(CERTIFICATE_END).count() => {
+                format!("{} is cut short: a certificate in it has no end", path.display())
+            }
             Ok(text) if text.contains(CERTIFICATE) => {
                 return Some(Roots { path, pem: text.into_bytes().into() });
             }

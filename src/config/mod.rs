@@ -370,6 +370,25 @@ prices = { getdata = "3.20", "getdata:Credit" = "14.50" }
     }
 
     #[test]
+    fn each_of_several_segments_may_post_a_letter() {
+        let settings = parse(Path::new("/o.toml"), ACCOUNT, Catalogue::built_in()).unwrap();
+        let company = settings.catalogue.service("dnb.company").unwrap().1;
+        let may = |letters: &[&str], no_letters: &[&str], asked: &str| {
+            let calls = |of: &[&str]| of.iter().map(|block| format!("company:{block}")).collect();
+            let account = settings.accounts["creditsafe"].clone();
+            let account = Account { letters: calls(letters), no_letters: calls(no_letters), ..account };
+            account.may_send_letter(company, Some(asked))
+        };
+        let harmless = ["FINANCE", "RISK"];
+        for asked in ["RISK,FINANCE", "FINANCE,RISK", "RISK"] {
+            assert!(!may(&[], &harmless, asked), "{asked}");
+            assert!(may(&["RISK"], &["FINANCE", "RISK,FINANCE", "FINANCE,RISK"], asked), "{asked}");
+        }
+        assert!(may(&[], &harmless, "RISK,EVENTS"));
+        assert!(!may(&[], &["RISK,EVENTS"], "RISK,EVENTS"), "as it is asked for");
+    }
+
+    #[test]
     fn paths_are_resolved() {
         for (path, whole) in
             [("a.db", "/b/c/a.db"), ("../a.db", "/b/a.db"), ("./x/../a.db", "/b/c/a.db"), ("/a.db", "/a.db")]

@@ -113,13 +113,18 @@ pub(super) fn trusted(owner: u32) -> bool {
     owner == 0 || owner == me() || me() == 0 && asked() == Some(owner)
 }
 
-/// What to type so that others may no longer: `chmod 600 PATH` where the file is ours, else what leaves us our rights.
+/// What to type so that others may no longer: `chmod 600 PATH` where the file is ours, else what its owner can type.
 pub fn chmod(path: &Path, exposed: Exposed) -> String {
     let path = path.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "_./-+=:@%,".contains(c);
     let path =
         if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")).into() };
-    format!("chmod {} {path}", if exposed.own { "600" } else { "go-w" })
+    let change = match (exposed.own, exposed.writable()) {
+        (true, _) => "600",
+        (false, true) => "go-w",
+        (false, false) => "go-r",
+    };
+    format!("chmod {change} {path}")
 }
 
 #[cfg(test)]
@@ -163,6 +168,8 @@ mod tests {
         let own = Exposed { mode: 0o644, own: true };
         assert_eq!(own.to_string(), "mode 0644");
         assert_eq!(chmod(Path::new("/a/orgpull.toml"), own), "chmod 600 /a/orgpull.toml");
-        assert_eq!(chmod(Path::new("/a b/x"), Exposed { own: false, ..own }), "chmod go-w '/a b/x'");
+        for (mode, told) in [(0o644, "chmod go-r '/a b/x'"), (0o664, "chmod go-w '/a b/x'")] {
+            assert_eq!(chmod(Path::new("/a b/x"), Exposed { mode, own: false }), told);
+        }
     }
 }

@@ -404,7 +404,8 @@ password = { env = \"P\" }
         let world = World::new(
             &CONFIGURATION_TEXT.replace("{ env = \"P\" }", "{ file = \"p\" }\nca_file = \"ca.pem\""),
         );
-        fs::write(world.0.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----").unwrap();
+        fs::write(world.0.path().join("ca.pem"), "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----")
+            .unwrap();
         fs::create_dir(world.0.path().join("sub")).unwrap();
         std::os::unix::fs::symlink("..", world.0.path().join("sub/up")).unwrap();
         std::os::unix::fs::symlink("orgpull.toml", world.0.path().join("link.csv")).unwrap();

@@ -29,6 +29,8 @@ struct UnaskedCall {
     block: Block,
     /// Whether the account's `letters` has it, rather than neither of its lists.
     listed: bool,
+    /// What its lists lack of it, as they would name it; nothing where that is not known.
+    unlisted: Vec<String>,
     /// Calls of the same service that the account says post none.
     harmless: Vec<String>,
     /// `no_letters` of the account as it stands.
@@ -153,10 +155,9 @@ impl Unasked {
                 call.account, call.service, call.service
             ));
         }
-        let unlisted: Vec<String> =
-            unlisted().filter(|call| call.block != Block::OfRow).map(UnaskedCall::as_listed).collect();
+        let unlisted: Vec<String> = unlisted().flat_map(|call| call.unlisted.iter().cloned()).collect();
         if let (Some(call), false) = (of_account().next(), unlisted.is_empty()) {
-            let which = if unlisted.len() == 1 { "it" } else { "a block" };
+            let which = if unlisted.len() == 1 { "it" } else { "such a block" };
             lines.push(format!(
                 "- the provider's terms say that {which} never posts a letter (nothing else makes this right; in doubt ask \
                  them): put it into [providers.{account}] as"
@@ -164,8 +165,7 @@ impl Unasked {
             let mut all = call.no_letters.clone();
             all.extend(unlisted.into_iter().filter(|new| !call.no_letters.contains(new)));
             all.dedup();
-            let all: Vec<String> = all.iter().map(|call| format!("\"{call}\"")).collect();
-            lines.push(format!("    no_letters = [{}]", all.join(", ")));
+            lines.push(format!("    no_letters = {}", toml::Value::from(all)));
         }
         if let Some(call) = of_account().find(|call| call.listed) {
             let such = match call.harmless.as_slice() {
@@ -192,27 +192,24 @@ impl UnaskedCall {
     fn of(step: &Step, account: &Account, block: Block, to: To) -> Self {
         let service = &step.service.name;
         let of_service = |call: &&String| call.split(':').next() == Some(service);
-        let mut call = Self {
+        let named = |block: &str| format!("{service}:{block}");
+        let blocks: Vec<String> = match &block {
+            Block::None => vec![service.clone()],
+            Block::Named(block) => step.service.blocks(block).into_iter().map(named).collect(),
+            Block::OfRow => Vec::new(),
+        };
+        let has_letters = |call: &String| account.letters.contains(call);
+        let whole = if let Block::Named(block) = &block { named(block) } else { service.clone() };
+        Self {
             lookup: step.id.clone(),
             account: account.name.clone(),
             service: service.clone(),
             block,
-            listed: false,
+            listed: has_letters(service) || has_letters(&whole) || blocks.iter().any(has_letters),
+            unlisted: blocks.into_iter().filter(|call| !account.no_letters.contains(call)).collect(),
             harmless: account.no_letters.iter().filter(of_service).cloned().collect(),
             no_letters: account.no_letters.clone(),
             to,
-        };
-        call.listed = account.letters.iter().any(|listed| listed == service || *listed == call.as_listed());
-        call
-    }
-
-    /// As the lists of the account name it.
-    fn as_listed(&self) -> String {
-        match &self.block {
-            Block::None => self.service.clone(),
-            Block::Named(block) => format!("{}:{block}", self.service),
-            // Which one is not known, and no list of an account has this one.
-            Block::OfRow => format!("{}:…", self.service),
         }
     }
 }

@@ -61,6 +61,19 @@ impl Ledger {
         Ok(row.map(|row| (row.get("run"), row.get("written"))))
     }
 
+    /// Whether a run over all of its rows has written to a path.
+    pub async fn holds_a_whole_run(&self, run: i64, path: &str) -> Result<bool, LedgerError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM outputs o CROSS JOIN runs r ON r.id = o.run AND r.limit_rows IS NULL \
+             WHERE o.path = ?1 AND o.run <> ?2 AND o.written_at IS NOT NULL)",
+        )
+        .bind(path)
+        .bind(run)
+        .fetch_one(&self.readers)
+        .await
+        .map_err(|e| self.failed(&e))
+    }
+
     /// Gives a run a path for its file of this base. Where it is to be the run's `alone`, not one that another run has:
     /// false then, and nothing is noted.
     pub async fn take_output(

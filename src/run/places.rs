@@ -52,6 +52,10 @@ impl<'a> Whose<'a> {
     /// The path itself, unless a newer run has written there.
     async fn newest(&self, base: &Path) -> Result<PathBuf, RunError> {
         let Some(ledger) = self.ledger else { return Ok(base.to_owned()) };
+        // A part of the rows never takes the place of all, whatever path leads there.
+        if self.naming.limit.is_some() && ledger.holds_a_whole_run(self.run, &word(base)).await? {
+            return Ok(self.naming.set_aside(base));
+        }
         Ok(match ledger.output_holder(self.run, &word(base)).await? {
             Some((holder, true)) if holder > self.run => self.naming.set_aside(base),
             _ => base.to_owned(),

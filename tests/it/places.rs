@@ -167,3 +167,14 @@ fn a_column_found_in_no_answer_is_told_with_the_nearest_pointers() {
         assert!(said.contains(&format!("found in no answer: company (there is {near}")), "{pointer}: {said}");
     }
 }
+
+#[test]
+fn a_part_of_the_rows_never_replaces_the_whole_by_whatever_path() {
+    let world = World::new("");
+    let second = "[[output]]\npath = 'out-first-1.csv'\nformat = 'csv'\n";
+    world.job("job", &[&numbers(&companies(3)), REPORT, CSV, second]);
+    world.orgpull(&["run", "job.toml"]).exits(0);
+    assert_eq!(world.rows("out-first-1.csv").len(), 3);
+    world.orgpull(&["run", "job.toml", "--limit", "1"]).exits(0);
+    assert_eq!(world.rows("out-first-1.csv").len(), 3, "the whole run's");
+}

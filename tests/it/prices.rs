@@ -93,7 +93,7 @@ fn a_statement_says_what_nobody_has_said() {
     let world = world("", &[SIGNATORIES]);
     world.orgpull(&["run", "job.toml"]).exits(0);
     let days = world.orgpull(&["spend", "--by", "day", "--json"]).exits(0).stdout;
-    let days: serde_json::Value = serde_json::from_str(&days).unwrap();
+    let days: Value = serde_json::from_str(&days).unwrap();
     let day = days["rows"][0]["day"].as_str().unwrap();
     world.write(
         "statement.csv",

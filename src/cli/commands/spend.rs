@@ -11,6 +11,11 @@ use jiff::civil::Date;
 /// `orgpull spend`.
 pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit, Failure> {
     let (since, until) = (args.since.map(|days| days.first), args.until.map(|days| days.last));
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        return Err(Failure::Usage(format!("--until {until} lies before --since {since}")));
+    }
     let from = since.map(midnight).transpose()?;
     let before = until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
     let settings = desk.settings(args.simulate)?;

@@ -127,7 +127,8 @@ fn steps(plan: &PlanReport) -> Sheet {
         let mut cells = vec![Cell::from(step.id.as_str()), step.service.as_str().into()];
         cells.extend(counts.map(|number| Cell::from(count(number))));
         let unknown = (step.unpriced > 0).then_some(Tone::Warning);
-        cells.push(Cell::from(a_call(step)).tone(unknown));
+        let named = plan.unpriced.contains(&step.service);
+        cells.push(Cell::from(a_call(step, named)).tone(unknown));
         cells.push(amount(step.price, step.unpriced > 0).tone(unknown));
         cells.push(Cell::from(count(step.letters)).tone((step.letters > 0).then_some(Tone::Warning)));
         sheet.row(cells);
@@ -135,7 +136,10 @@ fn steps(plan: &PlanReport) -> Sheet {
     sheet
 }
 
-fn a_call(step: &PlanStep) -> String {
+fn a_call(step: &PlanStep, is_unpriced: bool) -> String {
+    if step.to_buy == 0 && is_unpriced {
+        return "unknown".to_owned();
+    }
     let known = if step.price_low == step.price_high {
         step.price_low.to_string()
     } else {

@@ -113,6 +113,23 @@ fn a_block_that_rows_name_is_told_by_its_place() {
 }
 
 #[test]
+fn what_is_to_be_typed_is_toml_whatever_the_block_is_called() {
+    for block in ["Company \"X\"", "Company \\X", "Bolag Å'"] {
+        let lookup = format!(
+            "service = \"creditsafe.getdata\"\nparams = {{ blockname = {} }}",
+            toml::Value::from(block)
+        );
+        let input = format!("numbers = [{PARTNERSHIPS}]");
+        let (_, ways) = said("no_letters = [\"getdata:Basic\"]", &input, &lookup).unwrap();
+        let line = ways.lines().find(|line| line.trim_start().starts_with("no_letters = ")).unwrap();
+        let typed: toml::Table = line.trim().parse().unwrap();
+        let named = format!("getdata:{block}");
+        assert_eq!(typed["no_letters"], toml::Value::from(vec!["getdata:Basic", &named]), "{line}");
+        assert_eq!(said(line.trim(), &input, &lookup), None, "{line}");
+    }
+}
+
+#[test]
 fn what_rows_name_is_masked_where_it_may_be_a_number() {
     let settings = settings("");
     let job = job(&settings, &format!("numbers = [{PARTNERSHIPS}]"), BLOCK);
