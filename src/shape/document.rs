@@ -31,6 +31,9 @@ impl<'t> Document<'t> {
         problems.sort_by_key(|problem| problem.span.start);
         let mut lines = HashSet::new();
         problems.retain(|problem| lines.insert(line_start(text, problem.span.start)));
+        let again: Vec<Range<usize>> = errors.iter().filter_map(|error| table_again(text, error)).collect();
+        // One mistake: each of its keys stands twice with it.
+        problems.retain(|problem| !again.iter().any(|table| table.contains(&problem.span.start)));
         problems.truncate(MOST_SYNTAX);
         Err(Problems::new(path, text, problems))
     }
@@ -82,6 +85,9 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
         message if message.starts_with("string values must be quoted") && !value.contains(['"', '\'']) => {
             problem.help("put the text in quotes: \"…\"")
         }
+        "duplicate key" if table_again(text, error).is_some() => {
+            problem.help("a table stands once; of those of which there may be several, each header has two brackets: [[…]]")
+        }
         "duplicate key" => problem.help("a key or table stands once; remove one of the two"),
         message if message.starts_with("missing escaped value") => {
             problem.help("write a backslash as `\\\\`, or put the text in single quotes: '…'")
@@ -90,6 +96,34 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
     }
 }
 
+/// What stands below the header of a table that stands twice, up to the next header.
+fn table_again(text: &str, error: &toml::de::Error) -> Option<Range<usize>> {
+    let at = error.span().filter(|_| error.message() == "duplicate key")?.start;
+    let header = text[line_start(text, at)..].lines().next()?.trim_start();
+    if !header.starts_with('[') || header.starts_with("[[") {
+        return None;
+    }
+    let below = at + text[at..].find('\n')? + 1;
+    let lines = text[below..].split_inclusive('\n');
+    let length = lines.take_while(|line| !line.trim_start().starts_with('[')).map(str::len).sum::<usize>();
+    Some(below..below + length)
+}
+
 fn line_start(text: &str, at: usize) -> usize {
     text.as_bytes()[..at.min(text.len())].iter().rposition(|byte| *byte == b'\n').map_or(0, |found| found + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_with_one_bracket_too_few_is_one_mistake() {
+        let text = "name = \"a\"\n[lookup]\nid = \"a\"\nservice = \"x\"\n[lookup]\nid = \"b\"\nservice = \"y\"\n\n[run]\nrate = \"1/s\"\n";
+        let told = Document::parse(Path::new("a.toml"), text).map(drop).unwrap_err().render();
+        assert_eq!(told.matches("this is not TOML").count(), 1, "{told}");
+        assert!(told.contains("a.toml:5:") && told.contains("[[…]]"), "{told}");
+        let key = Document::parse(Path::new("a.toml"), "a = 1\na = 2\n").map(drop).unwrap_err().render();
+        assert!(key.contains("remove one of the two"), "{key}");
+    }
 }
