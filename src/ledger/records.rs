@@ -7,7 +7,7 @@ use super::{Ledger, LedgerError, unpack};
 use crate::domain::identity::Identity;
 use crate::domain::json::Json;
 use crate::domain::money::Ore;
-use crate::domain::outcome::Source;
+use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
@@ -23,6 +23,13 @@ const PAGE_BYTES: usize = 4 << 20;
 
 /// Damaged answers that are named one by one.
 const MOST_NAMED: usize = 5;
+
+/// Lookups with the outcome of a report whose answer is not there: the run and the line of those that bought it.
+const GONE: &str = "SELECT u.run, r.line FROM lookups l CROSS JOIN runs u ON u.id = l.run \
+                    CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
+                    WHERE l.outcome IN ('hit', 'partial') AND l.source = 'bought' AND NOT EXISTS \
+                    (SELECT 1 FROM answers b CROSS JOIN attempts a ON a.id = b.attempt AND a.state = 'answered' \
+                     WHERE b.attempt = l.attempt) LIMIT 10000";
 
 /// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
 pub struct Records<'l> {
@@ -69,6 +76,10 @@ impl Ledger {
                 first.push((row.try_get(2).map_err(failed)?, line.unsigned_abs()));
             }
         }
+        let gone = sqlx::query_as::<_, (String, i64)>(GONE).fetch_all(&self.readers).await.map_err(failed)?;
+        count += gone.len() as u64;
+        let room = MOST_NAMED.saturating_sub(first.len());
+        first.extend(gone.into_iter().take(room).map(|(run, line)| (run, line.unsigned_abs())));
         Ok((count, first))
     }
 
@@ -125,7 +136,7 @@ impl Records<'_> {
             }
             let step = row.try_get::<Option<i64>, _>("step").map_err(failed)?;
             if let (Some(record), Some(_)) = (records.last_mut(), step) {
-                let lookup = lookup(&row).map_err(failed)?;
+                let lookup = lookup(&row, self.answers).map_err(failed)?;
                 bytes += lookup.body.as_ref().map_or(0, Vec::len);
                 bytes += lookup.before.as_ref().map_or(0, |before| before.body.len());
                 record.lookups.push(lookup);
@@ -184,9 +195,10 @@ const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at,
                       LEFT JOIN answers b ON b.attempt = a.id";
 
 fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
-    let (body, damaged) = body(row)?;
+    let outcome = cells::outcome(row, "outcome")?;
+    let (body, damaged) = body(row, outcome)?;
     Ok(LookupRecord {
-        outcome: cells::outcome(row, "outcome")?,
+        outcome,
         code: row.try_get("code")?,
         text: row.try_get("text")?,
         source: Some(Source::Reused),
@@ -199,18 +211,20 @@ fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
     })
 }
 
-/// The answer's body, and whether there is one that is not as it was written.
-fn body(row: &SqliteRow) -> sqlx::Result<(Option<Vec<u8>>, bool)> {
+/// The answer's body, and whether it is not as it was written, or not there though its outcome is that of a report.
+fn body(row: &SqliteRow, outcome: Option<Outcome>) -> sqlx::Result<(Option<Vec<u8>>, bool)> {
     let packed = row.try_get::<Option<&[u8]>, _>("body")?;
     let body = packed.and_then(unpack);
-    let damaged = packed.is_some() && body.is_none();
+    let was_there = packed.is_some() || matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+    let damaged = was_there && body.is_none();
     Ok((body, damaged))
 }
 
-fn lookup(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
-    let (body, damaged) = body(row)?;
+fn lookup(row: &SqliteRow, answers: Answers) -> sqlx::Result<LookupRecord> {
+    let outcome = cells::outcome(row, "outcome")?;
+    let (body, damaged) = body(row, outcome.filter(|_| answers >= Answers::Own))?;
     Ok(LookupRecord {
-        outcome: cells::outcome(row, "outcome")?,
+        outcome,
         code: row.try_get("code")?,
         text: row.try_get("text")?,
         source: cells::word(row, "source", Source::parse)?,

@@ -30,7 +30,9 @@ impl Ledger {
                 }
             }
         }
-        Ok(None)
+        let columns = "SELECT count(*) FROM rows WHERE columns IS NOT NULL AND NOT json_valid(columns)";
+        let spoilt: i64 = sqlx::query_scalar(columns).fetch_one(&mut *reader).await.map_err(failed)?;
+        Ok((spoilt > 0).then(|| "a text in table \"rows\" is none of ours (not JSON)".to_owned()))
     }
 }
 

@@ -73,10 +73,16 @@ async fn tell_renamed(context: &Context, job: &Job) -> Result<(), LedgerError> {
         path == job.path || run.input_digest == digest && run.steps == steps && !path.exists()
     };
     if let Some(run) = ledger.unfinished_of_others(&job.name).await?.into_iter().find(is_ours) {
-        let (run, was, name) = (run.run, run.job, &job.name);
+        // Another command goes on with a run only by the name that it began under, where its file is still there.
+        let way = if Path::new(&run.job_path).exists() {
+            format!("Under the name {} again it goes on", run.job)
+        } else {
+            format!("`orgpull retry {}` goes on with that one", run.run)
+        };
         let message = format!(
-            "run {run} of job {was} is unfinished, and this job, which seems to be the same under another name, does not go on \
-             with it: {name} begins a run of its own. `orgpull retry {run}` goes on with that one"
+            "run {} of job {} is unfinished, and this job, which seems to be the same under another name, does not go on with it: \
+             {} begins a run of its own. {way}",
+            run.run, run.job, job.name
         );
         notice(&context.observer, Level::Warning, "renamed", message);
     }

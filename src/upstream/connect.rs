@@ -20,12 +20,20 @@ pub(super) fn read(response: &Response) -> LoginReading {
         200..=299 => token(body),
         // 400 is an empty user key or password, 401 a wrong one. Whatever is not a page is taken for theirs: to try wrong
         // credentials again and again would lock the account.
+        400 | 401 if is_passing(body) => LoginReading::Unavailable { code: status.to_string() },
         400 | 401 if !is_page(body) => LoginReading::Refused { message: refusal(*status) },
         403 if is_denial(response) => LoginReading::Refused { message: refusal(*status) },
         429 => LoginReading::Throttled,
         408 | 500..=599 => LoginReading::Unavailable { code: status.to_string() },
         _ => no_login(&format!("with status {status}, and not as the provider's login does")),
     }
+}
+
+/// Whether it is what OAuth2 servers say of themselves, and not of who asks (RFC 6749 section 4.1.2.1).
+fn is_passing(body: &[u8]) -> bool {
+    let parsed = json::parse(None, body);
+    let error = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
+    matches!(error.as_deref(), Some("temporarily_unavailable" | "server_error"))
 }
 
 /// A 403 is not documented, so it is theirs only by their words, and not where it says when to come again.
@@ -105,6 +113,8 @@ mod tests {
             (401, denied, None, "refused"),
             (401, r#"{"message":"Access denied - ..."}"#, None, "refused"),
             (401, "", None, "refused"),
+            (401, r#"{"error":"temporarily_unavailable"}"#, None, "unavailable"),
+            (400, r#"{"error":"server_error"}"#, None, "unavailable"),
             (401, page, None, "unavailable"),
             (403, denied, None, "refused"),
             (403, r#"{"error":"Access denied - the account is shut"}"#, None, "refused"),

@@ -419,6 +419,8 @@ fn a_damaged_answer_is_told_and_shown_as_no_hit() {
         "UPDATE answers SET body = x'28b52ffd2003190000616263' WHERE attempt = (SELECT min(attempt) FROM answers)",
         "UPDATE answers SET body = CAST(substr(body, 1, 60) || x'00' || substr(body, 62) AS BLOB) \
          WHERE attempt = (SELECT min(attempt) FROM answers)",
+        // It is gone.
+        "DELETE FROM answers WHERE attempt = (SELECT min(attempt) FROM answers)",
     ] {
         let world = World::new("");
         let more = "[[output]]\npath = 'all.json'\n[[output]]\npath = 'wide.csv'\nshape = 'wide'\n[[output]]\npath = 'hits.csv'\nonly = ['hit']\n";

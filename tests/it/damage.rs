@@ -63,6 +63,7 @@ fn a_text_that_is_no_text_is_told_by_every_command_that_reads_it() {
         ("UPDATE runs SET first_day = 'soon'", &OF_A_RUN[..4]),
         ("UPDATE rows SET columns = CAST(x'5b22ff225d' AS TEXT) WHERE line = 3", &["export job", "doctor"]),
         ("UPDATE rows SET subject = CAST(x'ff' AS TEXT) WHERE line = 3", &["export job", "doctor"]),
+        ("UPDATE rows SET columns = '{' WHERE line = 3", &["export job", "doctor"]),
         ("UPDATE attempts SET code = CAST(x'ff' AS TEXT)", &["status", "export job", "doctor"]),
         (
             "UPDATE attempts SET log_id = CAST(x'ff' AS TEXT) WHERE log_id IS NOT NULL",

@@ -84,15 +84,20 @@ fn a_renamed_jobs_unfinished_run_is_not_forgotten_in_silence() {
         world.write("job.toml", &job.replace(&format!("name = '{was}'"), &format!("name = '{now}'")));
     };
     rename("job", "weekly");
-    let said = "`orgpull retry";
     let ran = world.run(&["--max-calls", "1"]).exits(8);
-    assert!(ran.stderr.contains("of job job is unfinished") && ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(ran.stderr.contains("of job job is unfinished"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Under the name job again it goes on"), "{}", ran.stderr);
+    rename("weekly", "job");
+    let ran = world.run(&["--max-calls", "1"]).exits(8);
+    assert!(ran.stderr.contains("of job goes on") && ran.number("pending") == 1, "{}", ran.stderr);
+    rename("job", "weekly");
     // In another file too, where that one is gone.
     rename("weekly", "nightly");
     std::fs::rename(world.path("job.toml"), world.path("nightly.toml")).unwrap();
     let ran = world.pull(&["run", "nightly.toml"]).exits(0);
     assert!(ran.stderr.contains("of job weekly is unfinished"), "{}", ran.stderr);
     // What is said is done.
+    let said = "`orgpull retry";
     let run = ran.stderr.split(said).nth(1).unwrap().split('`').next().unwrap().trim().to_owned();
     assert_eq!(world.pull(&["retry", &run]).exits(0).number("pending"), 0);
     // Another job on the same ledger is none of it.
