@@ -59,7 +59,9 @@ fn success(body: &Value, is_page: bool) -> Reading {
         return answer(Outcome::NoHit, None, body);
     }
     let has_report = match body {
-        Value::Object(members) => members.keys().any(|name| !ENVELOPE.contains(&name.as_str())),
+        Value::Object(members) => {
+            members.keys().any(|name| !ENVELOPE.contains(&name.as_str()) && name != "token")
+        }
         _ => true,
     };
     if has_report { answer(Outcome::Hit, None, body) } else { content::unread(is_page) }
@@ -208,6 +210,7 @@ mod tests {
             (200, "[]".to_owned(), "no_hit"),
             (200, r#"{"protected":true}"#.to_owned(), "rejected protected"),
             (200, r#"{"message":"ok"}"#.to_owned(), "unreadable"),
+            (200, r#"{"message":"ok","token":"t"}"#.to_owned(), "unreadable"),
             (200, "{}".to_owned(), "unreadable"),
             (200, html.to_owned(), "lost page"),
             (204, String::new(), "unreadable"),

@@ -10,6 +10,7 @@ mod content;
 mod creditsafe;
 mod dnb;
 mod json;
+mod login;
 mod oauth;
 mod page;
 mod question;
@@ -71,7 +72,7 @@ pub enum Reading {
     },
     /// It may have been carried out and billed, and there is nothing to show for it.
     Lost {
-        /// Why: a status such as `500`, or `unreadable`.
+        /// Why: a status such as `500`, or `page` for a page in the place of an answer.
         code: String,
     },
     /// The configuration is at fault: the service is stopped and the lookup stays pending.
@@ -169,24 +170,20 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         return reading;
     }
     let mut content = Content::of(response);
-    let mut holds_token = false;
     if let Some(json) = &mut content.json {
-        holds_token = ["access_token", "token"].iter().any(|name| json.get(name).is_some());
+        if status < 300 && login::is_logins(json) {
+            return Reading::Mismatched { body: None };
+        }
         let another = question.is_another(dialect, json);
         json.drop_members(ECHO);
         if another {
             return Reading::Mismatched { body: Some(json.bytes()) };
         }
     }
-    let reading = match dialect {
+    match dialect {
         Dialect::Creditsafe => creditsafe::read(status, content),
         Dialect::Dnb => dnb::read(status, content),
         Dialect::Generic(rules) => rules::read(rules, status, content),
-    };
-    match reading {
-        // A login's answer: a token is on no disk.
-        Reading::Unreadable if holds_token => Reading::Mismatched { body: None },
-        reading => reading,
     }
 }
 

@@ -108,7 +108,7 @@ impl Question {
         for members in parts.filter_map(Value::as_object) {
             for (name, value) in members {
                 let name = name.to_ascii_lowercase();
-                let identifies = IDENTIFYING.contains(&name.as_str());
+                let identifies = identifies(&name);
                 let doubtful = name == "companyid";
                 if !identifies && !doubtful && !name.contains("number") && !name.contains("nummer") {
                     continue;
@@ -196,6 +196,11 @@ const IDENTIFYING: [&str; 12] = [
     "nationalidentificationnumber",
     "searchnumber",
 ];
+
+/// Whether a member of this name, in lower case, says whom a report is about.
+pub(super) fn identifies(name: &str) -> bool {
+    IDENTIFYING.contains(&name)
+}
 
 /// Ours where one is, another's where one says so, else nothing.
 fn first_of(named: impl Iterator<Item = Option<Named>>) -> Option<Named> {

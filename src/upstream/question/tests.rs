@@ -213,19 +213,6 @@ fn a_reference_that_the_job_gives_tells_nothing_where_it_is_the_same() {
 }
 
 #[test]
-fn a_logins_answer_is_no_data_and_is_not_kept() {
-    for (name, body) in [
-        ("creditsafe.getdata", r#"{"token":"t"}"#),
-        ("dnb.company", r#"{"access_token":"t","token_type":"Bearer"}"#),
-    ] {
-        let service = service(name);
-        let reading = read(&service.dialect, &answered(200, body), &Question::default());
-        let expected = name == "creditsafe.getdata";
-        assert!(matches!(reading, Reading::Mismatched { body: None }) || !expected, "{name} {reading:?}");
-    }
-}
-
-#[test]
 fn dnb_is_told_by_the_registration_number() {
     let company = |body: &str| told("dnb.company", OURS, &[], 200, body);
     for (body, expected) in [
