@@ -53,7 +53,8 @@ const USER: [&str; 6] = ["user", "account", "roles", "permissions", "authorities
 /// what logins say.
 pub(super) fn is_logins(body: &Value) -> bool {
     let Value::Object(members) = body else { return false };
-    let said = || members.iter().filter(|(_, value)| !is_empty(value)).map(|(name, value)| (plain(name), value));
+    let said =
+        || members.iter().filter(|(_, value)| !is_empty(value)).map(|(name, value)| (plain(name), value));
     let has = |token: &str| said().any(|(name, value)| name == token && value.is_string());
     let says = |name: &str| BESIDE.contains(&name);
     if has(ACCESS_TOKEN) {

@@ -19,6 +19,8 @@ pub struct Question {
     own: Option<String>,
     /// References that the job gave in its place: others may carry the same.
     given: Vec<String>,
+    /// Values of parameters, in which an answer may find fault too.
+    values: Vec<String>,
 }
 
 impl Question {
@@ -43,7 +45,8 @@ impl Question {
                 Piece::Text(_) | Piece::Number => {}
             }
         }
-        Self { number: number.to_owned(), own, given }
+        let values = params.iter().map(|(_, value)| value.clone()).collect();
+        Self { number: number.to_owned(), own, given, values }
     }
 
     /// Whether a body answers another question.
@@ -80,14 +83,37 @@ impl Question {
         // What a call refused is a part of it.
         let refused =
             ["subErrors", "validationErrors"].iter().filter_map(|name| body.get(name)?.as_array()).flatten();
-        let refused = refused.filter_map(|error| error.get("rejectedValue")).map(|value| self.scalar(value));
-        let lists = ["companies", "persons"].iter().filter_map(|name| body.get(name)?.as_array()).flatten();
-        let listed = lists.chain(elements(body));
-        let below = ["companyInformation", "personInformation", "company", "person"];
-        let parts = listed.flat_map(|part| {
-            std::iter::once(part).chain(below.iter().filter_map(move |name| part.get(name)))
-        });
-        first_of(refused).or_else(|| self.inside(parts))
+        let refused = first_of(refused.map(|error| self.refused(error)));
+        // Who is named in an answer about a company is not whom it is about.
+        let (lists, below): (&[&str], &[&str]) = if self.is_about_person() {
+            (&["companies", "persons"], &["companyInformation", "personInformation", "company", "person"])
+        } else {
+            (&["companies"], &["companyInformation", "company"])
+        };
+        let inside = |of: &mut dyn Iterator<Item = &Value>| {
+            self.inside(of.flat_map(|part| {
+                std::iter::once(part).chain(below.iter().filter_map(move |name| part.get(name)))
+            }))
+        };
+        let listed = inside(&mut lists.iter().filter_map(|name| body.get(name)?.as_array()).flatten());
+        // A report lists others too: its subsidiaries.
+        let listed = listed.filter(|named| *named == Named::Ours || is_search(body));
+        refused.or_else(|| first_of([listed, inside(&mut elements(body))].into_iter()))
+    }
+
+    /// Whose number an error refuses. Other values that were sent may look like one.
+    fn refused(&self, error: &Value) -> Option<Named> {
+        let value = error.get("rejectedValue")?;
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let same = |one: &str, other: &str| {
+            one.trim() == other.trim() || last_ten(one).is_some_and(|ten| Some(ten) == last_ten(other))
+        };
+        let field = error.get("field").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+        let mut steps =
+            field.split(['.', '/', '[', ']']).filter(|step| step.bytes().any(|b| !b.is_ascii_digit()));
+        let is_number = steps.next_back().is_some_and(|name| identifies(name) || REFUSED.contains(&name));
+        let decides = is_number && !self.values.iter().any(|sent| same(sent, &text));
+        self.scalar(value).filter(|named| *named == Named::Ours || decides)
     }
 
     fn generic(&self, rules: &Rules, body: &Value) -> Option<Named> {
@@ -122,7 +148,9 @@ impl Question {
                     Some(Named::Another) if name.starts_with("new") || name.starts_with("ny") => {
                         renamed = true;
                     }
-                    Some(Named::Another) if identifies || doubtful && is_number(value) => {
+                    Some(Named::Another)
+                        if (identifies || doubtful && is_number(value)) && self.is_of_kind(&name, value) =>
+                    {
                         named = Some(Named::Another);
                     }
                     _ => {}
@@ -130,6 +158,20 @@ impl Question {
             }
         }
         named.filter(|_| !renamed)
+    }
+
+    /// Whether it was asked about a person: a sole trader's number is the owner's, whatever the service.
+    fn is_about_person(&self) -> bool {
+        digits(&self.number).is_some_and(|digits| is_persons(&digits))
+    }
+
+    /// Whether what stands in a member that says whom a report is about can be held against what was asked: a company's
+    /// signatory is not the company, nor a person's company the person.
+    fn is_of_kind(&self, name: &str, value: &Value) -> bool {
+        let personal = PERSONAL.contains(&name);
+        // What was searched for is of whatever kind.
+        name == SEARCHED
+            || if self.is_about_person() { personal || elements(value).all(is_person) } else { !personal }
     }
 
     /// Whose reference this is.
@@ -181,6 +223,21 @@ enum Named {
 /// Creditsafe's code of a personal number that has changed.
 const CHANGED: &str = "S7";
 
+/// The member that repeats what was searched for, in lower case.
+const SEARCHED: &str = "searchnumber";
+
+/// Fields under which the number is sent, beside those that say whom a report is about, in lower case.
+const REFUSED: [&str; 2] = ["number", "legalid"];
+
+/// Those members of [`IDENTIFYING`] that hold the number of a person.
+const PERSONAL: [&str; 5] = [
+    "personalnumber",
+    "personnumber",
+    "personnummer",
+    "personalidentitynumber",
+    "nationalidentificationnumber",
+];
+
 /// Members that say whom a report is about, in lower case.
 const IDENTIFYING: [&str; 12] = [
     "organizationnumber",
@@ -194,7 +251,7 @@ const IDENTIFYING: [&str; 12] = [
     "personalidentitynumber",
     "registrationnumber",
     "nationalidentificationnumber",
-    "searchnumber",
+    SEARCHED,
 ];
 
 /// Whether a member of this name, in lower case, says whom a report is about.
@@ -237,11 +294,39 @@ fn digits(text: &str) -> Option<String> {
     (10..=16).contains(&digits.len()).then_some(digits)
 }
 
+/// The last ten of them.
+fn last_ten(text: &str) -> Option<[u8; 10]> {
+    digits(text)?.as_bytes().last_chunk().copied()
+}
+
 /// Whether it is a Swedish number by its check digit.
 fn is_number(value: &Value) -> bool {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let ten = digits(&text).and_then(|digits| digits.as_bytes().last_chunk::<10>().copied());
-    ten.is_some_and(|ten| luhn(&ten))
+    last_ten(&text).is_some_and(|ten| luhn(&ten))
+}
+
+/// Whether it is a person's number by its form. The third digit of an organisation's is never below 2.
+fn is_person(value: &Value) -> bool {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    digits(&text).is_some_and(|digits| is_persons(&digits))
+}
+
+/// The same of digits, with or without century and suffix.
+fn is_persons(digits: &str) -> bool {
+    let centuries = ["16", "18", "19", "20"];
+    let has_century = digits.len() >= 12 && centuries.iter().any(|century| digits.starts_with(century));
+    let ten = digits.get(if has_century { 2.. } else { 0.. }).unwrap_or_default().as_bytes();
+    ten.get(2).is_some_and(|third| *third < b'2')
+}
+
+/// Whether it is a list of what was found and nothing else.
+fn is_search(body: &Value) -> bool {
+    let counts = ["paging", "resultcount", "totalcount", "total", "count", "offset", "limit"];
+    let is_list = |name: &String| {
+        let name = name.to_ascii_lowercase();
+        name == "companies" || name == "persons" || name.starts_with('_') || counts.contains(&name.as_str())
+    };
+    body.as_object().is_some_and(|members| members.keys().all(is_list))
 }
 
 /// An address that was encoded as a whole, decoded.
