@@ -16,9 +16,11 @@ mod tokens;
 use super::number::Subject;
 pub use columns::{column_names, is_of_column};
 use glyphs::{FEWEST, Sign, may_hold_number};
+use memchr::memmem;
 use numbers::Digits;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -150,6 +152,17 @@ impl Known {
         if hidden.secrets.is_empty() { json } else { hidden.hide_secrets(text).into_bytes() }
     }
 
+    /// The same for bytes that are no JSON: as a text of any charset that is met, or in a piece of JSON.
+    pub fn hide_secrets_in_bytes(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        for secret in &self.secrets {
+            for form in tokens::forms(secret.expose_secret()) {
+                let found: Vec<usize> = memmem::find_iter(&bytes, &form).collect();
+                found.into_iter().for_each(|at| bytes[at..at + form.len()].fill(b'*'));
+            }
+        }
+        bytes
+    }
+
     fn mask_numbers(&self, chars: &mut [char]) {
         // What is left may be a number only now that what stood beside it is gone.
         loop {
@@ -203,8 +216,10 @@ impl Known {
                 }
                 Value::Array(values) => open.extend(values),
                 Value::Object(members) => {
+                    let mut apart = Apart::default();
                     for (key, member) in std::mem::take(members) {
-                        members.insert(free_key(members, self.scrub(&key)), member);
+                        let key = apart.name(self.scrub(&key), |name| members.contains_key(name));
+                        members.insert(key, member);
                     }
                     open.extend(members.values_mut());
                 }
@@ -224,6 +239,30 @@ impl Known {
     }
 }
 
+/// Tells names apart that are the same, as those of numbers are once they are masked: `***`, `*** (2)`. Each name counts on
+/// where it stopped, so that many take no longer than as many that differ.
+#[derive(Default)]
+pub struct Apart {
+    last: HashMap<String, usize>,
+}
+
+impl Apart {
+    /// The name, or with the first serial under which it is not taken.
+    pub fn name(&mut self, name: String, taken: impl Fn(&str) -> bool) -> String {
+        if !taken(&name) {
+            return name;
+        }
+        let last = self.last.entry(name.clone()).or_insert(1);
+        loop {
+            *last += 1;
+            let numbered = format!("{name} ({last})");
+            if !taken(&numbered) {
+                return numbered;
+            }
+        }
+    }
+}
+
 /// The digits of a number whose value is whole and that is not written as such; nothing for any other, or a very long one.
 fn whole(written: &str) -> Option<String> {
     const LONGEST: usize = 20;
@@ -235,15 +274,4 @@ fn whole(written: &str) -> Option<String> {
     let zeros = shift.checked_sub(decimals.len())?;
     let digits = format!("{front}{decimals}{}", "0".repeat(zeros.min(LONGEST)));
     (digits.len() <= LONGEST && digits != written).then_some(digits)
-}
-
-fn free_key(members: &Map<String, Value>, key: String) -> String {
-    if !members.contains_key(&key) {
-        return key;
-    }
-    let mut serial = 2;
-    while members.contains_key(&format!("{key} ({serial})")) {
-        serial += 1;
-    }
-    format!("{key} ({serial})")
 }

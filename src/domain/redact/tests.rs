@@ -329,3 +329,42 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn names_that_are_the_same_once_masked_are_told_apart_in_as_many_steps_as_there_are() {
+    let asked = std::cell::Cell::new(0_usize);
+    let (mut apart, mut taken) = (Apart::default(), std::collections::HashSet::new());
+    // Some serials are names that came by themselves.
+    let came = (0..2_000).map(|at| if at % 3 == 0 { format!("*** ({at})") } else { "***".to_owned() });
+    for name in came {
+        let name = apart.name(name, |name| {
+            asked.set(asked.get() + 1);
+            taken.contains(name)
+        });
+        assert!(taken.insert(name));
+    }
+    assert!(asked.get() <= 3 * 2_000, "{} steps", asked.get());
+    let mut value = json!({ "5560125790": 1, "********** (2)": 2, "5565144408": 3, "5569565855": 4 });
+    Known::default().scrub_json(&mut value);
+    let text = r#"{"**********":1,"********** (2)":2,"********** (3)":3,"********** (4)":4}"#;
+    assert_eq!(value.to_string(), text);
+}
+
+#[test]
+fn secrets_are_hidden_in_bytes_of_any_charset() {
+    let known =
+        Known::default().and_secret("pass/w\u{f6}rd").and_secret("short").and_token("0123456789abcdef");
+    for bytes in [
+        b"\xff 0123456789abcdef0123456789abcdef".to_vec(),
+        b"\xff{\"p\":\"pass\\/w\\u00f6rd\"".to_vec(),
+        b"pass/w\xf6rd".to_vec(),
+        "\u{2028}pass/w\u{f6}rd 0123456789abcdef".as_bytes().to_vec(),
+        "\u{f6} pass/w\u{f6}rd".encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ] {
+        let hidden = known.hide_secrets_in_bytes(bytes.clone());
+        let text = String::from_utf8_lossy(&hidden).replace('\0', "");
+        assert!(!text.contains("pass") && !text.contains("0123") && text.contains("***"), "{text}");
+        assert_eq!(hidden.len(), bytes.len());
+    }
+    assert_eq!(known.hide_secrets_in_bytes(b"short\xff".to_vec()), b"short\xff", "a word");
+}

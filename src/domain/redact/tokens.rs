@@ -1,5 +1,7 @@
 //! Bearer tokens, web tokens, and secrets that are known.
 
+use serde_json::Value;
+
 /// Shorter than any token or password that is worth one: what is shorter would mask ordinary text.
 pub(super) const SHORTEST: usize = 6;
 
@@ -62,4 +64,29 @@ pub(super) fn mask_secret(chars: &mut [char], secret: &str) {
             at += 1;
         }
     }
+}
+
+/// A secret as the bytes of a text, plain and escaped as in JSON, in UTF-8, UTF-16 and Latin-1.
+pub(super) fn forms(secret: &str) -> Vec<Vec<u8>> {
+    let quoted = Value::from(secret).to_string();
+    let escaped = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    let ascii: String = escaped.chars().fold(String::new(), |mut text, c| {
+        if c.is_ascii() {
+            text.push(c);
+        } else {
+            text.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+        text
+    });
+    let slashed = [escaped, &ascii].map(|text| text.replace('/', "\\/"));
+    let mut forms = Vec::new();
+    for text in [secret, escaped, &ascii, &slashed[0], &slashed[1]] {
+        let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+        let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+        forms.extend([text.as_bytes().to_vec(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)]);
+        forms.extend(latin);
+    }
+    forms.sort_unstable();
+    forms.dedup();
+    forms
 }
