@@ -7,7 +7,7 @@ use crate::http::account::{Shut, Token};
 use crate::http::cause::Cause;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Arrived, Place, pack};
-use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, Response, UNREADABLE, read};
+use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, UNREADABLE, Unread, read};
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
@@ -108,7 +108,7 @@ impl Came {
 /// The code of an answer larger than any that is taken.
 pub(super) const TOO_LARGE: &str = "too-large";
 
-/// An answer as it arrived, for the ledger alone.
+/// An answer that settles nothing, for the ledger alone.
 pub(super) struct Kept {
     /// Packed.
     pub(super) body: Vec<u8>,
@@ -166,7 +166,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
                     transport.distrust();
                     Came::Mismatched(body.map(|body| Kept::of_another(body, sending.token.value())))
                 }
-                Reading::Unreadable => Came::Unread(Kept::as_it_arrived(response, sending.token.value())),
+                Reading::Unreadable(unread) => Came::Unread(Kept::of_unread(&unread, response.status)),
                 Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),
                 Reading::Lost { code } => Came::Lost(code),
                 Reading::Fault(fault) => Came::Fault(fault),
@@ -178,10 +178,9 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
 }
 
 impl Kept {
-    fn as_it_arrived(response: Response, token: &SecretString) -> Self {
-        let Response { status, content_type, mut body, .. } = response;
-        mask(&mut body, token.expose_secret());
-        Self { body: pack(&body), came: Some(Arrived { status, content_type }) }
+    fn of_unread(unread: &Unread, status: u16) -> Self {
+        let content_type = unread.content_type.clone();
+        Self { body: pack(&unread.body), came: Some(Arrived { status, content_type }) }
     }
 
     fn of_another(mut body: Vec<u8>, token: &SecretString) -> Self {

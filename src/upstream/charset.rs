@@ -19,8 +19,13 @@ pub(super) fn text<'b>(content_type: Option<&str>, body: &'b [u8]) -> Option<Cow
     if charset == UTF_8 { text.or_else(|| with_surrogates(body).map(Cow::Owned)) } else { text }
 }
 
+/// Whether a charset is one that is known by its name.
+pub(super) fn is_known(label: &str) -> bool {
+    Encoding::for_label(label.as_bytes()).is_some()
+}
+
 /// The charset that a content type names.
-fn declared(content_type: &str) -> Option<&str> {
+pub(super) fn declared(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']).trim())

@@ -1,7 +1,7 @@
 //! What came in a body, read once for whoever reads on.
 
 use super::page::{self, PAGE};
-use super::{Reading, Response, json};
+use super::{Reading, Response, Unread, charset, json};
 use crate::domain::json::Json;
 
 /// A body, read as far as it can be.
@@ -26,7 +26,27 @@ impl Content {
     }
 }
 
+/// What is kept of a `Content-Type`: the media type, and the charset unless what is kept is UTF-8 by now. A header may hold
+/// anything, so nothing is kept of one that is not written as those are.
+pub(super) fn kept(content_type: &str, is_utf_8: bool) -> Option<String> {
+    const LONGEST: usize = 100;
+    let is_name = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'+' | b'-' | b'_'))
+    };
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (kind, form) = media_type.split_once('/')?;
+    if !is_name(kind) || !is_name(form) || media_type.len() > LONGEST {
+        return None;
+    }
+    let charset = charset::declared(content_type).filter(|label| !is_utf_8 && charset::is_known(label));
+    Some(match charset {
+        Some(label) => format!("{media_type}; charset={}", label.to_ascii_lowercase()),
+        None => media_type,
+    })
+}
+
 /// What a 2xx is that says nothing which its dialect knows. A page is the work of something that stands before the service.
 pub(super) fn unread(is_page: bool) -> Reading {
-    if is_page { Reading::Lost { code: PAGE.to_owned() } } else { Reading::Unreadable }
+    if is_page { Reading::Lost { code: PAGE.to_owned() } } else { Reading::Unreadable(Unread::default()) }
 }

@@ -176,7 +176,7 @@ mod tests {
             Reading::ClientRefused { code, .. } => format!("client {code}"),
             Reading::Throttled => "throttled".to_owned(),
             Reading::Unavailable => "unavailable".to_owned(),
-            Reading::Unreadable => "unreadable".to_owned(),
+            Reading::Unreadable(_) => "unreadable".to_owned(),
             Reading::Mismatched { .. } => "mismatched".to_owned(),
             Reading::Lost { code } => format!("lost {code}"),
             Reading::Fault(fault) if fault.billed => format!("fault {} billed", fault.code),

@@ -63,8 +63,8 @@ pub enum Reading {
     Throttled,
     /// 503: refused unprocessed, not billed.
     Unavailable,
-    /// It arrived whole and cannot be read: it was carried out, and its bytes are kept until somebody can.
-    Unreadable,
+    /// It arrived whole and cannot be read: it was carried out, and it is kept until somebody can.
+    Unreadable(Unread),
     /// It answers another question. What became of ours nobody knows.
     Mismatched {
         /// The body as JSON without `requestUrl`; nothing of a login's answer. Somebody else's data.
@@ -99,6 +99,15 @@ pub struct Answer {
     pub billed: bool,
     /// The body as JSON without `requestUrl`. Personal data.
     pub body: Vec<u8>,
+}
+
+/// What is kept of an answer that cannot be read.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Unread {
+    /// As JSON without `requestUrl` where it is JSON, else as it came. Personal data.
+    pub body: Vec<u8>,
+    /// Media type and charset, as far as the body is to be read by them.
+    pub content_type: Option<String>,
 }
 
 /// Why a service cannot go on.
@@ -170,6 +179,7 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         return reading;
     }
     let mut content = Content::of(response);
+    let mut kept = None;
     if let Some(json) = &mut content.json {
         if status < 300 && login::is_logins(json) {
             return Reading::Mismatched { body: None };
@@ -179,15 +189,21 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         if another {
             return Reading::Mismatched { body: Some(json.bytes()) };
         }
+        kept = (status < 300).then(|| json.bytes());
     }
-    match dialect {
+    let reading = match dialect {
         Dialect::Creditsafe => creditsafe::read(status, content),
         Dialect::Dnb => dnb::read(status, content),
         Dialect::Generic(rules) => rules::read(rules, status, content),
+    };
+    match reading {
+        Reading::Unreadable(_) => Reading::Unreadable(Unread::of(response, kept)),
+        reading => reading,
     }
 }
 
-/// The member that echoes the whole query, the number in it included. It is kept nowhere, at no depth and in no case.
+/// The member that echoes the whole query, the number in it included. Of what is JSON it is kept nowhere, at no depth and in no
+/// case. What is none is kept as it came, shown by nothing, and loses it once it can be read.
 const ECHO: &str = "requestUrl";
 
 /// The code of what cannot be read.
@@ -230,8 +246,9 @@ impl Reading {
             Self::Mismatched { body } => {
                 Self::Mismatched { body: body.map(|body| known.hide_secrets_in_json(body)) }
             }
+            Self::Unreadable(unread) => Self::Unreadable(unread.without(known)),
             // Their words are ours.
-            Self::Throttled | Self::Unavailable | Self::Unreadable | Self::Foreign(_) => self,
+            Self::Throttled | Self::Unavailable | Self::Foreign(_) => self,
         }
     }
 }
@@ -244,6 +261,21 @@ impl Answer {
         let body = if outcome == Outcome::Hit { body } else { known.hide_secrets_in_json(body) };
         let code = code.map(|code| known.code(&code));
         Self { outcome, code, text: clean(text), log_id: clean(log_id), letter, billed, body }
+    }
+}
+
+impl Unread {
+    fn of(response: &Response, json: Option<Vec<u8>>) -> Self {
+        let is_json = json.is_some();
+        let content_type =
+            response.content_type.as_deref().and_then(|as_it_came| content::kept(as_it_came, is_json));
+        Self { body: json.unwrap_or_else(|| response.body.clone()), content_type }
+    }
+
+    fn without(self, known: &Known) -> Self {
+        let Self { body, content_type } = self;
+        let body = known.hide_secrets_in_bytes(known.hide_secrets_in_json(body));
+        Self { body, content_type: content_type.filter(|text| known.line(text) == *text) }
     }
 }
 
@@ -293,6 +325,12 @@ impl fmt::Debug for Answer {
             .field("outcome", &self.outcome)
             .field("code", &self.code)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unread").finish_non_exhaustive()
     }
 }
 
@@ -372,6 +410,71 @@ mod tests {
         }
         let Reading::Answer(hit) = answer(Outcome::Hit).without(&known) else { panic!() };
         assert!(String::from_utf8_lossy(&hit.body).contains("hunter2"), "a report stays as it was bought");
+    }
+
+    /// What is kept of an answer that cannot be read, as text, and its content type.
+    fn unread(dialect: &Dialect, content_type: &str, body: &[u8]) -> (String, Option<String>) {
+        let known = Known::default().and_secret("hunter2/\u{e5}").and_token("a-token.of-ours/with+all=");
+        let content_type = Some(content_type.to_owned());
+        let response = Response { content_type, ..answered(200, body) };
+        match read(dialect, &response, &Question::default()).without(&known) {
+            Reading::Unreadable(Unread { body, content_type }) => {
+                (String::from_utf8_lossy(&body).into_owned(), content_type)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_without_secrets_and_without_the_echo() {
+        let echo = r#"{"a":[{"RequestUrl":"?n=5560125790","b":"\u0061-token.of-ours\/with+all=","c":"hunter2\/\u00e5"}],"d":1.50}"#;
+        let plain = r#"{"message":"x","token":"a-token.of-ours/with+all=","by":"hunter2/\u{e5}"}"#;
+        let cut =
+            [r#"{"to":"a-token.of-ours\/with+all=","by":"hunter2/\u00e5","n":"#, "hunter2/\u{e5}"].concat();
+        let (json, utf_8) = ("application/json", "application/json; charset=utf-8");
+        for dialect in [Dialect::Creditsafe, Dialect::Generic(Arc::default())] {
+            let (body, _) = unread(&dialect, utf_8, echo.as_bytes());
+            let stars = |count: usize| "*".repeat(count);
+            assert_eq!(body, format!(r#"{{"a":[{{"b":"{}","c":"{}"}}],"d":1.50}}"#, stars(25), stars(9)));
+            for (content_type, body) in [(json, plain.as_bytes()), (json, cut.as_bytes())] {
+                let (kept, _) = unread(&dialect, content_type, body);
+                assert!(!kept.contains("token.of") && !kept.contains("hunter"), "{kept}");
+            }
+            let latin = [&b"{\xff "[..], b"hunter2/\xe5"].concat();
+            let wide: Vec<u8> = format!("[{plain}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+            for (charset, body) in [("iso-8859-1", latin), ("utf-16le", wide)] {
+                let (kept, _) = unread(&dialect, &format!("application/json; charset={charset}"), &body);
+                let kept = kept.replace('\0', "");
+                assert!(!kept.contains("token.of") && !kept.contains("hunter"), "{kept}");
+            }
+        }
+    }
+
+    /// A header is read for the charset, and may hold anything.
+    #[test]
+    fn of_a_content_type_the_media_type_and_the_charset_are_kept() {
+        let cut = b"{\"a\":";
+        for (came, kept) in [
+            ("application/json", Some("application/json")),
+            (
+                "Application/Json ; x=a-token.of-ours/with+all=; Charset=\"ISO-8859-1\"",
+                Some("application/json; charset=iso-8859-1"),
+            ),
+            ("application/problem+json;charset=utf-16", Some("application/problem+json; charset=utf-16")),
+            ("application/json; charset=a-token.of-ours", Some("application/json")),
+            ("a-token.of-ours/with+all=", None),
+            ("text/5560125790", None),
+            ("a-token.of-ours", None),
+            ("charset=latin1", None),
+            ("x/", None),
+            ("", None),
+        ] {
+            assert_eq!(unread(&Dialect::Dnb, came, cut).1.as_deref(), kept, "{came}");
+        }
+        assert_eq!(
+            unread(&Dialect::Dnb, "application/json; charset=latin1", b"{}").1.as_deref(),
+            Some("application/json")
+        );
     }
 
     proptest! {

@@ -81,7 +81,7 @@ fn class(reading: Reading) -> String {
         Reading::ClientRefused { code, .. } => format!("client {code}"),
         Reading::Throttled => "throttled".to_owned(),
         Reading::Unavailable => "unavailable".to_owned(),
-        Reading::Unreadable => "unreadable".to_owned(),
+        Reading::Unreadable(_) => "unreadable".to_owned(),
         Reading::Mismatched { .. } => "mismatched".to_owned(),
         Reading::Lost { code } => format!("lost {code}"),
         Reading::Fault(fault) => format!("fault {}{}", fault.code, if fault.billed { " billed" } else { "" }),
