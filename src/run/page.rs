@@ -51,7 +51,7 @@ impl<T: Transport> Coordinator<T> {
         }
         if self.streaks.stray(&account, &service, Stray::ForeignPage) {
             let message = format!("five pages in a row are not the provider's: {}", page.message);
-            self.stop_for(&account, &service, &Fault { message, ..page });
+            self.stop_for(&account, &service, &page.code, &message);
         }
     }
 

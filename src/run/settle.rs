@@ -397,15 +397,15 @@ impl<T: Transport> Coordinator<T> {
         });
         let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
-        self.stop_for(&account, &service, fault);
+        self.stop_for(&account, &service, &fault.code, &fault.message);
         self.let_go(flight.ready.at);
     }
 
-    /// Stops a service for a fault, which is told once.
-    pub(super) fn stop_for(&mut self, account: &str, service: &str, fault: &Fault) {
+    /// Stops a service, and tells once by which code and why.
+    pub(super) fn stop_for(&mut self, account: &str, service: &str, code: &str, why: &str) {
         let mut steps = self.prepared.job.steps.iter().zip(&self.stopped);
         if steps.any(|(step, stopped)| !stopped && step.account == account && step.service.name == service) {
-            let message = format!("{account}.{service} is stopped ({}): {}", fault.code, fault.message);
+            let message = format!("{account}.{service} is stopped ({code}): {why}");
             self.notice(Level::Warning, "service-stopped", message.clone());
             self.halt.config.get_or_insert(message);
         }

@@ -138,6 +138,16 @@ fn what_is_too_large_is_lost_and_no_outage() {
     assert_eq!((ran.text("spent_unknown"), world.stats().health), ("16.00", 0));
     world.run(&[]).exits(4);
     assert_eq!(world.out()[0], "unknown/too-large bought 1 3.20");
+
+    // In whichever mixture, nothing is called kept that is not.
+    let huge = format!("[[fault]]\ndo = 'huge'\nsize = 17000000\nnumber = '{FIRST}'\n");
+    let world = World::new(&(huge + &bytes(LATIN, JSON) + "times = 4\n")).account("concurrency = 1");
+    job(&world, 6);
+    world
+        .run(&[])
+        .exits(3)
+        .says("cannot be read or are larger than 16 MiB: those that arrived whole are kept");
+    assert_eq!(world.attempts().iter().filter(|attempt| attempt.body.is_some()).count(), 4);
 }
 
 #[test]
