@@ -83,6 +83,13 @@ impl LookupRecord {
     /// The code of a lookup whose stored answer is damaged.
     pub const DAMAGED: &str = "damaged";
 
+    /// Our reference on the request that brought the answer which is shown: the lookup's own, or that in its place.
+    pub fn reference_shown(&self) -> Option<&str> {
+        let own = self.body.is_some() || self.damaged;
+        let shown = self.last.as_deref().filter(|_| !own).unwrap_or(self);
+        shown.transactionid.as_deref()
+    }
+
     /// As outputs tell a stored answer that is damaged: it was bought, and what it said is not known.
     #[must_use]
     pub fn without_answer(self) -> Self {

@@ -8,7 +8,7 @@
 use super::body::{Bodies, Body};
 use super::cells::{Field, shown, shown_text};
 use super::files::ExportError;
-use super::leaves::leaves;
+use super::pairs::Pairs;
 use super::table::{Layout, Sink};
 use super::{Setting, Written, WrittenKind};
 use crate::disk::{Draft, Mode, Place, Sealed};
@@ -17,7 +17,7 @@ use crate::domain::record::{LookupRecord, Record};
 use crate::domain::redact::Known;
 use crate::job::{Column, Output};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -31,8 +31,8 @@ pub(super) struct Changes {
     sink: Sink,
     chosen: Option<Vec<Chosen>>,
     rows: u64,
-    /// Earlier answers that are damaged.
-    pub(super) damaged: u64,
+    /// The places of lookups whose earlier answers are damaged, of the records since it was last asked.
+    pub(super) damaged: BTreeSet<usize>,
 }
 
 /// A pointer that the job chose.
@@ -56,7 +56,7 @@ impl Changes {
         let names = layout.own_names();
         let draft = Draft::create(target.clone(), Mode::Private)?;
         let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
-        Ok(Self { target, layout, sink, chosen, rows: 0, damaged: 0 })
+        Ok(Self { target, layout, sink, chosen, rows: 0, damaged: BTreeSet::new() })
     }
 
     /// What its columns are called, each once, and which fields it compares.
@@ -96,7 +96,7 @@ impl Changes {
             }
             let Some(before) = &lookup.before else { continue };
             let (Some(old), Body::Json(new)) = (Json::of_bytes(&before.body), bodies.get(at)) else {
-                self.damaged += 1;
+                self.damaged.insert(at);
                 continue;
             };
             for difference in self.differences(at, &old, new) {
@@ -114,14 +114,20 @@ impl Changes {
         Ok(())
     }
 
-    fn differences<'a>(&self, at: usize, old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
-        let Some(chosen) = &self.chosen else { return of_leaves(old, new) };
+    fn differences<'a>(
+        &self,
+        at: usize,
+        old: &'a Value,
+        new: &'a Value,
+    ) -> Box<dyn Iterator<Item = Difference<'a>> + 'a> {
+        let Some(chosen) = &self.chosen else { return Box::new(of_leaves(old, new)) };
         let here = chosen.iter().filter(|chosen| chosen.lookup.is_none_or(|lookup| lookup == at));
         let both = here.map(|chosen| {
             let value = |answer: &'a Value| answer.pointer(&chosen.pointer).filter(|value| !value.is_null());
             Difference { field: chosen.name.clone(), old: value(old), new: value(new) }
         });
-        both.filter(|difference| !same(difference.old, difference.new)).collect()
+        let differ: Vec<_> = both.filter(|difference| !same(difference.old, difference.new)).collect();
+        Box::new(differ.into_iter())
     }
 
     fn put(
@@ -168,20 +174,14 @@ impl Changes {
     }
 }
 
-/// The leaves that differ, by their pointers.
-fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> Vec<Difference<'a>> {
-    let mut fields: BTreeMap<String, (Option<&Value>, Option<&Value>)> = BTreeMap::new();
-    for (pointer, value) in leaves(old) {
-        fields.entry(pointer).or_default().0 = Some(value);
-    }
-    for (pointer, value) in leaves(new) {
-        fields.entry(pointer).or_default().1 = Some(value);
-    }
+/// The leaves that differ, in the order of their pointers.
+fn of_leaves<'a>(old: &'a Value, new: &'a Value) -> impl Iterator<Item = Difference<'a>> {
     let of_the_call = |field: &str| {
         field.strip_prefix(OF_THE_CALL).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    let differ = fields.into_iter().filter(|(field, (old, new))| !same(*old, *new) && !of_the_call(field));
-    differ.map(|(field, (old, new))| Difference { field, old, new }).collect()
+    let differ = Pairs::of(Some(old), Some(new));
+    let differ = differ.filter(move |(field, old, new)| !same(*old, *new) && !of_the_call(field));
+    differ.map(|(field, old, new)| Difference { field, old, new })
 }
 
 /// Whether two values are the same, however their numbers are written.
@@ -236,7 +236,7 @@ mod tests {
     fn told(old: &Value, new: &Value) -> Vec<String> {
         let value = |value: Option<&Value>| value.map_or_else(|| "-".to_owned(), Value::to_string);
         let line = |d: &Difference<'_>| format!("{} {} {}", d.field, value(d.old), value(d.new));
-        of_leaves(old, new).iter().map(line).collect()
+        of_leaves(old, new).map(|difference| line(&difference)).collect()
     }
 
     #[test]
@@ -300,9 +300,9 @@ mod tests {
         /// Nothing differs from itself, and what is told one way is told the other way round.
         #[test]
         fn differences_are_mirrored(old in answer(), new in answer()) {
-            prop_assert!(of_leaves(&old, &old).is_empty());
-            let there = of_leaves(&old, &new);
-            let back = of_leaves(&new, &old);
+            prop_assert!(of_leaves(&old, &old).next().is_none());
+            let there: Vec<_> = of_leaves(&old, &new).collect();
+            let back: Vec<_> = of_leaves(&new, &old).collect();
             prop_assert_eq!(there.len(), back.len());
             prop_assert_eq!(there.is_empty(), old == new);
             for (one, other) in there.iter().zip(&back) {

@@ -3,8 +3,8 @@
 use super::LookupHead;
 use super::body::Body;
 use super::files::ExportError;
-use super::leaves::{Leaves, TooMany, pointers};
-use crate::domain::redact::scrub;
+use super::leaves::{Leaves, Noted, TooMany, pointers};
+use crate::domain::redact::{Apart, scrub};
 use crate::job::{Column, Format, Output, Shape};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ struct Chosen {
 /// Leaves, in one tree for all lookups (long) or in one for each (wide).
 struct Found {
     trees: Vec<Tree>,
-    known: usize,
+    noted: Noted,
     names: Vec<String>,
     /// The lookup of each name, where trees are the lookups' own.
     lookups: Vec<Option<usize>>,
@@ -105,7 +105,7 @@ impl Columns {
             Kind::Found(found) => {
                 let tree = found.tree_of(at);
                 let Some(tree) = found.trees.get_mut(tree) else { return Ok(()) };
-                tree.leaves.note(answer, &mut found.known)
+                tree.leaves.note(answer, &mut found.noted)
             }
             Kind::None | Kind::Chosen(_) => Ok(()),
         }
@@ -160,7 +160,7 @@ impl Columns {
             .there
             .iter()
             .map(|there| {
-                let distance = strsim::damerau_levenshtein(&wanted, &there.to_lowercase());
+                let distance = distance(&wanted, &there.to_lowercase());
                 (name(there) != last, distance, there)
             })
             .filter(|(other, distance, there)| !other || *distance <= wanted.len().max(there.len()) / 3)
@@ -203,15 +203,20 @@ impl Columns {
 
 /// Names told apart where they are the same, as those of numbers are that were masked: `/by/***`, `/by/*** (2)`.
 fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut apart) = (BTreeSet::new(), Apart::default());
     let free = |name: String| {
-        let numbered = (2..).map(|serial| format!("{name} ({serial})"));
-        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));
-        let free = free.unwrap_or(name);
+        let free = apart.name(name, |name| taken.contains(name));
         taken.insert(free.clone());
         free
     };
     names.map(free).collect()
+}
+
+/// How far two pointers are from each other, in letters that are to be changed. Nobody mistypes a name of hundreds of letters,
+/// and to compare such takes their product in time.
+fn distance(one: &str, other: &str) -> usize {
+    const LONGEST: usize = 200;
+    if one.len().max(other.len()) > LONGEST { usize::MAX } else { strsim::damerau_levenshtein(one, other) }
 }
 
 impl Chosen {
@@ -245,7 +250,7 @@ impl Found {
         let prefixes =
             if own { heads.iter().map(|head| head.id.clone()).collect() } else { vec![String::new()] };
         let trees = prefixes.into_iter().map(|prefix| Tree { prefix, leaves: Leaves::default() }).collect();
-        Self { trees, known: 0, names: Vec::new(), lookups: Vec::new(), counts: Vec::new() }
+        Self { trees, noted: Noted::default(), names: Vec::new(), lookups: Vec::new(), counts: Vec::new() }
     }
 
     /// The tree in which the leaves of this lookup stand.
@@ -254,7 +259,7 @@ impl Found {
     }
 
     fn settle(&mut self) {
-        let mut named = Vec::with_capacity(self.known);
+        let mut named = Vec::with_capacity(self.noted.leaves);
         for (at, tree) in self.trees.iter().enumerate() {
             let lookup = (self.trees.len() > 1).then_some(at);
             let mut names = Vec::new();

@@ -47,7 +47,8 @@ pub enum ExportError {
     WhichLookup(String),
     /// More leaves than a table can bear.
     #[error(
-        "{} would have more than {} columns, one for each leaf of the answers: choose those you need with `columns`",
+        "{} would have more than {} columns, one for each leaf of the answers, or names longer than a table can bear: choose \
+         those you need with `columns`",
         .0.display(), super::MOST_LEAVES
     )]
     TooManyLeaves(PathBuf),

@@ -4,7 +4,9 @@
 //! cell, as JSON). An empty object holds no leaf. A leaf is called by its RFC 6901 pointer. An object that is nested
 //! deeper, or named longer, than any table is read stays one cell, as a list does.
 
-use serde_json::{Map, Value};
+use super::pairs::Pairs;
+use serde_json::{Map, Value, map};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most columns that leaves may make. Excel opens 16,384; thousands of columns mean that the answers hold keys that
@@ -16,6 +18,9 @@ pub const MOST_LEAVES: usize = 5_000;
 const DEEPEST: usize = 64;
 const LONGEST: usize = 1_024;
 
+/// The most bytes that the names of all leaves may have, each part of a pointer counted once.
+pub(super) const MOST_BYTES: usize = 16 << 20;
+
 /// The keys met so far, as a tree, so that an answer is laid into its cells in one walk.
 #[derive(Default)]
 pub(super) struct Leaves {
@@ -25,16 +30,31 @@ pub(super) struct Leaves {
     cell: Option<usize>,
 }
 
-/// There are more leaves than [`MOST_LEAVES`].
+/// There are more leaves than [`MOST_LEAVES`], or names longer than [`MOST_BYTES`].
 pub(super) struct TooMany;
 
+/// What has been noted.
+#[derive(Default)]
+pub(super) struct Noted {
+    /// Distinct leaves.
+    pub(super) leaves: usize,
+    /// Bytes of the names of their parts.
+    bytes: usize,
+}
+
+impl Noted {
+    fn check(&self) -> Result<(), TooMany> {
+        if self.leaves > MOST_LEAVES || self.bytes > MOST_BYTES { Err(TooMany) } else { Ok(()) }
+    }
+}
+
 impl Leaves {
-    /// Notes the leaves of an answer; `known` counts the distinct ones.
-    pub(super) fn note(&mut self, answer: &Value, known: &mut usize) -> Result<(), TooMany> {
-        self.note_at(answer, Reach::ROOT, known)
+    /// Notes the leaves of an answer.
+    pub(super) fn note(&mut self, answer: &Value, noted: &mut Noted) -> Result<(), TooMany> {
+        self.note_at(answer, Reach::ROOT, noted)
     }
 
-    fn note_at(&mut self, answer: &Value, reach: Reach, known: &mut usize) -> Result<(), TooMany> {
+    fn note_at(&mut self, answer: &Value, reach: Reach, noted: &mut Noted) -> Result<(), TooMany> {
         let Value::Object(members) = answer else { return Ok(()) };
         for (key, value) in members {
             if value.as_object().is_some_and(Map::is_empty) {
@@ -42,17 +62,17 @@ impl Leaves {
             }
             let reach = reach.below(key);
             if !self.below.contains_key(key) {
+                noted.bytes += key.len();
+                noted.check()?;
                 self.below.insert(key.clone(), Self::default());
             }
             let Some(below) = self.below.get_mut(key) else { continue };
             if reach.opens(value) {
-                below.note_at(value, reach, known)?;
+                below.note_at(value, reach, noted)?;
             } else if !below.is_leaf {
                 below.is_leaf = true;
-                *known += 1;
-                if *known > MOST_LEAVES {
-                    return Err(TooMany);
-                }
+                noted.leaves += 1;
+                noted.check()?;
             }
         }
         Ok(())
@@ -99,92 +119,114 @@ impl Leaves {
 
 /// How far from the root a value stands.
 #[derive(Clone, Copy)]
-struct Reach {
+pub(super) struct Reach {
     depth: usize,
     /// Of its pointer, about.
     length: usize,
 }
 
 impl Reach {
-    const ROOT: Self = Self { depth: 0, length: 0 };
+    pub(super) const ROOT: Self = Self { depth: 0, length: 0 };
 
-    const fn below(self, key: &str) -> Self {
+    pub(super) const fn below(self, key: &str) -> Self {
         Self { depth: self.depth + 1, length: self.length + key.len() + 1 }
     }
 
     /// Whether a value that stands here is an object to be looked into.
-    fn opens(self, value: &Value) -> bool {
-        let near = self.depth < DEEPEST && self.length <= LONGEST;
-        value.as_object().is_some_and(|members| near || members.is_empty())
+    pub(super) fn opens(self, value: &Value) -> bool {
+        value.as_object().is_some_and(|members| self.is_near() || members.is_empty())
+    }
+
+    const fn is_near(self) -> bool {
+        self.depth < DEEPEST && self.length <= LONGEST
     }
 }
 
-/// The leaves of an answer that hold something, each with its pointer.
-pub(super) fn leaves(answer: &Value) -> Vec<(String, &Value)> {
-    let mut found = Vec::new();
-    let mut open = vec![(String::new(), Reach::ROOT, answer)];
-    while let Some((at, reach, value)) = open.pop() {
+/// What is below an object or a list, as far as pointers are told.
+enum Below<'a> {
+    Members(map::Iter<'a>),
+    First(Option<&'a Value>),
+}
+
+impl<'a> Below<'a> {
+    fn of(value: &'a Value, reach: Reach) -> Option<Self> {
         match value {
-            Value::Object(members) if reach.opens(value) => {
-                let below = members.iter().map(|(key, value)| (pointer(&at, key), reach.below(key), value));
-                open.extend(below);
-            }
-            Value::Null => {}
-            _ => found.push((at, value)),
+            Value::Object(members) if reach.is_near() => Some(Self::Members(members.iter())),
+            Value::Array(elements) if reach.is_near() => Some(Self::First(elements.first())),
+            _ => None,
         }
     }
-    found
+
+    fn next(&mut self) -> Option<(&'a str, &'a Value)> {
+        match self {
+            Self::Members(members) => members.next().map(|(key, value)| (key.as_str(), value)),
+            Self::First(first) => first.take().map(|first| ("0", first)),
+        }
+    }
 }
 
 /// Adds the pointers of an answer, objects and lists among them and into the first element of each list, until there are so
-/// many.
+/// many. None is longer than any that a job would choose.
 pub(super) fn pointers(answer: &Value, most: usize, found: &mut BTreeSet<String>) {
-    let mut open = vec![(String::new(), answer)];
-    while let Some((at, value)) = open.pop() {
-        match value {
-            Value::Object(members) => {
-                open.extend(members.iter().map(|(key, value)| (pointer(&at, key), value)));
-            }
-            Value::Array(elements) => open.extend(elements.first().map(|first| (format!("{at}/0"), first))),
-            Value::Null => continue,
-            _ => {}
+    let (mut at, mut open) = (String::new(), Vec::new());
+    open.extend(Below::of(answer, Reach::ROOT).map(|below| (0, Reach::ROOT, below)));
+    while let Some((length, reach, below)) = open.last_mut() {
+        at.truncate(*length);
+        let Some((key, value)) = below.next() else {
+            open.pop();
+            continue;
+        };
+        let reach = reach.below(key);
+        if value.is_null() || reach.length > LONGEST {
+            continue;
         }
         if found.len() >= most {
             return;
         }
-        if !at.is_empty() {
-            found.insert(at);
-        }
+        at.push('/');
+        at.push_str(&escaped(key));
+        found.insert(at.clone());
+        open.extend(Below::of(value, reach).map(|below| (at.len(), reach, below)));
     }
 }
 
-/// The names of an answer's first leaves that hold something, at most so many, without its metadata.
+/// The names of an answer's first leaves that hold something, at most so many, without its metadata and without names that
+/// nobody could read.
 pub fn leaf_names(answer: &Value, most: usize) -> Vec<String> {
-    let mut names: Vec<String> = leaves(answer).into_iter().map(|(name, _)| name).collect();
-    names.retain(|name| !name.starts_with("/metaData/"));
-    names.sort_unstable();
-    names.truncate(most);
-    names
+    let names = Pairs::of(Some(answer), None).map(|(name, ..)| name);
+    names.filter(|name| !name.starts_with("/metaData/") && name.len() <= LONGEST).take(most).collect()
+}
+
+fn pointer(prefix: &str, key: &str) -> String {
+    format!("{prefix}/{}", escaped(key))
 }
 
 /// RFC 6901, section 3: `~` is written `~0` and `/` is written `~1`.
-fn pointer(prefix: &str, key: &str) -> String {
-    format!("{prefix}/{}", key.replace('~', "~0").replace('/', "~1"))
+pub(super) fn escaped(key: &str) -> Cow<'_, str> {
+    if key.contains(['~', '/']) {
+        Cow::Owned(key.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(key)
+    }
 }
+
+#[cfg(test)]
+pub(super) use tests::any_json;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::json::Json;
     use proptest::prelude::*;
     use serde_json::json;
 
     fn names(answers: &[Value]) -> Vec<String> {
-        let (mut leaves, mut known, mut names) = (Leaves::default(), 0, Vec::new());
+        let (mut leaves, mut known, mut names) = (Leaves::default(), Noted::default(), Vec::new());
         for answer in answers {
             assert!(leaves.note(answer, &mut known).is_ok());
         }
         leaves.names("", &mut names);
-        assert_eq!(names.len(), known);
+        assert_eq!(names.len(), known.leaves);
         names
     }
 
@@ -201,8 +243,12 @@ mod tests {
     fn there_is_an_end_to_them() {
         let wide =
             |count: usize| Value::Object((0..count).map(|at| (format!("k{at}"), Value::Null)).collect());
-        assert!(Leaves::default().note(&wide(MOST_LEAVES), &mut 0).is_ok());
-        assert!(Leaves::default().note(&wide(MOST_LEAVES + 1), &mut 0).is_err());
+        assert!(Leaves::default().note(&wide(MOST_LEAVES), &mut Noted::default()).is_ok());
+        assert!(Leaves::default().note(&wide(MOST_LEAVES + 1), &mut Noted::default()).is_err());
+        let (mut leaves, mut noted) = (Leaves::default(), Noted::default());
+        let long = |at: usize| json!({ format!("{at}{}", "k".repeat(1 << 20)): 1 });
+        let fit = (0..100).take_while(|at| leaves.note(&long(*at), &mut noted).is_ok()).count();
+        assert_eq!(fit, (MOST_BYTES >> 20) - 1);
     }
 
     #[test]
@@ -214,19 +260,46 @@ mod tests {
         let (long, deep) = ("k".repeat(LONGEST), deep(1_000));
         assert_eq!(names(&[json!({ &long: { "x": 1 } })]), [format!("/{long}")]);
         for answer in [&deep, &json!({ &long: { "x": { "y": 1 } } })] {
-            let found = leaves(answer);
+            let found: Vec<_> = Pairs::of(Some(answer), None).collect();
             assert_eq!(found.len(), 1);
-            assert_eq!(found[0].1, answer.pointer(&found[0].0).unwrap());
-            let (mut leaves, mut known) = (Leaves::default(), 0);
-            assert!(leaves.note(answer, &mut known).is_ok() && known == 1);
+            assert_eq!(found[0].1, answer.pointer(&found[0].0));
+            let (mut leaves, mut known) = (Leaves::default(), Noted::default());
+            assert!(leaves.note(answer, &mut known).is_ok() && known.leaves == 1);
             leaves.settle("", &[found[0].0.clone()]);
             let mut cells = [None];
             leaves.lay(answer, &mut cells);
-            assert_eq!(cells[0], Some(found[0].1));
+            assert_eq!(cells[0], found[0].1);
         }
     }
 
-    fn any_json() -> impl Strategy<Value = Value> {
+    /// What an answer could make of names: a pointer of a mebibyte for each of its members.
+    #[test]
+    fn pointers_are_few_and_short_whatever_the_names() {
+        let wide: Map<String, Value> = (0..100_000).map(|at| (format!("k{at}"), json!(0))).collect();
+        let deep = [r#"{"a":["#.repeat(10_000), "1".to_owned(), "]}".repeat(10_000)].concat();
+        let long = "k".repeat(1 << 20);
+        for (answer, least) in [
+            (json!({ "report": { &long: wide.clone(), "a": 1 } }), 2),
+            (json!({ "report": { &long[..900]: wide.clone() } }), 2_000),
+            (json!({ &long[..1_000]: { &long[..1_000]: { "x": 1 } } }), 1),
+            (Value::Object(wide), 2_000),
+        ] {
+            let mut found = BTreeSet::new();
+            pointers(&answer, 2_000, &mut found);
+            assert_eq!(found.len(), least);
+            assert!(
+                found.iter().all(|pointer| pointer.len() <= LONGEST && answer.pointer(pointer).is_some())
+            );
+        }
+        let (deep, mut found) = (Json::read(&deep).unwrap(), BTreeSet::new());
+        pointers(&deep, 2_000, &mut found);
+        assert!(found.len() <= 2 * DEEPEST);
+        let mut all = BTreeSet::new();
+        pointers(&json!({"a": {"b/c": [{"d": 1}, {"e": 1}], "n": null}, "x": []}), 2_000, &mut all);
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), ["/a", "/a/b~1c", "/a/b~1c/0", "/a/b~1c/0/d", "/x"]);
+    }
+
+    pub(in crate::export) fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
@@ -246,7 +319,7 @@ mod tests {
         /// Every cell holds what its name, read as a pointer, finds in the answer; objects in the way leave it empty.
         #[test]
         fn cells_agree_with_pointers(answers in prop::collection::vec(any_json(), 1..4)) {
-            let (mut leaves, mut known, mut sorted) = (Leaves::default(), 0, Vec::new());
+            let (mut leaves, mut known, mut sorted) = (Leaves::default(), Noted::default(), Vec::new());
             for answer in &answers {
                 prop_assert!(leaves.note(answer, &mut known).is_ok());
             }

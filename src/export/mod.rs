@@ -19,6 +19,7 @@ mod json;
 mod leaves;
 mod listing;
 pub mod naming;
+mod pairs;
 mod rejects;
 mod table;
 #[cfg(test)]
@@ -34,12 +35,13 @@ pub use rejects::Rejects;
 
 use crate::disk::{self, Change, Place, Protected, Sealed};
 use crate::domain::identity::DigestKey;
-use crate::domain::record::Record;
+use crate::domain::record::{LookupRecord, Record};
 use crate::job::Output;
 use body::Bodies;
 use changes::Changes;
 use files::Places;
 use jiff::civil::Date;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use table::Table;
 
@@ -100,12 +102,30 @@ pub struct Exported {
 /// Stored answers that are not as they were written. Outputs show their lookups as `unknown`, code `damaged`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Damage {
-    /// How many.
+    /// How many: one that several rows or outputs show is one, as long as they are no more than ten thousand. What is damaged
+    /// beyond these is counted by row.
     pub count: u64,
-    /// The first of them: line of the input, and the lookup's id.
+    /// The first of them: line of the input, and the lookup's id, where each was first met.
     pub first: Vec<(u64, String)>,
-    /// Answers of earlier runs among them, so that what changed since is not told.
+    /// Answers of earlier runs, counted likewise, so that what changed since is not told.
     pub earlier: u64,
+}
+
+/// References of the answers that were met, as many as are told apart.
+#[derive(Default)]
+struct Met(HashSet<String>);
+
+impl Met {
+    const MOST: usize = 10_000;
+
+    /// Whether this is the first time. What has no reference, and what is too much to be remembered, is always new.
+    fn is_new(&mut self, reference: Option<&str>) -> bool {
+        let Some(reference) = reference else { return true };
+        if self.0.len() >= Self::MOST {
+            return !self.0.contains(reference);
+        }
+        self.0.insert(reference.to_owned())
+    }
 }
 
 /// Damaged answers that are named one by one.
@@ -117,6 +137,10 @@ pub struct Export {
     rejects: Rejects,
     ids: Vec<String>,
     damage: Damage,
+    /// Damaged answers, by our reference on their request.
+    met: Met,
+    /// Damaged earlier answers, by that of the answers that followed.
+    met_before: Met,
 }
 
 /// What is done with a record at each output.
@@ -167,11 +191,12 @@ impl Sheet {
         }
     }
 
-    /// Earlier answers that it could not hold the new ones against.
-    fn damaged_before(&self) -> u64 {
+    /// The places of lookups whose earlier answers it could not hold the new ones against, of the records since it was last
+    /// asked.
+    fn damaged_before(&mut self) -> BTreeSet<usize> {
         match self {
-            Self::Table(_) => 0,
-            Self::Changes(changes) => changes.damaged,
+            Self::Table(_) => BTreeSet::new(),
+            Self::Changes(changes) => std::mem::take(&mut changes.damaged),
         }
     }
 
@@ -194,7 +219,8 @@ impl Export {
             .map(|(output, target)| Sheet::begin(output, target, setting))
             .collect::<Result<_, _>>()?;
         let ids = setting.lookups.iter().map(|head| head.id.clone()).collect();
-        Ok(Self { sheets, rejects, ids, damage: Damage::default() })
+        let (met, met_before) = (Met::default(), Met::default());
+        Ok(Self { sheets, rejects, ids, damage: Damage::default(), met, met_before })
     }
 
     /// Whether some CSV output lists every leaf found, so that all records must pass [`Export::discover`] before the
@@ -215,10 +241,18 @@ impl Export {
             self.rejects.push(record.line, &bad.input, &bad.reason)?;
         }
         for at in self.each(record, &Sheet::write)? {
+            if !self.met.is_new(record.lookups.get(at).and_then(LookupRecord::reference_shown)) {
+                continue;
+            }
             self.damage.count += 1;
             if self.damage.first.len() < MOST_NAMED {
                 self.damage.first.push((record.line, self.ids.get(at).cloned().unwrap_or_default()));
             }
+        }
+        let before: BTreeSet<usize> = self.sheets.iter_mut().flat_map(Sheet::damaged_before).collect();
+        for at in before {
+            let followed_by = record.lookups.get(at).and_then(|lookup| lookup.transactionid.as_deref());
+            self.damage.earlier += u64::from(self.met_before.is_new(followed_by));
         }
         Ok(())
     }
@@ -254,9 +288,7 @@ impl Export {
     pub fn finish(self) -> Result<Exported, ExportError> {
         let mut changes = Vec::new();
         let mut written = Vec::new();
-        let mut damage = self.damage;
         for sheet in self.sheets {
-            damage.earlier += sheet.damaged_before();
             let (file, told) = sheet.seal()?;
             changes.push(Change::Put(file));
             written.push(told);
@@ -265,7 +297,7 @@ impl Export {
         changes.extend(change);
         written.extend(told);
         disk::publish(changes)?;
-        Ok(Exported { written, damage })
+        Ok(Exported { written, damage: self.damage })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whole outputs: every format and shape over one small set of records, and what must hold for all of them.
 
+mod damaged;
 mod masked;
 
 use super::*;
