@@ -428,7 +428,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_kept_without_secrets_and_without_the_echo() {
         let echo = r#"{"a":[{"RequestUrl":"?n=5560125790","b":"\u0061-token.of-ours\/with+all=","c":"hunter2\/\u00e5"}],"d":1.50}"#;
-        let plain = r#"{"message":"x","token":"a-token.of-ours/with+all=","by":"hunter2/\u{e5}"}"#;
+        let plain = r#"{"message":"x","token":"a-token.of-ours/with+all=","by":"hunter2/å"}"#;
         let cut =
             [r#"{"to":"a-token.of-ours\/with+all=","by":"hunter2/\u00e5","n":"#, "hunter2/\u{e5}"].concat();
         let (json, utf_8) = ("application/json", "application/json; charset=utf-8");
