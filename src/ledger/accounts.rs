@@ -1,6 +1,7 @@
 //! What must hold over restarts and processes for an account: its cool-down, its logins, credentials that were refused.
 
 use super::{Learned, Ledger, LedgerError, Lesson};
+use crate::time::now_ms;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
@@ -67,22 +68,52 @@ pub enum LoginTurn {
     Wait(Duration),
 }
 
-const COOL_DOWN: &str = "INSERT INTO accounts (account, environment, cool_down_until, cool_down_level) VALUES (?, ?, ?, ?) \
-                         ON CONFLICT DO UPDATE SET cool_down_until = max(cool_down_until, excluded.cool_down_until), \
-                         cool_down_level = excluded.cool_down_level";
-const LOGIN_HOLD: &str = "INSERT INTO accounts (account, environment, login_held_until) VALUES (?, ?, ?) \
-                          ON CONFLICT DO UPDATE SET login_held_until = excluded.login_held_until";
+/// How far ahead of now something may be dated before it counts as written by a clock that was ahead, in milliseconds: clocks
+/// are set by fractions of seconds.
+const AHEAD: i64 = 60_000;
+
+/// The later end holds, told by this clock where it was learned by one that was ahead.
+const COOL_DOWN: &str = "INSERT INTO accounts (account, environment, cool_down_at, cool_down_until, cool_down_level) \
+                         VALUES (?1, ?2, ?3, ?5, ?6) \
+                         ON CONFLICT DO UPDATE SET cool_down_until = max(excluded.cool_down_until, cool_down_until \
+                         - iif(cool_down_at > ?3 + ?4, cool_down_at - ?3, 0)), \
+                         cool_down_level = excluded.cool_down_level, cool_down_at = excluded.cool_down_at";
+const LOGIN_HOLD: &str = "INSERT INTO accounts (account, environment, login_held_at, login_held_until) VALUES (?, ?, ?, ?) \
+                          ON CONFLICT DO UPDATE SET login_held_until = excluded.login_held_until, \
+                          login_held_at = excluded.login_held_at";
 const REFUSAL: &str = "INSERT INTO accounts (account, environment, refused_credentials) VALUES (?, ?, ?) \
                        ON CONFLICT DO UPDATE SET refused_credentials = excluded.refused_credentials";
 const LETTER: &str = "INSERT INTO unannounced_letters (account, environment, call, at) VALUES (?, ?, ?, ?) \
                       ON CONFLICT DO NOTHING";
 
-/// Writes down what was learned of an account.
-pub(super) async fn learn(connection: &mut SqliteConnection, learned: &Learned) -> Result<(), sqlx::Error> {
+/// What is left of a wait that was learned by a clock that was ahead (`?3` now, `?4` how far ahead that is) begins now.
+const COOL_DOWN_RIGHT: &str = "UPDATE accounts SET cool_down_until = cool_down_until - (cool_down_at - ?3), cool_down_at = ?3 \
+                               WHERE account = ?1 AND environment = ?2 AND cool_down_at > ?3 + ?4";
+const LOGINS_RIGHT: [&str; 2] = [
+    "UPDATE accounts SET login_held_until = login_held_until - (login_held_at - ?3), login_held_at = ?3 \
+     WHERE account = ?1 AND environment = ?2 AND login_held_at > ?3 + ?4",
+    "UPDATE logins SET at = ?3 WHERE account = ?1 AND environment = ?2 AND at > ?3 + ?4",
+];
+
+/// A cool-down that was told by a clock that was ahead, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Its end by that clock.
+    pub was: i64,
+    /// Its end by this one.
+    pub is: i64,
+}
+
+/// Writes down what was learned of an account, as of `now`.
+pub(super) async fn learn(
+    connection: &mut SqliteConnection,
+    learned: &Learned,
+    now: i64,
+) -> Result<(), sqlx::Error> {
     let of = |text| sqlx::query(text).bind(&learned.account).bind(&learned.environment);
     let query = match &learned.what {
-        Lesson::CoolDown { until, level } => of(COOL_DOWN).bind(until).bind(level),
-        Lesson::LoginHold(until) => of(LOGIN_HOLD).bind(until),
+        Lesson::CoolDown { until, level } => of(COOL_DOWN).bind(now).bind(AHEAD).bind(until).bind(level),
+        Lesson::LoginHold(until) => of(LOGIN_HOLD).bind(now).bind(until),
         Lesson::Refusal(credentials) => of(REFUSAL).bind(credentials),
         Lesson::Letter { call, at } => of(LETTER).bind(call).bind(at),
     };
@@ -177,9 +208,13 @@ impl Ledger {
 
     /// Writes down at once what was learned of an account outside a run, whose own commits do it.
     pub async fn learn(&self, learned: &Learned) -> Result<(), LedgerError> {
+        self.learn_at(learned, now_ms).await
+    }
+
+    pub(super) async fn learn_at(&self, learned: &Learned, now: impl Fn() -> i64) -> Result<(), LedgerError> {
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
-        learn(&mut transaction, learned).await.map_err(|e| self.failed(&e))?;
+        learn(&mut transaction, learned, now()).await.map_err(|e| self.failed(&e))?;
         transaction.commit().await.map_err(|e| self.failed(&e))
     }
 
@@ -194,7 +229,9 @@ impl Ledger {
                              AND (refused_credentials = ?7 OR login_held_until > ?3))",
         );
         let query = query.bind(account).bind(environment).bind(at).bind(run).bind(most.max(1)).bind(window);
-        self.set_logins_right(account, environment, at).await?;
+        for text in LOGINS_RIGHT {
+            self.write_one(sqlx::query(text).bind(account).bind(environment).bind(at).bind(AHEAD)).await?;
+        }
         if self.write(query.bind(credentials)).await?.rows_affected() > 0 {
             self.still_there()?;
             return Ok(LoginTurn::Taken);
@@ -220,53 +257,33 @@ impl Ledger {
     }
 
     /// Counts from now what was written of an account under a clock that was ahead of this one, since it was before now all
-    /// the same: its logins, and what is left of a cool-down or of a hold on logins. Whether there was any.
+    /// the same: its logins, and what is left of a cool-down or of a hold on logins. Each once, and nothing that this clock
+    /// has written. `now` is asked once the ledger is ours: what another process writes while it is waited for is no clock that
+    /// was ahead. Gives the cool-down, where that was moved.
     pub async fn set_clocks_right(
         &self,
         account: &str,
         environment: &str,
-        now: i64,
-    ) -> Result<bool, LedgerError> {
-        // A cool-down is what a call came to: it did not begin before the last of them.
-        let cooling = "UPDATE accounts SET cool_down_until = cool_down_until - (c.at - ?3) FROM \
-             (SELECT max(a.started_at) AS at FROM (SELECT started_at, service FROM attempts ORDER BY id DESC LIMIT 1000) a \
-             JOIN services s ON s.id = a.service WHERE s.account = ?1 AND s.environment = ?2) AS c \
-             WHERE account = ?1 AND environment = ?2 AND c.at > ?3 AND cool_down_until >= c.at";
-        let cooling = self.set_right(&[cooling], account, environment, now).await?;
-        Ok(self.set_logins_right(account, environment, now).await? || cooling)
-    }
-
-    async fn set_logins_right(
-        &self,
-        account: &str,
-        environment: &str,
-        now: i64,
-    ) -> Result<bool, LedgerError> {
-        // Likewise a hold, of a login.
-        let held = "UPDATE accounts SET login_held_until = login_held_until - (l.at - ?3) FROM \
-             (SELECT max(at) AS at FROM logins WHERE account = ?1 AND environment = ?2) AS l \
-             WHERE account = ?1 AND environment = ?2 AND l.at > ?3 AND login_held_until >= l.at";
-        let logins = "UPDATE logins SET at = ?3 WHERE account = ?1 AND environment = ?2 AND at > ?3";
-        self.set_right(&[held, logins], account, environment, now).await
-    }
-
-    async fn set_right(
-        &self,
-        statements: &[&'static str],
-        account: &str,
-        environment: &str,
-        now: i64,
-    ) -> Result<bool, LedgerError> {
+        now: impl Fn() -> i64,
+    ) -> Result<Option<Moved>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
-        let mut changed = 0;
-        for statement in statements {
-            let query = sqlx::query(*statement).bind(account).bind(environment).bind(now);
-            changed += query.execute(&mut *transaction).await.map_err(failed)?.rows_affected();
+        let now = now();
+        let moved = sqlx::query_as(
+            "SELECT cool_down_until, cool_down_until - (cool_down_at - ?3) FROM accounts \
+             WHERE account = ?1 AND environment = ?2 AND cool_down_at > ?3 + ?4",
+        );
+        let moved: Option<(i64, i64)> = (moved.bind(account).bind(environment).bind(now).bind(AHEAD))
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(failed)?;
+        for text in [COOL_DOWN_RIGHT].into_iter().chain(LOGINS_RIGHT) {
+            let query = sqlx::query(text).bind(account).bind(environment).bind(now).bind(AHEAD);
+            query.execute(&mut *transaction).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
-        Ok(changed > 0)
+        Ok(moved.map(|(was, is)| Moved { was, is }))
     }
 
     /// Notes who an account asks as (a digest), and tells which others of this ledger ask as the same.

@@ -7,11 +7,13 @@
 use super::accounts::learn;
 use super::admit::{Rival, admit};
 use super::batch::{AttemptEnd, Batch, Change, Committed, Intent};
+use super::ids;
 use super::values::{ManyRows, Query, list};
 use super::{Ledger, LedgerError};
 use crate::domain::budget::Spend;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
+use crate::time::now_ms;
 use sqlx::SqliteConnection;
 
 /// What ended: the attempts, their bodies, the lookups that change.
@@ -51,22 +53,30 @@ const BEGUN: [(usize, &str); 2] = [
     ),
 ];
 
+/// An attempt that stands above one that is to be written for the same identity: then the newest of its calls would be an old
+/// one, and a letter that is lost would be taken for one that was answered since.
+const ABOVE: &str = "SELECT 1 FROM {values} AS v CROSS JOIN attempts a INDEXED BY attempts_identity \
+                     ON a.identity = v.column1 AND a.id >= v.column2 LIMIT 1";
+
 /// The statements of a commit, compiled once.
 pub(super) struct Commits {
     ended: ManyRows,
     begun: ManyRows,
+    above: ManyRows,
 }
 
 impl Commits {
     pub(super) fn new() -> Self {
-        Self { ended: ManyRows::together(&ENDED), begun: ManyRows::together(&BEGUN) }
+        let above = ManyRows::new(2, ABOVE);
+        Self { ended: ManyRows::together(&ENDED), begun: ManyRows::together(&BEGUN), above }
     }
 }
 
 /// Each of them in one of its lengths.
 #[cfg(test)]
 pub(super) fn texts() -> Vec<String> {
-    ENDED.iter().chain(&BEGUN).map(|(width, text)| ManyRows::new(*width, text).text()).collect()
+    let above = [(2, ABOVE)];
+    ENDED.iter().chain(&BEGUN).chain(&above).map(|(width, text)| ManyRows::new(*width, text).text()).collect()
 }
 
 /// Money for SQLite, whose integers are signed; prices are bounded far below the difference.
@@ -79,7 +89,7 @@ impl Ledger {
     /// the intents those that are still needed and that fit their budgets. On an error nothing of it is written.
     ///
     /// # Errors
-    /// [`LedgerError::Full`] and [`LedgerError::IdTaken`] may be tried again; on others the run stops.
+    /// [`LedgerError::Full`] and [`LedgerError::IdTaken`] may be tried again (the latter with ids that are drawn anew); on others the run stops.
     pub async fn commit(&self, run: i64, batch: &Batch) -> Result<Committed, LedgerError> {
         if batch.is_empty() {
             return Ok(Committed::default());
@@ -95,7 +105,7 @@ impl Ledger {
             self.expect(written, ends.len() + bodies + changes.len())?;
         }
         for learned in &batch.learned {
-            learn(&mut transaction, learned).await.map_err(failed)?;
+            learn(&mut transaction, learned, now_ms()).await.map_err(failed)?;
         }
         let committed = if batch.intents.is_empty() {
             Committed::default()
@@ -127,6 +137,7 @@ impl Ledger {
             .filter(|(at, _)| turned_away.next_if_eq(at).is_none())
             .map(|(_, intent)| intent)
             .collect();
+        self.expect_newest(&mut *connection, &admitted).await?;
         for piece in admitted.chunks(ManyRows::MOST) {
             let (query, length) = self.commits.begun.query(piece.len());
             let query =
@@ -141,6 +152,33 @@ impl Ledger {
         let again = admitted.iter().copied().filter(lost);
         let again = again.fold(Spend::default(), |sum, intent| sum.and_call(intent.reserved));
         Ok(Committed { refused, again, spent })
+    }
+
+    /// Ids rise within an identity, whatever the clocks of those that drew them said.
+    async fn expect_newest(
+        &self,
+        connection: &mut SqliteConnection,
+        admitted: &[&Intent],
+    ) -> Result<(), LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let newest: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM attempts")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let Some(newest) = newest.filter(|newest| admitted.iter().any(|intent| intent.id <= *newest)) else {
+            return Ok(());
+        };
+        for piece in admitted.chunks(ManyRows::MOST) {
+            let (query, length) = self.commits.above.query(piece.len());
+            let query = list(query, 2, length, piece, |query, intent| {
+                query.bind(&intent.identity.0[..]).bind(intent.id)
+            });
+            if query.fetch_optional(&mut *connection).await.map_err(failed)?.is_some() {
+                ids::saw(newest);
+                return Err(LedgerError::IdTaken);
+            }
+        }
+        Ok(())
     }
 
     async fn write_ended(

@@ -119,7 +119,7 @@ impl Lookers {
             ),
             answers: ManyRows::new(
                 1,
-                // Ids rise with time: the largest is the newest.
+                // Ids rise within an identity (`Ledger::commit`): the largest is the newest.
                 "SELECT v.column1, a.id, a.outcome, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
                  (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
                  AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid'))",

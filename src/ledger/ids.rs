@@ -1,5 +1,7 @@
 //! Ids: short words for runs, and attempt ids that are at once the primary key and our reference on the wire.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 /// Crockford's alphabet in lower case: no i, l, o or u, so that an id can be read over the telephone.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -10,8 +12,18 @@ const EPOCH: i64 = 1_577_836_800_000;
 const COUNTER_BITS: u32 = 8;
 const TAG_BITS: u32 = 12;
 
-/// Draws attempt ids that rise with time and that two processes are very unlikely to share; where they do, the ledger's
-/// primary key refuses the second one before anything is sent, and [`AttemptIds::redraw`] takes another tag.
+/// The highest id that this process has seen in a ledger: what it draws is above, as in a hybrid logical clock, so that ids
+/// rise also after a clock that was ahead. One of the process, since its runs share its ledger.
+static SEEN: AtomicI64 = AtomicI64::new(0);
+
+/// Takes note of an id that stands in the ledger.
+pub(super) fn saw(id: i64) {
+    SEEN.fetch_max(id, Ordering::Relaxed);
+}
+
+/// Draws attempt ids that rise with time, above those that the process has seen, and that two processes are very unlikely to
+/// share; where they do, or where another process has drawn a higher one for the same question, the ledger refuses the second
+/// one before anything is sent, and [`AttemptIds::redraw`] takes another tag.
 #[derive(Debug)]
 pub struct AttemptIds {
     tag: i64,
@@ -34,11 +46,15 @@ impl AttemptIds {
         let carried = (((self.last >> (TAG_BITS + COUNTER_BITS)) + 1) << (TAG_BITS + COUNTER_BITS))
             | (self.tag << COUNTER_BITS);
         let next = if overflowed { carried } else { following };
-        self.last = floor.max(next);
+        let seen = SEEN.load(Ordering::Relaxed);
+        // In the millisecond after it, under this tag: others may be above it too.
+        let above = (((seen >> (TAG_BITS + COUNTER_BITS)) + 1) << (TAG_BITS + COUNTER_BITS))
+            | (self.tag << COUNTER_BITS);
+        self.last = floor.max(next).max(if seen < floor.max(next) { 0 } else { above });
         self.last
     }
 
-    /// Takes another tag, after another process drew the same one.
+    /// Takes another tag, after another process drew the same one or the ids were not above its own.
     pub fn redraw(&mut self) {
         self.tag = drawn_tag();
     }
@@ -91,6 +107,23 @@ mod tests {
             // Five hundred in a millisecond, and a clock that steps back now and then.
             let now = EPOCH + 40_000_000_000 + at / 500 - if at % 1_000 == 0 { 5 } else { 0 };
             let id = ids.next(now);
+            assert!(id > last);
+            last = id;
+        }
+    }
+
+    /// A clock that was ahead has drawn one: the next stands above it, and so does every other.
+    #[test]
+    fn ids_rise_above_what_was_seen() {
+        let mut ids = AttemptIds::default();
+        let now = EPOCH + 60_000_000_000;
+        let ahead = (60_000_000_005_i64 << (TAG_BITS + COUNTER_BITS)) | 0xf_ffff;
+        let before = ids.next(now);
+        saw(ahead);
+        saw(before);
+        let mut last = ahead;
+        for at in 0..2_000 {
+            let id = ids.next(now + at / 300);
             assert!(id > last);
             last = id;
         }

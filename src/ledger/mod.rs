@@ -37,7 +37,7 @@ mod turns;
 mod unread;
 mod values;
 
-pub use accounts::{AccountMemory, Hold, LoginTurn, NewLogin};
+pub use accounts::{AccountMemory, Hold, LoginTurn, Moved, NewLogin};
 pub use backup::BackupError;
 pub use batch::{
     Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Learned, Lesson, Over, Place,
@@ -166,8 +166,9 @@ pub enum LedgerError {
     /// again.
     #[error("another process holds the ledger {} and does not let go: look for a stopped `orgpull` or `sqlite3`", .0.display())]
     Busy(PathBuf),
-    /// Two processes drew the same attempt id: the transaction was rolled back and may be tried with other ids.
-    #[error("two processes drew the same attempt id in the same millisecond")]
+    /// Another process drew the same attempt id, or a higher one for the same question: the transaction was rolled back and may
+    /// be tried with other ids.
+    #[error("other processes drew the same attempt ids, or higher ones, again and again")]
     IdTaken,
     /// What stands in it is not what was written.
     #[error(

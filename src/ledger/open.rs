@@ -4,6 +4,7 @@ use super::admit::rivals;
 use super::commit::Commits;
 use super::feed::Lookers;
 use super::files::{Files, beside, has_one_name};
+use super::ids;
 use super::patience::{BUSY, Patience};
 use super::rescue::nothing_waits;
 use super::values::ManyRows;
@@ -104,6 +105,8 @@ impl Ledger {
         ours_alone(path)?;
         drop(lock);
         let key = Self::digest_key(path, &mut writer).await?;
+        let newest = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts").fetch_one(&mut writer);
+        ids::saw(newest.await.map_err(|e| refusal(path, &e))?);
         let readers = readers(options.read_only(true)).await.map_err(|e| refusal(path, &e))?;
         files.and_companions(path);
         let ledger = Self {

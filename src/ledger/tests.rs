@@ -308,7 +308,52 @@ pub(super) fn learned(what: Lesson) -> Learned {
 }
 
 async fn learn(ledger: &Ledger, what: Lesson) {
-    ledger.learn(&learned(what)).await.unwrap();
+    learn_at(ledger, what, LATER).await;
+}
+
+async fn learn_at(ledger: &Ledger, what: Lesson, now: i64) {
+    ledger.learn_at(&learned(what), || now).await.unwrap();
+}
+
+/// An id is drawn as a run draws it, again where the ledger says that it is not above what stands there.
+#[tokio::test]
+async fn a_letter_that_is_lost_blocks_also_after_an_answer_of_a_clock_that_was_ahead() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, first) = run_of(folder.path(), 2).await;
+    let (keys, identity) = (ids(&ledger).await, Identity([7; 16]));
+    let mut drawn = AttemptIds::default();
+    // Ten years ahead, and here by a hand that this process knows nothing of.
+    let ahead = drawn.next(LATER) + (315_360_000_000 << 20);
+    start(&ledger, first, vec![intent(keys, 1, ahead, 7, true)]).await;
+    let batch = Batch {
+        ends: vec![answered(ahead, Outcome::Hit)],
+        changes: vec![settled(1, ahead, Outcome::Hit)],
+        ..Batch::default()
+    };
+    ledger.commit(first, &batch).await.unwrap();
+
+    let second = begin(&ledger, "other", 2).await;
+    let sent = async |ids: &mut AttemptIds, row, identity| {
+        let id = ids.next(LATER + 1_000);
+        let intents = vec![intent(keys, row, id, identity, true)];
+        (id, ledger.commit(second, &Batch { intents, ..Batch::default() }).await)
+    };
+    let (id, refused) = sent(&mut drawn, 1, 7).await;
+    assert!(id < ahead && matches!(refused, Err(LedgerError::IdTaken)), "{refused:?}");
+    drawn.redraw();
+    let (id, written) = sent(&mut drawn, 1, 7).await;
+    assert!(id > ahead && written.is_ok(), "{written:?}");
+    assert!(
+        AttemptIds::default().next(LATER) > ahead,
+        "nor does any other run of this process draw below it"
+    );
+    ledger.park_started(second, LATER + 2_000).await.unwrap();
+    let known = ledger.known(None, &[identity]).await.unwrap()[&identity];
+    assert!(known.letter_unknown, "{known:?}");
+    // An id below another question's harms nobody, and is written.
+    start(&ledger, second, vec![intent(keys, 2, 11, 8, true)]).await;
+    let seen = Ledger::open(ledger.path()).await.unwrap();
+    assert!(seen.last_attempt().await.unwrap().is_some());
 }
 
 #[tokio::test]

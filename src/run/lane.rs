@@ -165,13 +165,18 @@ impl Lane {
         let provider =
             settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
         let credentials = Credentials::read(account, ledger.key()).await?;
-        let now_ms = now_ms();
         let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
         let board = ledger.notice_board(&account.name, &account.environment)?;
-        if ledger.set_clocks_right(&account.name, &account.environment, now_ms).await? {
-            // What stands there was told by that clock too.
-            board.hold().inspect(|board| board.write([0; 8]));
+        if let Some(moved) = ledger.set_clocks_right(&account.name, &account.environment, now_ms).await?
+            && let Some(board) = board.hold()
+        {
+            // That clock told it on the board too. Nothing else there is touched: the slots and a look at an outage that are
+            // too far ahead are known for what they are, and other processes go by them. Those that have taken the cool-down
+            // up already wait for it by their own clocks, and take up none that ends sooner.
+            let told = Shared::of_words(board.read());
+            board.write(told.cooling_moved(moved.was, moved.is).words());
         }
+        let now_ms = now_ms();
         let memory = ledger.account(&account.name, &account.environment, now_ms - window).await?;
         let also = match &credentials.asker {
             Some(asker) => ledger.note_asker(&account.name, &account.environment, asker).await?,

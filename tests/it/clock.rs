@@ -4,7 +4,7 @@
 
 use crate::books::query;
 use crate::machine::{BINARY, PROMPT, Process, busy, command};
-use crate::world::{CSV, REPORT, World, companies, numbers};
+use crate::world::{CREDIT, CSV, REPORT, World, companies, numbers, partnerships};
 use jiff::Timestamp;
 use sqlx::Row;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,24 @@ fn a_cool_down_of_a_clock_that_was_ahead_lasts_no_longer_than_it_does() {
     ahead.ends().exits(130);
     world.scenario("");
     Process::of(&mut command(&world, BINARY, &["run", "job.toml"])).ends_within(PROMPT).exits(0);
+}
+
+/// Which call is the newest is not what a clock said that was ahead: a lost letter is not taken for one that was answered since.
+#[test]
+fn a_letter_that_is_lost_after_a_clock_was_ahead_blocks_the_next() {
+    let Some(library) = library() else {
+        println!("skipped: faketime is not installed");
+        return;
+    };
+    let world = World::new("");
+    world.job("job", &[&numbers(&partnerships(1)), CREDIT, CSV]);
+    let again = ["run", "job.toml", "--buy-again"];
+    Process::of(&mut elsewhere(&world, &library, "+300d", &again)).ends().exits(0);
+    world.scenario("[[fault]]\ndo = 'cut'\ntimes = 1\n");
+    world.orgpull(&again).exits(4);
+    world.orgpull(&again).exits(4);
+    assert_eq!(world.out(), ["unknown/letter-unknown 0 0.00"]);
+    assert_eq!(world.bill().len(), 2);
 }
 
 /// Sets the daemon's wall clock.

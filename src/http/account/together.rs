@@ -11,6 +11,8 @@ use tokio::time::Instant;
 /// How far the slots may be ahead beyond what the pace itself explains (calls that were sent late). What is further ahead
 /// was written before the clock was set back.
 const AHEAD: i64 = 10_000_000;
+/// How far apart the ends of one cool-down may be that is told to other processes and to the ledger.
+const TWICE_TOLD: Duration = Duration::from_secs(1);
 /// Which layout of [`Shared::words`] this is.
 const LAYOUT: i64 = 1;
 
@@ -62,6 +64,18 @@ impl Shared {
     pub fn words(&self) -> [i64; 8] {
         let Self { charged, held, cool_down_until, cool_down_level, outage_look, outage_wait, asked } = *self;
         [LAYOUT, charged, held, cool_down_until, cool_down_level.into(), outage_look, outage_wait, asked]
+    }
+
+    /// The same where a cool-down was told by a clock that was ahead: it ended at `was`, or later, and ends at `is` by this one
+    /// (milliseconds since 1970). One that ends before was told by another clock, and stays.
+    #[must_use]
+    pub fn cooling_moved(self, was: i64, is: i64) -> Self {
+        // Its end is written in two places, one after the other.
+        let told = self.cool_down_until >= was.saturating_mul(1_000).saturating_sub(micros(TWICE_TOLD));
+        if !told {
+            return self;
+        }
+        Self { cool_down_until: is.saturating_mul(1_000), ..self }
     }
 
     /// Reads it again. What another version wrote, or nobody yet, is a state in which nothing has happened.
@@ -224,6 +238,23 @@ mod tests {
         let sent = drive(2, speed("1/s", 1), 30, Some(10_500_000), |most| rng.i64(0..most), (1_500, 1));
         let gaps: Vec<i64> = all(&sent).windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(gaps.iter().all(|gap| *gap <= 2_010_000), "{gaps:?}");
+    }
+
+    #[test]
+    fn a_cool_down_of_a_clock_that_was_ahead_is_moved_and_nothing_else() {
+        let (was, is) = (START / 1_000 + 900_000, START / 1_000 + 300_000);
+        let told =
+            |cool_down_until| Shared { charged: START, asked: START, cool_down_until, ..Shared::default() };
+        for (until, right) in [
+            (was * 1_000, is * 1_000),
+            (was * 1_000 - 3_000, is * 1_000),
+            (was * 1_000 + 60_000_000, is * 1_000),
+            // By the right clock, and by nobody.
+            (START + 400_000_000, START + 400_000_000),
+            (0, 0),
+        ] {
+            assert_eq!(told(until).cooling_moved(was, is), told(right));
+        }
     }
 
     #[test]

@@ -90,16 +90,52 @@ async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once() {
     learn(&ledger, Lesson::CoolDown { until: LATER + 60_000, level: 2 }).await;
     learn(&ledger, Lesson::LoginHold(LATER + 120_000)).await;
     let now = LATER - year;
-    assert!(!ledger.set_clocks_right("creditsafe", "production", now).await.unwrap());
-    assert!(!ledger.set_clocks_right("creditsafe", "sandbox", LATER).await.unwrap(), "all is well");
-    assert!(ledger.set_clocks_right("creditsafe", "sandbox", now).await.unwrap());
+    let set =
+        async |environment, now| ledger.set_clocks_right("creditsafe", environment, || now).await.unwrap();
+    assert_eq!(set("production", now).await, None);
+    assert_eq!(set("sandbox", LATER).await, None, "all is well");
+    assert_eq!(set("sandbox", now).await, Some(Moved { was: LATER + 60_000, is: now + 60_000 }));
     let right = ledger.account("creditsafe", "sandbox", now - 1).await.unwrap();
     assert_eq!((right.cool_down_until, right.login_held_until), (now + 60_000, now + 120_000));
     assert_eq!(right.logins, [now]);
     for later in [now, now + 1_000, now + 90_000] {
-        assert!(!ledger.set_clocks_right("creditsafe", "sandbox", later).await.unwrap());
+        assert_eq!(set("sandbox", later).await, None);
         assert_eq!(ledger.account("creditsafe", "sandbox", now - 1).await.unwrap(), right);
     }
+}
+
+/// By less than the wait, by next to nothing, twice, and with a wait that the right clock has told since.
+#[tokio::test]
+async fn a_wait_is_moved_once_and_only_where_the_clock_was_ahead() {
+    const HOUR: i64 = 3_600_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, run) = run_of(folder.path(), 2).await;
+    let keys = ids(&ledger).await;
+    // A call of a clock that was ahead by a year says nothing of the wait that is learned by one that is right.
+    let ahead = Intent { started_at: LATER + 8_760 * HOUR, ..intent(keys, 1, 10, 1, false) };
+    start(&ledger, run, vec![ahead]).await;
+    let ends = async || {
+        let memory = ledger.account("creditsafe", "sandbox", 0).await.unwrap();
+        (memory.cool_down_until, memory.login_held_until)
+    };
+    let set = async |now| ledger.set_clocks_right("creditsafe", "sandbox", || now).await.unwrap();
+    learn(&ledger, Lesson::CoolDown { until: LATER + HOUR, level: 1 }).await;
+    learn(&ledger, Lesson::LoginHold(LATER + HOUR)).await;
+    for now in [LATER, LATER + 1_000, LATER - 2, LATER - 59_000] {
+        assert_eq!(set(now).await, None, "{now}");
+        assert_eq!(ends().await, (LATER + HOUR, LATER + HOUR));
+    }
+    let now = LATER - HOUR / 6;
+    assert!(set(now).await.is_some());
+    assert_eq!(ends().await, (now + HOUR, now + HOUR), "all of it is left, and no more");
+    for later in [now, now + HOUR / 12, now - 5_000, now + 2 * HOUR] {
+        assert_eq!(set(later).await, None);
+        assert_eq!(ends().await, (now + HOUR, now + HOUR));
+    }
+    // One that is learned while another of a clock that was ahead stands there.
+    learn_at(&ledger, Lesson::CoolDown { until: now + 9 * HOUR, level: 2 }, now + 8 * HOUR).await;
+    learn_at(&ledger, Lesson::CoolDown { until: now + HOUR / 2, level: 3 }, now).await;
+    assert_eq!((ends().await.0, set(now).await), (now + HOUR, None));
 }
 
 #[tokio::test]
