@@ -57,7 +57,7 @@ pub use notice_board::{HeldBoard, NoticeBoard};
 pub use open::Ledger;
 pub use outputs::{OutputColumn, OutputFile};
 pub use records::{Answers, Records};
-pub use reread::UnreadLookup;
+pub use reread::{ReadAgain, UnreadAt, UnreadLookup};
 pub use resolve::Chosen;
 pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
 pub use seen::Seen;

@@ -26,6 +26,8 @@ enum Step {
     Dies(usize),
     /// The provider's statement bills one lost answer at another price, or says that it was not carried out.
     Stated(usize, Option<u64>),
+    /// One of the answers that could not be read can be by now, and is free or is not.
+    Read(usize, bool),
     /// What was lost may be asked again.
     Retries(usize),
 }
@@ -38,6 +40,7 @@ enum Came {
     Unsent,
     LostAndParked,
     LostAndRetried,
+    Unread,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,7 @@ enum At {
     Parked,
 }
 
-/// An attempt as the model has it: its process, its row, what stands for it, and whether its answer was lost.
+/// An attempt as the model has it: its process, its row, what stands for it, and whether its answer was lost or is unread.
 struct Attempt {
     process: usize,
     row: i64,
@@ -57,6 +60,7 @@ struct Attempt {
     unpriced: bool,
     open: bool,
     lost: bool,
+    unread: bool,
 }
 
 struct Model {
@@ -157,7 +161,8 @@ impl World {
             }
             let (row, cost) = (intent.at.row, price.get());
             let unpriced = intent.reserved.is_none();
-            let attempt = Attempt { process, row, calls: 1, cost, unpriced, open: true, lost: false };
+            let attempt =
+                Attempt { process, row, calls: 1, cost, unpriced, open: true, lost: false, unread: false };
             self.model.attempts.insert(intent.id, attempt);
             self.model.row(process, row, At::Started);
         }
@@ -180,12 +185,15 @@ impl World {
             Came::Unsent => (AttemptState::Unsent, 0, At::Pending),
             Came::LostAndParked => (AttemptState::Unknown, reserved, At::Parked),
             Came::LostAndRetried => (AttemptState::Unknown, reserved, At::Pending),
+            Came::Unread => (AttemptState::Unread, reserved, At::Parked),
         };
         attempt.cost = cost;
         attempt.unpriced &= !matches!(came, Came::Free | Came::Refused | Came::Unsent);
         let is_unpriced = attempt.unpriced;
         attempt.calls = u64::from(state != AttemptState::Unsent);
         attempt.lost = state == AttemptState::Unknown;
+        attempt.unread = state == AttemptState::Unread;
+        let (lost, is_kept) = (u32::from(attempt.lost || attempt.unread), attempt.unread);
         self.model.row(process, row, at);
         let cost = Ore::new(cost);
         let is_answer = state == AttemptState::Answered;
@@ -193,7 +201,8 @@ impl World {
             state,
             cost: (!is_unpriced).then_some(cost),
             outcome: is_answer.then_some(Outcome::Hit),
-            body: is_answer.then(|| pack(b"{}")),
+            body: (is_answer || is_kept).then(|| pack(b"{}")),
+            came: is_kept.then_some(Arrived { status: 200, content_type: None }),
             letter: None,
             ..answered(id, Outcome::Hit)
         };
@@ -206,6 +215,7 @@ impl World {
             source: outcome.map(|_| Source::Bought),
             attempt: Some(id),
             cost,
+            lost,
             ..Change::to(Place { row, step: 0 }, state, outcome)
         };
         let batch = Batch { ends: vec![end], changes: vec![change], ..Batch::default() };
@@ -245,6 +255,38 @@ impl World {
         attempt.cost = amount.unwrap_or_default().unsigned_abs();
     }
 
+    async fn read(&mut self, which: usize, free: bool) {
+        let unread: Vec<i64> =
+            self.model.attempts.iter().filter(|(_, attempt)| attempt.unread).map(|(id, _)| *id).collect();
+        let Some(id) = unread.get(which % unread.len().max(1)).copied() else { return };
+        let attempt = self.model.attempts.get_mut(&id).unwrap();
+        let (process, row) = (attempt.process, attempt.row);
+        let Process { ledger, run, .. } = &self.processes[process];
+        let listed = ledger.unread(*run, id - 1, 1).await.unwrap();
+        let found = UnreadAt { attempt: id, at: Place { row, step: 0 } };
+        if self.model.rows[process][&row] == At::Started {
+            assert!(!listed.contains(&found), "its lookup is under way");
+            return;
+        }
+        assert_eq!(listed, [found], "whatever its lookup has come to");
+        if free {
+            (attempt.cost, attempt.unpriced) = (0, false);
+        }
+        attempt.unread = false;
+        let read = ReadAgain {
+            attempt: id,
+            cost: (!attempt.unpriced).then_some(Ore::new(attempt.cost)),
+            outcome: Outcome::Hit,
+            code: None,
+            text: None,
+            log_id: None,
+            letter: None,
+            body: pack(b"{}"),
+        };
+        ledger.read_again(*run, &read).await.unwrap();
+        self.model.row(process, row, At::Settled);
+    }
+
     async fn retries(&mut self, process: usize) {
         if !self.model.open(process).is_empty() {
             return;
@@ -268,6 +310,8 @@ impl World {
             assert_eq!(totals.pending, pending as u64, "pending in run {at}");
             let rows = spent_by_attempts(ledger, *run).await;
             assert_eq!(rows, spent, "the sum over the attempts of run {at}");
+            let parked = self.model.rows[at].values().filter(|at| **at == At::Parked).count();
+            assert_eq!(totals.outcomes[Outcome::Unknown.index()], parked as u64, "unknown in run {at}");
         }
     }
 }
@@ -287,8 +331,8 @@ fn limits() -> impl Strategy<Value = Limit> {
 }
 
 fn came() -> impl Strategy<Value = Came> {
-    use Came::{Billed, Free, LostAndParked, LostAndRetried, Refused, Unsent};
-    proptest::sample::select(vec![Billed, Free, Refused, Unsent, LostAndParked, LostAndRetried])
+    use Came::{Billed, Free, LostAndParked, LostAndRetried, Refused, Unread, Unsent};
+    proptest::sample::select(vec![Billed, Free, Refused, Unsent, LostAndParked, LostAndRetried, Unread])
 }
 
 /// Of five calls one has no price.
@@ -303,6 +347,7 @@ fn steps() -> impl Strategy<Value = Step> {
         5 => (process.clone(), 0..8_usize, came()).prop_map(|(p, which, came)| Step::Came(p, which, came)),
         1 => process.clone().prop_map(Step::Dies),
         1 => (0..8_usize, proptest::option::of(0..300_u64)).prop_map(|(which, amount)| Step::Stated(which, amount)),
+        1 => (0..8_usize, any::<bool>()).prop_map(|(which, free)| Step::Read(which, free)),
         1 => process.prop_map(Step::Retries),
     ]
 }
@@ -324,6 +369,7 @@ proptest! {
                     Step::Came(process, which, came) => world.came(*process, *which, *came).await,
                     Step::Dies(process) => world.dies(*process).await,
                     Step::Stated(which, amount) => world.stated(*which, *amount).await,
+                    Step::Read(which, free) => world.read(*which, *free).await,
                     Step::Retries(process) => world.retries(*process).await,
                 }
                 world.holds().await;

@@ -108,13 +108,21 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;
     let freshness = Freshness { unknown_too: unknown, ..freshness(run.buy_again) };
-    if let Err(refused) = unasked(ledger, Asked::of(&run, freshness), &prepared).await {
+    if let Err(refused) = no_surprise(ledger, Asked::of(&run, freshness), &prepared).await {
         // Its lookups are pending now: a finished run that has some would be seen by nobody.
         let exit = refused.exit().code();
         ledger.end_run(run.id, Stage::Stopped, exit, &refused.to_string(), None).await?;
         return Err(refused);
     }
     Ok(Begun { run, prepared, lanes, continued: true })
+}
+
+/// Refuses letters that would go out, as they are known by now: an answer that was read only just may have told of one that
+/// nobody had announced.
+async fn no_surprise(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(), RunError> {
+    let used: Vec<&Account> = prepared.accounts.iter().collect();
+    announced(Some(ledger), &used, &prepared.job).await?;
+    unasked(ledger, asked, prepared).await
 }
 
 async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) -> Result<Begun, RunError> {

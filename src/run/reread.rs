@@ -4,50 +4,51 @@ use super::event::Level;
 use super::lane::Lane;
 use super::prepared::{Ask, On, Prepared, Resolved};
 use super::{Context, RunError, notice};
+use crate::domain::counted::counted;
 use crate::domain::money::Ore;
 use crate::job::Step;
-use crate::ledger::{AttemptEnd, AttemptState, Learned, Lesson, Pending, Place, RunRow, UnreadLookup, pack};
+use crate::ledger::{Learned, Lesson, Pending, ReadAgain, RunRow, UnreadLookup, pack};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Question, Reading, Response, read};
-use std::collections::HashSet;
 
-/// Answers that are read at once: each may be large.
-const AT_ONCE: u32 = 16;
+/// Answers that are found at once; their bytes, which may be many, are read one by one.
+const PAGE: u32 = 1_024;
 
-/// Settles those lookups of a run whose answers can be read by now, as what they are.
+/// Settles those answers to a run's questions that can be read by now, as what they are.
 pub(super) async fn reread(
     context: &Context,
     (prepared, lanes): (&Prepared, &[Lane]),
     run: &RunRow,
 ) -> Result<(), RunError> {
-    let (mut after, mut settled) = (Place::default(), HashSet::new());
+    let ledger = &context.ledger;
+    let (mut after, mut settled) = (i64::MIN, 0_u64);
     loop {
-        let some = context.ledger.unread(run.id, after, AT_ONCE).await?;
-        let Some(last) = some.last() else { break };
-        after = last.lookup.at;
-        for unread in &some {
-            // Rows that stand on one answer are settled with it.
-            if settled.contains(&unread.attempt) {
-                continue;
-            }
-            let (step, ask) = (usize::from(unread.lookup.at.step), asked(prepared, unread));
+        let page = ledger.unread(run.id, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.attempt;
+        for at in page {
+            // One whose bytes are damaged can be read by nobody.
+            let Some(unread) = ledger.unread_lookup(run.id, at).await? else { continue };
+            // Without the question nobody can say whether it is the answer to it.
+            let Some(ask) = asked(prepared, &unread) else { continue };
+            let step = usize::from(at.at.step);
             let lane = lanes.iter().find(|lane| lane.config.name == prepared.job.steps[step].account);
             let known = lane.map(|lane| lane.credentials.known()).unwrap_or_default();
-            let known = ask.iter().fold(known, |known, ask| known.and_sent(&ask.number));
-            let reading = reading(&prepared.job.steps[step], unread, ask.as_ref()).without(&known);
-            let Reading::Answer(answer) = reading else {
-                continue;
-            };
-            let block = ask.as_ref().and_then(|ask| ask.block(&prepared.job.steps[step]));
-            settle(context, prepared, (step, block), unread, answer).await?;
-            settled.insert(unread.attempt);
+            let reading =
+                reading(&prepared.job.steps[step], &unread, &ask).without(&known.and_sent(&ask.number));
+            let Reading::Answer(answer) = reading else { continue };
+            let block = ask.block(&prepared.job.steps[step]);
+            learn_letter(context, prepared, (step, block), &answer).await?;
+            ledger
+                .read_again(run.id, &read_again(prepared, step, (at.attempt, unread.price), answer))
+                .await?;
+            settled += 1;
         }
     }
-    if !settled.is_empty() {
-        let which =
-            if settled.len() == 1 { "1 answer".to_owned() } else { format!("{} answers", settled.len()) };
+    if settled > 0 {
         let message = format!(
-            "{which} that could not be read before: read again from the ledger, and nothing is sent for them"
+            "{} that could not be read before: read again from the ledger, and nothing is sent for them",
+            counted(settled, "answer", "answers")
         );
         notice(&context.observer, Level::Info, "read-again", message);
     }
@@ -65,49 +66,50 @@ fn asked(prepared: &Prepared, unread: &UnreadLookup) -> Option<Ask> {
     }
 }
 
-fn reading(step: &Step, unread: &UnreadLookup, ask: Option<&Ask>) -> Reading {
-    let question =
-        ask.map(|ask| Question::new(&step.service, &ask.number, &unread.transactionid, &ask.params));
+fn reading(step: &Step, unread: &UnreadLookup, ask: &Ask) -> Reading {
+    let question = Question::new(&step.service, &ask.number, &unread.transactionid, &ask.params);
     let response = Response {
         status: unread.came.status,
         retry_after: None,
         content_type: unread.came.content_type.clone(),
         body: unread.body.clone(),
     };
-    read(&step.service.dialect, &response, &question.unwrap_or_default())
+    read(&step.service.dialect, &response, &question)
 }
 
-async fn settle(
+/// A letter that nobody had announced is told before its answer counts, as where it is read at once: no later call posts another.
+async fn learn_letter(
     context: &Context,
     prepared: &Prepared,
     (step, block): (usize, Option<&str>),
-    unread: &UnreadLookup,
-    answer: Answer,
+    answer: &Answer,
 ) -> Result<(), RunError> {
     let (account, service) = (prepared.account(step), &prepared.job.steps[step].service);
-    if answer.letter == Some(true) && !account.may_send_letter(service, block) {
-        // As where it is read at once: no later run posts another.
-        let call = block.map_or_else(|| service.name.clone(), |block| format!("{}:{block}", service.name));
-        let what = Lesson::Letter { call, at: now_ms() };
-        let (account, environment) = (account.name.clone(), account.environment.clone());
-        context.ledger.learn(&Learned { account, environment, what }).await?;
+    if answer.letter != Some(true) || account.may_send_letter(service, block) {
+        return Ok(());
     }
+    let call = block.map_or_else(|| service.name.clone(), |block| format!("{}:{block}", service.name));
+    let what = Lesson::Letter { call, at: now_ms() };
+    let (account, environment) = (account.name.clone(), account.environment.clone());
+    Ok(context.ledger.learn(&Learned { account, environment, what }).await?)
+}
+
+fn read_again(
+    prepared: &Prepared,
+    step: usize,
+    (attempt, price): (i64, Option<Ore>),
+    answer: Answer,
+) -> ReadAgain {
+    let (account, service) = (prepared.account(step), &prepared.job.steps[step].service);
     let free = !answer.billed || account.is_free(&service.name, answer.outcome);
-    context
-        .ledger
-        .read_again(&AttemptEnd {
-            id: unread.attempt,
-            state: AttemptState::Answered,
-            settled_at: now_ms(),
-            cost: if free { Some(Ore::ZERO) } else { unread.price },
-            outcome: Some(answer.outcome),
-            code: answer.code,
-            text: answer.text,
-            log_id: answer.log_id,
-            letter: answer.letter,
-            body: Some(pack(&answer.body)),
-            came: None,
-        })
-        .await?;
-    Ok(())
+    ReadAgain {
+        attempt,
+        cost: if free { Some(Ore::ZERO) } else { price },
+        outcome: answer.outcome,
+        code: answer.code,
+        text: answer.text,
+        log_id: answer.log_id,
+        letter: answer.letter,
+        body: pack(&answer.body),
+    }
 }

@@ -5,22 +5,22 @@ use crate::world::{CREDIT, CSV, REPORT, SIGNATORIES, World, companies, numbers, 
 use serde_json::{Value, json};
 
 /// The first of the companies, whose answers a fault meets.
-const FIRST: &str = "5999000002";
+pub(crate) const FIRST: &str = "5999000002";
 
 fn job(world: &World, rows: usize) {
     world.job("job", &[&numbers(&companies(rows)), REPORT, CSV]);
 }
 
 /// The fault that answers with these very bytes.
-fn bytes(bytes: &[u8], content_type: &str) -> String {
+pub(crate) fn bytes(bytes: &[u8], content_type: &str) -> String {
     let hex = bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     format!("[[fault]]\ndo = 'body'\nhex = '{hex}'\ncontent_type = '{content_type}'\n")
 }
 
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// A report that nobody can read without guessing: Latin-1 without a word of it.
-const LATIN: &[u8] = b"{\"report\":{\"companyName\":\"\xc5 AB\"}}";
+pub(crate) const LATIN: &[u8] = b"{\"report\":{\"companyName\":\"\xc5 AB\"}}";
 
 /// With a wrong byte of the second company's, what is bought, what it costs and what the next run does.
 #[test]

@@ -21,6 +21,7 @@ mod frames;
 mod gates;
 mod inputs;
 mod install;
+mod kept;
 mod letters;
 mod login;
 mod machine;

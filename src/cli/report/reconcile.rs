@@ -161,7 +161,7 @@ pub fn reconcile_text(report: &Reconciliation<'_>, look: Look) -> String {
 /// What a statement, or the user's word on a run, settled; its last line is what to type next.
 pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], look: Look) -> String {
     let (billed, not) = (settled.billed.calls, settled.not_carried_out.calls);
-    let left = if settled.left == 0 {
+    let mut left = if settled.left == 0 {
         String::new()
     } else {
         format!(
@@ -170,6 +170,14 @@ pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], look: Look)
             counted(settled.left, "lost answer is", "lost answers are")
         )
     };
+    if settled.unread > 0 {
+        let _ = writeln!(
+            left,
+            "  {} kept and cannot be read, and left alone: those calls were carried out. `retry` reads them again; what they \
+             were billed at is settled with `--as billed`",
+            counted(settled.unread, "answer is", "answers are")
+        );
+    }
     if billed + not == 0 {
         return look
             .fold(&format!("{what}: no lost answer is to be settled, and nothing was changed\n{left}"));

@@ -33,9 +33,9 @@ pub(in crate::ledger) const SETTLED: &str = "CREATE TEMP TABLE settled (attempt 
                                              unpriced INTEGER NOT NULL DEFAULT 0) STRICT";
 
 /// What follows from `temp.settled`, in this order: sums of the lookups, those that wait for nothing any more, the rows
-/// that follow them, the attempts. `DISTINCT` has the small side made first, so that a long ledger is searched and not
+/// that follow them, those of other runs that have taken over an answer that is kept, the attempts. `DISTINCT` has the small side made first, so that a long ledger is searched and not
 /// walked.
-const FOLLOW: [&str; 4] = [
+const FOLLOW: [&str; 5] = [
     "UPDATE lookups SET cost = lookups.cost + d.cost, cost_unknown = lookups.cost_unknown - d.was, \
      lost = lost - d.attempts, \
      code = CASE WHEN d.billed > 0 AND state = 'parked' THEN 'billed' ELSE code END \
@@ -53,6 +53,12 @@ const FOLLOW: [&str; 4] = [
      CROSS JOIN attempts a ON a.id = s.attempt CROSS JOIN lookups h ON h.run = a.run AND h.row = a.row \
      AND h.step = a.step CROSS JOIN lookups f INDEXED BY lookups_reused ON f.run = h.run AND f.attempt = h.attempt \
      AND f.source = 'reused' WHERE h.state = 'settled' AND h.outcome IN ('unknown', 'failed') \
+     AND f.state = 'parked') AS d \
+     WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step",
+    "UPDATE lookups SET state = 'settled', code = 'billed' \
+     FROM (SELECT DISTINCT f.run, f.row, f.step FROM temp.settled s \
+     CROSS JOIN attempts a ON a.id = s.attempt AND a.state = 'unread' CROSS JOIN lookups f INDEXED BY lookups_reused \
+     ON f.attempt = a.id AND f.source = 'reused' WHERE s.amount IS NOT NULL AND f.run <> a.run \
      AND f.state = 'parked') AS d \
      WHERE lookups.run = d.run AND lookups.row = d.row AND lookups.step = d.step",
     "UPDATE attempts SET cost = coalesce(s.amount, 0), state = iif(s.amount IS NULL, 'refused', state), \
@@ -74,6 +80,8 @@ pub struct Settled {
     /// Lost answers of the days for which the statement is complete that it does not name, and of which it says nothing
     /// nevertheless: they stay as they are.
     pub left: u64,
+    /// Answers of the run that are kept and cannot be read, and that were left because they were carried out.
+    pub unread: u64,
 }
 
 /// One lost answer, by its place in the input.
@@ -171,6 +179,7 @@ async fn told(connection: &mut SqliteConnection) -> Result<Settled, sqlx::Error>
         named: named.iter().map(attempt).collect::<sqlx::Result<_>>()?,
         to_retry,
         left: 0,
+        unread: 0,
     })
 }
 
