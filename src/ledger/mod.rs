@@ -34,6 +34,7 @@ mod runs;
 mod seen;
 mod spend;
 mod turns;
+mod unknowns;
 mod unread;
 mod values;
 
@@ -59,10 +60,11 @@ pub use outputs::{OutputColumn, OutputFile};
 pub use records::{Answers, Records};
 pub use reread::{ReadAgain, UnreadAt, UnreadLookup};
 pub use resolve::Chosen;
-pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals, UnknownLookup};
+pub use runs::{DecidedBy, NewRun, RunRow, Stage, Totals};
 pub use seen::Seen;
 pub use spend::{SpendBy, SpendRow, Spent};
 pub use turns::Turn;
+pub use unknowns::UnknownLookup;
 
 #[cfg(test)]
 mod money_model;

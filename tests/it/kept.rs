@@ -204,3 +204,39 @@ fn an_answer_without_its_question_is_not_read() {
     world.pull(&["retry", "job"]).exits(4);
     assert_eq!(world.rows("out.csv")[0]["company"], "");
 }
+
+#[test]
+fn status_tells_whose_answer_it_is_and_no_money_that_is_anothers() {
+    let world = unread(2);
+    takes_over(&world);
+    let first = world.attempts()[0].transactionid.clone();
+    let run = world.attempts()[0].run.clone();
+    let own = world.orgpull(&["status", "job"]).exits(0).stdout;
+    assert!(own.contains("counted at 3.20 SEK"), "{own}");
+    assert!(
+        own.contains(&format!("line 3, report: {first} (unreadable) of line 1: no call of its own")),
+        "{own}"
+    );
+    let other = world.orgpull(&["status", "other"]).exits(0).stdout;
+    let words: Vec<&str> = other.split_whitespace().collect();
+    assert!(
+        words.join(" ").contains(&format!("{first} (unreadable) of run {run}, line 1: no call")),
+        "{other}"
+    );
+    assert!(!own.contains("at 0.00") && !other.contains("at 0.00"), "{own}{other}");
+    let told = world.orgpull(&["status", "job", "--json", "--unknowns"]).exits(0).stdout;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told[0]["follows"], &told[1]["follows"]), (&Value::Null, &json!({"run": run, "line": 1})));
+    assert_eq!((&told[1]["cost"], &told[1]["price_unknown"]), (&json!("0.00"), &json!(false)));
+
+    // A lost one, and one of a service that has no price.
+    let world = World::new("[[fault]]\ndo = 'cut'\ntimes = 1\n");
+    world.job("job", &[&numbers(&[companies(1), companies(1)].concat()), REPORT, CSV]);
+    world.run(&[]).exits(4);
+    let told = world.orgpull(&["status", "job"]).exits(0).stdout;
+    assert!(
+        told.contains("may have cost 3.20 SEK") && told.contains("of line 1: no call of its own"),
+        "{told}"
+    );
+    assert!(!told.contains("may have cost 0.00"), "{told}");
+}

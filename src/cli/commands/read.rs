@@ -181,6 +181,7 @@ fn unknown_json(run: &RunRow, lookup: &UnknownLookup) -> Value {
         "price_unknown": lookup.cost.is_none(),
         "letter": lookup.letter_making,
         "billed": lookup.billed,
+        "follows": lookup.follows.as_ref().map(|(run, line)| json!({"run": run, "line": line})),
     })
 }
 
@@ -192,6 +193,15 @@ fn unknown_line(run: &RunRow, lookup: &UnknownLookup) -> String {
             "line {}, {step}: not sent: another run's call for the same was lost and may have posted a letter (settle that \
              one, then retry)",
             lookup.line
+        );
+    }
+    if let Some((whose, line)) = &lookup.follows {
+        let whose = if *whose == run.run { String::new() } else { format!("run {whose}, ") };
+        return format!(
+            "line {}, {step}: {} ({}) of {whose}line {line}: no call of its own, and no cost",
+            lookup.line,
+            lookup.transactionid.as_deref().unwrap_or_default(),
+            lookup.code.as_deref().unwrap_or("lost"),
         );
     }
     format!(
