@@ -24,8 +24,8 @@ pub(super) struct Fetched {
     /// The purpose's id in the ledger.
     pub(super) purpose: i64,
     pub(super) verdict: Verdict,
-    /// Of one that waits: the step that its chain of waits begins with.
-    pub(super) first: Option<usize>,
+    /// Of one that waits: whom it waits for, and whom these wait for in turn.
+    pub(super) chain: Vec<Place>,
 }
 
 /// What was read, and where conditions looked on the way.
@@ -144,7 +144,7 @@ pub(super) async fn fetch(
             skip.saved = saved.first_time(identity).await?.then_some(price);
         }
         let (at, heard_at, spent, lost) = (lookup.at, lookup.heard_at, lookup.spent, lookup.lost);
-        lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict, first: decided.first });
+        lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict, chain: decided.chain });
     }
     Ok(Page { lookups, probes })
 }

@@ -31,12 +31,12 @@ pub(super) struct Probe {
 const AT_ONCE: usize = 16;
 
 /// What the conditions of a lookup come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Decided {
     pub(super) gate: Gate,
-    /// Of one that waits: the lookup of the row that its chain of waits begins with. Where that does not come to its turn,
-    /// nobody in the chain does.
-    pub(super) first: Option<usize>,
+    /// Of one that waits: the lookups of the row from that which it waits for to that which waits for none, each waiting for
+    /// the next. Where one of them does not come to its turn, nobody before it does.
+    pub(super) chain: Vec<Place>,
 }
 
 /// Where lookups of some rows stand, and whether they were asked for with their answers.
@@ -76,11 +76,11 @@ pub(super) async fn ask(
             let is_ours = |at: &Place| row.first().is_some_and(|lookup| lookup.at.row == at.row);
             let of_row = found.iter().filter(|(at, _)| is_ours(at));
             let stood: Stood<'_> = of_row.map(|(at, (stood, _))| (*at, Standing::of(stood))).collect();
-            let mut firsts = HashMap::new();
+            let mut judged = HashMap::new();
             for lookup in row {
                 let gate = judge(prepared, lookup.at, &stood, &mut probes);
-                let first = first_of(prepared, lookup.at, gate, &stood, &mut firsts);
-                decided.push(Decided { gate, first });
+                let chain = chain(prepared, lookup.at, gate, &stood, &mut judged);
+                decided.push(Decided { gate, chain });
             }
         }
     }
@@ -137,24 +137,22 @@ fn judge(prepared: &Prepared, at: Place, stood: &Stood<'_>, probes: &mut Vec<Pro
     }))
 }
 
-/// The lookup that the chain of waits begins with which leads to one that came to `gate`; nothing where it does not wait.
-fn first_of(
+/// Whom a lookup that came to `gate` waits for, and whom these wait for in turn: a condition is about earlier lookups of the
+/// job, so that it ends. Each is `judged` once for all of its row.
+fn chain(
     prepared: &Prepared,
     at: Place,
-    gate: Gate,
+    mut gate: Gate,
     stood: &Stood<'_>,
-    firsts: &mut HashMap<Place, Option<usize>>,
-) -> Option<usize> {
-    let Gate::Waits(step) = gate else { return None };
-    let before = place(at.row, step);
-    let known = firsts.get(&before).copied();
-    let first = known.unwrap_or_else(|| {
-        let gate = judge(prepared, before, stood, &mut Vec::new());
-        let first = first_of(prepared, before, gate, stood, firsts);
-        firsts.insert(before, first);
-        first
-    });
-    Some(first.unwrap_or(step))
+    judged: &mut HashMap<Place, Gate>,
+) -> Vec<Place> {
+    let mut chain = Vec::new();
+    while let Gate::Waits(step) = gate {
+        let next = place(at.row, step);
+        chain.push(next);
+        gate = *judged.entry(next).or_insert_with(|| judge(prepared, next, stood, &mut Vec::new()));
+    }
+    chain
 }
 
 fn place(row: i64, step: usize) -> Place {
@@ -193,12 +191,17 @@ impl Dependants {
     /// Lets a lookup wait for another. False where that has ended already, which the read under way cannot have seen: it is
     /// to be read again.
     pub(super) fn wait(&mut self, at: Place, gate: Place) -> bool {
-        let waits = !self.ended.contains(&gate);
+        let waits = !self.has_ended(gate);
         if waits {
             self.waiting.entry(gate).or_default().push(at);
             *self.counts.entry(at.step).or_default() += 1;
         }
         waits
+    }
+
+    /// Whether a lookup has ended since the read under way began.
+    pub(super) fn has_ended(&self, gate: Place) -> bool {
+        self.ended.contains(&gate)
     }
 
     /// A lookup has ended: gives out who waited for it, to be read again. `reading` is whether lookups are being read

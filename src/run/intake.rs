@@ -20,7 +20,7 @@ const READ_AHEAD: usize = if cfg!(test) { 16 } else { 256 };
 
 /// Lookups that may wait in memory for something else than their turn: of an account for others of the same question, of a
 /// step for those that its condition is about.
-const MOST_WAITING: usize = if cfg!(test) { 64 } else { 4_096 };
+const MOST_WAITING: usize = if cfg!(test) { 8 } else { 4_096 };
 
 impl<T: Transport> Coordinator<T> {
     /// Asks for the next pending lookups of an account that has room for them. The accounts take turns.
@@ -118,7 +118,9 @@ impl<T: Transport> Coordinator<T> {
         }
         for fetched in lookups {
             missing.remove(&fetched.at);
-            if !self.stopped[usize::from(fetched.at.step)] {
+            if self.stopped[usize::from(fetched.at.step)] {
+                self.let_go(fetched.at);
+            } else {
                 self.sort(lane, fetched);
             }
         }
@@ -129,7 +131,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     fn sort(&mut self, lane: usize, fetched: Fetched) {
-        let Fetched { at, heard_at, spent, lost, purpose, verdict, first } = fetched;
+        let Fetched { at, heard_at, spent, lost, purpose, verdict, chain } = fetched;
         let ready = |ask| Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose };
         match verdict {
             Verdict::Ask(ask) if ask.letter_making && !self.may_post(at) => {}
@@ -160,13 +162,19 @@ impl<T: Transport> Coordinator<T> {
                 saved,
                 ..Change::to(at, State::Settled, Some(Outcome::Skipped))
             }),
-            Verdict::Wait(_) if first.is_some_and(|first| self.stopped[first]) => self.let_go(at),
+            Verdict::Wait(_) if chain.iter().any(|gate| self.has_no_turn(*gate)) => self.let_go(at),
             Verdict::Wait(gate) => {
                 if !self.dependants.wait(at, gate) {
                     self.lanes[lane].reading.again(at);
                 }
             }
         }
+    }
+
+    /// Whether a lookup that had not ended when it was read will not be asked: its step is stopped, and it is not in flight.
+    fn has_no_turn(&self, at: Place) -> bool {
+        let ends = self.flights.contains_key(&at) || self.dependants.has_ended(at);
+        self.stopped[usize::from(at.step)] && !ends
     }
 
     fn enqueue(&mut self, lane: usize, ready: Ready) {

@@ -301,3 +301,30 @@ fn conditions_upon_conditions_are_walked_once() {
         assert_eq!(simulation.upstream.calls().len(), 8);
     });
 }
+
+/// The second of four lookups is stopped while the first goes on, with more rows to come than may wait.
+#[test]
+fn a_chain_of_conditions_does_not_wait_for_a_service_that_was_stopped_in_its_middle() {
+    simulate(1, async || {
+        let steps = vec![
+            step(0, None, &[]),
+            step(1, Some(PLAIN_BLOCK), &[0]),
+            step(2, None, &[1]),
+            step(2, Some(PLAIN_BLOCK), &[2]),
+        ];
+        let short = AccountSpec { day: Some(3), ..account(2) };
+        let fault = Mood { fault: Some(Duration::from_millis(200)), ..hits() };
+        let companies = || (0..300).filter(|row| row % 3 != PARTNERSHIP);
+        for (second, mood, exit) in [(short, hits(), Exit::Budget), (account(2), fault, Exit::Config)] {
+            let accounts = vec![account(1), second, account(2)];
+            let job = job(companies(), steps.clone());
+            let simulation = world(accounts, vec![job], vec![hits(), mood, hits()]);
+            let outcome = run_one(&simulation, vec![]).await;
+            assert_eq!(outcome.exit(), Some(exit), "{}", outcome.reason());
+            let calls = simulation.upstream.calls();
+            let of = |account| calls.iter().filter(|call| call.question[0] == World::name(account)).count();
+            assert_eq!(of(0), companies().count(), "what does not depend on it goes on");
+            assert!(of(1) >= 3, "{}", of(1));
+        }
+    });
+}
