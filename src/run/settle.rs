@@ -155,9 +155,6 @@ impl<T: Transport> Coordinator<T> {
         let unannounced =
             letters > 0 && !account.may_send_letter(&step.service, flight.ready.ask.block(step));
         let cost = if answer.billed && !free { flight.ready.ask.price } else { FREE };
-        if unannounced {
-            self.unannounced_letter(flight);
-        }
         if answer.letter == Some(false) {
             let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
             self.lanes[lane].trials.told_none(flight.ready.at);
@@ -183,6 +180,10 @@ impl<T: Transport> Coordinator<T> {
             letters,
             ..Change::to(flight.ready.at, State::Settled, Some(outcome))
         });
+        // After its end, of which those must hear who have a condition on it.
+        if unannounced {
+            self.unannounced_letter(flight);
+        }
     }
 
     /// The lookup of the job that was asked.

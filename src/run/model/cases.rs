@@ -328,3 +328,17 @@ fn a_chain_of_conditions_does_not_wait_for_a_service_that_was_stopped_in_its_mid
         }
     });
 }
+
+#[test]
+fn whoever_waits_for_the_answer_that_stops_its_service_goes_on() {
+    simulate(1, async || {
+        let posts = Mood { unannounced: 1_000, ..scripted(&[(1_000, Said::Hit)]) };
+        let steps =
+            vec![step(0, Some(PLAIN_BLOCK), &[]), step(1, None, &[0]), step(1, Some(PLAIN_BLOCK), &[1])];
+        let job = job([PARTNERSHIP, 5, 8], steps);
+        let simulation = world(vec![account(1), account(1)], vec![job], vec![posts, hits()]);
+        let outcome = run_one(&simulation, vec![]).await;
+        assert_eq!(outcome.exit(), Some(Exit::Config), "{}", outcome.reason());
+        assert_eq!(rows(&simulation.upstream.calls(), 9), [PARTNERSHIP; 3], "its answer is at hand");
+    });
+}
