@@ -2,6 +2,7 @@
 //! is another. Whoever waited for them hears of it here and nowhere else.
 
 use super::coordinator::Coordinator;
+use super::lane::Lane;
 use super::queue::{Ending, Ready};
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::transport::Transport;
@@ -9,11 +10,17 @@ use crate::ledger::{Change, Place};
 use tokio::time::Instant;
 
 impl<T: Transport> Coordinator<T> {
-    /// Writes a lookup's new state with the next commit. Where that is an end, those who waited for it go on: lookups with a
-    /// condition on it, lookups of the same question, lookups whose block it tried.
+    /// Writes a lookup's new state with the next commit, together with what it has come to in this very batch: one statement
+    /// must not change a lookup twice. Where that is an end, those who waited for it go on: lookups with a condition on it,
+    /// lookups of the same question, lookups whose block it tried.
     pub(super) fn change(&mut self, change: Change) {
         let Change { at, outcome, attempt, source, letters, .. } = change;
-        self.batch.changes.push(change);
+        let earlier = self.batch.changes.iter().position(|earlier| earlier.at == at);
+        let earlier = earlier.map(|place| self.batch.changes.swap_remove(place));
+        self.batch.changes.push(match earlier {
+            Some(earlier) => change.after(&earlier),
+            None => change,
+        });
         let Some(outcome) = outcome else { return };
         let ending = attempt.map(|attempt| Ending { outcome, attempt });
         if self.prepared.gates[usize::from(at.step)] {
@@ -25,19 +32,22 @@ impl<T: Transport> Coordinator<T> {
         self.trial_over(at, Some(outcome).filter(|_| source == Some(Source::Bought)), letters);
     }
 
-    /// The same of a lookup that may have changed in this very batch: one statement must not change a lookup twice.
-    pub(super) fn change_again(&mut self, change: Change) {
-        let earlier = self.batch.changes.iter().position(|earlier| earlier.at == change.at);
-        let earlier = earlier.map(|at| self.batch.changes.swap_remove(at));
-        self.change(match earlier {
-            Some(earlier) => change.after(&earlier),
-            None => change,
-        });
-    }
-
-    /// Gives a pending lookup an attempt back.
-    pub(super) fn refund(&mut self, at: Place) {
-        self.change_again(Change { spent: -1, ..Change::to(at, State::Pending, None) });
+    /// Gives a lookup of an account an attempt back: one that is just `at_hand`, in flight, held back, or waits. What has ended
+    /// or was let go meanwhile needs none.
+    pub(super) fn refund(&mut self, lane: usize, at: Place, at_hand: Option<&mut Ready>) {
+        let Self { lanes, flights, .. } = self;
+        let Lane { queue, doubted, reading, .. } = &mut lanes[lane];
+        let state = if flights.contains_key(&at) { State::Started } else { State::Pending };
+        let mut held = at_hand.into_iter().chain(doubted.iter_mut().map(|flight| &mut flight.ready));
+        let held = held.find(|ready| ready.at == at);
+        let flying = held.or_else(|| flights.get_mut(&at).map(|flight| &mut flight.ready));
+        match flying.or_else(|| queue.get_mut(at)) {
+            Some(ready) if ready.spent > 0 => ready.spent -= 1,
+            // What it has spent stands in the ledger, where it is read again.
+            None if reading.holds(at) => {}
+            _ => return,
+        }
+        self.change(Change { spent: -1, ..Change::to(at, state, None) });
     }
 
     /// A lookup stays pending and is not tried again by this invocation, and so is whatever depends on it. Those who ask the

@@ -101,6 +101,11 @@ impl Reading {
         self.look_again
     }
 
+    /// Whether a lookup waits to be read again.
+    pub(super) fn holds(&self, at: Place) -> bool {
+        self.again.contains(&at) || self.elsewhere.contains(&at)
+    }
+
     /// How many wait to be read again.
     pub(super) fn waiting(&self) -> usize {
         self.again.len() + self.elsewhere.len()

@@ -4,6 +4,7 @@ use super::RunError;
 use super::coordinator::{Coordinator, Flight, Message};
 use super::event::Level;
 use super::lane::{Asks, Lane, Login, LoginCame, log_in};
+use super::queue::Ready;
 use super::worker::{Came, Done, Kept};
 use crate::config::Account;
 use crate::domain::money::Ore;
@@ -25,7 +26,7 @@ const FREE: Option<Ore> = Some(Ore::ZERO);
 impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
     pub(super) async fn done(&mut self, done: Done) {
-        let Some(flight) = self.flights.remove(&done.at) else { return };
+        let Some(mut flight) = self.flights.remove(&done.at) else { return };
         let lane = done.account;
         self.lanes[lane].in_flight -= 1;
         tracing::debug!(
@@ -54,16 +55,16 @@ impl<T: Transport> Coordinator<T> {
                 self.not_carried_out(lane, flight, TroubleKind::NotConnected, cause, "not-connected", None);
             }
             Came::ServerError(code) => {
-                self.trouble(lane, TroubleKind::ServerError, cause, flight.ready.at);
+                self.trouble(lane, TroubleKind::ServerError, cause, &mut flight.ready);
                 self.lost(lane, flight, code, None);
             }
             Came::TimedOut => {
-                self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
+                self.trouble(lane, TroubleKind::TimedOut, cause, &mut flight.ready);
                 self.lost(lane, flight, "timeout".to_owned(), None);
             }
             Came::Lost(code) => {
                 // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
-                self.trouble(lane, TroubleKind::TimedOut, cause, flight.ready.at);
+                self.trouble(lane, TroubleKind::TimedOut, cause, &mut flight.ready);
                 self.lost(lane, flight, code, None);
             }
             came @ (Came::TooLarge | Came::Unread(_) | Came::Mismatched(_)) => {
@@ -85,7 +86,7 @@ impl<T: Transport> Coordinator<T> {
             Came::NotTaken => {
                 let verdict = self.lanes[lane].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
                 self.unsent(lane, flight, Some("not-taken"));
-                self.heed(lane, &verdict);
+                self.heed(lane, &verdict, None);
             }
             Came::Unsendable => {
                 let step = self.step(&flight);
@@ -250,15 +251,16 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    /// Tells the gate of trouble. Whether the account is in an outage now.
-    fn trouble(&mut self, lane: usize, kind: TroubleKind, cause: Cause, at: Place) -> bool {
-        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, cause, lookup_key(at));
-        self.heed(lane, &verdict);
+    /// Tells the gate of the trouble that a call of this lookup has met. Whether the account is in an outage now.
+    fn trouble(&mut self, lane: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
+        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, cause, lookup_key(ready.at));
+        self.heed(lane, &verdict, Some(ready));
         verdict.in_outage
     }
 
-    /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it.
-    pub(super) fn heed(&mut self, lane: usize, verdict: &Verdict) {
+    /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it, also to the lookup
+    /// whose call has just come back.
+    fn heed(&mut self, lane: usize, verdict: &Verdict, mut at_hand: Option<&mut Ready>) {
         if verdict.begins {
             let Lane { config, gate, .. } = &self.lanes[lane];
             let (name, cause) = (&config.name, gate.cause().unwrap_or(Cause::Other));
@@ -271,14 +273,7 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "outage", message);
         }
         for at in verdict.refunds.iter().map(|key| place_of(*key)) {
-            let Lane { queue, doubted, .. } = &mut self.lanes[lane];
-            let held = doubted.iter_mut().map(|flight| &mut flight.ready).find(|ready| ready.at == at);
-            if let Some(ready) = held.or_else(|| queue.get_mut(at))
-                && ready.spent > 0
-            {
-                ready.spent -= 1;
-                self.refund(at);
-            }
+            self.refund(lane, at, at_hand.as_deref_mut());
         }
     }
 
@@ -286,7 +281,7 @@ impl<T: Transport> Coordinator<T> {
     fn not_carried_out(
         &mut self,
         lane: usize,
-        flight: Flight,
+        mut flight: Flight,
         kind: TroubleKind,
         cause: Cause,
         code: &str,
@@ -295,7 +290,7 @@ impl<T: Transport> Coordinator<T> {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, FREE, Some(code.to_owned()));
         self.lanes[lane].gate.asked_to_wait(Instant::now(), retry_after);
-        let in_outage = self.trouble(lane, kind, cause, at);
+        let in_outage = self.trouble(lane, kind, cause, &mut flight.ready);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
             self.requeue(lane, flight.ready);
@@ -354,7 +349,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Ends a lookup without an answer.
     pub(super) fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
-        self.change_again(Change {
+        self.change(Change {
             outcome: Some(outcome),
             source: Some(Source::Bought),
             attempt: Some(flight.attempt),
@@ -475,7 +470,7 @@ impl<T: Transport> Coordinator<T> {
         let now = Instant::now();
         let throttled = matches!(reading, LoginReading::Throttled);
         let verdict = self.lanes[lane].gate.login_done(now, reading, retry_after);
-        self.heed(lane, &verdict);
+        self.heed(lane, &verdict, None);
         if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
             self.notice(Level::Warning, "login", why);
         }
@@ -494,7 +489,7 @@ impl<T: Transport> Coordinator<T> {
         let gate = &mut self.lanes[lane].gate;
         gate.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
         let verdict = gate.health_done(now, there);
-        self.heed(lane, &verdict);
+        self.heed(lane, &verdict, None);
     }
 
     /// A login without an answer: an outage, unless it is a matter of the configuration.
@@ -505,7 +500,7 @@ impl<T: Transport> Coordinator<T> {
             return;
         }
         let verdict = self.lanes[lane].gate.login_lost(Instant::now(), error);
-        self.heed(lane, &verdict);
+        self.heed(lane, &verdict, None);
         if verdict.begins || !verdict.in_outage {
             let why = format!("{}: no token: {error}", self.lanes[lane].config.name);
             self.notice(Level::Warning, "login", why);

@@ -342,3 +342,33 @@ fn whoever_waits_for_the_answer_that_stops_its_service_goes_on() {
         assert_eq!(rows(&simulation.upstream.calls(), 9), [PARTNERSHIP; 3], "its answer is at hand");
     });
 }
+
+/// The last failure on the way into an outage is that of a lookup which spent all the others, or one that has spent one
+/// is in flight: whatever was spent is given back. Who was asked early and is answered late ends the outage, and the next
+/// call is refused once more.
+#[test]
+fn an_outage_gives_their_attempts_back_to_whoever_is_at_hand_or_in_flight() {
+    use Said::{Hit, NotConnected};
+    simulate(1, async || {
+        let late = (80_000, Hit);
+        let at_hand = vec![(10, NotConnected), late];
+        let in_flight = [
+            vec![(10, NotConnected), late],
+            vec![(10_000, NotConnected); 4],
+            vec![(20_000, NotConnected), (10, NotConnected)],
+        ];
+        for (rows, attempts, away, script) in
+            [(2, 5, 100..80_200, at_hand), (6, 2, 5_000..79_000, in_flight.concat())]
+        {
+            let away = Duration::from_millis(away.start)..Duration::from_millis(away.end);
+            let mood = Mood { away: vec![away], ..scripted(&script) };
+            let job = JobSpec { attempts, outage_wait: 600, ..job(0..rows, vec![step(0, None, &[])]) };
+            let simulation = world(vec![account(6)], vec![job], vec![mood]);
+            let outcome = run_one(&simulation, vec![]).await;
+            assert_eq!(outcome.exit(), Some(Exit::Settled), "{attempts}: {}", outcome.reason());
+            let refused =
+                simulation.upstream.calls().into_iter().filter(|call| call.end == Some(End::Refused));
+            assert_eq!(refused.count(), if rows == 2 { 6 } else { 7 });
+        }
+    });
+}

@@ -75,6 +75,7 @@ pub(super) enum Said {
     Hit,
     Lost,
     Unavailable,
+    NotConnected,
     Panic,
 }
 
@@ -255,7 +256,9 @@ impl State {
             let certain = |what| if said == what { 1_000 } else { 0 };
             let (lost, unavailable, panics) =
                 (certain(Said::Lost), certain(Said::Unavailable), certain(Said::Panic));
-            mood = Mood { lost, unavailable, panics, unannounced: mood.unannounced, ..Mood::default() };
+            let not_connected = certain(Said::NotConnected);
+            let unannounced = mood.unannounced;
+            mood = Mood { lost, not_connected, unavailable, panics, unannounced, ..Mood::default() };
         }
         let refused = |status, body: &str, wait| Reply::Status(status, body.to_owned(), wait);
         let error = |code: &str| format!(r#"{{"error":{{"code":"{code}","text":"t"}}}}"#);
