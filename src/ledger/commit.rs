@@ -130,7 +130,7 @@ impl Ledger {
             spent.push(self.spent_of(&mut *connection, run, &cap.over).await.map_err(failed)?);
         }
         let refused = admit(batch, &rivals, &mut spent);
-        let is_lost = |rival: &Rival| rival.open.is_some_and(|open| open.unread.is_none());
+        let is_lost = |rival: &Rival| rival.open.is_some_and(|open| open.unread.is_none() && !open.alive);
         let lost = |intent: &&Intent| rivals.get(&intent.identity).is_some_and(is_lost);
         let mut turned_away = refused.iter().map(|(at, _)| *at).peekable();
         let admitted: Vec<&Intent> = (batch.intents.iter().enumerate())
@@ -279,8 +279,8 @@ fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{LATER, answered, ids, intent, learned, run_of, start};
-    use super::super::{LedgerError, Lesson};
+    use super::super::tests::{LATER, answered, begin, ids, intent, learned, run_of, start};
+    use super::super::{JobLock, LedgerError, Lesson};
     use super::*;
     use crate::domain::outcome::Outcome;
 
@@ -306,5 +306,24 @@ mod tests {
         assert_eq!(letters().await, ["getdata:Basic"]);
         let memory = ledger.account("creditsafe", "sandbox", 0).await.unwrap();
         assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 3, 3));
+    }
+
+    /// Where no stored answer may be used, others are not waited for either.
+    #[tokio::test]
+    async fn a_call_whose_process_waits_for_its_answer_is_not_a_lost_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, first) = run_of(folder.path(), 1).await;
+        let (second, third) = (begin(&ledger, "second", 1).await, begin(&ledger, "third", 1).await);
+        let keys = ids(&ledger).await;
+        let asks = async |run, id| {
+            let batch = Batch { intents: vec![intent(keys, 1, id, 1, false)], ..Batch::default() };
+            let Committed { refused, again, .. } = ledger.commit(run, &batch).await.unwrap();
+            (refused.len(), again.calls)
+        };
+        let lock = JobLock::take(ledger.path(), "nightly", "now").unwrap();
+        assert_eq!(asks(first, 10).await, (0, 0));
+        assert_eq!(asks(second, 11).await, (0, 0), "its process waits for it");
+        drop(lock);
+        assert_eq!(asks(third, 12).await, (0, 1));
     }
 }
