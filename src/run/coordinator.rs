@@ -9,6 +9,7 @@ use super::event::{Event, Level};
 use super::fetch::{Freshness, Page, Saved};
 use super::gates::Dependants;
 use super::halt::Halt;
+use super::hold::{Holds, Use};
 use super::lane::{Lane, LoginCame};
 use super::permits::earlier;
 use super::prepared::Prepared;
@@ -19,7 +20,6 @@ use super::tally::Tally;
 use super::worker::{Done, Sending, exchange};
 use super::{Observer, RunError, StopRequest};
 use crate::domain::budget::Spend;
-use crate::domain::counted::counted;
 use crate::http::account::Token;
 use crate::http::transport::{Health, Transport};
 use crate::ledger::{AttemptIds, Batch, Intent, Ledger, LedgerError, Place, transactionid};
@@ -37,9 +37,6 @@ const PROGRESS: Duration = Duration::from_millis(200);
 
 /// How often another tag is drawn for attempt ids before it is a fault: even one collision is unlikely.
 const MOST_DRAWS: u32 = 8;
-
-/// How often a ledger that takes no writes is tried again.
-const HELD_RETRY: Duration = Duration::from_secs(1);
 
 /// What reaches the loop from outside.
 pub(super) enum Message {
@@ -111,17 +108,8 @@ pub(super) struct Coordinator<T> {
     told: Instant,
     /// When `max_time` is over.
     deadline: Option<Instant>,
-    held: Option<Held>,
+    pub(super) holds: Holds,
     turns: u64,
-}
-
-/// A ledger that is tried again in a while.
-#[derive(Clone, Copy)]
-struct Held {
-    since: Instant,
-    again: Instant,
-    /// Whether it was being read rather than written.
-    reading: bool,
 }
 
 /// What the loop starts from.
@@ -174,7 +162,7 @@ impl<T: Transport> Coordinator<T> {
             first_read: 0,
             first_asked: 0,
             told: Instant::now(),
-            held: None,
+            holds: Holds::default(),
             turns: 0,
         }
     }
@@ -331,20 +319,10 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    /// Until when the ledger is not to be tried.
-    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
-        self.held.map(|held| held.again).filter(|again| *again > now)
-    }
-
-    /// Whether it is not known that the ledger can be used again.
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
-    }
-
     /// Whether nothing is under way, so that only time can bring what comes next.
     pub(super) fn is_waiting(&self) -> bool {
         let idle = !self.fetching && self.lanes.iter().all(|lane| lane.reading.waiting() == 0);
-        idle && self.is_still() && !self.is_held() && !self.halt.draining()
+        idle && self.is_still() && !self.holds.any() && !self.halt.draining()
     }
 
     /// Writes what ended and what begins in one transaction, then sends what begins.
@@ -374,7 +352,7 @@ impl<T: Transport> Coordinator<T> {
                 Err(error) => {
                     self.take_back(sends);
                     return match error {
-                        LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, false),
+                        LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, Use::Write),
                         error => self.unwritten(error),
                     };
                 }
@@ -387,13 +365,7 @@ impl<T: Transport> Coordinator<T> {
             intents = batch.intents.len(),
             "commit"
         );
-        if self.held.take().is_some() {
-            self.notice(
-                Level::Info,
-                "resumed",
-                "the ledger takes writes again: what was received is written".to_owned(),
-            );
-        }
+        self.has_written();
         for change in &batch.changes {
             self.tally.change(change);
         }
@@ -411,50 +383,6 @@ impl<T: Transport> Coordinator<T> {
             self.lanes[send.lane].intent(&send.ready, &rules, step)
         };
         sends.iter().map(intent).collect()
-    }
-
-    /// A full disk, or a process that does not let go of the ledger: what was received waits in memory, and nothing is
-    /// sent until it is written. It is waited for as long as for an upstream.
-    pub(super) fn hold(&mut self, error: LedgerError, began: Instant, reading: bool) -> Result<(), RunError> {
-        let now = Instant::now();
-        let since = self.held.map_or(began, |held| held.since);
-        if now.duration_since(since) > self.prepared.job.rules.outage_wait {
-            let unwritten = self.batch.ends.len() + self.flights.len();
-            let answers = counted(unwritten as u64, "answer", "answers");
-            let message = format!("{answers} could not be written: what was asked so ends unknown");
-            self.notice(Level::Warning, "unknown", message);
-            return Err(error.into());
-        }
-        if self.held.replace(Held { since, again: now + HELD_RETRY, reading }).is_none() {
-            let waiting = self.batch.ends.len() + self.flights.len();
-            let waiting = match waiting as u64 {
-                0 => String::new(),
-                waiting => format!(
-                    "; {} in memory until it can be written",
-                    counted(waiting, "answer waits", "answers wait")
-                ),
-            };
-            let message = format!("{error}. Nothing is sent{waiting}");
-            self.notice(Level::Warning, "ledger-held", message);
-        }
-        Ok(())
-    }
-
-    /// The ledger was read, which says something where it could not be.
-    pub(super) fn has_read(&mut self) {
-        self.held.take_if(|held| held.reading);
-    }
-
-    /// Any other failure ends the run, but not before what is in flight is heard, since it is paid for; then its answers
-    /// are tried once more. Until then they wait in memory, and are tried as often as where the disk is full.
-    fn unwritten(&mut self, error: LedgerError) -> Result<(), RunError> {
-        if self.flights.is_empty() && self.held.is_some_and(|held| !held.reading) {
-            return Err(error.into());
-        }
-        let now = Instant::now();
-        self.held = Some(Held { since: now, again: now + HELD_RETRY, reading: false });
-        self.broke(error.into());
-        Ok(())
     }
 
     /// Takes back what was granted and does not go. Nothing is left of it.
@@ -500,13 +428,7 @@ impl<T: Transport> Coordinator<T> {
         self.hear().await;
         self.batch.intents.clear();
         if let Err(error) = self.ledger.commit(self.run, &self.batch).await {
-            let unwritten = self.batch.ends.len();
-            if unwritten > 0 {
-                let answers = counted(unwritten as u64, "answer", "answers");
-                let message =
-                    format!("{answers} could not be written and lost with that: what was asked ends unknown");
-                self.notice(Level::Warning, "unknown", message);
-            }
+            self.tell_what_is_unwritten();
             return Err(error.into());
         }
         self.batch = Batch::default();

@@ -88,7 +88,7 @@ impl<T: Transport> Coordinator<T> {
                 continue;
             }
             match self.ledger.spent_so_far(self.run, &cap.over).await {
-                Ok(spent) if cap.limit.admits(spent, price) => {}
+                Ok(spent) if cap.limit.admits(spent, price) => self.has_read(),
                 Ok(spent) => {
                     self.is_short(at, spent);
                     return false;

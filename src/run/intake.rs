@@ -3,6 +3,7 @@
 use super::RunError;
 use super::coordinator::{Coordinator, Message};
 use super::fetch::{Fetched, Freshness, Page, Skip, Verdict, Which, fetch};
+use super::hold::Use;
 use super::prepared::service_name;
 use super::queue::{Ending, Lead, Ready};
 use super::reading::Asked;
@@ -49,6 +50,10 @@ impl<T: Transport> Coordinator<T> {
                 Message::Fetched(fetch(&ledger, &prepared, run, which, freshness, &saved).await)
             });
             return;
+        }
+        if self.lanes.iter().all(|lane| lane.reading.is_over()) {
+            // Nothing is left to read by which to tell.
+            self.holds.works(Use::Read);
         }
     }
 
@@ -245,7 +250,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn not_read(&mut self, error: RunError) {
         match error {
             RunError::Ledger(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => {
-                if let Err(error) = self.hold(error, Instant::now(), true) {
+                if let Err(error) = self.hold(error, Instant::now(), Use::Read) {
                     self.broke(error);
                 }
             }

@@ -19,6 +19,7 @@ pub mod event;
 mod fetch;
 mod gates;
 mod halt;
+mod hold;
 mod intake;
 mod lane;
 mod letters;

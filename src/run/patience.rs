@@ -80,8 +80,8 @@ impl<T: Transport> Coordinator<T> {
 
     /// Why nothing is sent, where that will last.
     pub(super) fn pause(&mut self, now: Instant) -> Option<String> {
-        if self.is_held() {
-            return Some("the ledger takes no writes".to_owned());
+        if let Some(why) = self.holds.pause() {
+            return Some(why.to_owned());
         }
         self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)).or_else(|| {
             let waiting = self.flights.is_empty();

@@ -92,7 +92,7 @@ impl<T: Transport> Coordinator<T> {
     fn room(&self) -> usize {
         let most = self.prepared.job.rules.concurrency.map_or(usize::MAX, |most| most as usize);
         let room = most.saturating_sub(self.flights.len());
-        if self.is_held() { room.min(1) } else { room }
+        if self.holds.writing() { room.min(1) } else { room }
     }
 
     fn stop(&mut self, lane: usize, reason: &StopReason) {

@@ -1,0 +1,234 @@
+//! A ledger that cannot be used for a while: its disk is full, or another process does not let go of it. What was received
+//! waits in memory, and it is waited for as long as for an upstream. That it cannot be written is one thing, and that it
+//! cannot be read another: the end of the one says nothing of the other.
+
+use super::RunError;
+use super::coordinator::Coordinator;
+use super::event::Level;
+use crate::domain::counted::counted;
+use crate::http::transport::Transport;
+use crate::ledger::{AttemptEnd, AttemptState, LedgerError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How soon it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What cannot be done to the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Write,
+    Read,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    since: Instant,
+    again: Instant,
+}
+
+/// What is held, and until when.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    writing: Option<Held>,
+    reading: Option<Held>,
+}
+
+impl Holds {
+    fn of(&mut self, what: Use) -> &mut Option<Held> {
+        match what {
+            Use::Write => &mut self.writing,
+            Use::Read => &mut self.reading,
+        }
+    }
+
+    /// It has failed, in an attempt that began at `began`, and is tried again in a moment. Whether that is new; nothing where
+    /// it was waited for long enough.
+    fn fails(&mut self, what: Use, began: Instant, patience: Duration) -> Option<bool> {
+        let now = Instant::now();
+        let held = self.of(what);
+        let since = held.map_or(began, |held| held.since);
+        let goes_on = now.duration_since(since) <= patience;
+        goes_on.then(|| held.replace(Held { since, again: now + RETRY }).is_none())
+    }
+
+    /// It has worked. Whether that is new.
+    pub(super) fn works(&mut self, what: Use) -> bool {
+        self.of(what).take().is_some()
+    }
+
+    /// Whether it is not known that the ledger takes writes again.
+    pub(super) fn writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Whether it is not known that the ledger can be used again.
+    pub(super) fn any(&self) -> bool {
+        self.writing.is_some() || self.reading.is_some()
+    }
+
+    fn until(&self, now: Instant) -> Option<Instant> {
+        let held = self.writing.iter().chain(&self.reading).map(|held| held.again);
+        held.filter(|again| *again > now).max()
+    }
+
+    /// What the run waits for, in words.
+    pub(super) fn pause(&self) -> Option<&'static str> {
+        match self {
+            Self { writing: Some(_), .. } => Some("the ledger takes no writes"),
+            Self { reading: Some(_), .. } => Some("the ledger cannot be read"),
+            Self { writing: None, reading: None } => None,
+        }
+    }
+}
+
+impl<T: Transport> Coordinator<T> {
+    /// Until when the ledger is not to be tried.
+    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.holds.until(now)
+    }
+
+    /// The ledger is full or busy: nothing is sent until it is tried again.
+    ///
+    /// # Errors
+    /// Where it was waited for long enough, the ledger's error.
+    pub(super) fn hold(&mut self, error: LedgerError, began: Instant, what: Use) -> Result<(), RunError> {
+        let patience = self.prepared.job.rules.outage_wait;
+        match (self.holds.fails(what, began, patience), what) {
+            (None, Use::Write) => {
+                self.tell_what_is_unwritten();
+                return Err(error.into());
+            }
+            (None, Use::Read) => return Err(error.into()),
+            (Some(true), Use::Write) => {
+                let waiting = match answers(&self.batch.ends) {
+                    0 => String::new(),
+                    waiting => format!(
+                        "; {} in memory until it can be written",
+                        counted(waiting, "answer waits", "answers wait")
+                    ),
+                };
+                self.notice(Level::Warning, "ledger-held", format!("{error}. Nothing is sent{waiting}"));
+            }
+            (Some(true), Use::Read) => {
+                self.notice(Level::Warning, "ledger-held", format!("{error}. It is read again in a moment"));
+            }
+            (Some(false), _) => {}
+        }
+        Ok(())
+    }
+
+    /// The ledger was read.
+    pub(super) fn has_read(&mut self) {
+        if self.holds.works(Use::Read) {
+            self.notice(Level::Info, "resumed", "the ledger can be read again".to_owned());
+        }
+    }
+
+    /// The ledger was written.
+    pub(super) fn has_written(&mut self) {
+        if self.holds.works(Use::Write) {
+            let message = "the ledger takes writes again: what was received is written";
+            self.notice(Level::Info, "resumed", message.to_owned());
+        }
+    }
+
+    /// Any other failure ends the run, but not before what is in flight is heard, since it is paid for; then its answers
+    /// are tried once more. Until then they wait in memory, and are tried as often as where the disk is full.
+    ///
+    /// # Errors
+    /// The failure, where nothing is in flight and it is not the first.
+    pub(super) fn unwritten(&mut self, error: LedgerError) -> Result<(), RunError> {
+        if self.flights.is_empty() && self.holds.writing() {
+            return Err(error.into());
+        }
+        let now = Instant::now();
+        self.holds.writing = Some(Held { since: now, again: now + RETRY });
+        self.broke(error.into());
+        Ok(())
+    }
+
+    /// Says what is not written when nothing more will be.
+    pub(super) fn tell_what_is_unwritten(&self) {
+        if let Some(message) = unwritten(&self.batch.ends, self.flights.len()) {
+            self.notice(Level::Warning, "unknown", message);
+        }
+    }
+}
+
+/// How many of these brought an answer.
+fn answers(ends: &[AttemptEnd]) -> u64 {
+    ends.iter().filter(|end| matches!(end.state, AttemptState::Answered | AttemptState::Unread)).count()
+        as u64
+}
+
+/// What becomes of calls whose ends are not written, and of those in flight: whoever goes on with the run finds them begun,
+/// and no more. Nothing where there are none.
+fn unwritten(ends: &[AttemptEnd], flights: usize) -> Option<String> {
+    let answers = answers(ends);
+    let others = (ends.len() + flights) as u64 - answers;
+    let (lost, of) = (counted(answers, "answer", "answers"), counted(others, "call", "calls"));
+    let what = match (answers, others) {
+        (0, 0) => return None,
+        (_, 0) => format!("{lost} could not be written"),
+        (0, _) => format!("what became of {of} could not be written"),
+        (_, _) => format!("{lost} could not be written, nor what became of {of}"),
+    };
+    Some(format!("{what}: what was asked so ends unknown"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn writing_and_reading_are_waited_for_each_by_itself() {
+        let (mut holds, patience, began) = (Holds::default(), Duration::from_mins(1), Instant::now());
+        assert_eq!(holds.fails(Use::Write, began, patience), Some(true));
+        tokio::time::advance(Duration::from_secs(50)).await;
+        let now = Instant::now();
+        assert_eq!((holds.until(now), holds.pause()), (None, Some("the ledger takes no writes")));
+        assert_eq!(holds.fails(Use::Read, now, patience), Some(true));
+        assert_eq!(holds.until(now), Some(now + RETRY));
+        assert!(holds.works(Use::Read) && !holds.works(Use::Read));
+        assert_eq!(holds.until(now), None, "of the one that failed last nothing is left");
+        assert!(holds.writing() && holds.any(), "that it was read says nothing of writing");
+        assert_eq!(holds.fails(Use::Write, now, patience), Some(false));
+        assert_eq!(holds.fails(Use::Read, now, patience), Some(true));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        let now = Instant::now();
+        assert_eq!(holds.fails(Use::Write, now, patience), None, "since it first failed");
+        assert_eq!(holds.fails(Use::Read, now, patience), Some(false));
+        assert!(holds.works(Use::Write));
+        assert_eq!((holds.writing(), holds.pause()), (false, Some("the ledger cannot be read")));
+    }
+
+    #[test]
+    fn only_an_answer_is_called_one() {
+        let end = |state| AttemptEnd {
+            id: 1,
+            state,
+            settled_at: 0,
+            cost: None,
+            outcome: None,
+            code: None,
+            text: None,
+            log_id: None,
+            letter: None,
+            body: None,
+            came: None,
+        };
+        let (answered, refused) = (end(AttemptState::Answered), end(AttemptState::Refused));
+        let says = |ends: &[&AttemptEnd], flights| {
+            let ends: Vec<AttemptEnd> = ends.iter().map(|end| (*end).clone()).collect();
+            unwritten(&ends, flights).map(|message| message.replace(": what was asked so ends unknown", ""))
+        };
+        assert_eq!(says(&[], 0), None);
+        let answers = says(&[&answered, &end(AttemptState::Unread)], 0);
+        assert_eq!(answers.as_deref(), Some("2 answers could not be written"));
+        let calls = says(&[&refused, &end(AttemptState::Unsent)], 1);
+        assert_eq!(calls.as_deref(), Some("what became of 3 calls could not be written"));
+        let both = says(&[&answered, &refused], 0);
+        assert_eq!(both.as_deref(), Some("1 answer could not be written, nor what became of 1 call"));
+    }
+}
