@@ -157,7 +157,9 @@ impl Known {
         for secret in &self.secrets {
             for form in tokens::forms(secret.expose_secret()) {
                 let found: Vec<usize> = memmem::find_iter(&bytes, &form).collect();
-                found.into_iter().for_each(|at| bytes[at..at + form.len()].fill(b'*'));
+                for at in found {
+                    bytes[at..at + form.len()].fill(b'*');
+                }
             }
         }
         bytes
