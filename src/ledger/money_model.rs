@@ -52,6 +52,7 @@ enum At {
 }
 
 /// An attempt as the model has it: its process, its row, what stands for it, and whether its answer was lost or is unread.
+#[expect(clippy::struct_excessive_bools, reason = "what may be true of it, each by itself")]
 struct Attempt {
     process: usize,
     row: i64,
