@@ -95,6 +95,8 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn hold(&mut self, error: LedgerError, began: Instant, what: Use) -> Result<(), RunError> {
         let patience = self.prepared.job.rules.outage_wait;
         match (self.holds.fails(what, began, patience), what) {
+            // What is in flight is paid for: it is heard first, and tried once more with the rest.
+            (None, Use::Write) if !self.flights.is_empty() => return self.unwritten(error),
             (None, Use::Write) => {
                 self.tell_what_is_unwritten();
                 return Err(error.into());
