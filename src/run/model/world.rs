@@ -74,6 +74,8 @@ pub(super) enum Theme {
     Pause,
     /// The ledger.
     Ledger,
+    /// Each lookup depends on the one before it, and accounts stop in the middle.
+    Chains,
 }
 
 #[derive(Debug)]
@@ -114,12 +116,12 @@ impl World {
 
     /// Draws accounts, jobs and moods.
     pub(super) fn draw(draw: &mut Draw) -> Self {
-        use Theme::{Anything, Ledger, Letters, Money, Pause};
-        let theme = draw.one(&[Anything, Anything, Money, Letters, Pause, Ledger]);
+        use Theme::{Anything, Chains, Ledger, Letters, Money, Pause};
+        let theme = draw.one(&[Anything, Anything, Money, Letters, Pause, Ledger, Chains]);
         let accounts = match theme {
             Anything | Ledger => draw.within(1..4),
             Letters => 1,
-            Money | Pause => draw.within(2..4),
+            Money | Pause | Chains => draw.within(2..4),
         };
         let accounts: Vec<AccountSpec> = (0..accounts).map(|_| AccountSpec::draw(draw, theme)).collect();
         let jobs = if theme == Letters { 2 } else { draw.one(&[1, 1, 2]) };
@@ -128,6 +130,10 @@ impl World {
         let mood = |at| match (calm, theme) {
             _ if theme == Pause && at == 0 => Mood::closed(),
             (true, _) => Mood::calm(),
+            (false, Chains) => Mood {
+                fault: draw.percent(40).then(|| Duration::from_millis(draw.within(0..1_000))),
+                ..Mood::calm()
+            },
             (false, Letters) => Mood { lost: 300, delay: 1..3_000, ..Mood::calm() },
             (false, _) => Mood::draw(draw),
         };
@@ -242,12 +248,17 @@ impl AccountSpec {
             Theme::Anything => &["unlimited", "unlimited", "50/s", "5/s", "60/min"],
             _ => &["unlimited"],
         };
+        let budgeted = match theme {
+            Theme::Anything => 15,
+            Theme::Chains => 40,
+            _ => 0,
+        };
         Self {
             rate: draw.one(rates),
             concurrency: draw.one(&[1, 2, 3, 5]),
             cool_down: draw.within(1..20),
             logins: draw.one(&[2, 4, 10]),
-            day: draw.percent(if theme == Theme::Anything { 15 } else { 0 }).then(|| draw.within(0..30)),
+            day: draw.percent(budgeted).then(|| draw.within(0..30)),
         }
     }
 }
@@ -258,6 +269,7 @@ impl JobSpec {
             Theme::Letters => (12, draw.one(&[3, 6]), 0),
             Theme::Money => (draw.one(&[6, 6, 30]), 300, 90),
             Theme::Pause => (120, 300, 0),
+            Theme::Chains => (120, 300, 20),
             Theme::Anything | Theme::Ledger => (draw.one(&[3, 12, 12, 60]), draw.one(&[2, 8, 40]), 20),
         };
         let rows = (0..draw.within(1..most)).map(|_| usize::try_from(draw.within(0..different)).unwrap());
@@ -296,11 +308,16 @@ impl JobSpec {
 
 impl StepSpec {
     fn draw(draw: &mut Draw, theme: Theme, at: u64, accounts: usize) -> Self {
-        let gates = if at > 0 && draw.percent(45) { draw.within(1..3) } else { 0 };
+        let gates = match theme {
+            Theme::Chains => at.min(1),
+            _ if at > 0 && draw.percent(45) => draw.within(1..3),
+            _ => 0,
+        };
         // Where money is short, one account has nothing but conditions, and logs in when the first are met.
         let late = theme == Theme::Money && gates > 0;
         let when = (0..gates).map(|_| {
-            let gate = usize::try_from(draw.within(0..at)).unwrap();
+            let earlier = if theme == Theme::Chains { at - 1..at } else { 0..at };
+            let gate = usize::try_from(draw.within(earlier)).unwrap();
             (gate, draw.one(&["hit", "hit", "no_hit"]))
         });
         Self {
@@ -376,7 +393,7 @@ impl Act {
     pub(super) fn draw(draw: &mut Draw, theme: Theme) -> Vec<(Duration, Self)> {
         let (ended, broken) = match theme {
             Theme::Anything => (40, 20),
-            Theme::Money => (10, 0),
+            Theme::Money | Theme::Chains => (10, 0),
             Theme::Letters => (60, 0),
             Theme::Pause => return vec![(Duration::from_mins(15), Self::Look)],
             Theme::Ledger => (25, 90),
