@@ -22,6 +22,8 @@ pub struct Seen {
 impl Seen {
     /// Nothing met yet.
     pub async fn new() -> Result<Self, LedgerError> {
+        #[cfg(test)]
+        let _work = super::faults::Scratch::is_used();
         let folder = disk::temporary_folder()
             .map_err(|e| LedgerError::Unopened { path: std::env::temp_dir(), reason: e.to_string() })?;
         let path = folder.path().join("seen.db");
@@ -47,6 +49,8 @@ impl Seen {
 
     /// Those of these that are met for the first time.
     pub async fn first_times(&mut self, identities: &[Identity]) -> Result<HashSet<Identity>, LedgerError> {
+        #[cfg(test)]
+        let _work = super::faults::Scratch::is_used();
         let failed =
             |e: sqlx::Error| LedgerError::Database { path: self.path.clone(), reason: e.to_string() };
         let mut first = HashSet::new();
