@@ -98,6 +98,10 @@ impl Reader<'_> {
         steps: &[Step],
     ) -> Option<When> {
         let named = view.item("lookup")?;
+        // A lookup without an id is a mistake of its own, and may be the one that is meant.
+        if above.contains(&"") && !above.contains(&named.text) {
+            return None;
+        }
         if !above.contains(&named.text) {
             let (message, help) = if below.contains(&named.text) {
                 let message = format!("`{}` does not come before this lookup", named.text);

@@ -507,6 +507,24 @@ fn line_breaks_and_byte_order_marks_change_no_place() {
 }
 
 #[test]
+fn a_lookup_without_an_id_is_one_mistake_and_not_two() {
+    let output = "[[output]]\npath = \"a.csv\"\n[[output.columns]]\nname = \"n\"\npointer = \"/x\"\nlookup = \"rep\"\n";
+    let head = "name = \"a\"\n[input]\nnumbers = [\"556012-5790\"]\n";
+    let when = "[[lookup]]\nid = \"b\"\nservice = \"creditsafe.spar\"\nwhen = { lookup = \"rep\" }\n";
+    let (first, service) = ("[[lookup]]\n", "service = \"creditsafe.spar\"\n");
+    for (lookup, is_told) in [
+        ("[[lookups]]\nid = \"rep\"\n".to_owned(), false),
+        (format!("{first}ID = \"rep\"\n{service}{when}"), false),
+        (format!("{first}id = \"repo\"\n{service}{when}"), true),
+    ] {
+        let told = parse(Path::new("a.toml"), &format!("{head}{lookup}{output}"), &settings(), false);
+        let told = told.unwrap_err().render();
+        assert_eq!(told.contains("there is no lookup `"), is_told, "{told}");
+        assert!(told.contains("did you mean `"), "{told}");
+    }
+}
+
+#[test]
 fn what_is_not_toml_is_told() {
     let problems = read("name = portfolio\n[input\npath = \"a.csv\"\npath = \"b.csv\"\n").unwrap_err();
     insta::assert_snapshot!("not_toml", problems.render());
