@@ -81,12 +81,12 @@ impl Walk {
                 for element in array {
                     match element.get_ref() {
                         DeValue::Table(table) => self.table(shape, table, element.span()),
-                        DeValue::String(text) => self.no_table(shape, element, text),
+                        DeValue::String(_) => self.no_table(shape, element),
                         other => self.wrong_type("a table", other, element.span(), None),
                     }
                 }
             }
-            (Kind::Tables(shape), DeValue::String(text)) => self.no_table(shape, value, text),
+            (Kind::Tables(shape), DeValue::String(_)) => self.no_table(shape, value),
             (Kind::Map(inner), DeValue::Table(table)) => {
                 table.iter().for_each(|(_, value)| self.value(inner, value));
             }
@@ -158,10 +158,12 @@ impl Walk {
         self.table(&SECRET, table, span);
     }
 
-    /// A text where a table belongs, which may well be what one of its keys should say.
-    fn no_table(&mut self, shape: &Table, value: &Value<'_>, text: &str) {
+    /// A text where a table belongs. Whoever reads the file may know what is meant by it, and says that in the place of this.
+    fn no_table(&mut self, shape: &Table, value: &Value<'_>) {
         let problem = Problem::new(value.span(), format!("this is text, where {} is expected", shape.name));
-        self.problems.push(problem.help(format!("write it as [{}]", form(shape, text))));
+        let required = shape.keys.iter().filter(|key| matches!(key.need, Need::Required));
+        let pairs: Vec<String> = required.map(|key| format!("{} = \"…\"", key.name)).collect();
+        self.problems.push(problem.help(format!("write it as [{{ {} }}]", pairs.join(", "))));
     }
 
     fn wrong_type(&mut self, expected: &str, found: &DeValue<'_>, span: Range<usize>, hint: Option<&str>) {
@@ -208,23 +210,6 @@ fn fits(kind: &Kind, value: &DeValue<'_>) -> bool {
             | (Kind::List { .. } | Kind::Tables(_), DeValue::Array(_))
             | (Kind::Table(_) | Kind::Map(_) | Kind::Tree | Kind::Secret, DeValue::Table(_))
     )
-}
-
-/// A table of such a shape, with what a text most likely means in it.
-fn form(shape: &Table, text: &str) -> String {
-    let pointer = match text.trim_start_matches('/').replace('.', "/") {
-        path if text.starts_with('/') || path.starts_with("report/") => format!("/{path}"),
-        path => format!("/report/{path}"),
-    };
-    let required = shape.keys.iter().filter(|key| matches!(key.need, Need::Required));
-    let pairs = required.map(|key| match key.kind {
-        Kind::Text(Text::Pointer) => format!("{} = \"{pointer}\"", key.name),
-        Kind::Text(Text::Filled) => {
-            format!("{} = \"{}\"", key.name, pointer.rsplit('/').next().unwrap_or_default())
-        }
-        _ => format!("{} = \"…\"", key.name),
-    });
-    format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
 }
 
 fn expected(kind: &Kind) -> String {

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::shape::{View, suggestion};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use toml::de::DeValue;
 
 impl Reader<'_> {
     pub(super) fn outputs(&mut self, job: &View<'_>, job_path: &Path, input: &Input) -> Vec<Output> {
@@ -140,6 +141,7 @@ impl Reader<'_> {
     fn columns(&mut self, output: &View<'_>, header: &Header, ids: &[&str], input: &Input) -> Vec<Column> {
         let wide = shape(output) == Shape::Wide && !output.flag("changes");
         let views = output.tables("columns");
+        self.columns_as_text(output, header, ids, input);
         if output.is_empty_list("columns") {
             let problem = Problem::new(output.place("columns"), "this list is empty");
             self.problems.push(problem.help("remove `columns` to have every leaf that is found"));
@@ -173,6 +175,40 @@ impl Reader<'_> {
         columns
     }
 
+    /// Columns that are given as texts: the problem is told already, and here is how each is written.
+    fn columns_as_text(&mut self, output: &View<'_>, header: &Header, ids: &[&str], input: &Input) {
+        let Some(value) = output.value("columns") else { return };
+        let listed = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
+        let mut names: Vec<String> = Vec::new();
+        for element in listed.chain([value]) {
+            let DeValue::String(text) = element.get_ref() else { continue };
+            let told = self.problems.iter_mut().find(|problem| problem.span == element.span());
+            let Some(problem) = told else { continue };
+            let changes = output.flag("changes");
+            let taken = |name: &str| {
+                let carried = || carried(input).iter().any(|column| column == name);
+                let given =
+                    || output.tables("columns").iter().any(|column| column.text("name") == Some(name));
+                names.iter().any(|other| other == name)
+                    || given()
+                    || !changes && (header.has(name) || carried())
+            };
+            let column = meant(text, taken);
+            let wide = shape(output) == Shape::Wide && !changes && ids.len() > 1 && !ids.contains(&"");
+            let (lookup, others) = match ids.split_first() {
+                Some((first, others)) if wide => (format!(", lookup = \"{first}\""), others),
+                _ => (String::new(), &[][..]),
+            };
+            let others: Vec<String> = others.iter().map(|id| format!(", or lookup = \"{id}\"")).collect();
+            let quoted = |text: &str| toml::Value::from(text).to_string();
+            let (name, pointer) = (quoted(&column.name), quoted(&column.pointer));
+            let help =
+                format!("write it as [{{ name = {name}, pointer = {pointer}{lookup} }}]{}", others.concat());
+            problem.help = Some(help);
+            names.push(column.name);
+        }
+    }
+
     fn column_lookup(&mut self, view: &View<'_>, wide: bool, ids: &[&str]) {
         match view.item("lookup") {
             // Which lookups there are is not known where one has no id, or none could be read.
@@ -191,6 +227,28 @@ impl Reader<'_> {
             _ => {}
         }
     }
+}
+
+/// The column that somebody means who gives a text for it: a pointer, its names with dots between, or a name. `taken` are names
+/// that others have.
+fn meant(text: &str, taken: impl Fn(&str) -> bool) -> Column {
+    let text = text.trim();
+    let text = if text.trim_matches(['/', '.']).is_empty() { "companyName" } else { text };
+    let mut parts: Vec<String> = match text.strip_prefix('/') {
+        Some(path) => path.split('/').map(|part| part.replace("~1", "/").replace("~0", "~")).collect(),
+        None => text.split(['.', '/']).map(str::to_owned).collect(),
+    };
+    if !text.starts_with('/') && parts.first().is_none_or(|first| first != "report") {
+        parts.insert(0, "report".to_owned());
+    }
+    let escaped: Vec<String> = parts.iter().map(|part| part.replace('~', "~0").replace('/', "~1")).collect();
+    let pointer = format!("/{}", escaped.join("/"));
+    let last = parts.iter().rposition(|part| !part.trim().is_empty()).unwrap_or(0);
+    let names = (0..=last).rev().map(|from| parts[from..=last].join("_"));
+    let whole = parts[..=last].join("_");
+    let numbered = (2..).map(|number| format!("{whole}_{number}"));
+    let name = names.chain(numbered).find(|name| !name.trim().is_empty() && !taken(name)).unwrap_or(whole);
+    Column { name, pointer, lookup: None }
 }
 
 fn shape(view: &View<'_>) -> Shape {
@@ -215,6 +273,79 @@ mod tests {
     use crate::config::Settings;
     use crate::job::file::parse;
     use std::path::Path;
+
+    /// What is proposed for a text where a column belongs is what a job may say.
+    #[test]
+    fn a_column_given_as_text_is_proposed_as_one_that_is_taken() {
+        const LOOKUPS: [&str; 2] = [
+            "[[lookup]]\nid = \"a\"\nservice = \"creditsafe.getsignatory\"\n",
+            "[[lookup]]\nid = \"b\"\nservice = \"creditsafe.getsignatory\"\n",
+        ];
+        let read = |lookups: usize, output: &str| {
+            let text = format!(
+                "name = \"a\"\n[input]\npath = \"in.csv\"\ncolumn = \"nr\"\ncarry = [\"city\"]\n{}[[output]]\npath = \"x.csv\"\n{output}",
+                LOOKUPS[..lookups].concat()
+            );
+            parse(Path::new("/a.toml"), &text, &Settings::with_catalogue_only(), true)
+        };
+        let outputs = [
+            "shape = \"wide\"\n",
+            "",
+            "changes = true\n",
+            "format = \"jsonl\"\n",
+            "format = \"jsonl\"\nshape = \"wide\"\n",
+        ];
+        let texts = [
+            "companyName",
+            "address.city",
+            "/report/address/city",
+            "report.cost",
+            "line",
+            "lookup",
+            "cost",
+            "a_cost",
+            "report",
+            "field",
+            "",
+            "/",
+            " ",
+            "a~b",
+            "/a~1b/c",
+            "quo\\\"ted",
+            "åäö",
+            "text/",
+            "x..y",
+            "~",
+        ];
+        for lookups in [1, 2] {
+            for output in outputs {
+                for text in texts {
+                    for form in [format!("columns = [\"{text}\"]"), format!("columns = \"{text}\"")] {
+                        let problems = read(lookups, &format!("{output}{form}")).unwrap_err();
+                        let [problem] = problems.list.as_slice() else { panic!("{problems}") };
+                        let help = problem.help.as_deref().unwrap_or_default();
+                        let form = help
+                            .strip_prefix("write it as ")
+                            .and_then(|rest| Some(&rest[..=rest.rfind(']')?]));
+                        let form = form.unwrap_or_else(|| panic!("{problems}"));
+                        let mended = read(lookups, &format!("{output}columns = {form}"));
+                        let others = help.ends_with(", or lookup = \"b\"");
+                        assert_eq!(others, lookups == 2 && output.contains("wide"), "{help}");
+                        assert!(mended.is_ok(), "{text}: {form}\n{}", mended.unwrap_err());
+                    }
+                }
+            }
+        }
+        // Several at once are told each in its own form, no two by one name.
+        let problems =
+            read(2, "shape = \"wide\"\ncolumns = [\"a.name\", \"b.name\"]").unwrap_err().to_string();
+        for form in [
+            "name = \"name\", pointer = \"/report/a/name\", lookup = \"a\"",
+            "name = \"b_name\", pointer = \"/report/b/name\", lookup = \"a\"",
+        ] {
+            assert!(problems.contains(form), "{problems}");
+        }
+    }
 
     #[test]
     fn a_list_of_changes_has_its_own_columns_and_one_shape() {
