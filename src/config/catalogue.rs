@@ -3,6 +3,7 @@
 
 mod request;
 mod rules;
+mod suggestion;
 
 pub use request::{Body, Fill, Method, Node, Piece};
 pub use rules::{
@@ -11,7 +12,6 @@ pub use rules::{
 
 use crate::domain::number::Kind;
 use crate::domain::redact;
-use crate::shape::nearest;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use regex_lite::Regex;
@@ -265,15 +265,6 @@ impl Catalogue {
         let services =
             self.providers.values().flat_map(|provider| provider.services.iter().map(move |s| (provider, s)));
         services.map(|(provider, service)| format!("{}.{}", provider.name, service.name)).collect()
-    }
-
-    /// The reference that a slip of the keyboard most likely meant: never a service that is only asked by those who mean it.
-    pub fn suggestion(&self, written: &str) -> Option<String> {
-        let (provider, service) = written.split_once('.')?;
-        let provider = nearest(provider, self.providers.keys().map(String::as_str))?;
-        let services = &self.providers.get(provider)?.services;
-        let names = services.iter().filter(|service| service.suggested).map(|service| service.name.as_str());
-        Some(format!("{provider}.{}", nearest(service, names)?))
     }
 }
 

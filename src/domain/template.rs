@@ -5,6 +5,9 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use std::fmt;
 
+/// What can stand between braces besides a column's name, days and answers left out.
+pub const PLACES: [&str; 1] = ["today"];
+
 /// A parsed parameter value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Template {

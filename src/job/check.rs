@@ -338,6 +338,31 @@ password = { env = \"P\" }
     }
 
     #[test]
+    fn a_place_that_no_input_has_leads_to_the_one_that_was_meant() {
+        let world = World::new(CONFIGURATION_TEXT);
+        world.write("in.csv", "orgnr;senast\n556012-5790;x\n");
+        let csv = "path = \"in.csv\"\ncolumn = \"orgnr\"";
+        for (input, place, said) in [
+            (csv, "senst", "did you mean `senast`?"),
+            (csv, "sedna", "did you mean `senast`?"),
+            (csv, "toady", "did you mean `today`?"),
+            ("numbers = [\"556012-5790\"]", "toady", "did you mean `{today}`?"),
+            (
+                "numbers = [\"556012-5790\"]",
+                "senast",
+                "`{today-30d}` and `{last:LOOKUP:date}` need no column",
+            ),
+        ] {
+            let params = format!("datecheck-company\"\nparams = {{ referencedate = \"{{{place}}}\" }}");
+            let text =
+                JOB_TEXT.replace("numbers = [\"556012-5790\"]", input).replace("getsignatory\"", &params);
+            let report = world.check(&[world.write("job.toml", &text)]);
+            let error = report.bad[0].to_string();
+            assert!(error.contains(said), "{input} {place}: {error}");
+        }
+    }
+
+    #[test]
     fn a_broken_configuration_in_use_is_told_once() {
         let world = World::new("databse = \"x\"");
         let job = world.write("job.toml", JOB_TEXT);

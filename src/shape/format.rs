@@ -1,6 +1,6 @@
 //! Formats of text values: how each is checked, and how a schema describes it.
 
-use super::check_address;
+use super::{check_address, nearest};
 use crate::domain::cron::CronLine;
 use crate::domain::money::Ore;
 use crate::domain::pace::{Rate, parse_span};
@@ -189,8 +189,10 @@ fn output_path(text: &str) -> Result<(), String> {
     }
     for place in placeholders(text)? {
         if !PATH_PLACES.contains(&place) {
+            let meant = nearest(place, PATH_PLACES).map(|near| format!("did you mean `{{{near}}}`? "));
             return Err(format!(
-                "`{{{place}}}` is not known here; a path may hold {{job}}, {{run}}, {{date}} and {{time}}"
+                "`{{{place}}}` is not known here; {}a path may hold {{job}}, {{run}}, {{date}} and {{time}}",
+                meant.unwrap_or_default()
             ));
         }
     }
@@ -262,6 +264,23 @@ mod tests {
             for text in bad {
                 assert!(format.check(text).is_err(), "{format:?} {text:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_place_that_no_path_has_leads_to_the_one_that_was_meant() {
+        for (path, meant) in [
+            ("{dat}.csv", Some("date")),
+            ("{runid}.csv", Some("run")),
+            ("{Job}.csv", Some("job")),
+            ("{x}", None),
+        ] {
+            let refused = Text::OutputPath.check(path).unwrap_err();
+            assert_eq!(refused.contains("did you mean"), meant.is_some(), "{refused}");
+            assert!(
+                meant.is_none_or(|meant| refused.contains(&format!("did you mean `{{{meant}}}`?"))),
+                "{refused}"
+            );
         }
     }
 

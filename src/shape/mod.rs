@@ -22,7 +22,7 @@ pub use format::Text;
 pub use job::JOB;
 pub use provider::PROVIDER;
 pub use view::{Item, View};
-pub use walk::{known_here, nearest, suggestion};
+pub use walk::{alike, known_here, nearest, suggestion};
 
 /// A table: its keys, and nothing else.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
 use crate::job::Job;
 use crate::ledger::{DaemonRow, FireRow, JobBook, JobLock, Ledger, RunRow};
-use crate::shape::Text;
+use crate::shape::{Text, suggestion};
 use crate::time::{local, now_ms, rfc3339};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -122,7 +122,9 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
     }
     let having: Vec<&DaemonRow> = daemons.iter().filter(|daemon| daemon.jobs.contains(&args.job)).collect();
     let Some(last) = having.iter().map(|daemon| daemon.beat_at).max() else {
-        return refused(&format!("no daemon has a job called {} with a [schedule]", args.job));
+        let jobs: Vec<&str> = daemons.iter().flat_map(|daemon| &daemon.jobs).map(String::as_str).collect();
+        let help = suggestion(&args.job, jobs.iter().copied());
+        return refused(&format!("no daemon has a job called {} with a [schedule] ({help})", args.job));
     };
     ledger.fire_by_hand(&args.job, now_ms()).await?;
     ledger.still_there()?;

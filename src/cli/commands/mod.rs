@@ -16,13 +16,14 @@ pub(super) mod spend;
 
 use super::args::Place;
 use super::{Desk, Failure};
-use crate::config::{SIMULATOR, Settings};
+use crate::config::{Account, SIMULATOR, Settings};
 use crate::disk::Protected;
 use crate::domain::pace::Rate;
 use crate::domain::redact::scrub;
 use crate::job::{Job, Origin, file};
 use crate::ledger::{Ledger, RunRow};
 use crate::problem::FileError;
+use crate::shape::{nearest, suggestion};
 use std::path::Path;
 
 /// The job of a file.
@@ -101,12 +102,31 @@ async fn protected(settings: &Settings, ledger: &Ledger) -> Protected {
     protected
 }
 
+/// Runs whose jobs may have been meant by a name that none has.
+const KNOWN: i64 = 200;
+
+/// The account of that name.
+fn named_account<'s>(settings: &'s Settings, name: &str) -> Result<&'s Account, Failure> {
+    settings.accounts.get(name).ok_or_else(|| {
+        let known = suggestion(name, settings.accounts.keys().map(String::as_str));
+        Failure::Usage(format!("the configuration has no [providers.{name}]: {known}"))
+    })
+}
+
 /// The one run that a word means.
 async fn one_run(ledger: &Ledger, word: &str) -> Result<RunRow, Failure> {
     let mut found = ledger.find(word).await?;
     match found.len() {
         // What was typed may be a number by mistake.
-        0 => Err(Failure::Usage(format!("no run is called `{}`: `orgpull runs` lists them", scrub(word)))),
+        0 => {
+            let jobs: Vec<String> = ledger.recent(KNOWN).await?.into_iter().map(|run| run.job).collect();
+            let near = nearest(word, jobs.iter().map(String::as_str));
+            let meant = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            Err(Failure::Usage(format!(
+                "no run is called `{}`: {meant}`orgpull runs` lists them",
+                scrub(word)
+            )))
+        }
         1 => Ok(found.remove(0)),
         several => {
             Err(Failure::Usage(format!("`{word}` begins the ids of {several} runs or more: give more of it")))

@@ -3,6 +3,7 @@
 use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, SimulatorArgs};
 use super::super::report::{error_line, too_long, with_lines};
 use super::super::{Desk, Failure, docs, signals};
+use super::named_account;
 use crate::config::Account;
 use crate::domain::exit::Exit;
 use crate::http::cause::Cause;
@@ -100,13 +101,7 @@ pub(in crate::cli) async fn simulator(desk: &Desk, args: &SimulatorArgs) -> Resu
 pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit, Failure> {
     let settings = desk.settings(false)?;
     let chosen: Vec<&Account> = match &args.provider {
-        Some(name) => {
-            let known = settings.accounts.get(name);
-            vec![
-                known
-                    .ok_or_else(|| Failure::Usage(format!("the configuration has no [providers.{name}]")))?,
-            ]
-        }
+        Some(name) => vec![named_account(&settings, name)?],
         None => settings.accounts.values().collect(),
     };
     if chosen.is_empty() {

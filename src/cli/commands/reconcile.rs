@@ -6,7 +6,7 @@ use super::super::report::{
     resolve_text,
 };
 use super::super::{Desk, Failure};
-use super::{one_run, protected};
+use super::{named_account, one_run, protected};
 use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::invoice::{Settles, Verdict};
@@ -112,10 +112,7 @@ async fn resolve_invoice(desk: &Desk, args: &ResolveArgs, file: &Path) -> Result
 fn account<'s>(settings: &'s Settings, name: Option<&str>) -> Result<&'s Account, Failure> {
     let names: Vec<&str> = settings.accounts.keys().map(String::as_str).collect();
     match (name, &names[..]) {
-        (Some(name), _) => settings
-            .accounts
-            .get(name)
-            .ok_or_else(|| Failure::Usage(format!("the configuration has no [providers.{name}]"))),
+        (Some(name), _) => named_account(settings, name),
         (None, [_]) => settings.accounts.values().next().ok_or_else(no_account),
         (None, []) => Err(no_account()),
         (None, several) => {

@@ -3,11 +3,11 @@
 use super::Reader;
 use crate::config::catalogue::{CodeForm, Condition, Is, Param, Pointer, Service, check_value};
 use crate::domain::outcome::{Outcome, Outcomes};
-use crate::domain::template::Template;
+use crate::domain::template::{PLACES, Template};
 use crate::job::when::{First, Test, When};
 use crate::job::{Carry, Input, OnUnknown, Origin, Step};
 use crate::problem::Problem;
-use crate::shape::{Item, View, known_here, suggestion};
+use crate::shape::{Item, View, known_here, nearest, suggestion};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -280,7 +280,10 @@ impl Reader<'_> {
         } else {
             return;
         };
-        self.problems.push(Problem::new(span, message));
+        let near = nearest(column, PLACES).map(|near| format!("did you mean `{{{near}}}`?"));
+        let help = near
+            .unwrap_or_else(|| "`{today}`, `{today-30d}` and `{last:LOOKUP:date}` need no column".to_owned());
+        self.problems.push(Problem::new(span, message).help(help));
     }
 }
 

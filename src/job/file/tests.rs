@@ -250,7 +250,8 @@ fn problems_of_lookups() {
         ("id = \"a.b\"\nservice = \"creditsafe.spar\"", "an id is"),
         ("id = \"a\"", "`service` is missing"),
         ("id = \"a\"\nservice = \"creditsafe.getdat\"", "did you mean `creditsafe.getdata`?"),
-        ("id = \"a\"\nservice = \"getdata\"", "known here: `bisnode.person-search`"),
+        ("id = \"a\"\nservice = \"getdata\"", "did you mean `creditsafe.getdata`?"),
+        ("id = \"a\"\nservice = \"datecheck\"", "known here: `bisnode.person-search`"),
         ("id = \"a\"\nservice = \"creditsafe.getdata\"", "needs the parameter `blockname`"),
         (
             "id = \"a\"\nservice = \"creditsafe.getdata\"\nparams = { blokname = \"B\", blockname = \"B\" }",

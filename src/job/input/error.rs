@@ -2,7 +2,8 @@
 
 use super::encoding::Page;
 use crate::domain::redact::{column_names, is_of_column};
-use crate::shape::nearest;
+use crate::domain::template::PLACES;
+use crate::shape::{alike, nearest};
 use std::io;
 
 /// Why an input cannot be read, or read on. Every message names the file and says what to do.
@@ -197,6 +198,8 @@ impl InputError {
             file: file.to_owned(),
             column: column.to_owned(),
             nearest: nearest(column, there.iter().map(String::as_str).filter(|name| is_of_column(name)))
+                .or_else(|| alike(column, there.iter().map(String::as_str)))
+                .or_else(|| nearest(column, PLACES))
                 .map(str::to_owned),
             there: there.to_vec(),
         }
