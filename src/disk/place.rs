@@ -75,6 +75,15 @@ pub struct Place {
     real: PathBuf,
 }
 
+/// Who has chosen the name of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// A person, who may have meant a link.
+    Somebody,
+    /// We.
+    Us,
+}
+
 /// More links after one another than anybody has.
 const LINKS: usize = 40;
 
@@ -94,18 +103,29 @@ impl Place {
     }
 
     /// Where it would be, for a plan: nothing is made, and in the innermost of its folders that is there a file could be.
-    pub fn would_be(named: PathBuf, protected: &Protected) -> Result<Self, PlaceError> {
-        let Some(name) = named.file_name() else { return Err(PlaceError::Folder(named)) };
-        let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        leads_home(folder)?;
-        let there = folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(folder);
-        if !there.is_dir() {
-            return Err(failed("create the folder", folder)(io::ErrorKind::NotADirectory.into()));
-        }
+    pub fn would_be(named: PathBuf, by: NamedBy, protected: &Protected) -> Result<Self, PlaceError> {
+        let place = Self::as_things_stand(named, by, protected)?;
+        let folder = folder_of(&place.named);
+        let there = innermost(folder);
         let action = if there == folder { "create" } else { "create the folder" };
         tempfile::tempfile_in(there)
-            .map_err(failed(action, if there == folder { &named } else { folder }))?;
-        let real = follow(whereabouts(folder).join(name))?;
+            .map_err(failed(action, if there == folder { &place.named } else { folder }))?;
+        Ok(place)
+    }
+
+    /// The same by what is there alone: nothing is tried, since whoever asks may not be who writes.
+    pub fn as_things_stand(named: PathBuf, by: NamedBy, protected: &Protected) -> Result<Self, PlaceError> {
+        let Some(name) = named.file_name() else { return Err(PlaceError::Folder(named)) };
+        let folder = folder_of(&named);
+        leads_home(folder)?;
+        if !innermost(folder).is_dir() {
+            return Err(failed("create the folder", folder)(io::ErrorKind::NotADirectory.into()));
+        }
+        let real = whereabouts(folder).join(name);
+        let real = match by {
+            NamedBy::Somebody => follow(real)?,
+            NamedBy::Us => real,
+        };
         Self { named, real }.checked(protected)
     }
 
@@ -188,6 +208,15 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
     move |cause| PlaceError::Io { action, path, cause }
 }
 
+fn folder_of(named: &Path) -> &Path {
+    named.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The innermost of a folder and those around it that is there.
+fn innermost(folder: &Path) -> &Path {
+    folder.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(folder)
+}
+
 /// Where a path leads, whose folder is there: behind links, unless others may have made one of them.
 pub fn behind_links(path: &Path) -> Result<PathBuf, PlaceError> {
     follow(beside(path, |_| Ok(()))?)
@@ -196,7 +225,7 @@ pub fn behind_links(path: &Path) -> Result<PathBuf, PlaceError> {
 /// A path in its own folder, which is made where it is missing and freed of links.
 fn beside(named: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<PathBuf, PlaceError> {
     let Some(name) = named.file_name() else { return Err(PlaceError::Folder(named.to_owned())) };
-    let folder = named.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(named);
     leads_home(folder)?;
     make(folder).map_err(failed("create the folder", folder))?;
     Ok(folder.canonicalize().map_err(failed("open the folder", folder))?.join(name))

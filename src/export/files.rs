@@ -1,6 +1,6 @@
 //! Where outputs go, and how they get there whole or not at all.
 
-use crate::disk::{Place, PlaceError, Protected};
+use crate::disk::{NamedBy, Place, PlaceError, Protected};
 use crate::job::Output;
 use std::io;
 use std::path::PathBuf;
@@ -106,8 +106,8 @@ impl Places {
 
     /// The same without making anything, for a plan.
     pub(super) fn would_be(named: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
-        let find = |named| Place::would_be(named, protected);
-        Self::each(named, find, find)
+        let would_be = |by| move |named| Place::would_be(named, by, protected);
+        Self::each(named, would_be(NamedBy::Somebody), would_be(NamedBy::Us))
     }
 
     fn each(

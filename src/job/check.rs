@@ -362,6 +362,49 @@ password = { env = \"P\" }
         }
     }
 
+    /// What `run` would refuse to replace.
+    #[test]
+    fn an_output_that_is_no_ordinary_file_is_told() {
+        let world = World::new(CONFIGURATION_TEXT);
+        let path = |name: &str| world.0.path().join(name);
+        let fifo = |name: &str| {
+            assert!(std::process::Command::new("mkfifo").arg(path(name)).status().unwrap().success());
+        };
+        fifo("pipe.csv");
+        fifo("beside.rejects.csv");
+        fifo("a.csv");
+        let _listening = std::os::unix::net::UnixListener::bind(path("socket.csv")).unwrap();
+        fs::create_dir(path("folder.csv")).unwrap();
+        world.write("file", "");
+        std::os::unix::fs::symlink("pipe.csv", path("link.csv")).unwrap();
+        std::os::unix::fs::symlink("round.csv", path("round.csv")).unwrap();
+        std::os::unix::fs::symlink("pipe.csv", path("first.rejects.csv")).unwrap();
+        for (output, said) in [
+            ("pipe.csv", "is not an ordinary file"),
+            ("link.csv", "is not an ordinary file"),
+            ("socket.csv", "is not an ordinary file"),
+            ("/dev/null", "is not an ordinary file"),
+            ("{job}.csv", "is not an ordinary file"),
+            ("beside.csv", "the rejects file beside this output cannot be written"),
+            ("folder.csv", "is a folder"),
+            ("round.csv", "cannot follow"),
+            ("file/x.csv", "cannot create the folder"),
+        ] {
+            let format = if output == "/dev/null" { "\"\nformat = \"csv\"" } else { "\"" };
+            let text = JOB_TEXT.replace("\"a.csv\"", &format!("\"{output}{format}"));
+            let report = world.check(&[world.write("job.toml", &text)]);
+            let [error] = report.bad.as_slice() else { panic!("{output}: {report:?}") };
+            let error = error.to_string();
+            assert!(error.contains("job.toml:8:8") && error.contains(said), "{output}: {error}");
+        }
+        // A name of our own is not followed, and nobody has made these yet.
+        for output in ["first.csv", "new/x.csv", "{run}.csv", "x-{date}-{time}.csv"] {
+            let report = world
+                .check(&[world.write("job.toml", &JOB_TEXT.replace("\"a.csv\"", &format!("\"{output}\"")))]);
+            assert!(report.is_good(), "{output}: {report:?}");
+        }
+    }
+
     #[test]
     fn a_broken_configuration_in_use_is_told_once() {
         let world = World::new("databse = \"x\"");

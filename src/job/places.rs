@@ -6,10 +6,12 @@
 //! common. Links and spellings are taken out first, as far as the folders are there.
 
 use super::{Job, Output};
-use crate::disk::{Protected, whereabouts};
+use crate::disk::{NamedBy, Place, PlaceError, Protected, whereabouts};
 use crate::problem::{Problem, Problems};
 use crate::shape::{Document, JOB};
+use crate::time::{now_ms, stockholm_date};
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// How many characters a run's id has, and which (`ledger::run_id`).
@@ -64,6 +66,9 @@ pub(super) fn clashes(jobs: &[&Job], protected: &Protected) -> Vec<Problems> {
             let what = protected.places().find(|(place, _)| meet(&one.path, &literal(place)));
             if let Some(what) = what.map(|(_, what)| what).or_else(|| one.named(&protected)) {
                 list.push(one.problem(format!("{} can take the place of a file that is {what}", one.word())));
+            } else if let Some(refused) = one.refused() {
+                let what = format!("{} cannot be written: {refused}", one.word());
+                list.push(Problem { help: None, ..one.problem(what) });
             }
             // Of two in one job the later is told, as the file is read from top to bottom.
             let mut others = written.iter().enumerate().filter(|(other, _)| other != &at);
@@ -148,6 +153,20 @@ impl Written<'_> {
             path.push(*c);
         }
         protected.what(Path::new(&path))
+    }
+
+    /// Why a run could not put it where its path leads today, by what stands there. What only its user may look at is not told.
+    fn refused(&self) -> Option<PlaceError> {
+        let template = &self.job.outputs.get(self.output)?.path;
+        let template = if self.rejects { Output::rejects_beside(template) } else { template.clone() };
+        let path = named(self.job, &template).to_string_lossy().into_owned();
+        let day = stockholm_date(now_ms()).to_string();
+        let path =
+            path.replace("{run}", &"0".repeat(RUN)).replace("{date}", &day).replace("{time}", "000000");
+        let by = if self.rejects { NamedBy::Us } else { NamedBy::Somebody };
+        let refused = Place::as_things_stand(path.into(), by, &Protected::new()).err()?;
+        let hidden = refused.cause().is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied);
+        (!hidden).then_some(refused)
     }
 
     fn word(&self) -> &'static str {
