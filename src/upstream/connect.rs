@@ -1,6 +1,6 @@
 //! Creditsafe CONNECT: a user key and a password for a token that holds an hour (apis.md section 2).
 
-use super::page::is_page;
+use super::page::{is_bare, is_page, is_phrase};
 use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -18,10 +18,13 @@ pub(super) fn read(response: &Response) -> LoginReading {
     let Response { status, body, .. } = response;
     match status {
         200..=299 => token(body),
-        // 400 is an empty user key or password, 401 a wrong one. Whatever is not a page is taken for theirs: to try wrong
-        // credentials again and again would lock the account.
-        400 | 401 if is_passing(body) => LoginReading::Unavailable { code: status.to_string() },
-        400 | 401 if !is_page(body) => LoginReading::Refused { message: refusal(*status) },
+        // 400 is an empty user key or password, 401 a wrong one. A bare status is taken for theirs: nothing in it is another's,
+        // and to try wrong credentials again and again would lock the account.
+        400 | 401 if is_bare(body) || says_denied(body) => {
+            LoginReading::Refused { message: refusal(*status) }
+        }
+        // How a 400 is worded is not documented.
+        400 if complains(body) => LoginReading::Refused { message: refusal(*status) },
         403 if is_denial(response) => LoginReading::Refused { message: refusal(*status) },
         429 => LoginReading::Throttled,
         408 | 500..=599 => LoginReading::Unavailable { code: status.to_string() },
@@ -29,17 +32,24 @@ pub(super) fn read(response: &Response) -> LoginReading {
     }
 }
 
-/// Whether it is what OAuth2 servers say of themselves, and not of who asks (RFC 6749 section 4.1.2.1).
-fn is_passing(body: &[u8]) -> bool {
-    let parsed = json::parse(None, body);
-    let error = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
-    matches!(error.as_deref(), Some("temporarily_unavailable" | "server_error"))
-}
-
 /// A 403 is not documented, so it is theirs only by their words, and not where it says when to come again.
 fn is_denial(response: &Response) -> bool {
-    let words = String::from_utf8_lossy(&response.body).to_ascii_lowercase();
-    response.retry_after.is_none() && !is_page(&response.body) && words.contains(DENIED)
+    response.retry_after.is_none() && says_denied(&response.body)
+}
+
+/// Whether a login is refused in their words, and not in a gateway's, which writes JSON too: `{"message": "Unauthorized"}`.
+fn says_denied(body: &[u8]) -> bool {
+    !is_page(body) && String::from_utf8_lossy(body).to_ascii_lowercase().contains(DENIED)
+}
+
+/// Whether an error is told in words of its own: no page, no status in words, and not what a server says of itself (RFC 6749
+/// section 4.1.2.1).
+fn complains(body: &[u8]) -> bool {
+    let parsed = json::parse(None, body);
+    let error = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
+    error.is_some_and(|error| {
+        !is_phrase(&error) && !matches!(error.as_str(), "temporarily_unavailable" | "server_error")
+    })
 }
 
 /// The upstream's text is left out: it may repeat the user key.
@@ -113,6 +123,29 @@ mod tests {
             (401, denied, None, "refused"),
             (401, r#"{"message":"Access denied - ..."}"#, None, "refused"),
             (401, "", None, "refused"),
+            (400, "Access denied - no password", None, "refused"),
+            (400, r#"{"error":"Bad request - username and password are required"}"#, None, "refused"),
+            (400, r#"{"error":"Bad Request"}"#, None, "unavailable"),
+            (400, r#"{"message":"Bad Request"}"#, None, "unavailable"),
+            (400, "Bad Request\n", None, "refused"),
+            (400, "no JSON, sorry", None, "unavailable"),
+            (401, " \r\n", None, "refused"),
+            (401, r#"{"message":"Unauthorized"}"#, None, "unavailable"),
+            (401, r#"{"error":"Unauthorized"}"#, None, "unavailable"),
+            (401, "Unauthorized", None, "refused"),
+            (401, r#"{"message":"Invalid authentication credentials"}"#, None, "unavailable"),
+            (
+                401,
+                r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}]}"#,
+                None,
+                "unavailable",
+            ),
+            (
+                401,
+                r#"{"statusCode":401,"message":"Access denied due to invalid subscription key."}"#,
+                None,
+                "unavailable",
+            ),
             (401, r#"{"error":"temporarily_unavailable"}"#, None, "unavailable"),
             (400, r#"{"error":"server_error"}"#, None, "unavailable"),
             (401, page, None, "unavailable"),
@@ -144,7 +177,9 @@ mod tests {
 
     #[test]
     fn a_refusal_does_not_repeat_what_the_upstream_says() {
-        let LoginReading::Refused { message } = read(401, r#"{"error":"user KEY77 unknown"}"#, None) else {
+        let LoginReading::Refused { message } =
+            read(401, r#"{"error":"Access denied - user KEY77 unknown"}"#, None)
+        else {
             panic!()
         };
         assert!(!message.contains("KEY77"));

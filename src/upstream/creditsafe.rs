@@ -11,26 +11,36 @@ use crate::domain::json::{Json, text};
 use crate::domain::outcome::Outcome;
 use serde_json::Value;
 
-/// Their bodies have at least one of these.
-const MEMBERS: [&str; 3] = ["metaData", "report", "error"];
-
 pub(super) fn read(status: u16, content: Content) -> Reading {
     if !matches!(status, 200..=299 | 400..=407 | 409..=499) {
         return Reading::Lost { code: status.to_string() };
     }
     let parsed = content.json.filter(|value| value.is_object() || value.is_array());
     match (status, parsed) {
-        (200..=299, Some(value)) if is_theirs(&value) => Body::new(value).read(status),
+        (_, Some(value)) if is_theirs(status, &value) => Body::new(value).read(status),
         (200..=299, _) => content::unread(content.is_page),
-        (401, None) => Reading::TokenRefused { code: "401".to_owned() },
-        (_, None) => foreign(status),
-        (_, Some(value)) => Body::new(value).read(status),
+        // Whoever says so and in whichever words: another token is what may help.
+        (401, _) => Reading::TokenRefused { code: "401".to_owned() },
+        _ => foreign(status),
     }
 }
 
-/// Whether a body has a member that theirs have. Others write JSON too: a proxy's `{"message": …}` is no hit.
-fn is_theirs(value: &Value) -> bool {
-    MEMBERS.iter().any(|name| value.get(name).is_some())
+/// Whether a body is written as theirs are: `metaData`, a report, or an error in their form. Others write JSON too: a
+/// gateway's `{"message": …}`, `{"error": "…"}` and `{"error": {"code": 403, "message": …}}` are no answers.
+fn is_theirs(status: u16, value: &Value) -> bool {
+    let success = status < 300;
+    let member = |name: &str| value.get(name).is_some_and(|member| success || member.is_object());
+    let report = value.get("report").is_some_and(|report| success || !report.is_null());
+    report || member("metaData") || value.get("error").is_some_and(|error| is_their_error(status, error))
+}
+
+/// An error of theirs says at least one of `code`, `text` and `detail`, and says it in no other member. A code that is the
+/// status as a number is another's.
+fn is_their_error(status: u16, error: &Value) -> bool {
+    let says = |name: &str| error.get(name).is_some_and(is_said);
+    let words = says("text") || says("detail");
+    let code = says("code") && error.get("code").and_then(Value::as_u64) != Some(u64::from(status));
+    (words || code) && !["message", "status", "reason", "errors"].into_iter().any(says)
 }
 
 /// A JSON body with the parts that decide.
@@ -63,12 +73,10 @@ impl Body {
             (200..=299 | 404, Some("15")) => self.answer(Outcome::NoHit),
             (200..=299, _) if self.error => self.answer(Outcome::Rejected),
             (200..=299, _) => self.answer(Outcome::Hit),
-            // Whoever says so and in whichever words: another token is what may help.
             (401, _) => Reading::TokenRefused { code: code.unwrap_or("401").to_owned() },
             (400 | 409 | 422, None) if self.complains() => {
                 Self { code: Some(status.to_string()), ..self }.answer(Outcome::Invalid)
             }
-            _ if !self.has_form() => foreign(status),
             (404, _) | (_, None) => Reading::Fault(unexpected(status, code)),
             (400 | 403, Some(code)) if is_rejection(code) => {
                 let outcome = if self.report { Outcome::Partial } else { Outcome::Rejected };
@@ -79,15 +87,9 @@ impl Body {
         }
     }
 
-    /// Whether an error is written as theirs are. Others write JSON too: a gateway's `{"message": …}`.
-    fn has_form(&self) -> bool {
-        self.report
-            || ["metaData", "error"].iter().any(|name| self.value.get(name).is_some_and(Value::is_object))
-    }
-
-    /// Whether there is an error in their form, or one in words, with or without a code.
+    /// Whether there is an error, with or without a code.
     fn complains(&self) -> bool {
-        self.value.get("error").is_some_and(|error| error.is_object() || error.is_string() && is_said(error))
+        self.value.get("error").is_some_and(Value::is_object)
     }
 
     /// What says the same under every status: the token, the account and the block.
@@ -322,19 +324,25 @@ mod tests {
 
     #[test]
     fn an_input_refused_without_a_code_settles_its_lookup() {
-        let (object, text) = (r#"{"error":{"text":"bad","detail":"date"}}"#, r#"{"error":"bad words"}"#);
+        let object = r#"{"error":{"text":"bad","detail":"date"}}"#;
         for status in [400, 409, 422] {
             assert_eq!(class(status, object), format!("invalid {status}"));
-            assert_eq!(class(status, text), format!("invalid {status}"));
-            assert_eq!(class(status, r#"{"error":{}}"#), format!("invalid {status}"));
-            for other in ["{}", r#"{"message":"no"}"#, r#"{"error":null}"#, r#"{"error":" "}"#, "[]", "bad"] {
+            assert_eq!(class(status, r#"{"metaData":{},"error":{}}"#), format!("invalid {status}"));
+            let others = [
+                "{}",
+                "[]",
+                "bad",
+                r#"{"error":{}}"#,
+                r#"{"error":null}"#,
+                r#"{"error":" "}"#,
+                r#"{"error":"bad words"}"#,
+            ];
+            for other in others {
                 assert_eq!(class(status, other), format!("foreign {status}"), "{other}");
             }
         }
         assert_eq!(class(403, object), "fault 403 billed");
-        assert_eq!(class(415, text), "foreign 415");
         assert_eq!(answer(400, object).text.as_deref(), Some("bad: date"));
-        assert_eq!(answer(422, text).text.as_deref(), Some("bad words"));
     }
 
     #[test]
@@ -354,7 +362,9 @@ mod tests {
             (r#"{"error":{"code":4}}"#, "rejected 4"),
             (r#"{"error":{"code":15,"new":[1]}}"#, "no_hit 15"),
             (r#"{"error":{"text":"without a code"}}"#, "rejected"),
-            (r#"{"error":"plain words"}"#, "rejected"),
+            (r#"{"error":"plain words"}"#, "unreadable"),
+            (r#"{"error":null}"#, "unreadable"),
+            (r#"{"error":{"code":403,"message":"Forbidden"}}"#, "unreadable"),
         ];
         for (body, expected) in table {
             assert_eq!(class(200, body), expected, "{body}");
@@ -389,7 +399,6 @@ mod tests {
         assert_eq!(text(r#"{"code":"S9","text":"t"}"#).as_deref(), Some("t"));
         assert_eq!(text(r#"{"code":"S9","detail":{"d":[1]}}"#).as_deref(), Some(r#"{"d":[1]}"#));
         assert_eq!(text(r#"{"code":"S9"}"#), None);
-        assert_eq!(text(r#""words""#).as_deref(), Some("words"));
     }
 
     #[test]

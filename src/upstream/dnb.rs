@@ -4,7 +4,7 @@
 //! OAuth2 error where there is one. Everything else is passed through as it came, but for what echoes the request.
 
 use super::content::{self, Content};
-use super::page::foreign;
+use super::page::{foreign, is_phrase};
 use super::{Answer, Fault, Reading, json, shown};
 use crate::domain::json::bytes;
 use crate::domain::outcome::Outcome;
@@ -26,6 +26,20 @@ const ENVELOPE: [&str; 13] = [
     "error",
     "error_description",
     "errors",
+];
+/// What others put beside those: gateways, firewalls and frameworks.
+const OTHERS: [&str; 11] = [
+    "success",
+    "messages",
+    "result",
+    "fault",
+    "request_id",
+    "requestId",
+    "traceId",
+    "path",
+    "type",
+    "instance",
+    "Message",
 ];
 /// Members that say something in words, in the order in which they are told.
 const WORDS: [&str; 4] = ["message", "detail", "error_description", "statusText"];
@@ -60,7 +74,8 @@ fn success(body: &Value, is_page: bool) -> Reading {
     }
     let has_report = match body {
         Value::Object(members) => {
-            members.keys().any(|name| !ENVELOPE.contains(&name.as_str()) && name != "token")
+            let mut names = members.keys().map(String::as_str);
+            names.any(|name| !ENVELOPE.contains(&name) && !OTHERS.contains(&name) && name != "token")
         }
         _ => true,
     };
@@ -95,10 +110,7 @@ fn refused(status: u16, body: &Value) -> Reading {
     let error = json::scalar(body.get("error")).map(|error| shown(&error));
     let told = [json::scalar(body.get("code")).map(|code| shown(&code)), Some(status.to_string())];
     let code = told.into_iter().flatten().next();
-    // A framework's own page names the path that nothing is served at.
-    let ours = body.as_object().is_some_and(|members| {
-        members.keys().any(|name| ENVELOPE.contains(&name.as_str())) && !members.contains_key("path")
-    });
+    let ours = is_theirs(body);
     match (status, error.as_deref()) {
         (_, Some(error @ ("insufficient_scope" | "invalid_scope"))) => Reading::Fault(Fault {
             code: error.to_owned(),
@@ -113,6 +125,23 @@ fn refused(status: u16, body: &Value) -> Reading {
         _ if ours => Reading::Fault(unexpected(status)),
         _ => foreign(status),
     }
+}
+
+/// Whether an error is in one of their envelopes (apis.md section 8): `{status, statusText, message, timestamp, subErrors}`,
+/// `{message, validationErrors}`, `{detail}`, `{error}`. Others write JSON too: a gateway's `{"message": …}`, a framework's page
+/// that names the path or the type of its problem, and what says no more than the status does.
+fn is_theirs(body: &Value) -> bool {
+    let Value::Object(members) = body else { return false };
+    let has = |name: &str| members.contains_key(name);
+    if ["path", "type", "title", "instance", "success"].into_iter().any(has) {
+        return false;
+    }
+    let says = |name: &str| json::scalar(members.get(name)).is_some_and(|text| !is_phrase(&text));
+    ["statusText", "subErrors", "validationErrors", "error_description"].into_iter().any(has)
+        || has("status") && has("message") && has("timestamp")
+        || says("detail")
+        || says("error")
+        || members.get("error").is_some_and(|error| error.get("code").is_some_and(Value::is_string))
 }
 
 fn answer(outcome: Outcome, code: Option<String>, body: &Value) -> Reading {
@@ -222,7 +251,14 @@ mod tests {
             (401, oauth("invalid_token"), "token invalid_token"),
             (401, String::new(), "token 401"),
             (401, oauth("invalid_client"), "client invalid_client"),
-            (403, r#"{"message":"no"}"#.to_owned(), "denied 403"),
+            (403, r#"{"message":"no","validationErrors":[]}"#.to_owned(), "denied 403"),
+            (403, r#"{"message":"no"}"#.to_owned(), "foreign 403"),
+            (
+                200,
+                r#"{"success":false,"errors":[{"code":1000}],"messages":[],"result":null}"#.to_owned(),
+                "unreadable",
+            ),
+            (200, r#"{"message":"Forbidden","request_id":"x"}"#.to_owned(), "unreadable"),
             (403, oauth("insufficient_scope"), "fault insufficient_scope free"),
             (403, html.to_owned(), "foreign 403"),
             (401, html.to_owned(), "token 401"),

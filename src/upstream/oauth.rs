@@ -1,6 +1,6 @@
 //! OAuth2 client credentials (RFC 6749 sections 2.3.1, 4.4 and 5): a POST form for a token that tells its life.
 
-use super::page::is_page;
+use super::page::is_bare;
 use super::request::encoded;
 use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
@@ -53,8 +53,9 @@ pub(super) fn read(response: &Response) -> LoginReading {
 /// | `invalid_request`, `unsupported_grant_type` | the provider's file describes another login than this one |
 /// | `server_error`, `temporarily_unavailable` (section 4.1.2.1) and all others | it passes: tried again later |
 ///
-/// Without a code, a 401 that is no page is a refusal too: that is what HTTP Basic has for one, and to try wrong credentials
-/// again and again would lock the account. A 400 or 403 that says when to come again is none, whatever else it says.
+/// A bare 401 is a refusal too, and so is one with a code that is not of that section: the first is what HTTP Basic has for
+/// one, and to try wrong credentials again and again would lock the account. One with something else in it is another's: a
+/// gateway writes JSON too, `{"message": "Unauthorized"}` or `{"error": "Unauthorized"}`. A 400 or 403 that says when to come again is none, whatever else it says.
 fn refusal(response: &Response) -> LoginReading {
     let Response { status, retry_after, content_type, body } = response;
     let parsed = json::parse(content_type.as_deref(), body);
@@ -74,10 +75,17 @@ fn refusal(response: &Response) -> LoginReading {
         (Some(code @ ("server_error" | "temporarily_unavailable")), _) => {
             return LoginReading::Unavailable { code: code.to_owned() };
         }
-        (_, 401) if !is_page(body) => "check client_id and client_secret",
+        (Some(code), 401) if is_code(code) => "check client_id and client_secret",
+        (None, 401) if is_bare(body) => "check client_id and client_secret",
         _ => return elsewhere(*status),
     };
     LoginReading::Refused { message: format!("the login was refused (status {status}): {why}") }
+}
+
+/// Whether an `error` is a code, as those of the standard are, and no sentence or status in words.
+fn is_code(error: &str) -> bool {
+    !error.is_empty()
+        && error.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
 fn elsewhere(status: u16) -> LoginReading {
@@ -188,7 +196,12 @@ mod tests {
             (400, "", None, "unavailable"),
             (400, r#"{"message":"no"}"#, None, "unavailable"),
             (401, r#"{"error":"new_word"}"#, None, "refused"),
-            (401, r#"{"message":"Unauthorized"}"#, None, "refused"),
+            (401, r#"{"error":"unauthorized","error_description":"Bad credentials"}"#, None, "refused"),
+            (401, r#"{"message":"Unauthorized"}"#, None, "unavailable"),
+            (401, r#"{"error":"Unauthorized"}"#, None, "unavailable"),
+            (401, r#"{"error":{"code":401,"message":"Unauthorized"}}"#, None, "unavailable"),
+            (401, r#"{"errors":[{"message":"No API key"}],"success":false}"#, None, "unavailable"),
+            (401, "Unauthorized", None, "refused"),
             (401, "", None, "refused"),
             (401, "<html>", None, "unavailable"),
             (403, "", None, "unavailable"),

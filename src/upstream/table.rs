@@ -121,3 +121,108 @@ fn every_status_with_everything_that_may_come_with_it() {
     }
     assert!(rows > 40, "{rows}");
 }
+
+/// What stands before a service says in JSON: AWS, Kong, Cloudflare, nginx, Azure, Apigee, Google, Spring, RFC 9457 and others.
+const GATEWAYS: [&str; 19] = [
+    r#"{"message":"Forbidden"}"#,
+    r#"{"message":"Unauthorized"}"#,
+    r#"{"message":"Missing Authentication Token"}"#,
+    r#"{"Message":"User is not authorized to access this resource"}"#,
+    r#"{"message":"no Route matched with those values","request_id":"a1"}"#,
+    r#"{"message":"Invalid authentication credentials"}"#,
+    r#"{"success":false,"errors":[{"code":10000,"message":"Authentication error"}],"messages":[],"result":null}"#,
+    r#"{"error":"Forbidden"}"#,
+    r#"{"error":"Not Found"}"#,
+    r#"{"error":"404 Not Found"}"#,
+    r#"{"detail":"Not Found"}"#,
+    r#"{"status":403,"message":"Forbidden"}"#,
+    r#"{"status":403,"error":"Forbidden"}"#,
+    r#"{"statusCode":404,"message":"Resource not found"}"#,
+    r#"{"code":403,"message":"Forbidden"}"#,
+    r#"{"error":{"code":403,"message":"Forbidden","status":"PERMISSION_DENIED"}}"#,
+    r#"{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}"#,
+    r#"{"timestamp":"t","status":404,"error":"Not Found","path":"/x"}"#,
+    r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"Blocked by the rule 7"}"#,
+];
+
+#[test]
+fn what_a_gateway_says_in_json_is_no_answer() {
+    for body in GATEWAYS {
+        for dialect in [Dialect::Creditsafe, Dialect::Dnb] {
+            for (status, expected) in [
+                (200, "unreadable"),
+                (400, "foreign"),
+                (401, "token 401"),
+                (403, "foreign"),
+                (404, "foreign"),
+                (405, "foreign"),
+                (409, "foreign"),
+                (415, "foreign"),
+                (422, "foreign"),
+                (429, "throttled"),
+                (500, "lost 500"),
+                (502, "lost 502"),
+                (503, "unavailable"),
+                (504, "lost 504"),
+            ] {
+                let reading = class(read(&dialect, &answered(status, body), &Question::default()));
+                assert_eq!(reading, expected, "{status} {dialect:?} {body}");
+            }
+        }
+    }
+}
+
+/// The providers' own errors, in each form that is documented of them.
+#[test]
+fn what_a_provider_says_in_its_form_is_an_answer() {
+    let theirs: [(&Dialect, &str, [&str; 3]); 10] = [
+        (
+            &Dialect::Creditsafe,
+            r#"{"metaData":{"apiLogId":1},"error":{"code":"15","text":"No match record"}}"#,
+            ["invalid 15", "denied 15", "no_hit 15"],
+        ),
+        (
+            &Dialect::Creditsafe,
+            r#"{"error":{"code":"15","text":"No match record"}}"#,
+            ["invalid 15", "denied 15", "no_hit 15"],
+        ),
+        (&Dialect::Creditsafe, r#"{"error":{"code":"15"}}"#, ["invalid 15", "denied 15", "no_hit 15"]),
+        (
+            &Dialect::Creditsafe,
+            r#"{"error":{"code":"S2"}}"#,
+            ["rejected S2", "rejected S2", "fault S2 billed"],
+        ),
+        (
+            &Dialect::Dnb,
+            r#"{"status":404,"statusText":"NOT_FOUND","message":"none","timestamp":"t"}"#,
+            ["invalid 400", "denied 403", "no_hit 404"],
+        ),
+        (
+            &Dialect::Dnb,
+            r#"{"message":"no","validationErrors":[]}"#,
+            ["invalid 400", "denied 403", "no_hit 404"],
+        ),
+        (&Dialect::Dnb, r#"{"message":"no","subErrors":[]}"#, ["invalid 400", "denied 403", "no_hit 404"]),
+        (
+            &Dialect::Dnb,
+            r#"{"detail":"No company of this number"}"#,
+            ["invalid 400", "denied 403", "no_hit 404"],
+        ),
+        (
+            &Dialect::Dnb,
+            r#"{"error":"No company of this number"}"#,
+            ["invalid 400", "denied 403", "no_hit 404"],
+        ),
+        (
+            &Dialect::Dnb,
+            r#"{"status":400,"message":"no","timestamp":"t"}"#,
+            ["invalid 400", "denied 403", "no_hit 404"],
+        ),
+    ];
+    for (dialect, body, expected) in theirs {
+        for (status, expected) in [400, 403, 404].into_iter().zip(expected) {
+            let reading = class(read(dialect, &answered(status, body), &Question::default()));
+            assert_eq!(reading, expected, "{status} {dialect:?} {body}");
+        }
+    }
+}

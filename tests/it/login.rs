@@ -151,6 +151,8 @@ fn a_foreign_page_at_the_login_passes() {
         ("do = 'html'", "without a token"),
         ("do = 'redirect'", "status 302"),
         ("do = 'body'\nstatus = 403\nbody = '{\"message\":\"Forbidden\"}'", "status 403"),
+        ("do = 'body'\nstatus = 401\nbody = '{\"message\":\"Unauthorized\"}'", "status 401"),
+        ("do = 'body'\nstatus = 400\nbody = '{\"error\":\"Bad Request\"}'", "status 400"),
         ("do = 'status'\nstatus = 502", "502"),
         ("do = 'cut'", "no token"),
     ];
