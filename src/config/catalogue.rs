@@ -291,6 +291,14 @@ impl Service {
         }
     }
 
+    /// The block that is asked for where a call names none; nothing where the service has no such.
+    pub fn usual_block(&self) -> Option<&str> {
+        match self.param(self.block_param.as_deref()?)?.default.as_ref()? {
+            Fallback::Text(text) => Some(text),
+            Fallback::Reference => None,
+        }
+    }
+
     /// How many digits it takes of a kind of number; nothing where it does not take that kind.
     pub const fn digits(&self, kind: Kind) -> Option<Digits> {
         match kind {

@@ -1,14 +1,16 @@
 //! What is said where a lookup would have letters of disclosure posted that its job has not asked for. The ways out come in
 //! the order in which they are right: a person who takes the first one that they read must not post letters by it.
 
-use super::input::{Columns, Reader};
+use super::input::Reader;
 use super::{Job, Origin, Step};
+use crate::config::catalogue::check_value;
 use crate::config::{Account, Settings};
 use crate::domain::counted::counted;
 use crate::domain::letters::{LettersByBlock, Recipients};
 use crate::domain::number::{AcceptKind, Kind};
 use crate::domain::redact::scrub;
 use crate::time::{now_ms, stockholm_date};
+use jiff::civil::Date;
 use std::fmt;
 
 /// Letters that a job has not asked for, by what would post them. `Display` says what is wrong, in one line;
@@ -67,44 +69,45 @@ impl Unasked {
         account: impl Fn(&Step) -> Option<&'a Account>,
         counted: &[LettersByBlock],
     ) -> Option<Self> {
-        let mut calls = Vec::new();
-        for (step, letters) in job.steps.iter().zip(counted).filter(|(step, _)| !step.letters) {
-            let Some(account) = account(step) else { continue };
-            for (block, recipients) in letters.iter() {
-                // What a row names may be a number by mistake.
-                let named = block.map_or(Block::None, |block| Block::Named(scrub(block)));
-                calls.push(UnaskedCall::of(step, account, named, To::Subjects(recipients)));
-            }
-            if letters.others().total() > 0 {
-                calls.push(UnaskedCall::of(step, account, Block::OfRow, To::Subjects(letters.others())));
-            }
-        }
-        Self::of(job, calls)
+        let steps = job.steps.iter().zip(counted).filter(|(step, _)| !step.letters);
+        let calls =
+            steps.filter_map(|(step, letters)| Some(calls(step, account(step)?, letters, To::Subjects)));
+        Self::of(job, calls.flatten().collect())
     }
 
-    /// Of the job as it stands, counted by the rows of its input where that can be read. Nothing where no row gets letters.
+    /// Of the job as it stands, counted by the rows of its input and by the blocks that these name, where it can be read.
+    /// Nothing where no row gets letters.
     pub fn of_job(job: &Job, settings: &Settings) -> Option<Self> {
         let silent = job.steps.iter().filter(|step| !step.letters && step.service.letters);
-        let silent: Vec<(&Step, &Account, Block)> = silent
-            .filter_map(|step| {
-                let account = settings.accounts.get(&step.account)?;
-                let block = block_of(step);
-                let known = if let Block::Named(block) = &block { Some(block.as_str()) } else { None };
-                account.may_send_letter(&step.service, known).then_some((step, account, block))
+        let silent: Vec<(&Step, &Account)> = silent
+            .filter_map(|step| Some((step, settings.accounts.get(&step.account)?)))
+            .filter(|(step, account)| match block_of(step) {
+                Block::None => account.may_send_letter(&step.service, None),
+                Block::Named(block) => account.may_send_letter(&step.service, Some(&block)),
+                Block::OfRow => true,
             })
             .collect();
         if silent.is_empty() {
             return None;
         }
-        let rows = rows(job);
-        let calls = silent.into_iter().filter_map(|(step, account, block)| {
-            let to = match rows {
-                Some(rows) => To::Rows(taken(step, rows)),
-                None => To::Kinds(kinds(job, step)?),
-            };
-            to.somebody().then(|| UnaskedCall::of(step, account, block, to))
-        });
-        Self::of(job, calls.collect())
+        let calls = match by_rows(job, &silent) {
+            Some(counted) => silent
+                .iter()
+                .zip(&counted)
+                .flat_map(|((step, account), letters)| calls(step, account, letters, To::Rows))
+                .collect(),
+            None => silent
+                .iter()
+                .filter_map(|(step, account)| {
+                    let block = block_of(step);
+                    let known = if let Block::Named(block) = &block { Some(block.as_str()) } else { None };
+                    let to = To::Kinds(kinds(job, step)?);
+                    let may = account.may_send_letter(&step.service, known);
+                    may.then(|| UnaskedCall::of(step, account, block, to))
+                })
+                .collect(),
+        };
+        Self::of(job, calls)
     }
 
     fn of(job: &Job, calls: Vec<UnaskedCall>) -> Option<Self> {
@@ -241,15 +244,6 @@ impl fmt::Display for UnaskedCall {
     }
 }
 
-impl To {
-    fn somebody(&self) -> bool {
-        match self {
-            Self::Subjects(to) | Self::Rows(to) => to.total() > 0,
-            Self::Kinds(_) => true,
-        }
-    }
-}
-
 impl fmt::Display for To {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -268,29 +262,75 @@ fn block_of(step: &Step) -> Block {
     }
 }
 
-/// Those of these rows that a lookup's service takes.
-fn taken(step: &Step, rows: Recipients) -> Recipients {
-    let takes = |kind| step.service.digits(kind).is_some();
-    Recipients {
-        partnerships: if takes(Kind::Partnership) { rows.partnerships } else { 0 },
-        sole_traders: if takes(Kind::SoleTrader) { rows.sole_traders } else { 0 },
-        persons: if takes(Kind::Person) { rows.persons } else { 0 },
-    }
+/// The calls of a lookup that were counted, block by block.
+fn calls(
+    step: &Step,
+    account: &Account,
+    letters: &LettersByBlock,
+    to: fn(Recipients) -> To,
+) -> Vec<UnaskedCall> {
+    // What a row names may be a number by mistake.
+    let named = |block: Option<&str>| block.map_or(Block::None, |block| Block::Named(scrub(block)));
+    let named = letters.iter().map(|(block, recipients)| (named(block), recipients));
+    let others = Some((Block::OfRow, letters.others())).filter(|(_, others)| others.total() > 0);
+    named.chain(others).map(|(block, of)| UnaskedCall::of(step, account, block, to(of))).collect()
 }
 
-/// Rows whose number gets letters; nothing where the input cannot be read, or not twice.
-fn rows(job: &Job) -> Option<Recipients> {
+/// Rows whose number gets letters from what each lookup would ask of them; nothing where the input cannot be read, or not
+/// twice.
+fn by_rows(job: &Job, silent: &[(&Step, &Account)]) -> Option<Vec<LettersByBlock>> {
     if job.input.origin == Origin::Stdin {
         return None;
     }
-    let reader = Reader::open(&job.input, Columns::Named(&[]), stockholm_date(now_ms())).ok()?;
-    let mut rows = Recipients::default();
-    for row in reader {
-        if let Ok(subject) = row.ok()?.subject {
-            rows.add(subject.kind());
+    let today = stockholm_date(now_ms());
+    let mut reader = Reader::of_job(job, today).ok()?;
+    let mut counted = vec![LettersByBlock::default(); silent.len()];
+    while let Some(row) = reader.next() {
+        let row = row.ok()?;
+        let Ok(subject) = &row.subject else { continue };
+        let kind = subject.kind();
+        if !kind.gets_letter() {
+            continue;
+        }
+        let names = reader.columns();
+        let column = |name: &str| {
+            let at = names.iter().position(|column| column == name)?;
+            Some(row.columns.get(at).map_or("", String::as_str))
+        };
+        for ((step, account), letters) in silent.iter().zip(&mut counted) {
+            if let (Some(_), Some(AskedOf { block })) =
+                (step.service.digits(kind), asked_of(step, today, column))
+                && account.may_send_letter(&step.service, block.as_deref())
+            {
+                letters.add(block.as_deref(), kind);
+            }
         }
     }
-    Some(rows)
+    Some(counted)
+}
+
+/// What a lookup asks of a row.
+struct AskedOf {
+    /// The block, where its service has blocks.
+    block: Option<String>,
+}
+
+/// What a lookup asks of a row; nothing where a parameter that the row decides keeps
+/// it from being asked.
+fn asked_of<'r>(step: &Step, today: Date, column: impl Fn(&str) -> Option<&'r str>) -> Option<AskedOf> {
+    let mut block = step.block().map(str::to_owned);
+    for (name, template) in step.params.iter().filter(|(_, template)| template.literal().is_none()) {
+        let param = step.service.param(name)?;
+        // Whichever day the newest answer has, it is one.
+        let value = template.fill(today, Some(today), &column).ok()?;
+        let value = check_value(param, &value, today).ok()?;
+        if step.service.block_param.as_ref() == Some(name) {
+            block = Some(value)
+                .filter(|value| !value.is_empty())
+                .or_else(|| step.service.usual_block().map(str::to_owned));
+        }
+    }
+    Some(AskedOf { block })
 }
 
 /// Who may stand in an input of this kind and gets letters.

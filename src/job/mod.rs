@@ -14,7 +14,7 @@ pub use header::{Header, clashes};
 pub use needs::{Needs, needs};
 
 use crate::config::Account;
-use crate::config::catalogue::{Fallback, Service};
+use crate::config::catalogue::Service;
 use crate::disk::Protected;
 use crate::domain::budget::Limit;
 use crate::domain::number::Accept;
@@ -236,10 +236,7 @@ impl Step {
         let block = self.service.block_param.as_deref()?;
         match self.params.iter().find(|(name, _)| name == block) {
             Some((_, value)) => value.literal(),
-            None => match self.service.param(block)?.default.as_ref()? {
-                Fallback::Text(text) => Some(text),
-                Fallback::Reference => None,
-            },
+            None => self.service.usual_block(),
         }
     }
 }

@@ -50,5 +50,6 @@ mod taken_away;
 mod terminal;
 mod tls;
 mod together;
+mod told;
 mod words;
 mod world;

@@ -4,7 +4,8 @@ use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, Simulat
 use super::super::report::{error_line, too_long, with_lines};
 use super::super::{Desk, Failure, docs, signals};
 use super::named_account;
-use crate::config::Account;
+use crate::config::{Account, Settings};
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::http::cause::Cause;
 use crate::job::check::{Report, check_paths};
@@ -22,44 +23,74 @@ use std::sync::Arc;
 /// `orgpull check`.
 pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failure> {
     let report = check_paths(&args.paths, &desk.flags(false));
-    for good in &report.good {
-        if good.faults.is_empty() {
-            desk.say(&format!("{}: {}, no problems\n", good.path.display(), good.kind.as_str()))?;
-        }
+    let mut warnings = vec![0; report.good.len()];
+    for (good, told) in report.good.iter().zip(&mut warnings) {
         for fault in &good.faults {
             desk.console.line(&error_line(&fault.to_string()));
         }
         good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
+        *told += good.warnings.len();
     }
-    told_of_jobs(desk, &report);
+    let settings = desk.settings(false);
+    if let Ok(settings) = &settings {
+        warn_of_jobs(desk, settings, &report, &mut warnings);
+    }
     if let Some(error) = &report.configuration {
         desk.console.line(&error_line(&error.to_string()));
     }
     for bad in &report.bad {
         desk.console.line(&error_line(&bad.to_string()));
     }
+    // Last, when all is told that makes it true.
+    for (good, warnings) in report.good.iter().zip(warnings) {
+        let verdict = match verdict(good.faults.len(), warnings) {
+            // It was held against none.
+            own if good.job.is_some() && settings.is_err() => {
+                format!("{own} of its own, but the configuration has some")
+            }
+            own => own,
+        };
+        desk.say(&format!("{}: {}, {verdict}\n", good.path.display(), good.kind.as_str()))?;
+    }
     if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }
 
+/// What a file comes to of which nothing kept it from being read.
+fn verdict(faults: usize, warnings: usize) -> String {
+    let count =
+        |number: usize, one, several| counted(u64::try_from(number).unwrap_or(u64::MAX), one, several);
+    match (faults, warnings) {
+        (0, 0) => "no problems".to_owned(),
+        (0, warnings) => count(warnings, "warning", "warnings"),
+        (faults, 0) => count(faults, "problem", "problems"),
+        (faults, warnings) => {
+            format!("{} and {}", count(faults, "problem", "problems"), count(warnings, "warning", "warnings"))
+        }
+    }
+}
+
 /// Warns of jobs that share a name, of those that need longer than the time between their fires, and of letters of
-/// disclosure that nobody asked for.
-fn told_of_jobs(desk: &Desk, report: &Report) {
-    // Files that are good were judged with these settings, so they are there.
-    let Ok(settings) = desk.settings(false) else { return };
-    let mut paths: BTreeMap<&str, &Path> = BTreeMap::new();
-    for (path, job) in report.good.iter().filter_map(|good| Some((good.path.as_path(), good.job.as_deref()?)))
-    {
-        if let Some(needs) = needs(job, &settings) {
-            desk.warn("schedule", too_long(&job.name, needs));
+/// disclosure that nobody asked for. Counts what it tells of each file.
+fn warn_of_jobs(desk: &Desk, settings: &Settings, report: &Report, told: &mut [usize]) {
+    let mut known: BTreeMap<&str, (usize, &Path)> = BTreeMap::new();
+    for (at, good) in report.good.iter().enumerate() {
+        let (path, Some(job)) = (good.path.as_path(), good.job.as_deref()) else { continue };
+        let mut warn = |kind, text| {
+            desk.warn(kind, text);
+            told[at] += 1;
+        };
+        if let Some(needs) = needs(job, settings) {
+            warn("schedule", too_long(&job.name, needs));
         }
-        if let Some(unasked) = Unasked::of_job(job, &settings) {
+        if let Some(unasked) = Unasked::of_job(job, settings) {
             let text = format!("{}: {unasked}; `run` refuses to send such letters", path.display());
-            desk.warn("letters", with_lines(&text, &unasked.ways_out()));
+            warn("letters", with_lines(&text, &unasked.ways_out()));
         }
-        if let Some(other) = paths.insert(&job.name, path)
+        if let Some((first, other)) = known.insert(&job.name, (at, path))
             && other.canonicalize().ok() != path.canonicalize().ok()
         {
-            desk.warn("schedule", same_name(&job.name, other, path));
+            warn("schedule", same_name(&job.name, other, path));
+            told[first] += 1;
         }
     }
 }

@@ -112,6 +112,56 @@ fn a_block_that_rows_name_is_told_by_its_place() {
     assert!(!ways.contains("no_letters = ["), "there is no name to type: {ways}");
 }
 
+/// A job over an input of its own, as `check` reads it.
+fn said_of_rows(lists: &str, rows: &str, lookup: &str) -> Option<(String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.csv");
+    std::fs::write(&path, format!("orgnr;block;lang\n{rows}")).unwrap();
+    let input = format!("path = \"{}\"\ncolumn = \"orgnr\"", path.display());
+    said(lists, &input, lookup)
+}
+
+#[test]
+fn rows_that_name_their_blocks_are_counted_by_these() {
+    let lookup =
+        "service = \"creditsafe.getdata\"\nparams = { blockname = \"{block}\", language = \"{lang}\" }";
+    let lists = "letters = [\"getdata:Full\"]\nno_letters = [\"getdata:Basic\"]";
+    let harmless = "9899000005;Basic;sv\n9899000013; Basic ;\n5999000002;Full;\n";
+    assert_eq!(said_of_rows(lists, harmless, lookup), None, "companies get none, and Basic posts none");
+    // One that is refused before it is sent, by its block or by any other parameter, posts none.
+    let invalid = format!("{harmless}9899000005;;sv\n9899000013;Full;klingonska\n");
+    assert_eq!(said_of_rows(lists, &invalid, lookup), None);
+    let rows = format!(
+        "{harmless}9899000005;Full;sv\n9899000013;Full;\n8001019804;Other;\n9899000005;Prefix-Basic;\n"
+    );
+    let (what, ways) = said_of_rows(lists, &rows, lookup).unwrap();
+    let expected = [
+        "2 rows of the input (2 partnerships): block `Full` of creditsafe.getdata is listed in `letters`",
+        "1 row of the input (1 sole trader): block `Other` of creditsafe.getdata stands in neither",
+        "1 row of the input (1 partnership): block `Prefix-Basic` of creditsafe.getdata stands in neither",
+    ];
+    assert!(expected.iter().all(|expected| what.contains(expected)), "{what}");
+    assert!(!what.contains("each row names"), "{what}");
+    assert!(
+        ways.contains("no_letters = [\"getdata:Basic\", \"getdata:Other\", \"getdata:Prefix-Basic\"]"),
+        "{ways}"
+    );
+    // Part of a block's name may be the row's, too.
+    let lookup = "service = \"creditsafe.getdata\"\nparams = { blockname = \"Company{block}\" }";
+    let (what, _) = said_of_rows("no_letters = [\"getdata:CompanyBasic\"]", &rows, lookup).unwrap();
+    assert!(what.contains("block `CompanyFull`") && !what.contains("CompanyBasic"), "{what}");
+}
+
+#[test]
+fn more_blocks_than_a_person_reads_count_together() {
+    let lookup = "service = \"creditsafe.getdata\"\nparams = { blockname = \"{block}\" }";
+    let rows: Vec<String> = (0..40).map(|at| format!("9899000005;Block{at}\n")).collect();
+    let rows = rows.concat();
+    let (what, _) = said_of_rows("", &rows, lookup).unwrap();
+    assert!(what.contains("24 rows of the input (24 partnerships): each row names a block"), "{what}");
+    assert!(what.contains("block `Block0`"), "{what}");
+}
+
 #[test]
 fn what_is_to_be_typed_is_toml_whatever_the_block_is_called() {
     for block in ["Company \"X\"", "Company \\X", "Bolag Å'"] {

@@ -1,0 +1,78 @@
+//! What a person is told is true, is all there is to tell, and is told where it is of use.
+
+use crate::world::{CREDIT, CSV, REPORT, Ran, SIGNATORIES, World, companies, numbers, partnerships};
+use serde_json::Value;
+use std::fs;
+
+/// Reports of those about whom the lookup before found nothing, which is nobody.
+const NEVER: &str = "when = { lookup = 'signatories', outcome = ['no_hit'] }\n";
+
+fn last_line(text: &str) -> &str {
+    text.lines().last().unwrap_or_default()
+}
+
+#[test]
+fn the_verdict_of_check_is_true() {
+    let world = World::new("");
+    let input = "[input]\npath = 'in.csv'\ncolumn = 'orgnr'\n";
+    let by_row = CREDIT.replace("'Credit'", "'{block}'").replace("letters = true\n", "");
+    world.job("job", &[input, &by_row, CSV]);
+    let rows = |blocks: [&str; 3]| {
+        let numbers = [partnerships(2), companies(1)].concat();
+        let rows: Vec<String> =
+            numbers.iter().zip(blocks).map(|(nr, block)| format!("{nr},{block}\n")).collect();
+        world.write("in.csv", &format!("orgnr,block\n{}", rows.concat()));
+        world.orgpull(&["check", "job.toml"]).exits(0)
+    };
+    let good = rows(["Basic", "Basic", "Credit"]);
+    assert_eq!((last_line(&good.stdout), &*good.stderr), ("job.toml: job, no problems", ""));
+    let warned = rows(["Basic", "Credit", "Credit"]);
+    assert_eq!(last_line(&warned.stdout), "job.toml: job, 1 warning");
+    let said =
+        "letter of disclosure to 1 row of the input (1 partnership): block `Credit` of creditsafe.getdata";
+    assert!(warned.stderr.contains(said) && !warned.stderr.contains("Basic`"), "{}", warned.stderr);
+    // The run counts as it does.
+    world.run(&[]).exits(3).says("to 1 of the subjects (1 partnership): block `Credit`");
+    world.orgpull(&["check", "-q", "job.toml"]).exits(0);
+    // Two files of one name are told once, and neither is without a warning.
+    world.write("other.toml", &world.read("job.toml").replace("out.csv", "other.csv"));
+    let both = rows_of_both(&world);
+    assert!(both.stdout.lines().all(|line| line.ends_with(" warning")), "{}", both.stdout);
+    fs::remove_file(world.path("other.toml")).unwrap();
+    let exposed = world.path("password");
+    fs::set_permissions(exposed, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    let told = world.orgpull(&["check", "orgpull.toml", "job.toml"]).exits(3);
+    let said = "orgpull.toml: configuration, 1 problem";
+    assert!(told.stdout.starts_with(said), "{}", told.stdout);
+    world.write("orgpull.toml", "databse = 'x'");
+    let told = world.orgpull(&["check", "job.toml"]).exits(3);
+    let own = "job.toml: job, no problems of its own, but the configuration has some";
+    assert_eq!(last_line(&told.stdout), own, "{}", told.stderr);
+}
+
+/// Both jobs of a world, over rows that post no letters.
+fn rows_of_both(world: &World) -> Ran {
+    world.write("in.csv", &format!("orgnr,block\n{},Basic\n", partnerships(1)[0]));
+    world.orgpull(&["check", "job.toml", "other.toml"]).exits(0)
+}
+
+#[test]
+fn what_no_run_would_replace_is_refused_by_check_and_plan_too() {
+    for output in ["pipe.csv", "folder.csv", "/dev/null", "late.csv"] {
+        let world = World::new("");
+        let csv = format!("{}format = 'csv'\n", CSV.replace("out.csv", output));
+        world.job("job", &[&numbers(&companies(1)), REPORT, &csv]);
+        let fifo = |name: &str| {
+            assert!(std::process::Command::new("mkfifo").arg(world.path(name)).status().unwrap().success());
+        };
+        fifo("pipe.csv");
+        fifo("late.rejects.csv");
+        fs::create_dir(world.path("folder.csv")).unwrap();
+        for (command, exit) in [("check", 3), ("plan", 7), ("run", 7)] {
+            let told = world.orgpull(&[command, "job.toml"]).exits(exit).said();
+            let why = ["is not an ordinary file", "is a folder"].iter().any(|why| told.contains(why));
+            assert!(why, "{command} {output}: {told}");
+        }
+        assert_eq!(world.bill().len(), 0);
+    }
+}
