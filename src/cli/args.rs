@@ -30,12 +30,15 @@ use console::Term;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// Columns of a help text, however wide the terminal is.
+const WIDEST_HELP: usize = 100;
+
 /// Pulls Swedish company and person data in bulk from paid registers.
 ///
 /// A job file says which numbers to look up, where, and what to write. Nothing is bought twice and nothing bought is
 /// lost: a run can be killed at any instant and continued. Results go to stdout, progress and logs to stderr.
 #[derive(Parser)]
-#[command(name = "orgpull", version, max_term_width = 100, after_long_help = Exit::table())]
+#[command(name = "orgpull", version, max_term_width = WIDEST_HELP, after_long_help = Exit::table())]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -158,7 +161,11 @@ impl Command {
 
 /// The command line's definition, with its commands in groups where help lists them.
 pub fn command(look: Look) -> clap::Command {
-    groups::grouped(Cli::command(), look)
+    let command = groups::grouped(Cli::command(), look);
+    match look.width() {
+        Some(width) => command.term_width(width.min(WIDEST_HELP)),
+        None => command,
+    }
 }
 
 /// Reads the command line. Help and version come as an error too: clap's error knows its text, its stream and its code

@@ -1,7 +1,7 @@
 //! How what is printed looks: no wider than the terminal, and in colour where it has some. A pipe, a file and a program get
 //! lines as long as they are, without colour.
 
-use console::{Style, Term, measure_text_width};
+use console::{Style, Term, measure_text_width, strip_ansi_codes};
 use std::env;
 use std::ffi::OsStr;
 
@@ -147,7 +147,7 @@ fn has_colour(no_color: Option<&OsStr>, clicolor: Option<&OsStr>, term: Option<&
 }
 
 fn fold_line(line: &str, width: usize) -> String {
-    if measure_text_width(line) <= width {
+    if measure_text_width(line) <= width || strip_ansi_codes(line).trim_start().starts_with("orgpull ") {
         return line.to_owned();
     }
     let indent = line.len() - line.trim_start().len();

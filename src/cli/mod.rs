@@ -21,7 +21,7 @@ use crate::run::event::{Event, Level, Notice};
 use crate::simulator::{ScenarioError, SimulatorError};
 use crate::statement::StatementError;
 use args::{Cli, Command, Global, LogFormat, ProgressMode, parse};
-use console::{Console, print, print_as};
+use console::{Console, print, print_as, print_bytes};
 use look::Look;
 use report::{Refused, Reporter, Typed, Voice, next_after_refusal};
 use std::ffi::OsString;
@@ -176,12 +176,18 @@ impl Desk {
     }
 
     fn say_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
-        if self.global.quiet { Ok(()) } else { Ok(print_as(out, text, self.look())?) }
+        if self.global.quiet { Ok(()) } else { self.show_to(out, text) }
     }
 
     /// The same, `-q` or not.
     fn show(&self, text: &str) -> Result<(), Failure> {
-        Ok(print_as(&mut io::stdout().lock(), text, self.look())?)
+        self.show_to(&mut io::stdout().lock(), text)
+    }
+
+    /// No wider than the terminal, whoever has made the text.
+    fn show_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
+        let look = self.look();
+        Ok(print_as(out, &look.fold(text), look)?)
     }
 
     /// Data that was asked for, to standard output, `-q` or not.
@@ -285,13 +291,16 @@ fn tell(desk: &Desk, failure: &Failure) {
 }
 
 /// What clap says of the command line. What is asked for, as by `--help`, goes to standard output in clap's own colours; a
-/// mistake goes where all mistakes go, and may repeat a name (`orgpull check *`) that holds what a terminal obeys.
+/// mistake goes where all mistakes go, and may repeat a name (`orgpull check *`) that holds what a terminal obeys. Lines of
+/// usage clap does not break.
 fn tell_usage(console: &Console, error: &clap::Error) {
     if error.use_stderr() {
         console.line(error.render().to_string().trim_end());
-    } else {
-        let _ = error.print();
+        return;
     }
+    let (look, text) = (Look::of(&::console::Term::stdout()), error.render());
+    let text = if look.colour() { text.ansi().to_string() } else { text.to_string() };
+    let _ = print_bytes(&mut io::stdout().lock(), look.fold(&text).as_bytes());
 }
 
 /// Whether a run was asked for and this kept it from beginning, so that the command can be given again as it was.

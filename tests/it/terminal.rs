@@ -103,6 +103,66 @@ fn nothing_is_wider_than_the_terminal() {
     }
 }
 
+/// All commands that tell a person something, and what they are told where something is wrong. What programs and systemd read
+/// stays as it is.
+const ALL: [(&[&str], i32); 39] = [
+    (&["login"], 0),
+    (&["check", "."], 0),
+    (&["plan", "job.toml"], 0),
+    (&["plan", "job.toml", "--diff"], 0),
+    (&["run", "job.toml"], 4),
+    (&["run", "job.toml", "--continue"], 0),
+    (&["runs"], 0),
+    (&["status"], 0),
+    (&["status", "job"], 0),
+    (&["export", "latest"], 0),
+    (&["export", "latest", "--job", "job.toml"], 0),
+    (&["export", "latest", "--output", "a-folder-with-a-long-name/and-another-one-in-it/exported.csv"], 0),
+    (&["export", "latest", "--output", "-"], 2),
+    (&["backup", "copies-of-the-ledger-of-this-machine/orgpull-of-the-first-of-march.db"], 7),
+    (&["backup", "orgpull-as-it-was-on-the-first-of-march-before-the-upgrade.db"], 0),
+    (&["backup", "orgpull-as-it-was-on-the-first-of-march-before-the-upgrade.db"], 2),
+    (&["pause", "job"], 0),
+    (&["pause", "a-job-of-a-long-name-that-nobody-has-run"], 0),
+    (&["jobs", "."], 0),
+    (&["unpause", "job"], 0),
+    (&["unpause", "job"], 0),
+    (&["fire", "job"], 3),
+    (&["schedule", ".", "--list"], 0),
+    (&["spend"], 0),
+    (&["spend", "--by", "service"], 0),
+    (&["doctor"], 0),
+    (&["catalogue"], 0),
+    (&["catalogue", "creditsafe"], 0),
+    (&["catalogue", "creditsafe.getdata"], 0),
+    (&["catalogue", "getdata"], 2),
+    (&["retry", "latest"], 4),
+    (&["reconcile", "none.csv"], 3),
+    (&["resolve"], 2),
+    (&["help"], 0),
+    (&["help", "run"], 0),
+    (&["export", "--help"], 0),
+    (&["reconcile", "--help"], 0),
+    (&["run", "job.toml", "--buy-agian", "--progress", "fast"], 2),
+    (&["stauts"], 2),
+];
+
+#[test]
+fn nothing_that_any_command_tells_is_wider_than_the_terminal() {
+    for columns in [60, 80] {
+        let world = world();
+        for (arguments, expected) in ALL {
+            let (told, exit) = at_terminal(&world, columns, &[XTERM], arguments);
+            assert_eq!(exit, expected, "{arguments:?}: {told}");
+            for line in plain(&told).split(['\n', '\r']) {
+                let fits = line.chars().count() <= usize::from(columns);
+                let is_whole = line.trim().starts_with("orgpull ") || !line.trim().contains(' ');
+                assert!(fits || is_whole, "{columns}, {arguments:?}: {line:?}\n{told}");
+            }
+        }
+    }
+}
+
 #[test]
 fn colour_is_for_terminals_that_have_it_and_for_nobody_who_forbids_it() {
     let world = world();

@@ -25,7 +25,7 @@ pub(in crate::cli) fn catalogue(desk: &Desk, args: &CatalogueArgs) -> Result<Exi
     if args.json {
         Desk::print(&format!("{:#}\n", shown.json()))?;
     } else {
-        desk.say(&desk.look().fold(&shown.text()))?;
+        desk.say(&shown.text())?;
     }
     Ok(Exit::Settled)
 }

@@ -39,7 +39,7 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
         protected = protected.and(job.protected());
     }
     write(&place, &units, &protected)?;
-    Desk::print(&next(args, &place, &units))?;
+    desk.show(&next(args, &place, &units))?;
     for stale in stale(&place, &absolute(&args.dir), &units) {
         let (systemctl, file) = (systemctl(args), place.join(&stale));
         let remove = if args.user { "rm" } else { "sudo rm" };

@@ -146,7 +146,7 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
         if exit == Exit::Settled {
             desk.say(&line)?;
         } else {
-            Desk::print(&line)?;
+            desk.show(&line)?;
         }
         worst = worst.worst(exit);
     }
