@@ -11,6 +11,7 @@ use super::outputs;
 use super::places::{Whose, paths};
 use super::prepared::Prepared;
 use super::reread::reread;
+use super::secrets::Unreadable;
 use super::{Broken, Context, Options, RunError, notice, unless_stopped};
 use crate::config::catalogue::REQUESTOR;
 use crate::config::{Account, Settings};
@@ -369,6 +370,7 @@ pub(super) fn accounts<'a>(settings: &'a Settings, job: &Job) -> Result<Vec<&'a 
 /// [`RunError::NoRequestor`] where a service wants to know and nobody says.
 pub(super) async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Option<String>>, RunError> {
     let mut requestors = Vec::with_capacity(used.len());
+    let mut unread = Unreadable::default();
     for account in used {
         let mut silent = job.steps.iter().filter(|step| {
             let says = step.params.iter().any(|(name, _)| name == REQUESTOR);
@@ -376,9 +378,8 @@ pub(super) async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Optio
         });
         requestors.push(match (&account.requestor_id, silent.next()) {
             (Some(place), _) => {
-                let what = "requestor_id";
-                let failed = |error| RunError::Secret { account: account.name.clone(), what, error };
-                Some(place.read_token().await.map_err(failed)?.expose_secret().to_owned())
+                let read = unread.note(&account.name, "requestor_id", place.read_token().await);
+                read.map(|requestor| requestor.expose_secret().to_owned())
             }
             (None, None) => None,
             (None, Some(step)) => {
@@ -387,15 +388,22 @@ pub(super) async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Optio
             }
         });
     }
+    unread.verdict()?;
     Ok(requestors)
 }
 
 async fn lanes(context: &Context, job: &Job, used: &[&Account]) -> Result<Vec<Lane>, RunError> {
     let Context { ledger, settings, tokens, .. } = context;
     let mut lanes = Vec::with_capacity(used.len());
+    let mut unread = Unreadable::default();
     for account in used {
-        lanes.push(Lane::open(ledger, settings, tokens, job, account).await?);
+        lanes.extend(unread.gather(Lane::open(ledger, settings, tokens, job, account).await)?);
     }
+    if !unread.is_empty() {
+        // What would be told next is told as well.
+        unread.gather(requestors(used, job).await)?;
+    }
+    unread.verdict()?;
     tell_doubles(context, &lanes);
     Ok(lanes)
 }

@@ -4,6 +4,7 @@ use super::coordinator::Flight;
 use super::fetch::Freshness;
 use super::queue::{Leaders, Queue, Ready};
 use super::reading::Reading;
+use super::secrets::Unreadable;
 use super::tokens::{SharedToken, SharedTokens};
 use super::trial::Trials;
 use super::{RunError, transport};
@@ -54,28 +55,25 @@ impl Credentials {
     }
 
     pub(super) async fn read(account: &Account, key: &DigestKey) -> Result<Self, RunError> {
-        let secret = |what: &'static str, error: SecretError| RunError::Secret {
-            account: account.name.clone(),
-            what,
-            error,
-        };
         let places = &account.credentials;
         let nothing = || SecretString::from(String::new());
+        let mut unread = Unreadable::default();
+        let mut secret = |what, read| unread.note(&account.name, what, read).unwrap_or_else(nothing);
         let (name, secret_value, scopes) = match places {
             Places::Password { username, password } => {
-                let name = username.read().await.map_err(|e| secret("username", e))?;
-                (name, password.read().await.map_err(|e| secret("password", e))?, Vec::new())
+                let name = secret("username", username.read().await);
+                (name, secret("password", password.read().await), Vec::new())
             }
             Places::Client { client_id, client_secret, scope } => {
-                let name = client_id.read().await.map_err(|e| secret("client_id", e))?;
-                let value = client_secret.read().await.map_err(|e| secret("client_secret", e))?;
-                (name, value, scopes(scope).await.map_err(|e| secret("scope", e))?)
+                let name = secret("client_id", client_id.read().await);
+                let value = secret("client_secret", client_secret.read().await);
+                let scopes = scopes(scope).await;
+                (name, value, unread.note(&account.name, "scope", scopes).unwrap_or_default())
             }
-            Places::Token(token) => {
-                (nothing(), token.read_token().await.map_err(|e| secret("token", e))?, Vec::new())
-            }
+            Places::Token(token) => (nothing(), secret("token", token.read_token().await), Vec::new()),
             Places::Nothing => (nothing(), nothing(), Vec::new()),
         };
+        unread.verdict()?;
         let address = normalized(account.token_url.as_deref().unwrap_or_default());
         let mut parts = vec![address.as_str(), name.expose_secret(), secret_value.expose_secret()];
         parts.extend(scopes.iter().map(String::as_str));

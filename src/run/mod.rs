@@ -37,6 +37,7 @@ mod queue;
 mod reading;
 mod reread;
 mod rescue;
+mod secrets;
 mod settle;
 mod streak;
 mod summary;
@@ -54,11 +55,11 @@ pub use lane::{TriedLogin, remembered_refusal, try_login};
 pub use outputs::{damage, export, export_one, protected};
 pub use plan::{AskedAgain, again as asked_again, diff, plan};
 pub use rescue::rescue;
+pub use secrets::Unreadable;
 pub use summary::summary;
 pub use tokens::SharedTokens;
 
 use crate::config::Settings;
-use crate::config::secret::SecretError;
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::export::{ExportError, Written};
@@ -203,16 +204,9 @@ pub enum RunError {
         /// What the file says.
         is: String,
     },
-    /// A secret cannot be read.
-    #[error("the {what} of account `{account}` cannot be read: {error}")]
-    Secret {
-        /// The account.
-        account: String,
-        /// Which secret.
-        what: &'static str,
-        /// Why.
-        error: SecretError,
-    },
+    /// Secrets cannot be read: all that the job needs and that cannot.
+    #[error("{0}")]
+    Secrets(Unreadable),
     /// A service wants to know who asks, and neither the lookup nor its account says.
     #[error(
         "lookup `{lookup}`: account `{account}` wants to know who asks; give it `requestor_id`, in [providers.{account}] \
@@ -318,7 +312,7 @@ impl RunError {
                 | Self::Clash(_)
                 | Self::Letters { .. }
                 | Self::Changed(_)
-                | Self::Secret { .. }
+                | Self::Secrets(_)
                 | Self::NoRequestor { .. }
                 | Self::BudgetPassed { .. }
                 | Self::Unpriced { .. }
@@ -354,7 +348,7 @@ impl RunError {
             | Self::Closed(_)
             | Self::HalfCopied(_)
             | Self::Renamed { .. }
-            | Self::Secret { .. }
+            | Self::Secrets(_)
             | Self::NoRequestor { .. }
             | Self::BudgetPassed { .. }
             | Self::Unpriced { .. }

@@ -12,6 +12,7 @@ use super::lane::remembered_refusal;
 use super::letters::{announced, refusal};
 use super::outputs::would_fit;
 use super::prepared::{Ask, Prepared, Resolved, service_name};
+use super::secrets::Unreadable;
 use super::{Options, RunError};
 use crate::config::{Account, Settings};
 use crate::domain::budget::Spend;
@@ -124,12 +125,16 @@ async fn asked_before(
     transports(settings, job)?;
     announced(ledger, used, job).await?;
     priced(job, used, options)?;
-    let mut refused = Vec::new();
+    let (mut refused, mut unread) = (Vec::new(), Unreadable::default());
     for account in used.iter().filter(|_| !options.without_secrets) {
-        if remembered_refusal(ledger, account, key).await? {
+        if unread.gather(remembered_refusal(ledger, account, key).await)? == Some(true) {
             refused.push(account.name.clone());
         }
     }
+    if !unread.is_empty() {
+        unread.gather(requestors(used, job).await)?;
+    }
+    unread.verdict()?;
     Ok(refused)
 }
 

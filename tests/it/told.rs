@@ -76,3 +76,39 @@ fn what_no_run_would_replace_is_refused_by_check_and_plan_too() {
         assert_eq!(world.bill().len(), 0);
     }
 }
+
+#[test]
+fn a_name_that_nothing_has_leads_to_the_one_that_was_meant() {
+    let world = World::new("").provider("dnb", "");
+    world.job("portfolio", &[&numbers(&companies(1)), REPORT, CSV]);
+    world.orgpull(&["run", "portfolio.toml"]).exits(0);
+    for (arguments, exit, meant) in [
+        (&["login", "creditsave"][..], 2, "did you mean `creditsafe`?"),
+        (&["login", "credit"], 2, "did you mean `creditsafe`?"),
+        (&["login", "uc"], 2, "known here: `creditsafe`, `dnb`"),
+        (&["reconcile", "x.csv", "--provider", "safe"], 2, "did you mean `creditsafe`?"),
+        (&["status", "portfolo"], 2, "did you mean `portfolio`?"),
+        (&["export", "port-folio"], 2, "did you mean `portfolio`?"),
+        (&["catalogue", "getdata"], 2, "did you mean `creditsafe.getdata`?"),
+        (&["catalogue", "credit"], 2, "did you mean `creditsafe`?"),
+    ] {
+        world.orgpull(arguments).exits(exit).says(meant);
+    }
+}
+
+#[test]
+fn secrets_that_are_missing_are_told_all_at_once() {
+    let missing = "username = { env = 'ORGPULL_TEST_NO_USER' }\npassword = { file = 'no-password' }\n";
+    let world =
+        World::new("").account(missing).provider("dnb", "client_secret = { env = 'ORGPULL_TEST_NO_SECRET' }");
+    let company = "[[lookup]]\nid = 'company'\nservice = 'dnb.company'\nparams = { segments = 'RISK' }\n";
+    world.job("job", &[&numbers(&companies(1)), REPORT, company, CSV]);
+    for command in ["plan", "run"] {
+        let told = world.orgpull(&[command, "job.toml"]).exits(3);
+        let told = told.says("the username of account `creditsafe` cannot be read: the environment variable ORGPULL_TEST_NO_USER");
+        told.says("the password of account `creditsafe` cannot be read: the secret file")
+            .says("the client_secret of account `dnb` cannot be read: the environment variable ORGPULL_TEST_NO_SECRET");
+    }
+    let told = world.orgpull(&["login"]).exits(3);
+    told.says("creditsafe: the username of account").says("dnb: the client_secret of account");
+}

@@ -203,7 +203,7 @@ async fn refused(ledger: &Ledger, account: &Account) -> Option<Finding> {
             );
             Some(Finding::fault(what, Exit::Login, text))
         }
-        Ok(false) | Err(RunError::Secret { .. }) => None,
+        Ok(false) | Err(RunError::Secrets(_)) => None,
         Err(error) => Some(Finding::fault(what, error.exit(), error.to_string())),
     }
 }

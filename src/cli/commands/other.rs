@@ -12,7 +12,7 @@ use crate::job::check::{Report, check_paths};
 use crate::job::letters::Unasked;
 use crate::job::needs;
 use crate::ledger::Ledger;
-use crate::run::{self, StopRequest, TriedLogin};
+use crate::run::{self, RunError, StopRequest, TriedLogin};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::upstream::LoginReading;
 use std::collections::BTreeMap;
@@ -141,7 +141,12 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
     let ledger = Arc::new(Ledger::open(&settings.database).await?);
     let mut worst = Exit::Settled;
     for account in chosen {
-        let (exit, line) = told(account, run::try_login(&ledger, &settings, account).await?);
+        let (exit, line) = match run::try_login(&ledger, &settings, account).await {
+            Ok(tried) => told(account, tried),
+            // The others are tried all the same.
+            Err(error @ RunError::Secrets(_)) => (error.exit(), error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
         let line = format!("{}: {line}\n", account.name);
         if exit == Exit::Settled {
             desk.say(&line)?;
