@@ -434,6 +434,14 @@ impl Ledger {
         })
     }
 
+    /// Rows of a run with a lookup that has no outcome yet, and those lookups.
+    pub async fn still_pending(&self, run: i64) -> Result<(u64, u64), LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let sql = "SELECT count(DISTINCT row), count(*) FROM lookups WHERE run = ? AND outcome IS NULL";
+        let row = sqlx::query(sql).bind(run).fetch_one(&self.readers).await.map_err(failed)?;
+        Ok((cells::count(&row, 0).map_err(failed)?, cells::count(&row, 1).map_err(failed)?))
+    }
+
     /// How many bytes a stored answer of a service takes, on average over the newest of the ledger; nothing where none is
     /// among them.
     pub async fn answer_size(&self, account: &str, service: &str) -> Result<Option<u64>, LedgerError> {

@@ -80,6 +80,8 @@ pub(super) struct Coordinator<T> {
     pub(super) dependants: Dependants,
     pub(super) saved: Arc<Saved>,
     pub(super) tally: Tally,
+    /// Whether it was told of which services nobody knows the price.
+    pub(super) told_prices: bool,
     pub(super) flights: HashMap<Place, Flight>,
     pub(super) batch: Batch,
     /// Steps that are not asked any more: their service was stopped, or their account's budget is reached.
@@ -143,6 +145,7 @@ impl<T: Transport> Coordinator<T> {
             freshness: start.freshness,
             observer: start.observer,
             tally: start.tally,
+            told_prices: false,
             transports: start.transports,
             purses: start.purses,
             again: Spend::default(),

@@ -1,5 +1,6 @@
 //! After a commit: what is durable leaves, and what the ledger turned away waits, follows, or stops for want of money.
 
+use super::budget::{price_unknown, without_price};
 use super::coordinator::{Coordinator, Departure};
 use super::event::Level;
 use super::lane::Lane;
@@ -24,6 +25,15 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
+    /// Says once of which services nobody knows the price, as soon as something is bought without one.
+    fn tell_prices(&mut self) {
+        let unpriced = without_price(&self.prepared);
+        if !self.told_prices && !unpriced.is_empty() {
+            self.notice(Level::Warning, "price-unknown", price_unknown(&unpriced));
+        }
+        self.told_prices = true;
+    }
+
     /// Sends what is durable, and takes back what was turned away.
     pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
         self.again = self.again.and_all(committed.again);
@@ -36,6 +46,9 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         self.tally.sent(going.len());
+        if going.iter().any(|(_, intent)| intent.reserved.is_none()) {
+            self.tell_prices();
+        }
         for (send, _) in going.iter().filter(|(_, intent)| intent.reserved.is_none()) {
             self.tally.unpriced(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
         }

@@ -1,15 +1,15 @@
 //! A run that has begun, carried to the end of this invocation: the loop, then the outputs or the reason why there are none.
 
 use super::begin::Begun;
-use super::budget::{Purses, price_unknown, without_price};
+use super::budget::Purses;
 use super::clients::Transports;
 use super::coordinator::{Coordinator, Drove, Start};
 use super::ending::{Pulled, finish};
-use super::event::{Event, Level, Started};
+use super::event::{Event, Started};
 use super::fetch::Freshness;
 use super::lane::Lane;
 use super::tally::Tally;
-use super::{Broken, Context, Ended, RunError, notice, order, unless_stopped};
+use super::{Broken, Context, Ended, RunError, order, unless_stopped};
 use crate::domain::budget::{Limit, Spend};
 use crate::http::transport::Transport;
 use crate::job::Job;
@@ -96,10 +96,6 @@ pub(super) async fn coordinator<T: Transport>(
         lookups: totals.lookups,
         pending: totals.pending,
     }));
-    let unpriced = without_price(&prepared);
-    if !unpriced.is_empty() {
-        notice(&context.observer, Level::Warning, "price-unknown", price_unknown(&unpriced));
-    }
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
     if prepared.job.rules.oldest {
         let asked = order::always_asked(&prepared, &lanes);

@@ -78,6 +78,66 @@ fn what_no_run_would_replace_is_refused_by_check_and_plan_too() {
 }
 
 #[test]
+fn an_export_of_an_unfinished_run_says_so_and_nothing_of_it_is_in_the_file() {
+    let world = World::new("[[fault]]\nafter = 3\ndo = 'error'\nstatus = 403\ncode = '7'\n");
+    let changes = "[[output]]\npath = 'changes.csv'\nchanges = true\n";
+    world.job("job", &[&numbers(&companies(4)), REPORT, SIGNATORIES, CSV, changes]);
+    world.orgpull(&["run", "job.toml"]).exits(3);
+    let pending = |ran: &Ran| {
+        let told = ran.said();
+        let line =
+            "is not finished: 3 rows of it are still pending, with 5 lookups that nothing is known of yet";
+        assert!(told.contains(line), "{told}");
+        assert!(!ran.stdout.contains("not finished"), "{}", ran.stdout);
+    };
+    pending(&world.orgpull(&["export", "latest"]).exits(0));
+    for shape in ["long", "wide"] {
+        let flags = ["export", "latest", "--format", "csv", "--shape", shape, "--output", "-"];
+        let told = world.orgpull(&flags).exits(0);
+        assert!(told.stdout.contains("pending"), "{}", told.stdout);
+        pending(&told);
+    }
+    assert_eq!(world.orgpull(&["-q", "export", "latest"]).exits(0).said(), "");
+    world.scenario("");
+    world.orgpull(&["run", "job.toml"]).exits(0);
+    assert_eq!(world.orgpull(&["export", "latest"]).exits(0).stderr, "");
+}
+
+#[test]
+fn nobody_is_told_to_type_what_they_have_typed() {
+    let world = World::new("");
+    world.job("job", &[&numbers(&companies(2)), REPORT, CSV]);
+    let run = world.run(&[]).exits(0).text("run").to_owned();
+    for word in ["latest", "job", &run, &run[..6]] {
+        let status = world.orgpull(&["status", word]).exits(0);
+        assert!(!status.stdout.contains("Next:"), "{}", status.stdout);
+    }
+    world
+        .orgpull(&["run", "job.toml", "--new"])
+        .exits(0)
+        .says("Next: to see the run in full: orgpull status");
+    world.scenario("[[fault]]\ndo = 'cut'\n");
+    world.orgpull(&["run", "job.toml", "--buy-again"]).exits(4);
+    world.orgpull(&["status"]).exits(0).says("Next: to ask again what ended unknown (2)");
+}
+
+#[test]
+fn a_price_that_nobody_knows_is_told_where_something_is_bought() {
+    let world = World::new("").account("prices = { getdata = '3.20' }");
+    world.job("job", &[&numbers(&companies(2)), REPORT, SIGNATORIES, CSV]);
+    let warning = "price unknown: creditsafe.getsignatory has no price";
+    for command in ["plan", "run"] {
+        world.orgpull(&[command, "job.toml"]).exits(0).says(warning);
+    }
+    for arguments in [&["plan", "job.toml"][..], &["run", "job.toml"], &["retry", "job"]] {
+        let told = world.orgpull(arguments).exits(0).said();
+        assert!(!told.contains("has no price"), "{arguments:?}: {told}");
+    }
+    world.orgpull(&["run", "job.toml", "--buy-again"]).exits(0).says(warning);
+    assert_eq!(world.bill().len(), 8);
+}
+
+#[test]
 fn a_name_that_nothing_has_leads_to_the_one_that_was_meant() {
     let world = World::new("").provider("dnb", "");
     world.job("portfolio", &[&numbers(&companies(1)), REPORT, CSV]);

@@ -7,6 +7,7 @@ use super::super::{Desk, Failure};
 use super::driving::output_line;
 use super::{job_to_export, one_run};
 use crate::disk::Scratch;
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::export::Exported;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
@@ -41,7 +42,24 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
     for written in &exported.written {
         desk.say(&exported_text(&output_line(written)))?;
     }
+    tell_pending(desk, &ledger, &found).await?;
     Ok(damaged(desk, &found, &exported))
+}
+
+/// Tells that a run is not finished: a file does not say of itself that it is not the last one.
+async fn tell_pending(desk: &Desk, ledger: &Ledger, found: &RunRow) -> Result<(), Failure> {
+    let (rows, lookups) = ledger.still_pending(found.id).await?;
+    if rows > 0 {
+        let what = counted(rows, "row", "rows");
+        let of = counted(lookups, "lookup", "lookups");
+        let are = if rows == 1 { "is" } else { "are" };
+        let message = format!(
+            "run {} is not finished: {what} of it {are} still pending, with {of} that nothing is known of yet",
+            found.run
+        );
+        desk.warn("pending", message);
+    }
+    Ok(())
 }
 
 /// Tells what is damaged, and how to end.
@@ -76,6 +94,7 @@ async fn stream(
     loop {
         let length = file.read(&mut piece).map_err(unwritable)?;
         if length == 0 {
+            tell_pending(desk, ledger, found).await?;
             return Ok(damaged(desk, found, &exported));
         }
         print_bytes(&mut std::io::stdout().lock(), &piece[..length])?;

@@ -94,7 +94,7 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
     let settings = desk.settings(args.simulate)?;
     let ledger = Ledger::open_to_read(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
-    let summary = summed_up(desk, &ledger, &run, None).await?;
+    let mut summary = summed_up(desk, &ledger, &run, None).await?;
     if args.json {
         let json = if args.unknowns {
             let unknowns = ledger.unknowns(run.id, MOST_UNKNOWNS).await?;
@@ -104,6 +104,11 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
         };
         Desk::print(&format!("{json:#}\n"))?;
         return Ok(Exit::Settled);
+    }
+    // Whoever has typed a command is not told to type it.
+    let typed = desk.typed().command(args.simulate, &["status", &summary.run]);
+    if summary.next.ends_with(&typed) {
+        summary.next.clear();
     }
     let unknown: Vec<String> =
         ledger.unknowns(run.id, UNKNOWNS).await?.iter().map(|lookup| unknown_line(&run, lookup)).collect();

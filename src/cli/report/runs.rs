@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 /// One run in full.
 #[derive(Debug, Clone)]
 pub struct StatusReport<'a> {
-    /// The run. Its `next` is the last line.
+    /// The run. Its `next` is the last line, where there is one.
     pub summary: &'a Summary,
     /// What decided the lookups that it sent, counted.
     pub attempts: &'a [DecidedBy],
@@ -77,7 +77,7 @@ fn short_time(at: &str) -> String {
     at.get(..16).unwrap_or(at).replace('T', " ")
 }
 
-/// One run in full; its last line is what to type next.
+/// One run in full; its last line is what to type next, where that is not what was typed.
 pub fn status_text(report: &StatusReport<'_>, look: Look) -> String {
     let summary = report.summary;
     let mut text = head(summary);
@@ -108,6 +108,9 @@ pub fn status_text(report: &StatusReport<'_>, look: Look) -> String {
         if more > 0 {
             let _ = writeln!(text, "  and {} more", count(more));
         }
+    }
+    if summary.next.is_empty() {
+        return look.fold(&text);
     }
     format!("{}\n{}\n", look.fold(&text), look.next(&summary.next))
 }
