@@ -19,6 +19,8 @@ pub(super) struct Judged {
     pub(super) step: usize,
     /// Those whose answer is in the ledger and fresh.
     pub(super) fresh: Vec<Identity>,
+    /// Those whose answer is in the ledger, fresh, and cannot be read.
+    pub(super) unread: Vec<Identity>,
     /// Those that would be asked.
     pub(super) buy: Vec<Purchase>,
 }
@@ -67,11 +69,13 @@ async fn count(
     mut seen: Seen,
     mut steps: Vec<PlanStep>,
 ) -> Result<Vec<PlanStep>, LedgerError> {
-    while let Some(Judged { step, fresh, buy }) = receiver.recv().await {
+    while let Some(Judged { step, fresh, unread, buy }) = receiver.recv().await {
         let sums = &mut steps[step];
-        let first = seen.first_times(&fresh).await?.len();
-        sums.fresh += first as u64;
-        sums.duplicates += (fresh.len() - first) as u64;
+        for (of, taken) in [(&mut sums.fresh, fresh), (&mut sums.unknown, unread)] {
+            let first = seen.first_times(&taken).await?.len();
+            *of += first as u64;
+            sums.duplicates += (taken.len() - first) as u64;
+        }
         let asked: Vec<Identity> = buy.iter().map(|purchase| purchase.identity).collect();
         let mut first = seen.first_times(&asked).await?;
         for purchase in buy {
@@ -111,8 +115,10 @@ impl PlanStep {
     /// Takes up what was counted apart.
     pub(super) fn take_up(&mut self, counted: Self) {
         self.duplicates += counted.duplicates;
-        let Self { id, service, skipped, invalid, duplicates, .. } = std::mem::replace(self, counted);
+        self.unknown += counted.unknown;
+        let Self { id, service, skipped, invalid, duplicates, unknown, .. } =
+            std::mem::replace(self, counted);
         (self.id, self.service) = (id, service);
-        (self.skipped, self.invalid, self.duplicates) = (skipped, invalid, duplicates);
+        (self.skipped, self.invalid, self.duplicates, self.unknown) = (skipped, invalid, duplicates, unknown);
     }
 }

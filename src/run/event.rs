@@ -281,6 +281,8 @@ pub struct PlanStep {
     pub duplicates: u64,
     /// Rows whose answer is in the ledger and fresh.
     pub fresh: u64,
+    /// Rows that end `unknown` without a call: a stored answer that cannot be read is taken over, or a letter was lost.
+    pub unknown: u64,
     /// Rows whose number the service does not take.
     pub skipped: u64,
     /// Rows whose parameters break the catalogue.
@@ -342,6 +344,6 @@ impl PlanStep {
 
     /// Good rows: each is exactly one of these.
     pub const fn lookups(&self) -> u64 {
-        self.duplicates + self.fresh + self.skipped + self.invalid + self.to_buy
+        self.duplicates + self.fresh + self.unknown + self.skipped + self.invalid + self.to_buy
     }
 }

@@ -248,7 +248,7 @@ async fn judge(
         None => std::collections::HashMap::new(),
     };
     let reuse = Reuse::of(&prepared.job.steps[step]);
-    let mut judged = Judged { step, fresh: Vec::new(), buy: Vec::new() };
+    let mut judged = Judged { step, fresh: Vec::new(), unread: Vec::new(), buy: Vec::new() };
     for Planned { at, resolved, gate } in planned {
         let waits = matches!(gate, Gate::Waits(_));
         let gate = if waits { Gate::Open } else { gate };
@@ -261,8 +261,12 @@ async fn judge(
                 judged.buy.push(Purchase { identity, price, letter, gated: waits });
             }
             Verdict::Follow(..) => sums.duplicates += 1,
+            Verdict::Reuse(ask, answer) if answer.outcome == Outcome::Unknown => {
+                judged.unread.push(ask.identity);
+            }
             Verdict::Reuse(ask, _) => judged.fresh.push(ask.identity),
-            Verdict::LetterUnknown | Verdict::Skip(_) | Verdict::Wait(_) => sums.skipped += 1,
+            Verdict::LetterUnknown => sums.unknown += 1,
+            Verdict::Skip(_) | Verdict::Wait(_) => sums.skipped += 1,
             Verdict::Invalid(_) => sums.invalid += 1,
         }
     }

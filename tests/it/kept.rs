@@ -37,6 +37,41 @@ fn lost(world: &World) -> Vec<i64> {
     query(world, "SELECT lost FROM lookups ORDER BY run, row").iter().map(|row| row.get(0)).collect()
 }
 
+/// A plan counts what is taken over as the run does, which cannot read it either.
+#[test]
+fn a_plan_counts_what_cannot_be_read_as_the_run_does() {
+    let world = unread(2);
+    let planned = |job: &str| -> Value {
+        serde_json::from_str(&world.orgpull(&["plan", job, "--json"]).exits(0).stdout).unwrap()
+    };
+    // The first company, twice, and the second.
+    let plan = planned("job.toml");
+    let counts =
+        ["fresh", "unknown", "duplicates", "to_buy", "lookups"].map(|key| plan[key].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 1, 0, 3]);
+    assert_eq!(plan["steps"][0]["unknown"], 1);
+    world.orgpull(&["plan", "job.toml"]).exits(0).says("unknown");
+    let ran = world.run(&[]).exits(4);
+    assert_eq!((ran.outcome("hit"), ran.outcome("unknown"), ran.number("reused")), (1, 2, 3));
+    takes_over(&world);
+    let plan = planned("other.toml");
+    assert_eq!((&plan["fresh"], &plan["unknown"]), (&json!(0), &json!(1)));
+}
+
+/// So it is with a lost letter, which no later run sends again.
+#[test]
+fn a_plan_counts_a_lost_letter_as_the_run_does() {
+    let world = World::new("[[fault]]\ndo = 'cut'\ntimes = 1\n");
+    world.job("job", &[&numbers(&partnerships(2)), CREDIT, CSV]);
+    world.run(&[]).exits(4);
+    let plan: Value =
+        serde_json::from_str(&world.orgpull(&["plan", "job.toml", "--json"]).exits(0).stdout).unwrap();
+    let ran = world.run(&["--new"]).exits(4);
+    let counts = ["fresh", "unknown", "skipped", "to_buy"].map(|key| plan[key].as_u64().unwrap());
+    assert_eq!(counts, [1, 1, 0, 0]);
+    assert_eq!((ran.outcome("hit"), ran.outcome("unknown"), ran.outcome("skipped")), (1, 1, 0));
+}
+
 #[test]
 fn a_letter_that_is_read_only_now_keeps_the_same_retry_from_posting_another() {
     let scenario = bytes(LETTER, JSON) + "number = '9899000005'\n[[fault]]\ndo = 'status'\nstatus = 503\n";

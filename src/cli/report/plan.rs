@@ -111,22 +111,31 @@ fn lookups(plan: &PlanReport) -> String {
 }
 
 fn steps(plan: &PlanReport) -> Sheet {
-    let mut sheet = Sheet::new([
+    // Most plans have none.
+    let has_unknown = plan.steps.iter().any(|step| step.unknown > 0);
+    let before = [
         words("lookup").cut(12),
         words("service").goes(1),
         numbers("duplicates").short("dupl.").goes(5),
         numbers("fresh").goes(6),
+    ];
+    let after = [
         numbers("skipped").goes(3),
         numbers("invalid").goes(4),
         numbers("to buy"),
         numbers("SEK a call").goes(2),
         numbers("price").short("SEK"),
         numbers("letters").goes(7),
-    ]);
+    ];
+    let unknown = has_unknown.then(|| numbers("unknown"));
+    let mut sheet = Sheet::new(before.into_iter().chain(unknown).chain(after).collect::<Vec<_>>());
     for step in &plan.steps {
-        let counts = [step.duplicates, step.fresh, step.skipped, step.invalid, step.to_buy];
         let mut cells = vec![Cell::from(step.id.as_str()), step.service.as_str().into()];
-        cells.extend(counts.map(|number| Cell::from(count(number))));
+        cells.extend([step.duplicates, step.fresh].map(|number| Cell::from(count(number))));
+        if has_unknown {
+            cells.push(Cell::from(count(step.unknown)).tone((step.unknown > 0).then_some(Tone::Warning)));
+        }
+        cells.extend([step.skipped, step.invalid, step.to_buy].map(|number| Cell::from(count(number))));
         let unknown = (step.unpriced > 0).then_some(Tone::Warning);
         let named = plan.unpriced.contains(&step.service);
         cells.push(Cell::from(a_call(step, named)).tone(unknown));
