@@ -137,8 +137,15 @@ pub struct Change {
     pub code: Option<String>,
     /// Where no attempt has one.
     pub text: Option<String>,
-    /// Of a skipped lookup that would have been bought: what that would have cost.
-    pub saved: Option<Ore>,
+    /// Of a skipped lookup that would have been bought.
+    pub saved: Option<SavedCall>,
+}
+
+/// A call that a condition kept from being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SavedCall {
+    /// What it would have cost; nothing where nobody has given a price.
+    pub price: Option<Ore>,
 }
 
 impl Change {

@@ -29,11 +29,12 @@ const ENDED: [(usize, &str); 3] = [
         "INSERT INTO answers (attempt, body, status, content_type) SELECT * FROM {values} WHERE column2 IS NOT NULL",
     ),
     (
-        16,
+        17,
         "UPDATE lookups SET state = v.column4, outcome = v.column5, source = v.column6, \
          attempt = coalesce(v.column7, attempt), attempts = attempts + v.column8, spent = spent + v.column9, \
          cost = cost + v.column10, cost_unknown = cost_unknown + v.column11, letters = letters + v.column12, \
-         code = v.column13, text = v.column14, lost = lost + v.column15, saved = v.column16 FROM {values} AS v WHERE lookups.run = v.column1 \
+         code = v.column13, text = v.column14, lost = lost + v.column15, saved = v.column16, \
+         saved_unpriced = v.column17 FROM {values} AS v WHERE lookups.run = v.column1 \
          AND lookups.row = v.column2 AND lookups.step = v.column3 AND lookups.state IN ('pending', 'started')",
     ),
 ];
@@ -258,7 +259,8 @@ fn bind_change<'q>(query: Query<'q>, run: i64, change: &'q Change) -> Query<'q> 
         .bind(change.code.as_deref())
         .bind(change.text.as_deref())
         .bind(change.lost)
-        .bind(change.saved.map(ore))
+        .bind(change.saved.map(|saved| ore(saved.price.unwrap_or_default())))
+        .bind(change.saved.is_some_and(|saved| saved.price.is_none()))
 }
 
 fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> {

@@ -42,7 +42,7 @@ pub use accounts::{AccountMemory, Hold, LoginTurn, Moved, NewLogin};
 pub use backup::BackupError;
 pub use batch::{
     Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Learned, Lesson, Over, Place,
-    Refusal,
+    Refusal, SavedCall,
 };
 pub use body::{pack, unpack};
 pub use daemons::{Daemon, DaemonRow};

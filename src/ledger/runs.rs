@@ -154,8 +154,10 @@ pub struct Totals {
     pub logins: u64,
     /// Calls that conditions kept from being made.
     pub saved_calls: u64,
-    /// What those would have cost.
+    /// What those would have cost, as far as they have a price.
     pub saved: Ore,
+    /// How many of those have none.
+    pub saved_unpriced: u64,
 }
 
 /// How many lookups one kind of last attempt decided.
@@ -348,7 +350,7 @@ impl Ledger {
         let mut transaction = self.begin(&mut writer).await?;
         let done = sqlx::query(
             "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL, \
-             saved = NULL WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') \
+             saved = NULL, saved_unpriced = 0 WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') \
              OR outcome = 'skipped' AND code = 'undecided' OR state = 'parked' AND code = 'letter-unknown' \
              OR ?2 AND outcome = 'unknown')",
         )
@@ -387,7 +389,8 @@ impl Ledger {
         let sql = format!(
             "SELECT count(*), count(*) - count(outcome), total(source IS 'reused'), \
              total(source IS 'bought' AND outcome NOT IN ('failed', 'unknown')), total(attempts), \
-             total(max(attempts - 1, 0)), total(cost), total(cost_unknown), total(letters), total(saved IS NOT NULL), total(saved), {outcomes} \
+             total(max(attempts - 1, 0)), total(cost), total(cost_unknown), total(letters), total(saved IS NOT NULL), total(saved), \
+             total(saved_unpriced), {outcomes} \
              FROM lookups WHERE run = ?"
         );
         let row = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -414,7 +417,7 @@ impl Ledger {
         let sum = |at: usize| row.try_get::<f64, _>(at).map(|sum| sum as u64).map_err(failed);
         let mut outcomes = [0; 9];
         for (at, count) in outcomes.iter_mut().enumerate() {
-            *count = sum(11 + at)?;
+            *count = sum(12 + at)?;
         }
         Ok(Totals {
             lookups: cells::count(&row, 0).map_err(failed)?,
@@ -429,6 +432,7 @@ impl Ledger {
             letters: sum(8)?,
             saved_calls: sum(9)?,
             saved: Ore::new(sum(10)?),
+            saved_unpriced: sum(11)?,
             outcomes,
             logins: logins.unsigned_abs(),
         })

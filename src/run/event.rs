@@ -141,6 +141,8 @@ pub struct Summary {
     pub saved_calls: u64,
     /// What those would have cost.
     pub saved_cost: Ore,
+    /// How many of those have no price.
+    pub saved_unpriced: u64,
     /// The environment that the run belongs to: `production`, `sandbox`, `simulator` or a base address.
     pub environment: String,
     /// The job's file.

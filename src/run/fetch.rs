@@ -4,12 +4,11 @@ use super::RunError;
 use super::gates::{self, Probe};
 use super::prepared::{Ask, On, Prepared, Resolved};
 use crate::domain::identity::Identity;
-use crate::domain::money::Ore;
 use crate::domain::number::Subject;
 use crate::domain::outcome::Outcomes;
 use crate::job::Step;
 use crate::job::when::{Gate, code};
-use crate::ledger::{Elsewhere, Holder, Known, Ledger, Place, Seen, StoredAnswer, Turn};
+use crate::ledger::{Elsewhere, Holder, Known, Ledger, Place, SavedCall, Seen, StoredAnswer, Turn};
 use crate::time::stockholm_date;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -60,8 +59,8 @@ pub(super) struct Skip {
     pub(super) code: &'static str,
     /// For people.
     pub(super) reason: String,
-    /// What it would have cost, where it would have been bought but for its condition.
-    pub(super) saved: Option<Ore>,
+    /// The call, where it would have been made but for its condition.
+    pub(super) saved: Option<SavedCall>,
 }
 
 /// Which pending lookups are read.
@@ -135,13 +134,13 @@ pub(super) async fn fetch(
         let step = &prepared.job.steps[usize::from(lookup.at.step)];
         let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
         let kept = match (&verdict, decided.gate) {
-            (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, ask.price.unwrap_or_default())),
+            (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, SavedCall { price: ask.price })),
             _ => None,
         };
         let mut verdict = gated(verdict, decided.gate, lookup.at);
-        if let (Verdict::Skip(skip), Some((identity, price))) = (&mut verdict, kept) {
+        if let (Verdict::Skip(skip), Some((identity, call))) = (&mut verdict, kept) {
             // What stands twice would have been bought once.
-            skip.saved = saved.first_time(identity).await?.then_some(price);
+            skip.saved = saved.first_time(identity).await?.then_some(call);
         }
         let (at, heard_at, spent, lost) = (lookup.at, lookup.heard_at, lookup.spent, lookup.lost);
         lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict, chain: decided.chain });
@@ -274,6 +273,7 @@ pub(super) fn verdict(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::money::Ore;
     use crate::domain::number::Kind;
     use crate::domain::outcome::{Outcome, State};
 

@@ -45,6 +45,7 @@ pub async fn summary(ledger: &Ledger, run: &RunRow) -> Result<Summary, RunError>
         letters: totals.letters,
         saved_calls: totals.saved_calls,
         saved_cost: totals.saved,
+        saved_unpriced: totals.saved_unpriced,
         environment: run.environment.clone(),
         job_path: PathBuf::from(&run.job_path),
         limit: run.limit_rows.map(i64::unsigned_abs),

@@ -172,3 +172,27 @@ fn secrets_that_are_missing_are_told_all_at_once() {
     let told = world.orgpull(&["login"]).exits(3);
     told.says("creditsafe: the username of account").says("dnb: the client_secret of account");
 }
+
+#[test]
+fn what_conditions_saved_is_not_nothing_where_nobody_knows_it() {
+    for (prices, saved, said) in [
+        ("getsignatory = '6.00'", Value::Null, "what that saved is not known, since there is no price"),
+        ("getsignatory = '6.00', getdata = '0'", "0.00".into(), "their condition was not met"),
+        ("getsignatory = '6.00', getdata = '3.20'", "6.40".into(), "6.40 SEK saved"),
+    ] {
+        let world = World::new("").account(&format!("prices = {{ {prices} }}"));
+        let report = REPORT.replace("id =", &format!("{NEVER}id ="));
+        world.job("job", &[&numbers(&companies(2)), SIGNATORIES, &report, CSV]);
+        let ran = world.run(&[]).exits(0);
+        assert_eq!((ran.number("saved_calls"), &ran.summary["saved_cost"]), (2, &saved), "{prices}");
+        let status = world.orgpull(&["status"]).exits(0).says(said);
+        assert_eq!(
+            status.stdout.contains("saved"),
+            !saved.is_string() || saved != "0.00",
+            "{}",
+            status.stdout
+        );
+        let runs: Value = serde_json::from_str(&world.orgpull(&["runs", "--json"]).exits(0).stdout).unwrap();
+        assert_eq!(runs[0]["saved_cost"], saved);
+    }
+}

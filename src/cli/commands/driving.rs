@@ -197,6 +197,7 @@ fn none_begun((job, path): (&str, &Path)) -> Summary {
         letters: 0,
         saved_calls: 0,
         saved_cost: Ore::ZERO,
+        saved_unpriced: 0,
         environment: String::new(),
         job_path: path.to_owned(),
         limit: None,

@@ -2,6 +2,7 @@
 
 use super::figures::span;
 use crate::domain::exit::Exit;
+use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::run::event::{Event, Level, PlanBudget, PlanReport, PlanStep, Summary};
 use serde_json::{Map, Value, json};
@@ -30,11 +31,17 @@ pub fn summary_json(summary: &Summary) -> Value {
         "spent_unknown": summary.spent_unknown.to_string(),
         "letters": summary.letters,
         "saved_calls": summary.saved_calls,
-        "saved_cost": summary.saved_cost.to_string(),
+        "saved_cost": saved_cost(summary),
         "pending": summary.pending,
         "environment": summary.environment,
         "unpriced": summary.unpriced,
     })
+}
+
+/// What conditions have saved, as far as there are prices; `null` where nobody knows anything of it, which is not nothing.
+fn saved_cost(summary: &Summary) -> Option<String> {
+    let unknown = summary.saved_unpriced > 0 && summary.saved_cost == Ore::ZERO;
+    (!unknown).then(|| summary.saved_cost.to_string())
 }
 
 /// Runs, as `runs --json` gives them: an array of summaries.

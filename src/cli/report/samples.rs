@@ -35,6 +35,7 @@ pub(super) fn summary() -> Summary {
         letters: 14,
         saved_calls: 21,
         saved_cost: Ore::new(6_720),
+        saved_unpriced: 0,
         environment: "production".to_owned(),
         job_path: "/home/anna/jobs/portfolio.toml".into(),
         limit: None,
@@ -61,6 +62,7 @@ pub(super) fn settled() -> Summary {
         letters: 0,
         saved_calls: 0,
         saved_cost: Ore::ZERO,
+        saved_unpriced: 0,
         ..summary()
     }
 }

@@ -121,9 +121,11 @@ pub(super) fn figures(summary: &Summary, look: Look) -> String {
     lines.push(row("calls", count(summary.calls), &calls(summary)));
     lines.push(cost_row(summary));
     if summary.saved_calls > 0 {
-        let saved = match summary.saved_cost {
-            Ore::ZERO => String::new(),
-            saved => format!(": {} saved", money(saved)),
+        let saved = match (summary.saved_cost, summary.saved_unpriced) {
+            (Ore::ZERO, 0) => String::new(),
+            (Ore::ZERO, _) => ": what that saved is not known, since there is no price".to_owned(),
+            (saved, 0) => format!(": {} saved", money(saved)),
+            (saved, _) => format!(": {} saved, and what has no price", money(saved)),
         };
         let note = format!("not asked, since their condition was not met{saved}");
         lines.push(row("gated", count(summary.saved_calls), &note));
