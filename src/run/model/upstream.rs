@@ -379,7 +379,7 @@ impl Transport for Line {
         let status = logins.iter().find(|(span, _)| span.contains(&at)).map_or(200, |(_, status)| *status);
         assert!(status != PANICS, "a panic of the model's");
         if status != 200 {
-            let body = br#"{"message":"Access denied"}"#.to_vec();
+            let body = br#"{"message":"Access denied - no such user or password"}"#.to_vec();
             return Ok(Response { status, retry_after: None, content_type: None, body });
         }
         let token = format!("{account}-{}", state.logins);
