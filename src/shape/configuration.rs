@@ -15,7 +15,7 @@ pub static CONFIGURATION: Table = Table {
         Key::text(
             "confirm_above",
             Text::Money,
-            "The price in SEK above which run shows its plan and asks first, on a terminal. --yes answers.",
+            "The price above which `run` shows its plan and asks first, on a terminal; `--yes` answers.",
         )
         .or(Literal::Text("500")),
         Key::new(
@@ -39,13 +39,17 @@ pub static ACCOUNT: Table = Table {
         Key::text(
             "environment",
             Text::Filled,
-            "production or sandbox: addresses from the catalogue. Or give both addresses.",
+            "`production` or `sandbox`: the addresses come from the catalogue. There is no default. Or give `base_url` and `token_url` instead.",
         ),
-        Key::text("base_url", Text::Address, "The address of the services, where environment is not given."),
+        Key::text(
+            "base_url",
+            Text::Address,
+            "The address of the services, where `environment` is not given; http only for loopback.",
+        ),
         Key::text(
             "token_url",
             Text::Address,
-            "The full address of the login, where environment is not given.",
+            "The full address of the login, where `environment` is not given; http only for loopback.",
         ),
         Key::new("username", Kind::Secret, "Where the user name (at Creditsafe: the User Key) is."),
         Key::new("password", Kind::Secret, "Where the password is."),
@@ -64,7 +68,7 @@ pub static ACCOUNT: Table = Table {
         Key::new(
             "requestor_id",
             Kind::Secret,
-            "Where the id of whoever asks is, at a provider that wants it; a lookup's parameter comes before it.",
+            "Where the id of whoever asks is, at a provider that wants it; a lookup's parameter `requestor_id` comes before it.",
         ),
         Key::new(
             "budget",
@@ -73,12 +77,8 @@ pub static ACCOUNT: Table = Table {
         ),
         Key::text("timezone", Text::Zone, "Whose days and months the account's budgets are counted by.")
             .or(Literal::Text("Europe/Stockholm")),
-        Key::text(
-            "rate",
-            Text::Rate,
-            "The pace over all services of the account: N/s, N/min, N/h, N/day or unlimited.",
-        )
-        .or(Literal::Text("60/min")),
+        Key::text("rate", Text::Rate, "The pace over all services of the account.")
+            .or(Literal::Text("60/min")),
         Key::new(
             "burst",
             Kind::Integer { min: 1, max: 1_000 },
@@ -90,7 +90,7 @@ pub static ACCOUNT: Table = Table {
         Key::text(
             "timeout",
             Text::PositiveSpan,
-            "The longest time from sending to the last byte of the answer.",
+            "The longest time from sending to the last byte of the answer; what takes longer is `unknown`.",
         )
         .or(Literal::Text("30s")),
         Key::text(
@@ -113,27 +113,35 @@ pub static ACCOUNT: Table = Table {
         Key::new(
             "logins",
             Kind::Integer { min: 1, max: 1_000 },
-            "Logins in five minutes, over restarts and processes; at the cap, wait.",
+            "Logins in any five minutes, over restarts and processes; at the cap orgpull waits.",
         )
         .or(Literal::Integer(10)),
-        Key::text("cool_down", Text::PositiveSpan, "The wait after 429 without Retry-After.")
-            .or(Literal::Text("60s")),
-        Key::new("letters", CALLS, "What posts a letter of disclosure: service or service:block."),
-        Key::new("no_letters", CALLS, "What never does: service or service:block."),
+        Key::text(
+            "cool_down",
+            Text::PositiveSpan,
+            "The wait after 429 without `Retry-After`, longer each time.",
+        )
+        .or(Literal::Text("60s")),
+        Key::new("letters", CALLS, "Calls that post a letter of disclosure: `service` or `service:block`."),
+        Key::new(
+            "no_letters",
+            CALLS,
+            "Calls that never do: `service` or `service:block`. A block in neither list is taken to post one.",
+        ),
         Key::new(
             "prices",
             Kind::Map(&Kind::Text(Text::Money)),
-            "The price of a call in SEK, by service or service:block.",
+            "The price of a call, by `service` or `service:block`; `\"0\"` is free, and what is not named has no price.",
         ),
         Key::new(
             "free",
             Kind::List { item: &Kind::Text(Text::Filled), filled: false },
-            "Outcomes that cost nothing: no_hit, rejected or invalid, alone or of one service (getdata:no_hit).",
+            "Outcomes that cost nothing: `no_hit`, `rejected` or `invalid`, alone or of one service (`getdata:no_hit`).",
         ),
         Key::new(
             "invoice",
             Kind::Table(&INVOICE),
-            "How the columns of the provider's statement are called, for reconcile and resolve.",
+            "How the columns of the provider's statement are called, for `reconcile` and `resolve`.",
         ),
     ],
 };

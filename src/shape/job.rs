@@ -16,16 +16,16 @@ pub static JOB: Table = Table {
         Key::text(
             "name",
             Text::JobName,
-            "The job's name: letters, digits, - and _. Runs and outputs are found by it.",
+            "The job's name: letters, digits, `-` and `_`. Runs are found by it, and one process at a time runs a name.",
         )
         .required(),
         Key::text("description", Text::Free, "What the job is for, for people."),
         Key::text(
             "purpose",
             Text::FilledTemplate,
-            "Why the data is asked for. Required where kind is person or any; kept with every attempt. {column} is that column of the input row.",
+            "Why the data is asked for, kept with every attempt. Required where `kind` is `person` or `any`. `{column}` is that column of the input row.",
         ),
-        Key::text("cost_centre", Text::Filled, "Who bears the cost; kept with the run."),
+        Key::text("cost_centre", Text::Filled, "Who bears the cost, kept with every attempt."),
         Key::not_yet("retention", "How long answers are kept."),
         Key::new("input", Kind::Table(&INPUT), "Which numbers to look up.").required(),
         Key::new("lookup", Kind::Tables(&LOOKUP), "What to ask about each number, in order.").required(),
@@ -47,32 +47,32 @@ static INPUT: Table = Table {
         Key::text(
             "path",
             Text::Filled,
-            "A file with a number a row: csv, tsv, txt or jsonl; relative to this file. \"-\" is standard input. One of path and numbers.",
+            "A file with a number a row: csv, tsv, txt or jsonl; relative to this file. `-` is standard input. One of `path` and `numbers` is needed.",
         ),
         Key::new(
             "numbers",
             Kind::List { item: &Kind::Text(Text::Filled), filled: true },
-            "The numbers themselves. One of path and numbers.",
+            "The numbers themselves. One of `path` and `numbers` is needed.",
         ),
         Key::text(
             "column",
             Text::Filled,
-            "The csv or tsv header, or the jsonl key, of the column with the number.",
+            "The csv or tsv header, or the jsonl key, of the number. Not needed where there is only one; a txt file has none.",
         ),
         Key::word(
             "kind",
             &["organisation", "person", "any"],
-            "Which numbers are taken; others are bad rows. Under any, what is shaped like a personnummer is a person.",
+            "Which numbers are taken; others are bad rows. Under `any`, what is shaped like a personnummer is a person.",
         ),
         Key::word(
             "sole_traders",
             &["accept", "reject"],
-            "Under kind organisation: whether ten digits shaped like a personnummer are taken as a sole trader.",
+            "Under `organisation`: whether ten digits shaped like a personnummer are taken as a sole trader.",
         ),
         Key::word(
             "century",
             &["refuse", "assume-under-100"],
-            "A personnummer of ten digits without - or +, whose century cannot be known. refuse: a person's is a bad row, a sole trader's is taken without its century. assume-under-100: both get the century that makes them younger.",
+            "A personnummer of ten digits without `-` or `+`, whose century cannot be known. `refuse`: a person's is a bad row, a sole trader's is taken without its century. `assume-under-100`: both get the century that makes them younger.",
         ),
         Key::new(
             "carry",
@@ -80,7 +80,7 @@ static INPUT: Table = Table {
                 Kind::List { item: &Kind::Text(Text::Filled), filled: false },
                 Kind::Word { built: &["*"], not_yet: &[] },
             ]),
-            "Input columns that are copied to the output; \"*\" is all of them.",
+            "Input columns that are copied to the output; `*` is all but the number's.",
         ),
         Key::new(
             "min_rows",
@@ -117,7 +117,7 @@ static LOOKUP: Table = Table {
                 Kind::Integer { min: 0, max: 999_999_999 },
                 Kind::Date,
             ])),
-            "Parameters of the service. {column} is that column of the input row; {today} and {today-30d} are days.",
+            "Parameters of the service. `{column}` is that column of the input row, `{today}` and `{today-30d}` are days, `{last:ID:date}` is the day of our newest answer to that lookup.",
         ),
         Key::new(
             "when",
@@ -127,23 +127,23 @@ static LOOKUP: Table = Table {
         Key::word(
             "first",
             &["buy", "skip"],
-            "Where {last:…} has no answer yet: buy asks what depends on this lookup outright, skip leaves it out. On a dependent lookup it counts for that one.",
+            "Where `{last:…}` has no answer yet: `buy` asks what depends on this lookup outright, `skip` leaves it out. On a lookup that depends it counts for that one.",
         ),
         Key::new(
             "letters",
             Kind::Bool,
-            "true has letters of disclosure posted, to each subject that gets one; else such a lookup is refused.",
+            "`true` has letters of disclosure posted, to each subject that gets one; else such a lookup is refused.",
         )
         .or(Literal::Bool(false)),
         Key::word(
             "on_unknown",
             &["park", "retry"],
-            "What becomes of a request whose answer was lost: park waits for `orgpull retry --unknown`; retry asks again and may pay twice. A lookup that may post a letter is always parked.",
+            "What becomes of a request whose answer was lost: `park` waits for `orgpull retry --unknown`, `retry` asks again at once and may pay twice. A lookup that may post a letter is always parked.",
         ),
         Key::text(
             "reuse",
             Text::Span,
-            "An answer in the ledger that is fresher than this is used instead of bought. \"0\" is never.",
+            "An answer in the ledger that is fresher than this is used instead of bought; `0` is never.",
         )
         .or(Literal::Text("20h")),
         Key::new(
@@ -155,7 +155,7 @@ static LOOKUP: Table = Table {
                 },
                 filled: true,
             },
-            "Which stored answers may be used again; all of these where absent. failed and unknown never are.",
+            "Which stored answers may be used again; all of these where absent. `denied`, `failed` and `unknown` never are.",
         ),
     ],
 };
@@ -174,7 +174,7 @@ static WHEN: Table = Table {
                 },
                 filled: true,
             },
-            "Outcomes that fit. Any answer does where absent; failed, denied and unknown decide nothing.",
+            "Outcomes that fit. Any answer does where absent; `failed`, `denied` and `unknown` decide nothing.",
         ),
         Key::new(
             "code",
@@ -215,12 +215,12 @@ static RUN: Table = Table {
     name: "[run]",
     about: "How the job is carried out.",
     keys: &[
-        Key::text("rate", Text::Rate, "Lowers the account's pace: N/s, N/min, N/h or N/day. It never raises it.")
+        Key::text("rate", Text::Rate, "Lowers the account's pace, never raises it.")
             .or(Literal::Text("unlimited")),
         Key::new(
             "concurrency",
             Kind::Integer { min: 1, max: 1_000 },
-            "Lowers the number of calls that the account has in flight at once.",
+            "Lowers the account's number of calls in flight at once; several accounts take turns at it.",
         ),
         Key::new(
             "attempts",
@@ -238,22 +238,22 @@ static RUN: Table = Table {
         Key::text(
             "max_time",
             Text::Span,
-            "How long one invocation may go on: after it nothing new is sent, what is in flight finishes, and the rest stays pending (exit 8).",
+            "How long one invocation may send: after it what is in flight finishes, and the rest stays pending (exit 8).",
         ),
         Key::word(
             "order",
             &["input", "oldest"],
-            "In which order rows are asked. oldest begins with those that have no stored answer, then those whose newest answer is the oldest. Outputs stay in input order.",
+            "In which order rows are asked. `oldest` begins with those that have no stored answer, then those whose newest answer is the oldest. Outputs stay in input order.",
         ),
         Key::word(
             "priority",
             &["normal", "low"],
-            "low leaves the account's pace to other processes that ask for it, and takes what they leave.",
+            "`low` leaves the account's pace to other processes that ask for it, and takes what they leave.",
         ),
         Key::new(
             "tolerate",
             Kind::Table(&TOLERATE),
-            "So many lookups may end unknown or failed without the run ending with exit 4.",
+            "So many lookups may end `unknown` or `failed` without the run ending with exit 4; its reason still counts them.",
         ),
     ],
 };
@@ -293,7 +293,7 @@ static SCHEDULE: Table = Table {
                 Kind::Text(Text::Cron),
                 Kind::List { item: &Kind::Text(Text::Cron), filled: true },
             ]),
-            "Minute, hour, day of the month, month, day of the week; or a word such as @daily. One or a list.",
+            "Minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily` (`@midnight`), `@weekly`, `@monthly`, `@yearly` (`@annually`). One line or a list.",
         )
         .required(),
         Key::text("timezone", Text::Zone, "Whose clock the times are read by: a zone of the IANA database.")
@@ -331,7 +331,7 @@ static OUTPUT: Table = Table {
         Key::text(
             "path",
             Text::OutputPath,
-            "The file, relative to this one. {job} {run} {date} {time} are those of the run's start.",
+            "The file, relative to this one. `{job}` `{run}` `{date}` `{time}` are those of the run's start, in Stockholm.",
         )
         .required(),
         Key::new(
@@ -339,18 +339,18 @@ static OUTPUT: Table = Table {
             Kind::Word { built: &["csv", "json", "jsonl"], not_yet: &["parquet"] },
             "The format; from the path's ending where absent.",
         ),
-        Key::word("shape", &["long", "wide"], "long: a row a lookup. wide: a row an input line."),
+        Key::word("shape", &["long", "wide"], "`long`: a row a lookup. `wide`: a row an input line."),
         Key::new(
             "only",
             Kind::List { item: &OUTCOMES, filled: true },
-            "Outcomes that are written; all where absent.",
+            "Outcomes that are written, in wide shape rows that have one of them; all where absent.",
         ),
-        Key::new("excel", Kind::Bool, "csv for Excel: byte-order mark, semicolons, decimal comma.")
+        Key::new("excel", Kind::Bool, "csv as a Swedish Excel opens it: byte-order mark, semicolons, decimal comma, texts kept as they are.")
             .or(Literal::Bool(false)),
         Key::word(
             "subject",
             &["full", "masked", "digest"],
-            "How numbers are written. masked and digest also mask the numbers inside answers.",
+            "How numbers are written. `masked` and `digest` also mask the numbers inside answers and carried columns.",
         ),
         Key::new(
             "columns",
@@ -360,12 +360,12 @@ static OUTPUT: Table = Table {
         Key::word(
             "skipped",
             &["empty", "last"],
-            "What a skipped lookup shows: nothing, or the newest answer in the ledger to what it would have asked, as reused.",
+            "What a skipped lookup shows: nothing, or the newest answer in the ledger to what it would have asked, as `reused`, with that answer's own date and log_id.",
         ),
         Key::new(
             "changes",
             Kind::Bool,
-            "true: a row for each field that differs from the answer we had before the run, with old and new value.",
+            "`true`: a row for each field that differs from the answer we had before the run, with old and new value.",
         )
         .or(Literal::Bool(false)),
     ],

@@ -127,7 +127,7 @@ pub enum State {
 }
 
 /// Where a secret is: exactly one of these.
-pub(crate) static SECRET: Table = Table {
+pub static SECRET: Table = Table {
     name: "a secret",
     about: "Where the secret is: exactly one of env, file, command. Never the secret itself.",
     keys: &[

@@ -97,10 +97,10 @@ static RULE: Table = Table {
                 FILLED,
                 Kind::List { item: &Kind::Either(&[STATUS, FILLED]), filled: true },
             ]),
-            "Statuses that it is for: 404, \"4xx\", \"400-422\", or a list of these.",
+            "Statuses that it is for: `404`, `\"4xx\"`, `\"400-422\"`, or a list of these.",
         )
         .required(),
-        Key::new("code", TEXTS, "Codes that it is for, at [answer] code; `S*` is all that begin with S."),
+        Key::new("code", TEXTS, "Codes that it is for, at `[answer] code`; `S*` is all that begin with S."),
         Key::text("pointer", Text::Pointer, "Where in the body `is` or `equals` must hold."),
         Key::new(
             "is",
@@ -133,7 +133,7 @@ static RULE: Table = Table {
             "What it makes of the answer.",
         )
         .required(),
-        Key::new("billed", Kind::Bool, "Whether such an answer is billed; true where absent."),
+        Key::new("billed", Kind::Bool, "Whether such an answer is billed; `true` where absent."),
         Key::text("as_code", Text::Filled, "The code to tell, in the place of the upstream's."),
         Key::text("about", Text::Filled, "What it means, for people; a fault tells it."),
     ],
@@ -159,7 +159,7 @@ static SERVICE: Table = Table {
         Key::text(
             "path",
             Text::Filled,
-            "The path below the base address, with a leading slash; it may hold {number} and {parameters}.",
+            "The path below the base address, with a leading slash; it may hold `{number}` and `{parameter}`.",
         )
         .required(),
         Key::text("health", Text::Filled, "The path of the free health address."),
@@ -192,12 +192,12 @@ static SERVICE: Table = Table {
         Key::new(
             "suggested",
             Kind::Bool,
-            "false for a service that nobody is to ask by mistake: it is never suggested in the place of a slip.",
+            "`false` for a service that nobody is to ask by mistake: it is never suggested in the place of a slip.",
         )
         .or(Literal::Bool(true)),
         Key::new("query", Kind::Map(&Kind::Text(Text::Free)), "Query parameters, by their names."),
         Key::new("headers", Kind::Map(&Kind::Text(Text::Filled)), "Headers, by their names."),
-        Key::new("json", Kind::Tree, "A JSON body; its texts may hold {number} and {parameters}."),
+        Key::new("json", Kind::Tree, "A JSON body; its texts may hold `{number}`, `{transactionid}` and `{parameter}`."),
         Key::new("form", Kind::Map(&Kind::Text(Text::Free)), "The fields of a form as body."),
         Key::new("answer", Kind::Table(&ANSWER), "Where things stand in its answers, key by key."),
         Key::new("rule", Kind::Tables(&RULE), "Rules for its answers, before those of the provider."),
@@ -234,7 +234,7 @@ static PARAM: Table = Table {
         Key::text(
             "default",
             Text::Filled,
-            "What is sent where the job gives nothing; {transactionid} is our reference.",
+            "What is sent where the job gives nothing; `{transactionid}` is our reference.",
         ),
         Key::new("identity", Kind::Bool, "Whether it tells one purchase from another.")
             .or(Literal::Bool(true)),
@@ -243,7 +243,7 @@ static PARAM: Table = Table {
         Key::new(
             "max_months",
             Kind::Integer { min: 1, max: 1_200 },
-            "How many months back a date may be; with kind = \"date\".",
+            "How many months back a date may be; with `kind = \"date\"`.",
         ),
         Key::new(
             "max_months_person",
