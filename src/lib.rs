@@ -1,6 +1,6 @@
 //! orgpull pulls Swedish company and person data in bulk from paid registers, and buys nothing twice.
 //!
-//! The rooms, from the bottom up; imports run downward only (`ARCHITECTURE.md` has the table, a test holds it):
+//! The rooms, from the bottom up; imports run downward only (`ARCHITECTURE.md` explains them, a test has the table):
 //!
 //! - [`domain`], [`time`]: words, values and decisions.
 //! - [`disk`]: files, opened, made and replaced in folders that others may write too.

@@ -1,5 +1,5 @@
 //! The house rules that no compiler checks: who may import whom, which crate stays in which room, where a number may
-//! be shown in full, how long a file may be. The table here is the one that ARCHITECTURE.md explains.
+//! be shown in full, how long a file may be. ARCHITECTURE.md explains the rooms, the table is here.
 //!
 //! It reads the sources word by word (strings and comments left out), so that a path is found however it is written:
 //! in a `use`, in a group of them, in the middle of an expression, or as `super::` that climbs out of its room.
