@@ -21,9 +21,10 @@ lint:
 snapshots:
     INSTA_UPDATE=always cargo test --locked
 
-# Write the schema of job files anew
+# Write the schema of job files and the manual's tables anew
 schema:
     cargo run --locked -- schema > jobs/job.schema.json
+    INSTA_UPDATE=always cargo test --locked --test manual
 
 # One benchmark: latency, throughput, pace, million, window
 bench NAME:

@@ -151,8 +151,8 @@ pub enum LedgerError {
     /// A rescued ledger stands beside it and was not put back.
     #[error(
         "{} holds calls that the ledger {} does not know, and that would be bought again: it was written when the ledger was \
-         taken away under a run. Put it back (README, *Backup and restore*), or move it elsewhere if it is not wanted; \
-         until then nothing is sent",
+         taken away under a run. Put it back in the ledger's place (docs/operations.md#put-a-rescued-ledger-back), or move it \
+         elsewhere if it is not wanted; until then nothing is sent",
         rescued.display(), path.display()
     )]
     Waits {

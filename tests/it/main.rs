@@ -25,6 +25,7 @@ mod kept;
 mod letters;
 mod login;
 mod machine;
+mod manual;
 mod money;
 mod nginx;
 mod nights;

@@ -3,6 +3,7 @@
 
 use crate::books::Books;
 use crate::machine::{BINARY, Ended, PROMPT, Process, both, busy, output, release, until_held};
+use crate::manual::commands;
 use crate::world::{World, companies};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -40,14 +41,6 @@ fn rescued(world: &World) -> Vec<PathBuf> {
     found
 }
 
-/// The commands under a heading of the manual, for a ledger in the working folder.
-fn manual(heading: &str) -> String {
-    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let section = manual.split_once(heading).unwrap_or_else(|| panic!("no {heading}")).1;
-    let block = section.split("\n\n").find(|block| block.starts_with("    ")).unwrap();
-    block.lines().map(str::trim).collect::<Vec<_>>().join("\n")
-}
-
 /// Eight of twenty questions are asked and their answers withheld; there is a backup from before.
 fn eight_in_flight() -> (World, Process) {
     let world = busy("");
@@ -65,7 +58,11 @@ fn eight_in_flight() -> (World, Process) {
 fn put_back(world: &World) {
     let newest = rescued(world).pop().unwrap();
     let name = newest.file_name().unwrap().to_str().unwrap();
-    shell(world, &manual("**A rescued ledger.**").replace("orgpull.db.rescued-2026-11-22", name));
+    shell(
+        world,
+        &commands("docs/operations.md", "### Put a rescued ledger back")
+            .replace("orgpull.db.rescued-2026-11-22", name),
+    );
 }
 
 /// The same, and runs the job to its end.
@@ -300,7 +297,10 @@ fn the_manual_puts_a_backup_back() {
     assert!(process.kill());
     assert!(world.path("orgpull.db-wal").metadata().unwrap().len() > 0);
     let folder = Path::new(BINARY).parent().unwrap().display();
-    shell(&world, &format!("PATH={folder}:$PATH\n{}", manual("**To put a backup back,**")));
+    shell(
+        &world,
+        &format!("PATH={folder}:$PATH\n{}", commands("docs/operations.md", "### Put a backup back")),
+    );
     assert_eq!(world.path("orgpull.db").metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let known = |database: &str| world.orgpull(&["--database", database, "runs", "--json"]).exits(0).stdout;
     assert!(known("orgpull.db").contains(": \"before\"") && !known("orgpull.db").contains(": \"job\""));
