@@ -40,6 +40,7 @@ mod prices;
 mod providers;
 mod reach;
 mod read_only;
+mod recipes;
 mod refusals;
 mod reuse;
 mod runs;
