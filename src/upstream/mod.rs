@@ -22,6 +22,7 @@ pub use question::Question;
 pub use request::{Request, RequestBody, is_too_long, prepare};
 
 use crate::config::catalogue::{Auth, Dialect};
+use crate::domain::json::Json;
 use crate::domain::outcome::Outcome;
 use crate::domain::redact::Known;
 use content::Content;
@@ -179,7 +180,6 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         return reading;
     }
     let mut content = Content::of(response);
-    let mut kept = None;
     if let Some(json) = &mut content.json {
         if status < 300 && login::is_logins(json) {
             return Reading::Mismatched { body: None };
@@ -189,7 +189,6 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         if another {
             return Reading::Mismatched { body: Some(json.bytes()) };
         }
-        kept = (status < 300).then(|| json.bytes());
     }
     let reading = match dialect {
         Dialect::Creditsafe => creditsafe::read(status, content),
@@ -197,7 +196,8 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         Dialect::Generic(rules) => rules::read(rules, status, content),
     };
     match reading {
-        Reading::Unreadable(_) => Reading::Unreadable(Unread::of(response, kept)),
+        // Read a second time: it is rare, and nobody else needs the whole of what was read beside what was made of it.
+        Reading::Unreadable(_) => Reading::Unreadable(Unread::of(response, Content::of(response).json)),
         reading => reading,
     }
 }
@@ -265,11 +265,14 @@ impl Answer {
 }
 
 impl Unread {
-    fn of(response: &Response, json: Option<Vec<u8>>) -> Self {
-        let is_json = json.is_some();
-        let content_type =
-            response.content_type.as_deref().and_then(|as_it_came| content::kept(as_it_came, is_json));
-        Self { body: json.unwrap_or_else(|| response.body.clone()), content_type }
+    fn of(response: &Response, json: Option<Json>) -> Self {
+        let as_it_came = response.content_type.as_deref();
+        let content_type = as_it_came.and_then(|as_it_came| content::kept(as_it_came, json.is_some()));
+        let body = json.map(|mut json| {
+            json.drop_members(ECHO);
+            json.bytes()
+        });
+        Self { body: body.unwrap_or_else(|| response.body.clone()), content_type }
     }
 
     fn without(self, known: &Known) -> Self {
