@@ -60,7 +60,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
 const TESTS_MAY_IMPORT: [(&str, &str); 1] = [("http", "config::catalogue")];
 
 /// Crates that stay in one room.
-const CRATES: [(&str, &str); 19] = [
+const CRATES: [(&str, &str); 20] = [
     ("tokio_cron_scheduler", "daemon"),
     ("sd_notify", "daemon"),
     ("sqlx", "ledger"),
@@ -80,6 +80,7 @@ const CRATES: [(&str, &str); 19] = [
     ("rustix", "disk"),
     ("rustix", "cli"),
     ("tempfile", "disk"),
+    ("mimalloc", "main"),
 ];
 
 /// What opens, makes, moves or removes a file by its name: only the room that knows what may stand behind one, in a folder
