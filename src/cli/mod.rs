@@ -3,6 +3,7 @@
 pub mod args;
 mod commands;
 pub mod console;
+mod desk;
 pub mod docs;
 mod limits;
 pub mod look;
@@ -10,191 +11,15 @@ pub mod report;
 mod signals;
 pub mod telemetry;
 
-use crate::config::{ConfigError, ConfigFlags, Settings};
-use crate::daemon::DaemonError;
 use crate::domain::exit::Exit;
-use crate::export::ExportError;
-use crate::ledger::LedgerError;
-use crate::problem::FileError;
-use crate::run::RunError;
-use crate::run::event::{Event, Level, Notice};
-use crate::simulator::{ScenarioError, SimulatorError};
-use crate::statement::StatementError;
-use args::{Cli, Command, Global, LogFormat, ProgressMode, parse};
-use console::{Console, print, print_as, print_bytes};
+use args::{Command, LogFormat, ProgressMode, parse};
+use console::{Console, print_bytes};
+use desk::{Desk, Failure};
 use look::Look;
-use report::{Refused, Reporter, Typed, Voice, next_after_refusal};
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// Why a command did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    /// The command line asks for what makes no sense.
-    #[error("{0}")]
-    Usage(String),
-    /// clap says it better, on its own stream.
-    #[error("{0}")]
-    Clap(Box<clap::Error>),
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    File(#[from] FileError),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error(transparent)]
-    Run(#[from] RunError),
-    #[error(transparent)]
-    Daemon(#[from] DaemonError),
-    #[error(transparent)]
-    Export(#[from] ExportError),
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    #[error(transparent)]
-    Simulator(#[from] SimulatorError),
-    #[error(transparent)]
-    Scenario(#[from] ScenarioError),
-    /// Standard output or a file named on the command line cannot be written.
-    #[error("{0}")]
-    Output(String),
-    /// Told already; only the code is left to give.
-    #[error("")]
-    Told(Exit),
-}
-
-impl Failure {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Usage(_) | Self::Clap(_) => Exit::Usage,
-            Self::Config(_) | Self::File(_) | Self::Statement(_) | Self::Simulator(_) | Self::Scenario(_) => {
-                Exit::Config
-            }
-            Self::Ledger(_) => Exit::Ledger,
-            Self::Run(error) => error.exit(),
-            Self::Daemon(error) => error.exit(),
-            Self::Export(_) | Self::Output(_) => Exit::Output,
-            Self::Told(exit) => *exit,
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Output(format!("standard output cannot be written: {error}"))
-    }
-}
-
-/// What every command has at hand.
-struct Desk {
-    global: Global,
-    console: Console,
-    voice: Voice,
-    asked: Asked,
-}
-
-/// What was typed, as far as it is needed to say what to type next.
-struct Asked {
-    /// Behind the program's name.
-    words: Vec<String>,
-    /// Whether a run was to be driven: only such commands say what to type next.
-    drives: bool,
-    /// `run`'s job file.
-    job: Option<PathBuf>,
-    /// `--simulate`.
-    simulate: bool,
-}
-
-impl Desk {
-    fn new(cli: &Cli, words: &[OsString], console: Console) -> Self {
-        let Cli { global, command } = cli;
-        let voice = Voice {
-            mode: command.reporting().map(|reporting| reporting.progress).unwrap_or_default(),
-            quiet: global.quiet,
-            verbose: global.verbose > 0,
-            terminal: io::stderr().is_terminal() && !look::is_dumb(),
-        };
-        let asked = Asked {
-            words: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
-            drives: command.reporting().is_some(),
-            job: command.job().map(Path::to_owned),
-            simulate: command.simulates(),
-        };
-        if global.log_format == LogFormat::Json {
-            console.unpainted();
-        }
-        Self { global: global.clone(), console, voice, asked }
-    }
-
-    fn flags(&self, simulate: bool) -> ConfigFlags {
-        ConfigFlags { config: self.global.config.clone(), database: self.global.database.clone(), simulate }
-    }
-
-    /// The configuration; with `simulate` every account is the simulator's, at an address still to be set.
-    fn settings(&self, simulate: bool) -> Result<Settings, Failure> {
-        Ok(Settings::load(self.flags(simulate))?)
-    }
-
-    /// A reporter on the console, in the form that was asked for.
-    fn reporter(&self) -> Reporter {
-        Reporter::new(self.console.clone(), self.voice)
-    }
-
-    /// Something that does not look right and keeps nothing from going on.
-    fn warn(&self, kind: &'static str, message: String) {
-        self.reporter().event(&Event::Notice(Notice { level: Level::Warning, kind, message }));
-    }
-
-    /// What the next command has to repeat.
-    fn typed(&self) -> Typed {
-        Typed {
-            folder: std::env::current_dir().unwrap_or_default(),
-            config: self.global.config.clone(),
-            database: self.global.database.clone(),
-        }
-    }
-
-    /// What to type next after an ending without a run of its own: the job's name and file where they are known.
-    fn next_after_refusal(&self, exit: Exit, job: Option<&str>, job_path: Option<&Path>) -> String {
-        let Asked { words, simulate, .. } = &self.asked;
-        let job_path = job_path.or(self.asked.job.as_deref());
-        let refused = Refused { job, job_path, simulated: *simulate, words };
-        next_after_refusal(exit, &refused, &self.typed())
-    }
-
-    /// How results look on standard output, as it is now.
-    fn look(&self) -> Look {
-        let look = Look::of(&::console::Term::stdout());
-        if self.global.log_format == LogFormat::Json { look.without_colour() } else { look }
-    }
-
-    /// Results for a person, to standard output. `-q` keeps them back: whoever calls this has nothing wrong to tell.
-    fn say(&self, text: &str) -> Result<(), Failure> {
-        self.say_to(&mut io::stdout().lock(), text)
-    }
-
-    fn say_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
-        if self.global.quiet { Ok(()) } else { self.show_to(out, text) }
-    }
-
-    /// The same, `-q` or not.
-    fn show(&self, text: &str) -> Result<(), Failure> {
-        self.show_to(&mut io::stdout().lock(), text)
-    }
-
-    /// No wider than the terminal, whoever has made the text.
-    fn show_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
-        let look = self.look();
-        Ok(print_as(out, &look.fold(text), look)?)
-    }
-
-    /// Data that was asked for, to standard output, `-q` or not.
-    fn print(text: &str) -> Result<(), Failure> {
-        Ok(print(&mut io::stdout().lock(), text)?)
-    }
-}
 
 /// Runs the program and gives its exit code.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {

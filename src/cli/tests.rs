@@ -1,6 +1,11 @@
 use super::*;
 use crate::cli::console::tests::Kept;
+use crate::config::ConfigError;
+use crate::problem::FileError;
 use crate::problem::{Problem, Problems};
+use crate::run::RunError;
+use std::io;
+use std::path::Path;
 
 pub(super) fn desk(line: &str) -> (Desk, Kept) {
     let words: Vec<OsString> = line.split_whitespace().map(Into::into).collect();

@@ -12,9 +12,8 @@ use super::catalogue::{
 use crate::problem::{Problem, Problems, without_mark};
 use crate::shape::{Document, PROVIDER, View};
 use rules::{Placed, Reach, texts};
-use service::Provided;
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Range;
+use service::{Family, Names, Provided};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,14 +40,6 @@ static BUILT_IN: [BuiltIn; 4] = [
         text: include_str!("../../config/providers/partner.toml"),
     },
 ];
-
-/// How the answers of a provider's services are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    Generic,
-    Dnb,
-    Creditsafe,
-}
 
 impl Catalogue {
     /// The providers that are built into the binary.
@@ -270,20 +261,6 @@ fn outcome(rule: &Rule) -> String {
         Meaning::Fault => "fault",
     }
     .to_owned()
-}
-
-/// Names that may stand once.
-#[derive(Default)]
-struct Names(HashSet<String>);
-
-impl Names {
-    fn see(&mut self, view: &View<'_>, what: &str, problems: &mut Vec<Problem>) {
-        let Some(name) = view.item("name") else { return };
-        if !self.0.insert(name.text.to_owned()) {
-            let span: Range<usize> = name.span;
-            problems.push(Problem::new(span, format!("the {what} `{}` stands twice", name.text)));
-        }
-    }
 }
 
 #[cfg(test)]

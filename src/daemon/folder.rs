@@ -2,7 +2,8 @@
 
 use crate::config::Settings;
 use crate::domain::pace::Rate;
-use crate::job::check::{FileKind, files, kind};
+use crate::job::check::{FileKind, kind};
+use crate::job::files;
 use crate::job::{Job, file};
 use crate::problem::{FileError, read_text};
 use std::collections::{BTreeMap, BTreeSet};

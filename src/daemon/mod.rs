@@ -7,119 +7,17 @@
 mod carry;
 mod folder;
 mod serving;
+mod setup;
 mod systemd;
 mod ticker;
 pub mod unit;
 
 pub use folder::{Folder, Twice};
 
-use crate::config::{ConfigError, Settings};
 use crate::domain::exit::Exit;
-use crate::ledger::{Ledger, LedgerError};
-use crate::problem::FileError;
-use crate::run::StopRequest;
-use crate::run::event::Level;
 use serving::Serving;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-
-/// Hears what the daemon has to tell. It must not block.
-pub type Teller = Arc<dyn Fn(Told) + Send + Sync>;
-
-/// Reads the configuration, at the start and whenever it is to be read again.
-pub type Configure = Box<dyn Fn() -> Result<Settings, ConfigError> + Send + Sync>;
-
-/// What the daemon works with.
-pub struct Setup {
-    /// The folder of jobs.
-    pub folder: PathBuf,
-    /// The ledger.
-    pub ledger: Arc<Ledger>,
-    /// The configuration.
-    pub configure: Configure,
-    /// Whether the simulator stands in for every provider: no pace is kept.
-    pub simulate: bool,
-    /// How long runs may take to come to an end once it is to stop.
-    pub grace: Duration,
-    /// This machine's name, for whoever asks who has a fire.
-    pub host: String,
-    /// Who hears of it.
-    pub teller: Teller,
-    /// What signals ask.
-    pub stop: watch::Receiver<StopRequest>,
-    /// Told where everything is to be read again.
-    pub reload: mpsc::Receiver<()>,
-}
-
-/// One line for the log. None holds a number, a token or a body.
-#[derive(Debug, Clone)]
-pub struct Told {
-    /// How loud.
-    pub level: Level,
-    /// A stable word for machines: `serving`, `fire`, `skipped`, `run`, `ended`, `broken`, `paused`, `stopping` …
-    pub kind: &'static str,
-    /// The job.
-    pub job: Option<String>,
-    /// The run's id.
-    pub run: Option<String>,
-    /// The fire's due time, in milliseconds since 1970.
-    pub due: Option<i64>,
-    /// An exit code.
-    pub exit: Option<u8>,
-    /// For people.
-    pub message: String,
-}
-
-impl Told {
-    fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { level, kind, job: None, run: None, due: None, exit: None, message: message.into() }
-    }
-
-    fn of(self, job: &str) -> Self {
-        Self { job: Some(job.to_owned()), ..self }
-    }
-}
-
-/// Why the daemon does not begin, or cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum DaemonError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The folder cannot be read.
-    #[error(transparent)]
-    Folder(#[from] FileError),
-    /// There is nothing to do.
-    #[error(
-        "no job in {} has a [schedule]{}: name a folder of jobs, or give one of them a [schedule]", folder.display(),
-        if *broken > 0 { " and no problems" } else { "" }
-    )]
-    NothingToDo {
-        /// The folder.
-        folder: PathBuf,
-        /// Files with problems in it.
-        broken: usize,
-    },
-    /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The ticker does not start.
-    #[error("the ticker does not start: {0}")]
-    Ticker(#[from] tokio_cron_scheduler::JobSchedulerError),
-}
-
-impl DaemonError {
-    /// How the process should end.
-    pub const fn exit(&self) -> Exit {
-        match self {
-            Self::Config(_) | Self::Folder(_) | Self::NothingToDo { .. } => Exit::Config,
-            Self::Ledger(_) => Exit::Ledger,
-            Self::Ticker(_) => Exit::Bug,
-        }
-    }
-}
+pub use setup::{Configure, DaemonError, Setup, Teller, Told};
+use tokio::sync::mpsc;
 
 /// Serves until it is asked to stop: exit 0 where the runs came to an end or to a rest, 130 where they were cut short.
 ///

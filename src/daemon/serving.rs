@@ -3,7 +3,6 @@
 mod fires;
 mod tasks;
 
-use super::carry::Ending;
 use super::folder::Folder;
 use super::ticker::Ticker;
 use super::{DaemonError, Setup, Told, systemd};
@@ -20,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
-use tasks::Tasks;
+use tasks::{Done, Tasks};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
@@ -50,12 +49,6 @@ struct AtWork {
     fire: i64,
     /// Those that wait for it.
     waiting: VecDeque<FireRow>,
-}
-
-/// A fire that has come to its end.
-struct Done {
-    fire: FireRow,
-    ending: Ending,
 }
 
 pub(super) struct Serving {

@@ -4,23 +4,18 @@
 //! stack. An answer that is paid for is not thrown away for its depth: here nothing recurses, and what bounds an answer is
 //! the memory that it takes ([`LARGEST`]), however that is spent.
 
+mod deep;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub use deep::{Json, LARGEST};
+use deep::{is_nested, let_go};
 use serde_json::{Value, map};
 use std::fmt;
 use std::io::{self, Write};
 use std::ops::{Deref, DerefMut};
 use std::slice;
-
-/// The most memory that a value may take once it is read, in bytes, as [`read`](Json::read) estimates it. Five thousand
-/// combinations of signatories are some fifty megabytes; twenty-four kilobytes of compressed `{"":0}` would be gigabytes.
-pub const LARGEST: usize = 128 << 20;
-
-/// A JSON value that may be nested however deep.
-#[derive(Default)]
-pub struct Json(Value);
 
 impl Json {
     /// Reads a text. Nothing where it is no JSON, or would take more memory than [`LARGEST`].
@@ -61,12 +56,6 @@ impl Json {
     }
 }
 
-impl Drop for Json {
-    fn drop(&mut self) {
-        let_go(std::mem::take(&mut self.0));
-    }
-}
-
 impl Deref for Json {
     type Target = Value;
 
@@ -97,29 +86,6 @@ impl PartialEq for Json {
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Json(…)")
-    }
-}
-
-/// Drops a value level by level.
-fn let_go(value: Value) {
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Array(items) => open.extend(items.into_iter().filter(is_nested)),
-            Value::Object(members) => {
-                open.extend(members.into_iter().map(|(_, value)| value).filter(is_nested));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        }
-    }
-}
-
-/// Whether there is something below it.
-fn is_nested(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(members) => !members.is_empty(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

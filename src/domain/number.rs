@@ -7,10 +7,14 @@
 //! Reasons for refusing are shown in logs and written to files, so they are words only: no digit of what was read.
 
 mod birth;
+mod shape;
 mod written;
 
 use birth::{Birth, BirthFault};
 use jiff::civil::Date;
+pub use shape::NumberError;
+pub(crate) use shape::luhn;
+use shape::{Shape, is_number, refuse};
 use std::fmt;
 use written::{Sign, Written};
 
@@ -61,11 +65,6 @@ pub enum AcceptKind {
     Any,
 }
 
-/// Why a text is not a number that this job takes. The message never holds a digit of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NumberError(pub String);
-
 /// What stands before the ten digits of a legal person in the twelve-digit form.
 const LEGAL_PREFIX: [u8; 2] = *b"16";
 
@@ -84,17 +83,6 @@ impl Accept {
 }
 
 const CHECK_DIGIT: &str = "the check digit is wrong: one or more digits are mistyped";
-
-/// What digits three and four tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// 20 or more, which no month can be.
-    Legal,
-    /// A month, or none in a samordningsnummer.
-    Personal,
-    /// Neither.
-    Neither,
-}
 
 impl Subject {
     /// Reads a number as people write it. `today` decides centuries and rejects births to come.
@@ -251,51 +239,12 @@ const fn birth_reason(fault: BirthFault) -> &'static str {
     }
 }
 
-impl Shape {
-    fn of(ten: &[u8; 10]) -> Self {
-        match [ten[2], ten[3]] {
-            [b'2'..=b'9', _] => Self::Legal,
-            [b'0', b'1'..=b'9'] | [b'1', b'0'..=b'2'] => Self::Personal,
-            // A samordningsnummer whose month is not known.
-            [b'0', b'0'] if ten[4] >= b'6' => Self::Personal,
-            _ => Self::Neither,
-        }
-    }
-}
-
 fn legal_kind(ten: &[u8; 10]) -> Kind {
     if ten[0] == b'9' { Kind::Partnership } else { Kind::Organisation }
 }
 
-/// Whether ten ASCII digits end in their check digit: weights two and one in turn over the first nine.
-pub(crate) fn luhn(ten: &[u8; 10]) -> bool {
-    let sum: u32 = ten
-        .iter()
-        .enumerate()
-        .map(|(at, digit)| {
-            let product = u32::from(digit - b'0') * if at % 2 == 0 { 2 } else { 1 };
-            product / 10 + product % 10
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
-/// Whether ten digits could stand in a register: the shape, a day of the calendar where it is one, and the check digit.
-fn is_number(ten: &[u8; 10]) -> bool {
-    let shape = match Shape::of(ten) {
-        Shape::Legal => true,
-        Shape::Personal => Birth::of(ten).exists(),
-        Shape::Neither => false,
-    };
-    shape && luhn(ten)
-}
-
 fn ascii(digits: &[u8]) -> String {
     digits.iter().copied().map(char::from).collect()
-}
-
-fn refuse<T>(reason: &str) -> Result<T, NumberError> {
-    Err(NumberError(reason.to_owned()))
 }
 
 impl Kind {

@@ -5,18 +5,13 @@
 //! deeper, or named longer, than any table is read stays one cell, as a list does.
 
 use super::pairs::Pairs;
+use super::reach::{LONGEST, Reach, escaped};
 use serde_json::{Map, Value, map};
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most columns that leaves may make. Excel opens 16,384; thousands of columns mean that the answers hold keys that
 /// are values, and nobody reads such a table.
 pub const MOST_LEAVES: usize = 5_000;
-
-/// Objects at this depth, or whose pointer is longer than so many bytes, are not opened: what an answer could make of names
-/// grows with the square of its depth, and nothing may be nested as deep as an answer is.
-const DEEPEST: usize = 64;
-const LONGEST: usize = 1_024;
 
 /// The most bytes that the names of all leaves may have, each part of a pointer counted once.
 pub(super) const MOST_BYTES: usize = 16 << 20;
@@ -117,31 +112,6 @@ impl Leaves {
     }
 }
 
-/// How far from the root a value stands.
-#[derive(Clone, Copy)]
-pub(super) struct Reach {
-    depth: usize,
-    /// Of its pointer, about.
-    length: usize,
-}
-
-impl Reach {
-    pub(super) const ROOT: Self = Self { depth: 0, length: 0 };
-
-    pub(super) const fn below(self, key: &str) -> Self {
-        Self { depth: self.depth + 1, length: self.length + key.len() + 1 }
-    }
-
-    /// Whether a value that stands here is an object to be looked into.
-    pub(super) fn opens(self, value: &Value) -> bool {
-        value.as_object().is_some_and(|members| self.is_near() || members.is_empty())
-    }
-
-    const fn is_near(self) -> bool {
-        self.depth < DEEPEST && self.length <= LONGEST
-    }
-}
-
 /// What is below an object or a list, as far as pointers are told.
 enum Below<'a> {
     Members(map::Iter<'a>),
@@ -201,20 +171,12 @@ fn pointer(prefix: &str, key: &str) -> String {
     format!("{prefix}/{}", escaped(key))
 }
 
-/// RFC 6901, section 3: `~` is written `~0` and `/` is written `~1`.
-pub(super) fn escaped(key: &str) -> Cow<'_, str> {
-    if key.contains(['~', '/']) {
-        Cow::Owned(key.replace('~', "~0").replace('/', "~1"))
-    } else {
-        Cow::Borrowed(key)
-    }
-}
-
 #[cfg(test)]
 pub(super) use tests::any_json;
 
 #[cfg(test)]
 mod tests {
+    use super::super::reach::DEEPEST;
     use super::*;
     use crate::domain::json::Json;
     use proptest::prelude::*;

@@ -20,10 +20,13 @@ mod leaves;
 mod listing;
 pub mod naming;
 mod pairs;
+mod reach;
 mod rejects;
+mod setting;
 mod table;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use crate::domain::record::WrittenKind;
 pub use cells::harmless;
@@ -33,62 +36,16 @@ pub use leaves::{MOST_LEAVES, leaf_names};
 pub use listing::Listing;
 pub use rejects::Rejects;
 
-use crate::disk::{self, Change, Place, Protected, Sealed};
-use crate::domain::identity::DigestKey;
+use crate::disk::{self, Change, Place, Sealed};
 use crate::domain::record::{LookupRecord, Record};
 use crate::job::Output;
 use body::Bodies;
 use changes::Changes;
 use files::Places;
-use jiff::civil::Date;
+pub use setting::{LookupHead, Setting};
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
 use table::Table;
-
-/// What outputs have to know besides the records themselves.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting<'a> {
-    /// Where each output goes, in the order of the outputs.
-    pub paths: &'a [PathBuf],
-    /// The run's first day in Stockholm.
-    pub day: Date,
-    /// The job's lookups, in the order of [`Record::lookups`].
-    pub lookups: &'a [LookupHead],
-    /// The names of [`Record::columns`].
-    pub columns: &'a [String],
-    /// Those of `columns` that are shown, in the order in which they are shown.
-    pub carry: &'a [String],
-    /// The ledger's key, for `subject = "digest"`.
-    pub key: &'a DigestKey,
-    /// Files that no output may replace: job file, input, configuration, secrets, ledger.
-    pub protected: &'a Protected,
-}
-
-/// How one lookup of the job is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LookupHead {
-    /// `id`.
-    pub id: String,
-    /// `provider.service`, such as `creditsafe.getdata`.
-    pub service: String,
-}
-
-/// A file that has been put in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Where, as the job names it.
-    pub path: PathBuf,
-    /// An output of the job, or its rejects.
-    pub kind: WrittenKind,
-    /// Rows, the header not counted.
-    pub rows: u64,
-    /// In how many answers each column was found; empty for rejects, and for JSON without chosen columns.
-    pub columns: Vec<ColumnCount>,
-    /// Cells of a csv for Excel with more characters than a cell of Excel takes.
-    pub too_long: u64,
-    /// Where it would be if another run had not been there.
-    pub instead_of: Option<PathBuf>,
-}
+pub use written::Written;
 
 /// What was written, and what could not be shown in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

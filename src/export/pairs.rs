@@ -3,7 +3,7 @@
 //! They are handed out one by one: an answer of a few megabytes may have a million leaves below one long name, and their
 //! pointers, all at once, would be a thousand times its size.
 
-use super::leaves::{Reach, escaped};
+use super::reach::{Reach, escaped};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::vec;

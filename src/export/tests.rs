@@ -5,6 +5,7 @@ mod masked;
 
 use super::*;
 use crate::disk::{PlaceError, Protected};
+use crate::domain::identity::DigestKey;
 use crate::domain::money::Ore;
 use crate::domain::number::{Accept, AcceptKind, Kind, Subject};
 use crate::domain::outcome::{Outcome, Source};
@@ -17,6 +18,7 @@ use proptest::prelude::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::path::PathBuf;
 
 const KEY: DigestKey = DigestKey::new([7; 32]);
 /// A company (its number is public) and one of Skatteverket's test numbers.

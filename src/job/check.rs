@@ -1,5 +1,6 @@
 //! `orgpull check`: files that people write, told apart by what is in them, each with every problem.
 
+use super::files::files;
 use super::look::look;
 use super::places::clashes;
 use super::{Job, file};
@@ -182,26 +183,6 @@ pub(crate) fn kind(path: &Path, text: &str) -> Result<FileKind, Problems> {
             problem.help("a job has [input], [[lookup]] and [[output]]; a configuration has [providers.…]");
         document.problems(vec![problem])
     })
-}
-
-/// A file as it is, a folder as the `*.toml` in it, by name. Hidden files are an editor's, and what is no file (a pipe would
-/// be waited for without end) is nobody's; a link to nothing is told by whoever reads it.
-pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, FileError> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
-    let mut found = Vec::new();
-    for entry in path.read_dir().map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
-        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let readable = file.metadata().is_ok_and(|meta| meta.is_file()) || !file.exists();
-        if file.extension().is_some_and(|ending| ending == "toml") && readable && !hidden {
-            found.push(file);
-        }
-    }
-    found.sort();
-    Ok(found)
 }
 
 #[cfg(test)]

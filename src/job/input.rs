@@ -12,10 +12,13 @@
 //! alone is blank, names of columns match as they read ([`column_name`](crate::domain::text::column_name)). A quote that
 //! nobody meant is one bad row, whatever stands behind it.
 
+mod columns;
 mod encoding;
 mod error;
 mod json;
+mod line;
 mod lines;
+mod page;
 mod record;
 mod sheet;
 mod source;
@@ -26,8 +29,9 @@ pub use sheet::{Sheet, SheetRow};
 pub use source::Fingerprint;
 
 use crate::domain::number::{Accept, Subject};
-use crate::domain::redact::scrub;
 use crate::job::{Carry, Input, Job, Origin};
+pub use columns::Columns;
+use columns::{RawRow, looks_like_number};
 use encoding::decode;
 use jiff::civil::Date;
 use json::JsonLines;
@@ -47,16 +51,6 @@ pub struct Row {
     /// The values of the kept columns, in the order of [`Reader::columns`]; fewer where later objects of JSON lines brought
     /// more.
     pub columns: Vec<String>,
-}
-
-/// Which columns of the input to keep.
-#[derive(Debug, Clone, Copy)]
-pub enum Columns<'a> {
-    /// These, by name.
-    Named(&'a [String]),
-    /// Every named one but the number's, in JSON lines those of all objects. These must be among them, since parameters
-    /// need them.
-    All(&'a [String]),
 }
 
 /// Reads rows one by one, blocking. After an error it is at its end.
@@ -81,15 +75,6 @@ enum Progress {
     Reading,
     Exhausted,
     Failed,
-}
-
-/// A row before its number is read.
-struct RawRow {
-    line: u64,
-    input: String,
-    /// Why the row is refused before its number is looked at.
-    fault: Option<String>,
-    columns: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -262,70 +247,6 @@ fn text_row(lines: &mut Lines) -> Result<Option<RawRow>, InputError> {
         }
     }
     Ok(None)
-}
-
-/// Where the number stands and where the kept columns stand, among the names of a file.
-struct Places {
-    number: usize,
-    kept: Vec<usize>,
-    names: Vec<String>,
-}
-
-impl Places {
-    /// Finds the columns. Those of `keep` that are not there are refused, too.
-    fn find(
-        file: &str,
-        there: &[String],
-        column: Option<&str>,
-        keep: Columns<'_>,
-    ) -> Result<Self, InputError> {
-        let named = column.is_some_and(|column| there.iter().any(|name| name == column));
-        if !named && there.iter().any(|name| looks_like_number(name)) {
-            return Err(InputError::NoHeader { file: file.to_owned() });
-        }
-        let number = number_place(file, there, column)?;
-        let kept: Vec<usize> = match keep {
-            Columns::All(needed) => {
-                let kept = |at: &usize| *at != number && !there[*at].is_empty();
-                let missing =
-                    needed.iter().find(|name| !(0..there.len()).any(|at| kept(&at) && there[at] == **name));
-                if let Some(missing) = missing {
-                    return Err(InputError::no_such_column(file, missing, there));
-                }
-                (0..there.len()).filter(kept).collect()
-            }
-            Columns::Named(names) => {
-                names.iter().map(|name| place(file, there, name)).collect::<Result<_, _>>()?
-            }
-        };
-        let names = kept.iter().map(|at| there[*at].clone()).collect();
-        Ok(Self { number, kept, names })
-    }
-}
-
-/// Whether a name in a header is rather a number, well or badly written: names are shown in messages, numbers not.
-fn looks_like_number(name: &str) -> bool {
-    let digits = name.chars().filter(char::is_ascii_digit).count();
-    let only = !name.chars().any(|c| c.is_alphabetic() && !c.eq_ignore_ascii_case(&'e'));
-    (only && digits >= 9) || scrub(name) != name
-}
-
-/// The column that holds the number: the one that the job names, or the only one there is.
-fn number_place(file: &str, there: &[String], column: Option<&str>) -> Result<usize, InputError> {
-    match (column, there) {
-        (Some(column), _) => place(file, there, column),
-        (None, [_]) => Ok(0),
-        (None, _) => Err(InputError::WhichColumn { file: file.to_owned(), there: there.to_vec() }),
-    }
-}
-
-fn place(file: &str, there: &[String], name: &str) -> Result<usize, InputError> {
-    let mut found = there.iter().enumerate().filter(|(_, column)| *column == name).map(|(at, _)| at);
-    match (found.next(), found.next()) {
-        (Some(at), None) => Ok(at),
-        (None, _) => Err(InputError::no_such_column(file, name, there)),
-        (Some(_), Some(_)) => Err(InputError::ColumnTwice { file: file.to_owned(), column: name.to_owned() }),
-    }
 }
 
 #[cfg(test)]

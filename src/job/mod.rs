@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod file;
+mod files;
 mod header;
 pub mod input;
 pub mod letters;
@@ -22,6 +23,7 @@ use crate::domain::outcome::{Outcome, Outcomes};
 use crate::domain::pace::Rate;
 use crate::domain::schedule::Schedule;
 use crate::domain::template::Template;
+pub(crate) use files::files;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -320,7 +322,7 @@ impl Job {
     pub fn protected(&self) -> Protected {
         let mut protected = Protected::new();
         protected.add(&self.path, "the job file");
-        let beside = self.path.parent().and_then(|folder| check::files(folder).ok());
+        let beside = self.path.parent().and_then(|folder| files(folder).ok());
         for other in beside.into_iter().flatten() {
             protected.add(&other, "a job file");
         }

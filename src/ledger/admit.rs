@@ -88,23 +88,6 @@ fn needless(intent: &Intent, rival: Rival) -> Option<Refusal> {
     }
 }
 
-/// The statement that finds them.
-pub(super) fn rivals() -> ManyRows {
-    ManyRows::new(
-        1,
-        "SELECT v.column1, o.state, o.letter_making, o.id, o.settled_at, a.id, a.outcome, a.settled_at, \
-         iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
-         FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me \
-         LEFT JOIN attempts a ON a.id = (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
-         AND b.state = 'answered' AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
-         LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c INDEXED BY attempts_open \
-         WHERE c.identity = v.column1 AND c.state IN ('started', 'unknown', 'unread') AND c.resolved IS NULL AND c.run <> me.run) \
-         AND NOT EXISTS (SELECT 1 FROM attempts d WHERE d.identity = v.column1 AND d.state = 'answered' AND d.id > o.id) \
-         LEFT JOIN runs u ON u.id = o.run \
-         WHERE coalesce(a.id, o.id) IS NOT NULL",
-    )
-}
-
 impl Ledger {
     /// What others have come to about the identities of these intents.
     pub(super) async fn rivals(

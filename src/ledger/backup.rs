@@ -1,6 +1,6 @@
 //! A copy of a ledger that others go on writing to.
 
-use super::open::options;
+use super::options::options;
 use super::{Ledger, LedgerError};
 use crate::disk::{Change, Draft, Mode, Place, PlaceError, Protected, publish, publish_new};
 use sqlx::{Connection, SqliteConnection};

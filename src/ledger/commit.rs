@@ -8,6 +8,7 @@ use super::accounts::learn;
 use super::admit::{Rival, admit};
 use super::batch::{AttemptEnd, Batch, Change, Committed, Intent};
 use super::ids;
+use super::statements::{BEGUN, ENDED};
 use super::values::{ManyRows, Query, list};
 use super::{Ledger, LedgerError};
 use crate::domain::budget::Spend;
@@ -15,70 +16,6 @@ use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::time::now_ms;
 use sqlx::SqliteConnection;
-
-/// What ended: the attempts, their bodies, the lookups that change.
-const ENDED: [(usize, &str); 3] = [
-    (
-        10,
-        "UPDATE attempts SET state = v.column2, settled_at = v.column3, cost = v.column4, outcome = v.column5, \
-         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9, unpriced = v.column10 \
-         FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
-    ),
-    (
-        4,
-        "INSERT INTO answers (attempt, body, status, content_type) SELECT * FROM {values} WHERE column2 IS NOT NULL",
-    ),
-    (
-        17,
-        "UPDATE lookups SET state = v.column4, outcome = v.column5, source = v.column6, \
-         attempt = coalesce(v.column7, attempt), attempts = attempts + v.column8, spent = spent + v.column9, \
-         cost = cost + v.column10, cost_unknown = cost_unknown + v.column11, letters = letters + v.column12, \
-         code = v.column13, text = v.column14, lost = lost + v.column15, saved = v.column16, \
-         saved_unpriced = v.column17 FROM {values} AS v WHERE lookups.run = v.column1 \
-         AND lookups.row = v.column2 AND lookups.step = v.column3 AND lookups.state IN ('pending', 'started')",
-    ),
-];
-
-/// What begins: the intents, and their lookups.
-const BEGUN: [(usize, &str); 2] = [
-    (
-        12,
-        "INSERT INTO attempts (id, transactionid, run, row, step, service, purpose, identity, letter_making, \
-         started_at, reserved, unpriced) SELECT * FROM {values} WHERE column1 IS NOT NULL",
-    ),
-    (
-        4,
-        "UPDATE lookups SET state = 'started', attempt = v.column4, attempts = attempts + 1 \
-         FROM {values} AS v WHERE lookups.run = v.column1 AND lookups.row = v.column2 \
-         AND lookups.step = v.column3 AND lookups.state = 'pending'",
-    ),
-];
-
-/// An attempt that stands above one that is to be written for the same identity: then the newest of its calls would be an old
-/// one, and a letter that is lost would be taken for one that was answered since.
-const ABOVE: &str = "SELECT 1 FROM {values} AS v CROSS JOIN attempts a INDEXED BY attempts_identity \
-                     ON a.identity = v.column1 AND a.id >= v.column2 LIMIT 1";
-
-/// The statements of a commit, compiled once.
-pub(super) struct Commits {
-    ended: ManyRows,
-    begun: ManyRows,
-    above: ManyRows,
-}
-
-impl Commits {
-    pub(super) fn new() -> Self {
-        let above = ManyRows::new(2, ABOVE);
-        Self { ended: ManyRows::together(&ENDED), begun: ManyRows::together(&BEGUN), above }
-    }
-}
-
-/// Each of them in one of its lengths.
-#[cfg(test)]
-pub(super) fn texts() -> Vec<String> {
-    let above = [(2, ABOVE)];
-    ENDED.iter().chain(&BEGUN).chain(&above).map(|(width, text)| ManyRows::new(*width, text).text()).collect()
-}
 
 /// Money for SQLite, whose integers are signed; prices are bounded far below the difference.
 pub(super) fn ore(amount: Ore) -> i64 {

@@ -1,6 +1,6 @@
 //! What tests do to a ledger, and what they look for in it.
 
-use super::open::options;
+use super::options::options;
 use super::{Ledger, transactionid};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
 use std::cell::Cell;

@@ -1,5 +1,6 @@
 //! What the dispatcher reads: pending lookups in input order, and what the ledger knows of their identities already.
 
+use super::StoredAnswer;
 use super::cells;
 use super::values::{ManyRows, list};
 use super::{JobLock, Ledger, LedgerError, Place, unpack};
@@ -24,19 +25,6 @@ pub struct Pending {
     pub subject: Subject,
     /// The row's copied columns.
     pub columns: Vec<String>,
-}
-
-/// The newest answer of an identity that may stand in for a new call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoredAnswer {
-    /// The attempt that brought it.
-    pub attempt: i64,
-    /// Its class.
-    pub outcome: Outcome,
-    /// When it came, in milliseconds since 1970.
-    pub fetched_at: i64,
-    /// Whether an earlier row of this run stands on it already.
-    pub used_here: bool,
 }
 
 /// An earlier lookup of this run with the same identity.
@@ -96,90 +84,6 @@ pub(super) const PENDING_STEPS: &str = "SELECT l.row, l.step, l.spent, l.lost, r
 
 /// A run that there is not.
 const NO_RUN: i64 = -1;
-
-/// The statements of this room.
-pub(super) struct Lookers {
-    answers: ManyRows,
-    before: ManyRows,
-    used_here: ManyRows,
-    holders: ManyRows,
-    open: ManyRows,
-    pending_at: ManyRows,
-    stood_at: ManyRows,
-}
-
-impl Lookers {
-    pub(super) fn new() -> Self {
-        Self {
-            before: ManyRows::new(
-                1,
-                "SELECT v.column1, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
-                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
-                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND b.settled_at < ?)",
-            ),
-            answers: ManyRows::new(
-                1,
-                // Ids rise within an identity (`Ledger::commit`): the largest is the newest.
-                "SELECT v.column1, a.id, a.outcome, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
-                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
-                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid'))",
-            ),
-            used_here: ManyRows::new(
-                1,
-                "SELECT DISTINCT v.column1 FROM {values} AS v CROSS JOIN lookups l ON l.attempt = v.column1 \
-                 WHERE l.source = 'reused' AND l.run = ?",
-            ),
-            holders: ManyRows::new(
-                1,
-                "SELECT v.column1, l.row, l.step, l.state, l.outcome, l.attempt FROM {values} AS v \
-                 CROSS JOIN attempts a ON a.identity = v.column1 \
-                 CROSS JOIN lookups l ON l.run = a.run AND l.row = a.row AND l.step = a.step \
-                 AND l.attempt = a.id WHERE a.run = ? \
-                 ORDER BY l.row DESC, l.step DESC",
-            ),
-            pending_at: ManyRows::new(
-                2,
-                "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM {values} AS v \
-                 CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
-                 CROSS JOIN rows r ON r.run = l.run AND r.row = l.row WHERE l.run = ? AND l.state = 'pending'",
-            ),
-            stood_at: ManyRows::new(
-                3,
-                "SELECT l.row, l.step, l.state, l.outcome, coalesce(l.code, a.code) AS code, b.body FROM {values} AS v \
-                 CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
-                 LEFT JOIN attempts a ON a.id = l.attempt \
-                 LEFT JOIN answers b ON v.column3 AND a.state = 'answered' AND b.attempt = a.id WHERE l.run = ?",
-            ),
-            open: ManyRows::new(
-                1,
-                "SELECT v.column1, a.state, a.letter_making, a.id, a.settled_at, \
-                 iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
-                 FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me CROSS JOIN attempts a ON a.id = \
-                 (SELECT max(b.id) FROM attempts b INDEXED BY attempts_open WHERE b.identity = v.column1 \
-                 AND b.state IN ('started', 'unknown', 'unread') AND b.resolved IS NULL AND b.run <> me.run) \
-                 CROSS JOIN runs u ON u.id = a.run WHERE NOT EXISTS (SELECT 1 FROM attempts c \
-                 WHERE c.identity = v.column1 AND c.state = 'answered' AND c.id > a.id)",
-            ),
-        }
-    }
-}
-
-#[cfg(test)]
-impl Lookers {
-    pub(super) fn texts(&self) -> Vec<String> {
-        [
-            &self.answers,
-            &self.before,
-            &self.used_here,
-            &self.holders,
-            &self.open,
-            &self.pending_at,
-            &self.stood_at,
-        ]
-        .map(ManyRows::text)
-        .into()
-    }
-}
 
 impl Ledger {
     /// The next pending lookups of a run after a place, in input order.

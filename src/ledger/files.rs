@@ -1,7 +1,7 @@
 //! Whether the ledger is still the file that was opened. A file can be removed, renamed or replaced under a living process,
 //! and SQLite goes on writing to what it has open, where nobody will ever look again.
 
-use super::{Ledger, LedgerError};
+use super::LedgerError;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Files {
     }
 
     /// What has become of the first that is no longer what its path leads to.
-    fn changed(&self) -> Option<String> {
+    pub(super) fn changed(&self) -> Option<String> {
         self.0.iter().find_map(|(path, id)| {
             let path_shown = path.display();
             match Id::of(path) {
@@ -58,20 +58,6 @@ impl Files {
                 Err(error) => Some(format!("{path_shown} cannot be looked at: {error}")),
             }
         })
-    }
-}
-
-impl Ledger {
-    /// Whether the ledger's path still leads to the file that is open, and its companions are those that are in use. A look
-    /// at each, some microseconds in all.
-    ///
-    /// # Errors
-    /// [`LedgerError::Gone`]: nothing may be sent on the strength of what is written from here.
-    pub fn still_there(&self) -> Result<(), LedgerError> {
-        match self.files.changed() {
-            None => Ok(()),
-            Some(what) => Err(LedgerError::Gone { path: self.path().to_owned(), what }),
-        }
     }
 }
 
@@ -91,6 +77,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Ledger;
     use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;

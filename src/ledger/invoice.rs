@@ -11,7 +11,7 @@ pub(super) use settle::{SETTLED, carry_through};
 pub use settle::{Settled, SettledAttempt};
 
 use super::ids::attempt_id;
-use super::open::options;
+use super::options::options;
 use super::values::ManyRows;
 use super::{Ledger, LedgerError};
 use crate::domain::invoice::{BilledLine, Booked, Settles, Verdict, judge_line, judge_missing};

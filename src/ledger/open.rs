@@ -1,19 +1,18 @@
 //! Opening the ledger: whose file it is, its migrations, its connections.
 
-use super::admit::rivals;
-use super::commit::Commits;
-use super::feed::Lookers;
+use super::Ledger;
 use super::files::{Files, beside, has_one_name};
 use super::ids;
+use super::options::{options, readers};
 use super::patience::{BUSY, Patience};
 use super::rescue::nothing_waits;
-use super::values::ManyRows;
+use super::statements::{Commits, Lookers, rivals};
 use super::{LedgerError, failed};
 use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
 use crate::domain::identity::DigestKey;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,37 +23,14 @@ pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
 /// `application_id` of the first migration.
 const OURS: i64 = 1_869_640_044;
 
-/// How long a query waits while others have all readers. Nobody keeps one while waiting for another, so that it is only a
-/// matter of time; a run must not end for it.
-const READERS_BUSY: Duration = Duration::from_mins(10);
-
 /// Copies of one version that may stand beside a ledger.
 const MOST_COPIES: u32 = 100;
-/// How many connections read at once.
-const READERS: u32 = 3;
-
 /// How far apart a process that finds another opening the ledger looks again.
 const OPENING_WAIT: Duration = Duration::from_millis(20);
 
 /// How often, and how far apart, a migration tries to have the ledger to itself.
 const MIGRATION_TRIES: u32 = 20;
 const MIGRATION_WAIT: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 500 });
-
-/// The open ledger.
-pub struct Ledger {
-    pub(super) path: PathBuf,
-    pub(super) files: Files,
-    pub(super) key: DigestKey,
-    pub(super) writer: Mutex<SqliteConnection>,
-    pub(super) readers: SqlitePool,
-    /// Locked with others for as long as it is open, so that no newer version migrates it under them. Nothing where it is only
-    /// read and cannot be locked.
-    pub(super) _users: Option<File>,
-    pub(super) commits: Commits,
-    pub(super) rivals: ManyRows,
-    pub(super) lookers: Lookers,
-    pub(super) patience: Patience,
-}
 
 impl Ledger {
     /// Opens the ledger, makes it where there is none, and brings it up to date.
@@ -151,11 +127,6 @@ impl Ledger {
         Ok(connection)
     }
 
-    /// The ledger's file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// What others may do with it that its owner should know: read it, or take its name away from it.
     pub fn exposures(&self) -> Vec<String> {
         let path = &self.path;
@@ -173,11 +144,6 @@ impl Ledger {
             ));
         }
         told
-    }
-
-    /// The key of its digests.
-    pub const fn key(&self) -> &DigestKey {
-        &self.key
     }
 
     /// Begins a transaction of the writer.
@@ -211,37 +177,6 @@ impl Ledger {
             () = self.patience.lost() => {}
         }
     }
-}
-
-/// The connections that read, all of them open: one that was opened later might find another file under the name.
-pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let pool = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(READERS_BUSY)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(options);
-    let mut open = Vec::new();
-    for _ in 0..READERS {
-        open.push(pool.acquire().await?);
-    }
-    Ok(pool)
-}
-
-pub(super) fn options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
-        // The ledger records money: a commit that could be undone by a power cut would be bought twice.
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY)
-        // Kibibytes: memory stays flat however large the file grows.
-        .pragma("cache_size", "-6144")
-        .pragma("wal_autocheckpoint", "4000")
-        .pragma("journal_size_limit", "67108864")
-        .disable_statement_logging()
 }
 
 /// Sets a writer up for its commits, after the migrations. A statement of many rows keeps the pages as they were before it:

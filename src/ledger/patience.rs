@@ -1,7 +1,6 @@
 //! How long a transaction waits to begin while another process holds the ledger. SQLite's own wait can neither be shortened
 //! nor woken, so whoever has lost patience leaves it: what begins after all is rolled back at once.
 
-use super::Ledger;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,6 +25,17 @@ impl Patience {
         Self { most: AtomicU64::new(most), hurried: watch::Sender::new(false) }
     }
 
+    /// Nothing waits longer than this from now on, within reason.
+    pub(super) fn set_most(&self, most: Duration) {
+        let most = most.clamp(LEAST, BUSY);
+        self.most.store(u64::try_from(most.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// From now on next to nothing is waited for.
+    pub(super) fn hurry(&self) {
+        self.hurried.send_replace(true);
+    }
+
     fn most(&self) -> Duration {
         Duration::from_millis(self.most.load(Relaxed))
     }
@@ -37,20 +47,5 @@ impl Patience {
         if tokio::time::timeout(self.most(), told).await.is_ok() {
             tokio::time::sleep(HURRIED).await;
         }
-    }
-}
-
-impl Ledger {
-    /// From now on nothing waits longer than this for another process to let go of the ledger, within reason: from five
-    /// seconds to a minute.
-    pub fn wait_at_most(&self, most: Duration) {
-        let most = most.clamp(LEAST, BUSY);
-        self.patience.most.store(u64::try_from(most.as_millis()).unwrap_or(u64::MAX), Relaxed);
-    }
-
-    /// The process is to end: whatever waits for another process to let go of the ledger gives up within a second, and so does
-    /// all that comes later.
-    pub fn hurry(&self) {
-        self.patience.hurried.send_replace(true);
     }
 }

@@ -1,11 +1,11 @@
 //! Opening a ledger to look at it where it cannot be written: on a file system that is read-only, or as a user who may not.
 
-use super::commit::Commits;
-use super::feed::Lookers;
 use super::files::{Files, beside, has_one_name};
-use super::open::{MIGRATIONS, ours_alone, readers, recognise, refusal, tables, version};
+use super::open::{MIGRATIONS, ours_alone, recognise, refusal, tables, version};
+use super::options::readers;
 use super::patience::{BUSY, Patience};
-use super::{Ledger, LedgerError, admit::rivals};
+use super::statements::{Commits, Lookers, rivals};
+use super::{Ledger, LedgerError};
 use crate::disk;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;

@@ -1,7 +1,7 @@
 //! A run's rows for the outputs: in input order, a page at a time, from one snapshot.
 
 use super::cells;
-use super::open::options;
+use super::options::options;
 use super::values::ManyRows;
 use super::{Ledger, LedgerError, unpack};
 use crate::domain::identity::Identity;

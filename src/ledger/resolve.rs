@@ -1,7 +1,7 @@
 //! Lost answers of a run settled by the user's own word, where the provider's log or invoice has told them.
 
 use super::invoice::{SETTLED, Settled, carry_through};
-use super::open::options;
+use super::options::options;
 use super::{Ledger, LedgerError};
 use crate::domain::invoice::Settles;
 use sqlx::Connection;

@@ -503,7 +503,7 @@ async fn statements_over_many_rows_use_their_keys() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, _) = run_of(folder.path(), 1).await;
     let mut writer = ledger.writer.lock().await;
-    for sql in commit::texts().into_iter().chain([ledger.rivals.text()]).chain(ledger.lookers.texts()) {
+    for sql in statements::texts().into_iter().chain([ledger.rivals.text()]).chain(ledger.lookers.texts()) {
         let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")))
             .fetch_all(&mut *writer)
             .await

@@ -1,6 +1,7 @@
 //! Formats of text values: how each is checked, and how a schema describes it.
 
-use super::{check_address, nearest};
+use super::address::check_address;
+use super::suggestion::nearest;
 use crate::domain::cron::CronLine;
 use crate::domain::money::Ore;
 use crate::domain::pace::{Rate, parse_span};

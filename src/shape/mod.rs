@@ -12,6 +12,7 @@ mod format;
 mod job;
 mod provider;
 pub mod schema;
+mod suggestion;
 mod view;
 mod walk;
 
@@ -21,8 +22,8 @@ pub use document::Document;
 pub use format::Text;
 pub use job::JOB;
 pub use provider::PROVIDER;
+pub use suggestion::{alike, known_here, nearest, suggestion};
 pub use view::{Item, View};
-pub use walk::{alike, known_here, nearest, suggestion};
 
 /// A table: its keys, and nothing else.
 #[derive(Debug)]

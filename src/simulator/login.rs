@@ -1,15 +1,13 @@
 //! The login: any credentials are good, unless a scenario says otherwise. They are compared with nothing, kept only as
 //! a digest where they were malformed, and written nowhere.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Response;
 use serde::Deserialize;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::reply::Reply;
@@ -20,21 +18,6 @@ use super::world::{Line, World, canned};
 
 /// Both credentials have at most that many characters (apis.md section 2).
 const LONGEST: usize = 30;
-/// So many identical invalid requests within [`WATCHED`] are answered; the next is locked out for [`LOCKED_OUT`].
-const TOLERATED: usize = 5;
-const WATCHED: Duration = Duration::from_mins(2);
-const LOCKED_OUT: Duration = Duration::from_mins(5);
-
-/// Invalid requests by digest of their body.
-#[derive(Default)]
-pub(super) struct WrongLogins(Mutex<HashMap<[u8; 32], Wrong>>);
-
-#[derive(Default)]
-struct Wrong {
-    at: Vec<Instant>,
-    locked_until: Option<Instant>,
-}
-
 #[derive(Deserialize)]
 struct Credentials {
     username: Option<String>,
@@ -86,33 +69,6 @@ fn judge(body: &[u8]) -> Result<(), u16> {
     if good(username) && good(password) { Ok(()) } else { Err(401) }
 }
 
-impl WrongLogins {
-    fn answer(&self, status: u16, body: &[u8], now: Instant) -> Reply {
-        if self.is_locked_out(body, now) {
-            return Reply::json(
-                429,
-                r#"{"error":"Too many requests - the same invalid request was sent too often"}"#,
-            );
-        }
-        match status {
-            401 => Reply::json(401, r#"{"error":"Access denied - invalid username or password"}"#),
-            _ => Reply::json(status, r#"{"error":"Bad request - username and password are required"}"#),
-        }
-    }
-
-    fn is_locked_out(&self, body: &[u8], now: Instant) -> bool {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wrong = all.entry(Sha256::digest(body).into()).or_default();
-        if wrong.locked_until.is_some_and(|until| now < until) {
-            return true;
-        }
-        wrong.at.retain(|at| now.duration_since(*at) < WATCHED);
-        wrong.at.push(now);
-        wrong.locked_until = (wrong.at.len() > TOLERATED).then_some(now + LOCKED_OUT);
-        wrong.locked_until.is_some()
-    }
-}
-
 /// Answers a health address: free, without a token.
 pub(super) async fn health(service: Service, world: Arc<World>, fate: Fate) -> Response<Body> {
     world.bill.enter_health();
@@ -134,6 +90,7 @@ pub(super) async fn health(service: Service, world: Arc<World>, fate: Fate) -> R
 
 #[cfg(test)]
 mod tests {
+    use super::super::wrong_logins::WrongLogins;
     use super::*;
 
     #[test]

@@ -23,6 +23,7 @@ mod nordic;
 mod number;
 mod oauth;
 mod people;
+mod providers;
 mod query;
 mod registers;
 mod reply;
@@ -36,6 +37,7 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+mod wrong_logins;
 
 use std::fmt;
 use std::net::SocketAddr;

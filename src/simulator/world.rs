@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::bill::Bill;
-use super::oauth::Providers;
+use super::providers::Providers;
 use super::reply::{Reply, RetryAfter};
 use super::scenario::{Deed, Delay, Fault, Faults, Scenario};
 use super::tokens::Tokens;
 use super::window::Window;
 use super::wire::Fate;
+use super::wrong_logins::WrongLogins;
 
 /// The shared state of one simulator.
 pub(super) struct World {
@@ -28,7 +29,7 @@ pub(super) struct World {
     /// What was called.
     pub(super) bill: Arc<Bill>,
     /// Which logins were wrong, and when.
-    pub(super) wrong_logins: super::login::WrongLogins,
+    pub(super) wrong_logins: WrongLogins,
     live: RwLock<Arc<Live>>,
     releases: watch::Sender<u64>,
     closing: watch::Receiver<bool>,
@@ -68,7 +69,7 @@ impl World {
             tokens: Tokens::new(seed),
             providers: Providers::new(seed),
             bill: Arc::new(Bill::new()),
-            wrong_logins: super::login::WrongLogins::default(),
+            wrong_logins: WrongLogins::default(),
             live: RwLock::new(Arc::new(Live::new(Scenario::default()))),
             releases: watch::Sender::new(0),
             closing,

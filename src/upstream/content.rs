@@ -50,3 +50,15 @@ pub(super) fn kept(content_type: &str, is_utf_8: bool) -> Option<String> {
 pub(super) fn unread(is_page: bool) -> Reading {
     if is_page { Reading::Lost { code: PAGE.to_owned() } } else { Reading::Unreadable(Unread::default()) }
 }
+
+/// What cannot be read, as it is kept: without `echo`, a member's name, where it is JSON. It is read a second time, since that is
+/// rare, and nobody else needs the whole of what was read beside what was made of it.
+pub(super) fn kept_whole(response: &Response, echo: &str) -> Unread {
+    let body = json::parse(response.content_type.as_deref(), &response.body).map(|mut json| {
+        json.drop_members(echo);
+        json.bytes()
+    });
+    let content_type = response.content_type.as_deref();
+    let content_type = content_type.and_then(|as_it_came| kept(as_it_came, body.is_some()));
+    Unread { body: body.unwrap_or_else(|| response.body.clone()), content_type }
+}

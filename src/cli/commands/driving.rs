@@ -5,8 +5,8 @@ use super::super::report::{
     Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples, with_lines,
 };
 use super::super::{Desk, Failure};
+use super::consent::wanted;
 use super::read::summed_up;
-use super::run::wanted;
 use crate::config::Settings;
 use crate::disk::{self, Change, Draft, Mode, PlaceError, Protected};
 use crate::domain::budget::Spend;

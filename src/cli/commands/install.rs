@@ -2,7 +2,7 @@
 
 use super::super::args::InstallArgs;
 use super::super::{Desk, Failure};
-use super::schedule::{absolute, folder};
+use super::folder::{absolute, folder};
 use crate::config::Settings;
 use crate::config::secret::Secret;
 use crate::daemon::DaemonError;

@@ -3,7 +3,7 @@
 use super::super::args::{JobArgs, JobsArgs};
 use super::super::report::{JobLine, daemons_text, jobs_json, jobs_text};
 use super::super::{Desk, Failure};
-use super::schedule::{folder, ledger_if_any};
+use super::folder::{folder, ledger_if_any};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
 use crate::job::Job;

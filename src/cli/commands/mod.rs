@@ -2,9 +2,11 @@
 
 pub(super) mod backup;
 pub(super) mod catalogue;
+mod consent;
 pub(super) mod doctor;
 mod driving;
 pub(super) mod export;
+mod folder;
 mod install;
 pub(super) mod jobs;
 pub(super) mod other;
@@ -12,6 +14,7 @@ pub(super) mod read;
 pub(super) mod reconcile;
 pub(super) mod run;
 pub(super) mod schedule;
+mod simulated;
 pub(super) mod spend;
 
 use super::args::Place;

@@ -6,7 +6,7 @@ use super::super::report::{
     status_text, summary_json, too_long, with_lines,
 };
 use super::super::{Desk, Failure};
-use super::run::only_simulated;
+use super::simulated::only_simulated;
 use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
 use crate::job::Needs;

@@ -1,22 +1,22 @@
 //! `schedule`: the daemon, and what it is going to do.
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
-use super::super::report::{NextFire, error_line, fires_text, told_json, told_text, too_long};
+use super::super::report::{NextFire, fires_text, told_json, told_text, too_long};
 use super::super::{Desk, Failure, signals};
+use super::folder::{absolute, folder, ledger_if_any};
 use super::install::install;
-use super::run::simulator_for;
+use super::simulated::simulator_for;
 use crate::config::{SIMULATOR, Settings};
-use crate::daemon::{self, Configure, DaemonError, Folder, Setup, Teller, Told};
+use crate::daemon::{self, Configure, DaemonError, Setup, Teller, Told};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::domain::schedule::DueTime;
 use crate::job::{Job, needs};
-use crate::ledger::{JobBook, Ledger, LedgerError};
+use crate::ledger::{JobBook, Ledger};
 use crate::run::event::Level;
 use crate::run::{RunError, StopRequest};
 use crate::time::now_ms;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// `orgpull schedule`.
@@ -105,42 +105,9 @@ fn files(settings: &Settings) -> Told {
     Told { level: Level::Info, kind: "files", job: None, run: None, due: None, exit: None, message }
 }
 
-pub(super) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
 /// This machine's name.
 fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// The jobs of a folder, after its problems have been told; whether there were any.
-pub(super) fn folder(
-    desk: &Desk,
-    dir: &Path,
-    settings: &Settings,
-    simulate: bool,
-) -> Result<(Folder, bool), Failure> {
-    let mut folder = Folder::new(&absolute(dir), simulate);
-    let (_, broken) = folder.look(settings).map_err(DaemonError::from)?;
-    for error in broken {
-        desk.console.line(&error_line(&error.to_string()));
-    }
-    let twice = folder.twice();
-    for twice in &twice {
-        desk.console.line(&error_line(&twice.to_string()));
-    }
-    let good = folder.broken() == 0 && twice.is_empty();
-    Ok((folder, good))
-}
-
-/// The ledger, where there is one.
-pub(super) async fn ledger_if_any(settings: &Settings) -> Result<Option<Ledger>, Failure> {
-    match Ledger::open_to_read(&settings.database).await {
-        Ok(ledger) => Ok(Some(ledger)),
-        Err(LedgerError::Missing(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// `orgpull schedule --list`.

@@ -2,10 +2,9 @@
 
 use super::figures::{amount, count};
 use super::next::simulated;
-use super::summary::{OutputLine, ending, figures, head, meaning, outcome_tone, output_in_full};
+use super::summary::{OutputLine, ending, exit_tone, figures, head, meaning, outcome_tone, output_in_full};
 use super::table::{Cell, Sheet, numbers, words};
 use crate::cli::look::{Look, Tone};
-use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::ledger::DecidedBy;
 use crate::run::event::Summary;
@@ -61,15 +60,6 @@ pub fn runs_text(runs: &[Summary], look: Look) -> String {
         ]);
     }
     format!("{}\n", sheet.draw(look))
-}
-
-/// How an exit code is meant.
-pub(super) fn exit_tone(exit: u8) -> Tone {
-    match Exit::from_code(exit) {
-        Some(Exit::Settled) => Tone::Good,
-        Some(Exit::Unsettled | Exit::Budget | Exit::Stopped) => Tone::Warning,
-        _ => Tone::Bad,
-    }
 }
 
 /// A time as RFC 3339 down to the minute; its heading says that it is UTC.

@@ -1,7 +1,7 @@
 //! Schedules, for people and for programs: what the daemon says, the next fires, and the jobs of a folder.
 
 use super::figures::{amount, counted, span};
-use super::runs::exit_tone;
+use super::summary::exit_tone;
 use super::table::{Cell, Sheet, words};
 use crate::cli::look::{Look, Tone};
 use crate::daemon::Told;

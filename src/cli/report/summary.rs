@@ -2,9 +2,9 @@
 
 use super::figures::{count, counted, money, span};
 use super::next::simulated;
-use super::runs::exit_tone;
 use crate::cli::look::{Look, Tone};
 use crate::domain::budget::Spend;
+use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::export::WrittenKind;
@@ -211,6 +211,15 @@ fn cost_row(summary: &Summary) -> Row {
 
 fn letters(summary: &Summary) -> &'static str {
     if simulated(summary) { "of disclosure would have gone out" } else { "of disclosure went out" }
+}
+
+/// How an exit code is meant.
+pub(super) fn exit_tone(exit: u8) -> Tone {
+    match Exit::from_code(exit) {
+        Some(Exit::Settled) => Tone::Good,
+        Some(Exit::Unsettled | Exit::Budget | Exit::Stopped) => Tone::Warning,
+        _ => Tone::Bad,
+    }
 }
 
 /// What an outcome is to whoever reads it; nothing where it is neither good nor bad.

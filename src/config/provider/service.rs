@@ -1,7 +1,7 @@
 //! `[[service]]` and `[[service.param]]`.
 
+use super::request;
 use super::rules::{self, Placed, Reach};
-use super::{Family, Names, request};
 use crate::config::catalogue::{
     Dialect, Digits, Fallback, Fill, MaxAge, Param, ParamKind, Pattern, Piece, REQUESTOR, Service,
     check_value,
@@ -9,7 +9,31 @@ use crate::config::catalogue::{
 use crate::problem::Problem;
 use crate::shape::View;
 use jiff::civil::Date;
+use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
+
+/// How the answers of a provider's services are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Generic,
+    Dnb,
+    Creditsafe,
+}
+
+/// Names that may stand once.
+#[derive(Default)]
+pub(super) struct Names(HashSet<String>);
+
+impl Names {
+    pub(super) fn see(&mut self, view: &View<'_>, what: &str, problems: &mut Vec<Problem>) {
+        let Some(name) = view.item("name") else { return };
+        if !self.0.insert(name.text.to_owned()) {
+            let span: Range<usize> = name.span;
+            problems.push(Problem::new(span, format!("the {what} `{}` stands twice", name.text)));
+        }
+    }
+}
 
 /// What a service has from its provider.
 pub(super) struct Provided<'v> {

@@ -1,12 +1,17 @@
 //! The fires that are being carried out, a task each. Whatever becomes of a task, its fire comes to an end: one that nobody
 //! knows to have ended would keep its job at work for ever.
 
-use super::Done;
 use crate::daemon::carry::Ending;
 use crate::domain::exit::Exit;
 use crate::ledger::FireRow;
 use std::collections::HashMap;
 use tokio::task::{Id, JoinSet};
+
+/// A fire that has come to its end.
+pub(super) struct Done {
+    pub(super) fire: FireRow,
+    pub(super) ending: Ending,
+}
 
 #[derive(Default)]
 pub(super) struct Tasks {

@@ -1,7 +1,7 @@
 //! The reader: our own structure around serde_json's texts and numbers, so that depth costs a vector and not the stack, and
 //! the memory that a text would take is known before it is taken.
 
-use super::{Json, LARGEST, let_go};
+use super::deep::{Json, LARGEST, let_go};
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 

@@ -1,6 +1,7 @@
 //! Why an account is still, in words for the person who watches it.
 
-use super::{Account, because};
+use super::Account;
+use super::stop::because;
 use tokio::time::Instant;
 
 impl Account {

@@ -4,7 +4,7 @@
 //! whether it was read. So a connection that has been idle for a while is not used again, and where one was lost that
 //! way all the same, each call opens its own for a while.
 
-use super::reqwest::is_near;
+use crate::domain::address::is_loopback;
 use ::reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Certificate, Client, ClientBuilder};
@@ -144,6 +144,10 @@ impl Pair {
         };
         Ok(Self { kept: build(kept)?, alone: build(alone)? })
     }
+}
+
+pub(super) fn is_near(url: &str) -> bool {
+    ::reqwest::Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
 /// A client with everything switched off that would send a request a second time.

@@ -2,12 +2,11 @@
 
 use super::connections::{ClientError, Connections, Reach};
 use super::{Health, SendError, SendErrorKind, Transport, failure, retry_after};
-use crate::domain::address::is_loopback;
 use crate::http::cause::Cause;
 use crate::time;
 use crate::upstream::{LoginContent, LoginRequest, Method, Request, RequestBody, Response};
 use ::reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
-use ::reqwest::{Client, RequestBuilder, Url, Version};
+use ::reqwest::{Client, RequestBuilder, Version};
 use flate2::read::MultiGzDecoder;
 use hyper_util::client::legacy::connect::HttpInfo;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,10 +44,6 @@ impl HttpTransport {
     pub fn new(reach: Reach<'_>) -> Result<Self, ClientError> {
         Ok(Self { connections: Connections::new(reach)? })
     }
-}
-
-pub(super) fn is_near(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
 /// What an address says of its upstream.

@@ -5,7 +5,8 @@
 //! nothing is read on: what is bought for such a file would stand beside names that nobody can read.
 
 use super::InputError;
-use super::lines::Line;
+use super::line::Line;
+use super::page::Page;
 use encoding_rs::WINDOWS_1252;
 use std::borrow::Cow;
 
@@ -55,42 +56,6 @@ impl Encoding {
                 Err(InputError::Encoding { file: file.to_owned(), line, page: Page::Unknown })
             }
             _ => Ok(()),
-        }
-    }
-}
-
-/// A page that a text seems to be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
-    /// UTF-8, with bytes in it that are none.
-    BrokenUtf8,
-    /// 437 or 850.
-    Dos,
-    /// Mac Roman.
-    Mac,
-    /// One of those.
-    Unknown,
-}
-
-impl Page {
-    /// What it is, and how to make UTF-8 of it.
-    pub(super) const fn remedy(self) -> &'static str {
-        match self {
-            Self::BrokenUtf8 => {
-                "it is UTF-8 in places, and letters of it were cut to pieces; have it written anew as UTF-8"
-            }
-            Self::Dos => {
-                "it seems to come from MS-DOS (code page 850 or 437); save it as UTF-8, for example with `iconv -f CP850 \
-                 -t UTF-8`"
-            }
-            Self::Mac => {
-                "it seems to come from an old Mac (Mac Roman); save it as UTF-8, for example with `iconv -f MACINTOSH -t \
-                 UTF-8`"
-            }
-            Self::Unknown => {
-                "it seems to come from MS-DOS or an old Mac; save it as UTF-8, for example with `iconv -f CP850 -t UTF-8` \
-                 or `iconv -f MACINTOSH -t UTF-8`"
-            }
         }
     }
 }

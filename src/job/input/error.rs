@@ -1,6 +1,6 @@
 //! What can be wrong with an input as a whole, in words for the person who has to mend it.
 
-use super::encoding::Page;
+use super::page::Page;
 use crate::domain::redact::{column_names, is_of_column};
 use crate::domain::template::PLACES;
 use crate::shape::{alike, nearest};

@@ -1,8 +1,9 @@
 //! JSON lines: one object a line.
 
+use super::InputError;
+use super::columns::{Columns, RawRow, looks_like_number, number_place};
 use super::encoding::decode;
 use super::lines::Lines;
-use super::{Columns, InputError, RawRow, looks_like_number, number_place};
 use crate::domain::text::column_name;
 use serde_json::{Map, Value};
 use std::collections::HashSet;

@@ -2,6 +2,7 @@
 
 use super::InputError;
 use super::encoding::Encoding;
+use super::line::Line;
 use super::source::{BYTE_ORDER_MARK, Fingerprint, Source, Tap};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
@@ -22,17 +23,6 @@ pub(super) struct Lines {
     /// Lines that [`advance`](Self::advance) is to give again.
     again: VecDeque<Line>,
     encoding: Encoding,
-}
-
-/// One physical line.
-#[derive(Clone, Default)]
-pub(super) struct Line {
-    /// With a line feed at its end also where the file has none.
-    pub(super) bytes: Vec<u8>,
-    /// Which it is, from 1.
-    pub(super) number: u64,
-    /// The file ends within it, without a line feed.
-    pub(super) cut: bool,
 }
 
 impl Lines {

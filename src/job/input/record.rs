@@ -5,10 +5,14 @@
 //! it say on which line a record began.
 
 use super::InputError;
+use super::columns::looks_like_number;
 use super::encoding::{decode, windows_1252};
-use super::lines::{LONGEST, Line, Lines};
-use super::looks_like_number;
+use super::line::Line;
+use super::lines::{LONGEST, Lines};
 use crate::domain::text::column_name;
+
+/// What may separate cells.
+pub(super) const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// The most physical lines that a record may run over. Addresses and notes have a few; with more it is far likelier that
 /// a quote was never closed.
@@ -295,7 +299,7 @@ impl Record {
             let escape = "quotes within a cell are written twice (\"\"), not after a backslash";
             return Some(if self.escaped { format!("{reason}; {escape}") } else { reason });
         }
-        let other = |byte: &u8| super::table::SEPARATORS.contains(byte) && *byte != self.separator;
+        let other = |byte: &u8| SEPARATORS.contains(byte) && *byte != self.separator;
         let alone = self.cells() == 1 && width > 1 && self.text.iter().any(other);
         alone.then(|| format!("1 cell, where the header has {width}: are its cells separated otherwise?"))
     }

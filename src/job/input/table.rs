@@ -1,8 +1,9 @@
 //! CSV and TSV: a header, and records under it.
 
+use super::InputError;
+use super::columns::{Columns, Places, RawRow};
 use super::lines::Lines;
-use super::record::{Came, MOST_LINES, Record, Rows};
-use super::{Columns, InputError, Places, RawRow};
+use super::record::{Came, MOST_LINES, Record, Rows, SEPARATORS};
 
 /// A table with a header.
 pub(super) struct Table {
@@ -11,9 +12,6 @@ pub(super) struct Table {
     rows: Rows,
     kept: Vec<usize>,
 }
-
-/// What may separate cells.
-pub(super) const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// Stands for a separator where the header has none: a table of one column may then hold commas as they come, and a
 /// number that a spreadsheet wrote as `5,56E+09` is told for what it is.

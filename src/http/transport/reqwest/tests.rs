@@ -1,5 +1,6 @@
 //! Against raw sockets on loopback, so that answers can be cut wherever a fault cuts them.
 
+use super::super::connections::is_near;
 use super::*;
 use crate::upstream::Method;
 use flate2::Compression;

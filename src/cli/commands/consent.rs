@@ -1,0 +1,115 @@
+//! What a person at a terminal is asked before money is spent.
+
+use super::super::args::RetryArgs;
+use super::super::console::seen_as;
+use super::super::look::Look;
+use super::super::report::{money, plan_text};
+use super::super::{Desk, Failure};
+use crate::config::Settings;
+use crate::domain::counted::counted;
+use crate::domain::money::Ore;
+use crate::domain::outcome::Outcome;
+use crate::job::Job;
+use crate::job::Origin;
+use crate::ledger::LedgerError;
+use crate::ledger::{Ledger, RunRow};
+use crate::run::{self, Options};
+use std::io::{BufRead, IsTerminal, Write};
+
+/// Shows a person at a terminal the plan of a run that costs more than they said, and asks. Where nobody is, as under cron,
+/// nothing is asked: budgets are for that.
+pub(super) async fn wanted(
+    desk: &Desk,
+    settings: &Settings,
+    job: &Job,
+    options: &Options,
+) -> Result<bool, Failure> {
+    let piped = matches!(options.input.as_ref().unwrap_or(&job.input.origin), Origin::Stdin);
+    if piped || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    let ledger = match Ledger::open_existing(&settings.database).await {
+        Ok(ledger) => Some(ledger),
+        Err(LedgerError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let limit = options.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
+    if options.only_continue
+        && match &ledger {
+            Some(ledger) => ledger.unfinished(&job.name, limit).await?.is_none(),
+            None => true,
+        }
+    {
+        return Ok(true);
+    }
+    // What is wrong with the job or its input the run itself tells.
+    let options = Options { without_secrets: true, ..options.clone() };
+    let max_cost = options.budget.max_cost;
+    let plan = run::plan(settings, ledger.as_ref(), job.clone(), options).await;
+    if let Some(ledger) = ledger {
+        ledger.close().await;
+    }
+    let Ok(plan) = plan else { return Ok(true) };
+    let price = max_cost.map_or(plan.price(), |most| most.min(plan.price()));
+    // What has no price may cost more than anything.
+    if plan.refusal.is_some() || price <= settings.confirm_above && !plan.is_unpriced() {
+        return Ok(true);
+    }
+    let look = desk.console.look();
+    let plan = (plan_text(&plan, look), may_cost(price, plan.is_unpriced()));
+    if answered_yes(&format!("{}\nThis may cost {}. Run it? [y/N] ", plan.0, plan.1), look)? {
+        return Ok(true);
+    }
+    desk.console.line("nothing is sent");
+    Ok(false)
+}
+
+fn may_cost(price: Ore, unknown: bool) -> String {
+    match (price, unknown) {
+        (price, false) => money(price),
+        (Ore::ZERO, true) => "money, and its price is unknown".to_owned(),
+        (price, true) => format!("{}, and more whose price is unknown", money(price)),
+    }
+}
+
+/// Puts a question on the terminal; whatever is not yes is no.
+fn answered_yes(question: &str, look: Look) -> Result<bool, Failure> {
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{}", seen_as(question, look)).and_then(|()| stderr.flush())?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
+}
+
+/// Says what asking again may cost, and asks.
+pub(super) async fn agreed(
+    desk: &Desk,
+    settings: &Settings,
+    ledger: &Ledger,
+    (run, job): (&RunRow, &Job),
+    args: &RetryArgs,
+) -> Result<bool, Failure> {
+    let lost = ledger.totals(run.id).await?.outcomes[Outcome::Unknown.index()];
+    if lost == 0 || args.reporting.yes {
+        return Ok(true);
+    }
+    let again = run::asked_again(settings, ledger, job.clone(), run).await.map_err(Failure::Run)?;
+    let lookups = counted(lost, "lookup", "lookups");
+    let letters = match again.letters {
+        0 => String::new(),
+        letters => {
+            format!(", and post {}", counted(letters, "letter of disclosure", "letters of disclosure"))
+        }
+    };
+    let calls = if lost == 1 { "its call" } else { "their calls" };
+    let what = format!(
+        "{lookups} of run {} ended unknown; {calls} may have been carried out and billed.\nAsking again may cost {}{letters}.",
+        run.run, again.calls
+    );
+    if !std::io::stdin().is_terminal() {
+        let command =
+            desk.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
+        return Err(Failure::Usage(format!("{what} There is nobody to ask: {command}")));
+    }
+    answered_yes(&format!("{what} Ask again? [y/N] "), desk.console.look())
+}
