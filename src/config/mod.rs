@@ -6,6 +6,7 @@
 mod account;
 pub mod catalogue;
 mod file;
+mod missing;
 pub mod provider;
 pub mod secret;
 
@@ -15,6 +16,7 @@ use crate::domain::pace::Rate;
 use crate::problem::{self, FileError};
 pub use account::{Account, AccountBudget, Credentials, Roots, Scope};
 use catalogue::Catalogue;
+pub use missing::Unreadable;
 use secret::{Secret, SecretError};
 use std::collections::BTreeMap;
 use std::io;

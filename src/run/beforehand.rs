@@ -1,11 +1,10 @@
 //! What a person should know before anything is sent, though nothing keeps the run from it.
 
-use super::clients::exposures;
-use super::event::Level;
-use super::lane::Lane;
-use super::{Context, notice};
-use crate::config::Account;
-use crate::job::Job;
+use super::context::Context;
+use super::dispatch::Lane;
+use super::event::{Level, notice};
+use crate::config::{Account, SIMULATOR};
+use crate::job::{Job, Step};
 use crate::ledger::{Ledger, LedgerError};
 use crate::time::{local, now_ms, rfc3339};
 use jiff::tz::TimeZone;
@@ -62,4 +61,15 @@ pub(super) fn tell_doubles(context: &Context, lanes: &[Lane]) {
     for warning in told {
         notice(&context.observer, Level::Warning, "configuration", warning);
     }
+}
+
+/// What others can read though nothing is wrong with it; nothing in the simulator, where there is nothing to hide.
+fn exposures(context: &Context, job: &Job) -> Vec<String> {
+    let accounts = &context.settings.accounts;
+    let real =
+        |step: &Step| accounts.get(&step.account).is_some_and(|account| account.environment != SIMULATOR);
+    if !job.steps.iter().any(real) {
+        return Vec::new();
+    }
+    context.settings.exposure().into_iter().chain(context.ledger.exposures()).collect()
 }

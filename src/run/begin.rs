@@ -1,31 +1,32 @@
 //! Beginning a run or going on with one: everything that can be refused is refused here, before anything is sent.
 
 use super::beforehand::tell_doubles;
-use super::budget::{not_passed, priced};
-use super::copy::{self, Copied};
-use super::event::Level;
-use super::fetch::Freshness;
-use super::lane::Lane;
+use super::broken::Broken;
+use super::context::{Context, Options, unless_stopped};
+use super::copy::{self, Copied, no_clash};
+use super::decide::accounts::{Used, environment};
+use super::decide::budget::not_passed;
+use super::decide::freshness::Freshness;
+use super::decide::prepared::{Prepared, steps};
+use super::decide::prices::priced;
+use super::dispatch::Lane;
+use super::error::RunError;
+use super::event::{Level, notice};
 use super::letters::{Asked, announced, unasked};
 use super::outputs;
 use super::places::{Whose, paths};
-use super::prepared::Prepared;
 use super::reread::reread;
-use super::secrets::Unreadable;
-use super::{Broken, Context, Options, RunError, notice, unless_stopped};
-use crate::config::catalogue::REQUESTOR;
-use crate::config::{Account, Settings};
+use super::unchanged::{given_digest, input_digest, missing_column, same_input, same_questions};
+use crate::config::{Account, Unreadable};
 use crate::disk;
 use crate::domain::counted::counted;
 use crate::domain::identity::hex;
 use crate::export::Rejects;
 use crate::job::input::Reader;
-use crate::job::{Input, Job, Origin, clashes};
+use crate::job::{Job, Origin};
 use crate::ledger::{Answers, Counts, Ledger, LedgerError, NewRun, RunRow, Stage, run_id};
 use crate::time::{now_ms, stockholm_date};
-use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     let ledger = &context.ledger;
     same_questions(&context.settings, &job, &run)?;
     same_input(ledger, &job, &run, options.input.as_ref())?;
-    priced(&job, &accounts(&context.settings, &job)?, options)?;
+    priced(&job, Used::of(&context.settings, &job)?.each(), options.budget)?;
     not_passed(ledger, &job, &run).await?;
     let (prepared, lanes) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
@@ -147,45 +148,6 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     unasked(ledger, Asked::of(&run, freshness(run.buy_again)), &prepared).await?;
     ledger.resume_run(run.id, run.buy_again).await?;
     Ok(Begun { run, prepared, lanes, continued: true })
-}
-
-/// What may not differ from when the run began: pending lookups follow the job file as it stands, but where they are asked
-/// and which services are asked stays.
-pub(super) fn same_questions(settings: &Settings, job: &Job, run: &RunRow) -> Result<(), RunError> {
-    let environment = environment(&accounts(settings, job)?);
-    if environment != run.environment {
-        let was = &run.environment;
-        return Err(RunError::Changed(format!(
-            "run {} belongs to environment {was}, and the configuration now says {environment}",
-            run.run
-        )));
-    }
-    if steps(job) != run.steps {
-        return Err(RunError::Changed(format!(
-            "the lookups of job {} (ids or services) have changed since run {} began",
-            job.name, run.run
-        )));
-    }
-    Ok(())
-}
-
-/// A continued run reads no input, so a job or a command line that now names another must not seem to be obeyed.
-pub(super) fn same_input(
-    ledger: &Ledger,
-    job: &Job,
-    run: &RunRow,
-    given: Option<&Origin>,
-) -> Result<(), RunError> {
-    if input_digest(ledger, &job.input) != run.input_digest {
-        return Err(RunError::Changed(format!(
-            "the [input] of job {} has changed since run {} began",
-            job.name, run.run
-        )));
-    }
-    if given.is_some_and(|origin| Some(given_digest(ledger, job, origin)) != run.input_given) {
-        return Err(RunError::Changed(format!("run {} was begun with another --input", run.run)));
-    }
-    Ok(())
 }
 
 /// A warning where the input file is no longer the one that was copied. It is not read: the run has its copy.
@@ -215,9 +177,9 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let ledger = &context.ledger;
     let now = now_ms();
     let today = stockholm_date(now);
-    let used = accounts(&context.settings, &job)?;
-    announced(Some(ledger), &used, &job).await?;
-    priced(&job, &used, options)?;
+    let used = Used::of(&context.settings, &job)?;
+    announced(Some(ledger), used.each(), &job).await?;
+    priced(&job, used.each(), options.budget)?;
     let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
     let input_digest = input_digest(ledger, &job.input);
     let input_given = options.input.as_ref().map(|origin| given_digest(ledger, &job, origin));
@@ -227,12 +189,13 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let reader = unless_stopped(context, copy::open(&job, today)).await?;
     let columns = reader.columns().to_vec();
     no_clash(&job, &columns)?;
-    let requestors = requestors(&used, &job).await?;
+    let prepared = used.prepare(job, &columns, today, ledger.key().clone()).await?;
+    let job = &prepared.job;
     let id = run_id();
     let new = NewRun {
         run: &id,
         job: &job.name,
-        environment: &environment(&used),
+        environment: &environment(used.each()),
         job_path: &job.path.to_string_lossy(),
         job_text: &job.text,
         input_digest: &input_digest,
@@ -240,15 +203,13 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
         input_given: input_given.as_deref(),
         buy_again: options.buy_again,
         columns: &json(&columns),
-        steps: &json(&steps(&job)),
+        steps: &json(&steps(job)),
         first_day: &today.to_string(),
         started_at: now,
         fire: options.fire,
     };
     let run = ledger.begin_run(new).await?;
-    let key = ledger.key().clone();
-    let used = used.into_iter().cloned().collect();
-    let prepared = Arc::new(Prepared::new(job, used, requestors, &columns, today, key));
+    let prepared = Arc::new(prepared);
     match load(context, run, &id, &prepared, reader, options).await {
         Ok(run) => Ok(Begun { run, prepared, lanes, continued: false }),
         // Nothing can be taken away while another process holds the ledger: the next start does.
@@ -324,109 +285,33 @@ async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<Pat
     Ok(rejects.finish()?.map(|written| written.path))
 }
 
-/// Refuses columns of the input that would make two columns of an output the same.
-pub(super) fn no_clash(job: &Job, columns: &[String]) -> Result<(), RunError> {
-    clashes(job, columns).map_or(Ok(()), |clash| Err(RunError::Clash(clash)))
-}
-
 async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {
     let ledger = &context.ledger;
-    let used = accounts(&context.settings, &job)?;
-    announced(Some(ledger), &used, &job).await?;
+    let used = Used::of(&context.settings, &job)?;
+    announced(Some(ledger), used.each(), &job).await?;
     let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
-    let requestors = requestors(&used, &job).await?;
-    let accounts = used.into_iter().cloned().collect();
-    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    let prepared = Prepared::new(job, accounts, requestors, &run.columns, today, ledger.key().clone());
+    let prepared = used.prepare_again(job, run, ledger.key().clone()).await?;
     if let Some((lookup, column)) = prepared.missing_column() {
         return Err(missing_column(lookup, column, run));
     }
     Ok((Arc::new(prepared), lanes))
 }
 
-pub(super) fn missing_column(lookup: &str, column: &str, run: &RunRow) -> RunError {
-    RunError::Changed(format!(
-        "lookup `{lookup}` now needs column `{column}`, which run {} did not copy",
-        run.run
-    ))
-}
-
-/// The accounts that a job uses, each once, in the order of its lookups.
-pub(super) fn accounts<'a>(settings: &'a Settings, job: &Job) -> Result<Vec<&'a Account>, RunError> {
-    let mut used: Vec<&Account> = Vec::new();
-    for step in &job.steps {
-        let account =
-            settings.accounts.get(&step.account).ok_or_else(|| RunError::NoAccount(step.account.clone()))?;
-        if !used.iter().any(|known| known.name == account.name) {
-            used.push(account);
-        }
-    }
-    Ok(used)
-}
-
-/// Who asks, for each account of a job: what stands in for a lookup that does not say so itself.
-///
-/// # Errors
-/// [`RunError::NoRequestor`] where a service wants to know and nobody says.
-pub(super) async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Option<String>>, RunError> {
-    let mut requestors = Vec::with_capacity(used.len());
-    let mut unread = Unreadable::default();
-    for account in used {
-        let mut silent = job.steps.iter().filter(|step| {
-            let says = step.params.iter().any(|(name, _)| name == REQUESTOR);
-            step.account == account.name && step.service.needs_requestor && !says
-        });
-        requestors.push(match (&account.requestor_id, silent.next()) {
-            (Some(place), _) => {
-                let read = unread.note(&account.name, "requestor_id", place.read_token().await);
-                read.map(|requestor| requestor.expose_secret().to_owned())
-            }
-            (None, None) => None,
-            (None, Some(step)) => {
-                let (lookup, account) = (step.id.clone(), account.name.clone());
-                return Err(RunError::NoRequestor { lookup, account });
-            }
-        });
-    }
-    unread.verdict()?;
-    Ok(requestors)
-}
-
-async fn lanes(context: &Context, job: &Job, used: &[&Account]) -> Result<Vec<Lane>, RunError> {
+async fn lanes(context: &Context, job: &Job, used: &Used<'_>) -> Result<Vec<Lane>, RunError> {
     let Context { ledger, settings, tokens, .. } = context;
-    let mut lanes = Vec::with_capacity(used.len());
+    let mut lanes = Vec::with_capacity(used.each().len());
     let mut unread = Unreadable::default();
-    for account in used {
-        lanes.extend(unread.gather(Lane::open(ledger, settings, tokens, job, account).await)?);
+    for account in used.each() {
+        let lane = Lane::open(ledger, settings, tokens, job, account).await;
+        lanes.extend(RunError::gather(&mut unread, lane)?);
     }
     if !unread.is_empty() {
         // What would be told next is told as well.
-        unread.gather(requestors(used, job).await)?;
+        RunError::gather(&mut unread, used.read_requestors(job).await)?;
     }
     unread.verdict()?;
     tell_doubles(context, &lanes);
     Ok(lanes)
-}
-
-/// The environment of a run: that of its accounts, told apart where they differ.
-pub(super) fn environment(accounts: &[&Account]) -> String {
-    let distinct: BTreeSet<&str> = accounts.iter().map(|account| account.environment.as_str()).collect();
-    if let [one] = distinct.iter().collect::<Vec<_>>().as_slice() {
-        return (**one).to_owned();
-    }
-    let each: Vec<String> = accounts.iter().map(|a| format!("{}: {}", a.name, a.environment)).collect();
-    each.join(", ")
-}
-
-/// A digest of what `[input]` says, under which a continued run knows it again.
-fn input_digest(ledger: &Ledger, input: &Input) -> String {
-    let said = input.identity();
-    ledger.key().hex("input", &said.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// The same for `--input`.
-fn given_digest(ledger: &Ledger, job: &Job, origin: &Origin) -> String {
-    input_digest(ledger, &Input { origin: origin.clone(), ..job.input.clone() })
 }
 
 fn freshness(buy_again: bool) -> Freshness {
@@ -436,10 +321,6 @@ fn freshness(buy_again: bool) -> Freshness {
 
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-pub(super) fn steps(job: &Job) -> Vec<(String, String)> {
-    job.steps.iter().map(|step| (step.id.clone(), super::prepared::service_name(step))).collect()
 }
 
 fn json(list: &impl serde::Serialize) -> String {

@@ -1,6 +1,6 @@
 //! A run that broke off, and what is known of what it had sent by then.
 
-use super::RunError;
+use super::error::RunError;
 use crate::ledger::RunRow;
 use std::fmt;
 

@@ -1,8 +1,11 @@
 //! The input on its way into the ledger: read on a thread of its own, written a few thousand rows a transaction.
 
+use super::context::Context;
+use super::context::unless_stopped;
+use super::error::RunError;
 use super::event::Event;
-use super::{RunError, unless_stopped};
 use crate::domain::counted::counted;
+use crate::job::clashes;
 use crate::job::input::{InputError, Reader, Row};
 use crate::job::{Input, Job, MaxBad};
 use crate::ledger::{Ledger, NewRow};
@@ -88,7 +91,7 @@ pub(super) async fn copy(
     job: &Job,
     reader: Reader,
     limit: Option<u64>,
-    context: &super::Context,
+    context: &Context,
 ) -> Result<Copied, RunError> {
     let steps = u16::try_from(job.steps.len()).unwrap_or(u16::MAX);
     let mut copied = Copied::default();
@@ -161,6 +164,11 @@ impl Copied {
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses columns of the input that would make two columns of an output the same.
+pub(super) fn no_clash(job: &Job, columns: &[String]) -> Result<(), RunError> {
+    clashes(job, columns).map_or(Ok(()), |clash| Err(RunError::Clash(clash)))
 }
 
 fn new_row(at: u64, row: Row) -> NewRow {

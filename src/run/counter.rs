@@ -1,7 +1,7 @@
 //! Counting what a plan would buy, each question once: on a task of its own, since a million identities are looked up in one
 //! database while the next ones are looked up in another.
 
-use super::RunError;
+use super::error::RunError;
 use super::event::PlanStep;
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;

@@ -1,19 +1,23 @@
 //! A run that has begun, carried to the end of this invocation: the loop, then the outputs or the reason why there are none.
 
 use super::begin::Begun;
-use super::budget::Purses;
-use super::clients::Transports;
-use super::coordinator::{Coordinator, Drove, Start};
+use super::broken::Broken;
+use super::context::{Context, Ended, unless_stopped};
+use super::decide::budget::Purses;
+use super::decide::freshness::Freshness;
+use super::decide::order::always_asked;
+use super::dispatch::Lane;
+use super::dispatch::Tally;
+use super::dispatch::Transports;
+use super::dispatch::{Coordinator, Drove, Start};
 use super::ending::{Pulled, finish};
+use super::error::RunError;
 use super::event::{Event, Started};
-use super::fetch::Freshness;
-use super::lane::Lane;
-use super::tally::Tally;
-use super::{Broken, Context, Ended, RunError, order, unless_stopped};
 use crate::domain::budget::{Limit, Spend};
 use crate::http::transport::Transport;
 use crate::job::Job;
 use crate::ledger::{LedgerError, Over, RunRow, Stage};
+use crate::time::now_ms;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -98,10 +102,11 @@ pub(super) async fn coordinator<T: Transport>(
     }));
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
     if prepared.job.rules.oldest {
-        let asked = order::always_asked(&prepared, &lanes);
+        let asked = always_asked(&prepared, |account| lanes[account].service_ids.as_slice());
         unless_stopped(context, async { Ok(ledger.rank(run.id, &asked).await?) }).await?;
     }
-    let purses = Purses::of(&prepared, &lanes, extra, spent);
+    let accounts = lanes.iter().map(|lane| (&lane.config, lane.service_ids.as_slice()));
+    let purses = Purses::of(&prepared, accounts, (extra, spent), now_ms());
     let coordinator = Coordinator::new(Start {
         purses,
         ledger: ledger.clone(),

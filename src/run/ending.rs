@@ -1,9 +1,10 @@
 //! How an invocation ended: its exit code and its reason.
 
-use super::event::Level;
-use super::halt::Halt;
+use super::context::{Context, Ended};
+use super::dispatch::Halt;
+use super::error::RunError;
+use super::event::{Level, notice};
 use super::outputs::{damage, export};
-use super::{Context, Ended, RunError, notice};
 use crate::domain::budget::Spend;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;

@@ -6,7 +6,16 @@ use crate::domain::letters::LettersByBlock;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// Hears what a run has to tell. Called from the run's own task; it must not block.
+pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Tells the observer something an operator wants to know.
+pub(super) fn notice(observer: &Observer, level: Level, kind: &'static str, message: String) {
+    observer(Event::Notice(Notice { level, kind, message }));
+}
 
 /// Something worth telling. None holds a number, a token or a body.
 #[derive(Debug, Clone)]

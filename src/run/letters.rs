@@ -1,9 +1,11 @@
 //! Letters of disclosure that nobody asked for are refused before anything is sent, and those that an account denies once
 //! they have been seen.
 
-use super::RunError;
-use super::fetch::{Freshness, Reuse, Verdict, known, resolve, verdict};
-use super::prepared::{Ask, Prepared, Resolved};
+use super::decide::fetch::{known, resolve};
+use super::decide::freshness::{Freshness, Reuse};
+use super::decide::prepared::{Ask, Prepared, Resolved};
+use super::decide::verdict::{Verdict, verdict};
+use super::error::RunError;
 use crate::config::Account;
 use crate::domain::letters::LettersByBlock;
 use crate::job::letters::Unasked;

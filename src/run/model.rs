@@ -15,11 +15,15 @@ mod draw;
 mod upstream;
 mod world;
 
+use super::begin;
+use super::broken::Broken;
+use super::context::{Context, Ended, Options};
+use super::decide::freshness::Freshness;
+use super::dispatch::SharedTokens;
+use super::dispatch::StopRequest;
 use super::drive::{Terms, coordinator, ended};
 use super::ending::Pulled;
 use super::event::Event;
-use super::fetch::Freshness;
-use super::{Broken, Context, Ended, Options, SharedTokens, StopRequest, begin};
 use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
 use crate::job::Job;

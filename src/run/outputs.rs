@@ -1,9 +1,9 @@
 //! The outputs of a run, computed from the ledger alone.
 
-use super::RunError;
-use super::begin::{accounts, requestors, steps};
+use super::decide::accounts::Used;
+use super::decide::prepared::{On, Prepared, Resolved, service_name, steps};
+use super::error::RunError;
 use super::places::{Whose, naming, paths, word};
-use super::prepared::{On, Prepared, Resolved, service_name};
 use crate::config::Settings;
 use crate::disk::Protected;
 use crate::domain::identity::DigestKey;
@@ -222,11 +222,7 @@ async fn skipped(
     if !same || !outputs.iter().any(|output| output.skipped_last) {
         return Ok(None);
     }
-    let used = accounts(settings, job)?;
-    let requestors = requestors(&used, job).await?;
-    let accounts = used.into_iter().cloned().collect();
-    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    Ok(Some(Prepared::new(job.clone(), accounts, requestors, &run.columns, today, ledger.key().clone())))
+    Used::of(settings, job)?.prepare_again(job.clone(), run, ledger.key().clone()).await.map(Some)
 }
 
 /// Finds the newest answer in the ledger to what each skipped lookup of these rows would have asked.

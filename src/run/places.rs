@@ -1,7 +1,7 @@
 //! Where the files of a run go. A path that holds the newest run is left alone by an older one, and of a path with a day in
 //! it each run of that day has one of its own.
 
-use super::RunError;
+use super::error::RunError;
 use crate::export::naming::{Naming, Share, before_ending};
 use crate::job::Output;
 use crate::ledger::{Ledger, RunRow};

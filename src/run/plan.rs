@@ -1,32 +1,34 @@
 //! What a run would do, without sending anything: the same questions, resolved and judged by the same code.
 
-use super::begin::{accounts, environment, missing_column, no_clash, requestors, same_input, same_questions};
-use super::budget::{not_passed, planned, priced, without_price};
-use super::clients::transports;
-use super::copy::{self, Copied};
+use super::context::Options;
+use super::copy::{self, Copied, no_clash};
 use super::counter::{Counter, Judged, Purchase};
-use super::event::{BadExample, PlanDiff, PlanRefusal, PlanReport, PlanStep};
-use super::fetch::{Freshness, Reuse, Verdict, gated, known, resolve, verdict};
-use super::gates;
-use super::lane::remembered_refusal;
+use super::decide::accounts::{Used, environment};
+use super::decide::budget::{not_passed, planned};
+use super::decide::conditions;
+use super::decide::fetch::{known, resolve};
+use super::decide::freshness::{Freshness, Reuse};
+use super::decide::prepared::{Ask, Prepared, Resolved, service_name};
+use super::decide::prices::{priced, without_price};
+use super::decide::verdict::{Verdict, gated, verdict};
+use super::dispatch::{remembered_refusal, transports};
+use super::error::RunError;
+use super::event::{BadExample, PlanRefusal, PlanReport, PlanStep};
 use super::letters::{announced, refusal};
 use super::outputs::would_fit;
-use super::prepared::{Ask, Prepared, Resolved, service_name};
-use super::secrets::Unreadable;
-use super::{Options, RunError};
-use crate::config::{Account, Settings};
+use super::unchanged::{missing_column, same_input, same_questions};
+use crate::config::{Settings, Unreadable};
 use crate::domain::budget::Spend;
-use crate::domain::identity::{DigestKey, Identity};
+use crate::domain::identity::DigestKey;
 use crate::domain::letters::LettersByBlock;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, State};
 use crate::domain::pace::Rate;
 use crate::job::when::{Came, Gate, code, together};
-use crate::job::{Job, Step, file};
-use crate::ledger::{Ledger, Place, RunRow, Seen};
+use crate::job::{Job, Step};
+use crate::ledger::{Ledger, Place, RunRow};
 use crate::time::{now_ms, stockholm_date};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 /// Rows judged at once.
@@ -80,14 +82,12 @@ async fn plan_new(
     if let Some(origin) = &options.input {
         job.input.origin = origin.clone();
     }
-    let used = accounts(settings, &job)?;
+    let used = Used::of(settings, &job)?;
     let refused = asked_before(settings, books.ledger, &used, &job, &options, &key).await?;
     let reader = copy::open(&job, today).await?;
     let columns = reader.columns().to_vec();
     no_clash(&job, &columns)?;
-    let requestors = requestors(&used, &job).await?;
-    let used = used.into_iter().cloned().collect();
-    let prepared = Prepared::new(job, used, requestors, &columns, today, key);
+    let prepared = used.prepare(job, &columns, today, key).await?;
     would_fit(books.ledger, None, &prepared, settings, (&columns, options.limit)).await?;
     let mut steps = blank(&prepared);
     let mut copied = Copied::default();
@@ -117,22 +117,22 @@ async fn plan_new(
 async fn asked_before(
     settings: &Settings,
     ledger: Option<&Ledger>,
-    used: &[&Account],
+    used: &Used<'_>,
     job: &Job,
     options: &Options,
     key: &DigestKey,
 ) -> Result<Vec<String>, RunError> {
     transports(settings, job)?;
-    announced(ledger, used, job).await?;
-    priced(job, used, options)?;
+    announced(ledger, used.each(), job).await?;
+    priced(job, used.each(), options.budget)?;
     let (mut refused, mut unread) = (Vec::new(), Unreadable::default());
-    for account in used.iter().filter(|_| !options.without_secrets) {
-        if unread.gather(remembered_refusal(ledger, account, key).await)? == Some(true) {
+    for account in used.each().iter().filter(|_| !options.without_secrets) {
+        if RunError::gather(&mut unread, remembered_refusal(ledger, account, key).await)? == Some(true) {
             refused.push(account.name.clone());
         }
     }
     if !unread.is_empty() {
-        unread.gather(requestors(used, job).await)?;
+        RunError::gather(&mut unread, used.read_requestors(job).await)?;
     }
     unread.verdict()?;
     Ok(refused)
@@ -146,13 +146,10 @@ async fn plan_rest(
     books: &mut Books<'_>,
     key: DigestKey,
 ) -> Result<PlanReport, RunError> {
-    let used = accounts(settings, &job)?;
+    let used = Used::of(settings, &job)?;
     let refused = asked_before(settings, Some(ledger), &used, &job, options, &key).await?;
     not_passed(ledger, &job, run).await?;
-    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    let requestors = requestors(&used, &job).await?;
-    let used = used.into_iter().cloned().collect();
-    let prepared = Prepared::new(job, used, requestors, &run.columns, today, key);
+    let prepared = used.prepare_again(job, run, key).await?;
     if let Some((lookup, column)) = prepared.missing_column() {
         return Err(missing_column(lookup, column, run));
     }
@@ -163,7 +160,7 @@ async fn plan_rest(
         let pending = ledger.pending(run.id, after, 512).await?;
         let Some(last) = pending.last() else { break };
         after = last.at;
-        let (decided, _) = gates::ask(ledger, &prepared, run.id, &pending).await?;
+        let (decided, _) = conditions::ask(ledger, &prepared, run.id, &pending).await?;
         let rows: Vec<_> =
             pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
         let of: Vec<usize> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
@@ -311,7 +308,7 @@ async fn report(
         .map(|step| Spend { calls: step.to_buy, cost: step.price, unpriced: step.unpriced })
         .collect();
     let ledger_bytes = growth(books.ledger, prepared, rows, &steps).await?;
-    let budgets = planned(books.ledger, prepared, books.run, &bought).await?;
+    let budgets = planned(books.ledger, prepared, books.run, &bought, now_ms()).await?;
     let asked = steps.iter().filter(|step| step.unpriced > 0).map(|step| step.service.clone());
     let unpriced: BTreeSet<String> = without_price(prepared).into_iter().chain(asked).collect();
     Ok(PlanReport {
@@ -355,117 +352,6 @@ async fn growth(
             sums.lookups() * LOOKUP_BYTES + sums.to_buy * (ATTEMPT_BYTES + stored.unwrap_or(ANSWER_BYTES));
     }
     Ok(bytes)
-}
-
-/// What asking again what was lost in a run may cost, and how many letters it may post.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AskedAgain {
-    /// Calls, and their prices.
-    pub calls: Spend,
-    /// How many of them may post a letter of disclosure.
-    pub letters: u64,
-}
-
-/// What `retry --unknown` would send for the lookups of a run that ended unknown, each question once.
-pub async fn again(
-    settings: &Settings,
-    ledger: &Ledger,
-    job: Job,
-    run: &RunRow,
-) -> Result<AskedAgain, RunError> {
-    same_questions(settings, &job, run)?;
-    let used = accounts(settings, &job)?;
-    let today = run.first_day.parse().map_err(|_| RunError::bug("the run's first day does not read"))?;
-    let requestors = requestors(&used, &job).await?;
-    let used = used.into_iter().cloned().collect();
-    let prepared = Prepared::new(job, used, requestors, &run.columns, today, ledger.key().clone());
-    let (mut sums, mut seen, mut after) =
-        (AskedAgain::default(), Seen::new().await?, Place { row: 0, step: 0 });
-    loop {
-        let unknown = ledger.ended_unknown(run.id, after, 512).await?;
-        let Some(last) = unknown.last() else { return Ok(sums) };
-        after = last.at;
-        let rows: Vec<_> =
-            unknown.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
-        let of: Vec<usize> = unknown.iter().map(|lookup| usize::from(lookup.at.step)).collect();
-        let resolved = resolve(Some(ledger), &prepared, &of, &rows, now_ms(), run.started_at).await?;
-        let asks: Vec<Ask> = resolved
-            .into_iter()
-            .filter_map(|resolved| if let Resolved::Ask(ask) = resolved { Some(ask) } else { None })
-            .collect();
-        let identities: Vec<Identity> = asks.iter().map(|ask| ask.identity).collect();
-        let mut first = seen.first_times(&identities).await?;
-        for ask in asks.iter().filter(|ask| first.remove(&ask.identity)) {
-            sums.calls = sums.calls.and_call(ask.price);
-            sums.letters += u64::from(ask.letter_making);
-        }
-    }
-}
-
-/// What differs between a plan and the last run of its job; nothing where there is none.
-pub async fn diff(ledger: &Ledger, job: &Job, settings: &Settings) -> Result<Option<PlanDiff>, RunError> {
-    let Some(run) = ledger.find(&job.name).await?.pop().filter(|run| run.job == job.name) else {
-        return Ok(None);
-    };
-    let totals = ledger.totals(run.id).await?;
-    let then = file::parse(Path::new(&run.job_path), &run.job_text, settings, true).ok();
-    Ok(Some(PlanDiff {
-        run: run.run,
-        rows: (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs()),
-        calls: totals.calls,
-        cost: totals.cost,
-        unpriced: totals.unpriced,
-        changes: then.map_or_else(
-            || vec!["its job file does not read any more".to_owned()],
-            |then| changes(&then, job),
-        ),
-    }))
-}
-
-/// What one job says otherwise than another, without values, which may be about somebody.
-fn changes(then: &Job, now: &Job) -> Vec<String> {
-    let mut changes = Vec::new();
-    for step in &now.steps {
-        let id = &step.id;
-        let Some(old) = then.steps.iter().find(|old| old.id == *id) else {
-            changes.push(format!("lookup `{id}` is new ({})", service_name(step)));
-            continue;
-        };
-        if service_name(old) != service_name(step) {
-            changes.push(format!(
-                "lookup `{id}` asks {}, and asked {}",
-                service_name(step),
-                service_name(old)
-            ));
-        }
-        let param =
-            |step: &Step, name: &str| step.params.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-        let names: BTreeSet<&str> =
-            step.params.iter().chain(&old.params).map(|(name, _)| name.as_str()).collect();
-        let differ = names.into_iter().filter(|name| param(step, name) != param(old, name));
-        changes.extend(differ.map(|name| format!("lookup `{id}`: parameter `{name}` differs")));
-        let keys = [
-            ("when", step.when != old.when),
-            ("reuse", step.reuse != old.reuse || step.reuse_outcomes != old.reuse_outcomes),
-            ("letters", step.letters != old.letters),
-            ("on_unknown", step.on_unknown != old.on_unknown),
-        ];
-        changes.extend(
-            keys.iter()
-                .filter(|(_, differs)| *differs)
-                .map(|(key, _)| format!("lookup `{id}`: `{key}` differs")),
-        );
-    }
-    let gone = then.steps.iter().filter(|old| !now.steps.iter().any(|step| step.id == old.id));
-    changes.extend(gone.map(|old| format!("lookup `{}` is gone", old.id)));
-    let parts = [
-        ("[input]", then.input.identity() != now.input.identity()),
-        ("[budget]", then.budget != now.budget),
-        ("purpose", then.purpose != now.purpose),
-        ("cost_centre", then.cost_centre != now.cost_centre),
-    ];
-    changes.extend(parts.iter().filter(|(_, differs)| *differs).map(|(part, _)| format!("{part} differs")));
-    changes
 }
 
 /// How long the slowest account takes at its pace; accounts go side by side.

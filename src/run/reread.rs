@@ -1,9 +1,10 @@
 //! Answers that could not be read, read again: a newer version may know what they mean. Nothing is sent.
 
-use super::event::Level;
-use super::lane::Lane;
-use super::prepared::{Ask, On, Prepared, Resolved};
-use super::{Context, RunError, notice};
+use super::context::Context;
+use super::decide::prepared::{Ask, On, Prepared, Resolved};
+use super::dispatch::Lane;
+use super::error::RunError;
+use super::event::{Level, notice};
 use crate::domain::counted::counted;
 use crate::domain::money::Ore;
 use crate::job::Step;

@@ -1,6 +1,6 @@
 //! The end of a process whose ledger was taken away: what it has open is written down before it goes.
 
-use super::StopRequest;
+use super::dispatch::StopRequest;
 use crate::ledger::{Ledger, LedgerError};
 use std::time::Duration;
 use tokio::sync::watch;

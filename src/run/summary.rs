@@ -1,7 +1,7 @@
 //! A run summed up from the ledger, for people and for `--summary-json`.
 
-use super::RunError;
 use super::ending::{finished, is_of_damage};
+use super::error::RunError;
 use super::event::{RunState, Summary};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;

@@ -1,0 +1,137 @@
+//! After a commit: what is durable leaves, and what the ledger turned away waits, follows, or stops for want of money.
+
+use super::coordinator::Coordinator;
+use super::flight::Departure;
+use super::lane::Lane;
+use super::leaders::Ending;
+use crate::domain::budget::Spend;
+use crate::http::transport::Transport;
+use crate::ledger::{Committed, Intent, Refusal};
+use crate::run::decide::prices::{price_unknown, without_price};
+use crate::run::event::Level;
+use crate::time::now_ms;
+use tokio::time::Instant;
+
+impl<T: Transport> Coordinator<T> {
+    /// Whether what is written will be found again. Where the ledger was taken away, nothing more leaves; what is in flight
+    /// is still heard, and what is open is rescued by whoever started the run.
+    pub(super) fn look_for_ledger(&mut self) {
+        if let Err(gone) = self.ledger.still_there()
+            && self.halt.broken.is_none()
+        {
+            let message =
+                format!("{gone}; {} in flight are waited for, since they are paid for", self.flights.len());
+            self.notice(Level::Warning, "ledger-gone", message);
+            self.broke(gone.into());
+        }
+    }
+
+    /// Says once of which services nobody knows the price, as soon as something is bought without one.
+    fn tell_prices(&mut self) {
+        let unpriced = without_price(&self.prepared);
+        if !self.told_prices && !unpriced.is_empty() {
+            self.notice(Level::Warning, "price-unknown", price_unknown(&unpriced));
+        }
+        self.told_prices = true;
+    }
+
+    /// Sends what is durable, and takes back what was turned away.
+    pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
+        self.again = self.again.and_all(committed.again);
+        let mut refused = committed.refused.into_iter().peekable();
+        let (mut going, mut turned_away) = (Vec::new(), Vec::new());
+        for (at, (send, intent)) in sends.into_iter().zip(intents).enumerate() {
+            match refused.next_if(|(refused, _)| *refused == at) {
+                Some((_, refusal)) => turned_away.push((send, refusal)),
+                None => going.push((send, intent)),
+            }
+        }
+        self.tally.sent(going.len());
+        if going.iter().any(|(_, intent)| intent.reserved.is_none()) {
+            self.tell_prices();
+        }
+        for (send, _) in going.iter().filter(|(_, intent)| intent.reserved.is_none()) {
+            self.tally.unpriced(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
+        }
+        for lane in 0..self.lanes.len() {
+            let granted: Vec<Instant> =
+                going.iter().filter(|(send, _)| send.lane == lane).map(|(send, _)| send.granted).collect();
+            if !granted.is_empty() {
+                self.lanes[lane].together(|gate, now| granted.iter().for_each(|at| gate.sent(*at, now)));
+            }
+        }
+        for (send, intent) in going {
+            self.send(send, intent);
+        }
+        for warning in self.purses.warnings(&committed.spent, now_ms()) {
+            self.notice(Level::Warning, "budget", warning);
+        }
+        for (send, _) in &turned_away {
+            self.lanes[send.lane].in_flight -= 1;
+        }
+        for (send, refusal) in turned_away {
+            self.turned_away(send, refusal, &committed.spent);
+        }
+    }
+
+    /// What becomes of a lookup that is not sent now.
+    fn turned_away(&mut self, send: Departure, refusal: Refusal, spent: &[Spend]) {
+        let Departure { lane, ready, .. } = send;
+        match refusal {
+            Refusal::Answered(answer) => {
+                self.reuse(ready.at, Ending { outcome: answer.outcome, attempt: answer.attempt });
+            }
+            Refusal::InFlight => {
+                tracing::debug!(account = %self.lanes[lane].config.name, "another process asks the same: waiting for it");
+                self.lanes[lane].reading.wait_for_another(ready.at);
+            }
+            Refusal::LetterUnknown => self.letter_unknown(ready.at),
+            Refusal::Budget(cap) => {
+                self.requeue(lane, ready);
+                self.is_short(cap, spent[cap]);
+            }
+        }
+    }
+
+    /// Whether the next call of an account fits its budgets, as far as can be said without reserving. Where it does not, and
+    /// nothing in flight can come back cheaper, the budget is reached. Where it cannot be told, it does not now.
+    pub(super) async fn can_pay(&mut self, lane: usize) -> bool {
+        let Some((service, price)) = self.lanes[lane].next_price() else { return true };
+        for (at, cap) in self.purses.caps(now_ms()).iter().enumerate() {
+            if !cap.over.counts(service) {
+                continue;
+            }
+            match self.ledger.spent_so_far(self.run, &cap.over).await {
+                Ok(spent) if cap.limit.admits(spent, price) => self.has_read(),
+                Ok(spent) => {
+                    self.is_short(at, spent);
+                    return false;
+                }
+                Err(error) => {
+                    self.not_read(error.into());
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// A call did not fit a budget. While calls that count are under way it is waited for what they cost in the end; then
+    /// the budget is reached.
+    fn is_short(&mut self, cap: usize, spent: Spend) {
+        let account = self.purses.account(cap).map(str::to_owned);
+        let counts = |lane: &Lane| account.as_ref().is_none_or(|account| *account == lane.config.name);
+        if self.lanes.iter().filter(|lane| counts(lane)).any(|lane| lane.in_flight > 0) {
+            self.lanes.iter_mut().filter(|lane| counts(lane)).for_each(|lane| lane.is_short = true);
+            return;
+        }
+        let affected: Vec<bool> =
+            self.prepared.account_of.iter().map(|at| counts(&self.lanes[*at])).collect();
+        if affected.iter().zip(&self.stopped).any(|(affected, stopped)| *affected && !stopped) {
+            let message = self.purses.reached(cap, spent, now_ms());
+            self.notice(Level::Warning, "budget", message.clone());
+            self.halt.budget.get_or_insert(message);
+            self.stop_steps(&affected);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A lookup that may go, and one that is on its way.
+
+use super::queue::Ready;
+use crate::http::account::Token;
+use std::sync::Arc;
+use tokio::task;
+use tokio::time::Instant;
+
+/// A lookup whose request is on its way.
+pub(super) struct Flight {
+    pub(super) ready: Ready,
+    pub(super) attempt: i64,
+    /// The task that waits for its answer.
+    pub(super) task: task::Id,
+}
+
+/// A lookup that may go.
+pub(super) struct Departure {
+    pub(super) lane: usize,
+    pub(super) ready: Ready,
+    pub(super) token: Arc<Token>,
+    pub(super) granted: Instant,
+}

@@ -1,0 +1,272 @@
+//! One account in a run: its configuration, its gate, its queue, its login.
+
+use super::credentials::Credentials;
+use super::flight::Flight;
+use super::leaders::Leaders;
+use super::queue::{Queue, Ready};
+use super::reading::Reading;
+use super::tokens::{SharedToken, SharedTokens};
+use super::trial::Trials;
+use crate::config::catalogue::Auth;
+use crate::config::{Account, Settings};
+use crate::domain::money::Ore;
+use crate::http::account::{
+    Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
+};
+use crate::job::{Job, Step};
+use crate::ledger::{AccountMemory, Intent, Ledger, NoticeBoard, Place, Turn};
+use crate::run::decide::freshness::Freshness;
+use crate::run::error::RunError;
+use crate::time::{now_ms, now_us};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// One account in a run.
+pub(crate) struct Lane {
+    pub(crate) config: Account,
+    pub(super) auth: Auth,
+    pub(crate) credentials: Arc<Credentials>,
+    /// Whether the login refused these very credentials before.
+    pub(super) refused: bool,
+    pub(super) gate: Gate,
+    /// The account's token in this process.
+    pub(super) shared: Arc<SharedToken>,
+    board: NoticeBoard,
+    /// Other accounts of this ledger that are this one at the upstream.
+    pub(crate) also: Vec<String>,
+    pub(super) reading: Reading,
+    pub(super) queue: Queue,
+    pub(super) leaders: Leaders,
+    pub(super) trials: Trials,
+    /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
+    pub(super) doubted: Vec<Flight>,
+    pub(super) in_flight: u32,
+    /// Since when it has waited for a time that the upstream named, without an answer since.
+    pub(super) waiting_since: Option<Instant>,
+    /// Until when it was told that some of its lookups wait.
+    pub(super) told_until: Option<Instant>,
+    /// Whether its next call did not fit a budget, and calls under way may turn out cheaper.
+    pub(super) is_short: bool,
+    /// The free health address of the account's services, where there is one.
+    pub(super) health: Option<String>,
+    /// The service's id in the ledger, for each step of the job (0 for another account's).
+    pub(crate) service_ids: Vec<i64>,
+}
+
+impl Lane {
+    pub(crate) async fn open(
+        ledger: &Ledger,
+        settings: &Settings,
+        tokens: &SharedTokens,
+        job: &Job,
+        account: &Account,
+    ) -> Result<Self, RunError> {
+        let provider =
+            settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
+        let credentials = Credentials::read(account, ledger.key()).await?;
+        let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
+        let board = ledger.notice_board(&account.name, &account.environment)?;
+        if let Some(moved) = ledger.set_clocks_right(&account.name, &account.environment, now_ms).await?
+            && let Some(board) = board.hold()
+        {
+            // That clock told it on the board too. Nothing else there is touched: the slots and a look at an outage that are
+            // too far ahead are known for what they are, and other processes go by them. Those that have taken the cool-down
+            // up already wait for it by their own clocks, and take up none that ends sooner.
+            let told = Shared::of_words(board.read());
+            board.write(told.cooling_moved(moved.was, moved.is).words());
+        }
+        let now_ms = now_ms();
+        let memory = ledger.account(&account.name, &account.environment, now_ms - window).await?;
+        let also = match &credentials.asker {
+            Some(asker) => ledger.note_asker(&account.name, &account.environment, asker).await?,
+            None => Vec::new(),
+        };
+        let mut service_ids = Vec::with_capacity(job.steps.len());
+        let mut health = None;
+        for step in &job.steps {
+            if step.account != account.name {
+                service_ids.push(0);
+                continue;
+            }
+            let id = ledger.service_id(&account.name, &account.environment, &step.service.name).await?;
+            service_ids.push(id);
+            let path = step.service.health.as_deref();
+            health = health.or_else(|| path.map(|path| format!("{}{path}", account.base_url)));
+        }
+        Ok(Self {
+            auth: provider.auth,
+            board,
+            also,
+            gate: gate(account, job, &memory, now_ms, health.is_some()),
+            refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
+            shared: Arc::new(tokens.of(&credentials.digest)),
+            credentials: Arc::new(credentials),
+            config: account.clone(),
+            reading: Reading::new(own_steps(job, account)),
+            queue: Queue::default(),
+            leaders: Leaders::default(),
+            trials: Trials::default(),
+            doubted: Vec::new(),
+            in_flight: 0,
+            waiting_since: None,
+            told_until: None,
+            is_short: false,
+            health,
+            service_ids,
+        })
+    }
+
+    /// Does something with the gate at one moment, between hearing what other processes on this ledger tell of the account
+    /// and telling them.
+    pub(super) fn together<R>(&mut self, act: impl FnOnce(&mut Gate, Instant) -> R) -> R {
+        let board = self.board.hold();
+        let moment = Moment { at: Instant::now(), wall: now_us() };
+        match &board {
+            Some(board) => self.gate.hear(moment, Shared::of_words(board.read())),
+            None => self.gate.hear_nothing(moment),
+        }
+        let done = act(&mut self.gate, moment.at);
+        if let Some(board) = board {
+            board.write(self.gate.tell().words());
+        }
+        done
+    }
+
+    /// The service's id and the price of the next lookup that may be asked; without a price it takes nothing of a budget.
+    pub(super) fn next_price(&self) -> Option<(i64, Ore)> {
+        let next = self.queue.first()?;
+        Some((self.service_ids[usize::from(next.at.step)], next.ask.price.unwrap_or_default()))
+    }
+
+    /// Whether the gate is to be asked: for a lookup whose turn is not after `until`, as far as money goes, or for what
+    /// decides about those that are held back.
+    pub(super) fn may_ask(&self, until: Option<Turn>) -> bool {
+        !self.is_short && self.queue.ready(until, 1) > 0 || self.waits_for_health()
+    }
+
+    /// Whether lookups are held back until the health address has spoken.
+    fn waits_for_health(&self) -> bool {
+        !self.doubted.is_empty() && self.gate.is_in_doubt()
+    }
+
+    /// Asks the gate for as many calls as are ready, `most` at most, at one moment: tokens for those that may go, and what
+    /// the gate said to the first that may not.
+    pub(super) fn ask(
+        &mut self,
+        most: usize,
+        until: Option<Turn>,
+    ) -> (Instant, Vec<Arc<Token>>, Option<Permit>) {
+        // While it is in doubt whether this is an outage, nothing goes, and asking is for the health address.
+        let most = self.queue.ready(until, most).max(usize::from(self.waits_for_health()));
+        let mut in_flight = self.in_flight;
+        self.together(|gate, now| {
+            let mut tokens = Vec::new();
+            while tokens.len() < most {
+                match gate.permit(now, in_flight) {
+                    Permit::Go { token } => tokens.push(token),
+                    other => return (now, tokens, Some(other)),
+                }
+                in_flight += 1;
+            }
+            (now, tokens, None)
+        })
+    }
+
+    /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; nothing
+    /// where something may be sent earlier or waits for something else.
+    pub(super) fn put_off(&self, now: Instant) -> Option<(Instant, &'static str)> {
+        let gate = self.gate.held(now);
+        if !self.doubted.is_empty() {
+            None
+        } else if self.queue.has_ready() {
+            gate
+        } else {
+            let due = self.queue.put_off().map(|due| (due, "Retry-After"));
+            due.into_iter().chain(gate).max_by_key(|(until, _)| *until).filter(|_| due.is_some())
+        }
+    }
+
+    /// Whether nothing of the account may go or is held back.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.len() == 0 && self.doubted.is_empty()
+    }
+
+    /// Whether nothing of the account is left, to be read neither.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_idle() && self.reading.is_over()
+    }
+
+    /// Lookups in memory that wait for something else than their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.leaders.waiting() + self.trials.waiting() + self.reading.waiting()
+    }
+
+    /// Lets go of the lookups of some steps that are not in flight, and gives them out.
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+        let mut gone = self.queue.drop_steps(&dropped);
+        gone.extend(self.leaders.drop_steps(&dropped));
+        gone.extend(self.trials.drop_steps(&dropped));
+        gone.extend(self.reading.drop_steps(&dropped));
+        gone.extend(
+            self.doubted.extract_if(.., |flight| dropped(flight.ready.at.step)).map(|flight| flight.ready.at),
+        );
+        gone
+    }
+
+    /// The intent of a call that is about to be sent; its id is still to be drawn.
+    pub(super) fn intent(&self, ready: &Ready, rules: &Freshness, step: &Step) -> Intent {
+        Intent {
+            at: ready.at,
+            id: 0,
+            transactionid: String::new(),
+            service: self.service_ids[usize::from(ready.at.step)],
+            purpose: ready.purpose,
+            identity: ready.ask.identity,
+            letter_making: ready.ask.letter_making,
+            started_at: rules.now,
+            reserved: ready.ask.price,
+            reuse_after: rules.reuse_after(step.reuse),
+            reuse_outcomes: step.reuse_outcomes,
+            unknown_too: rules.unknown_too,
+        }
+    }
+}
+
+/// The lookups of a job that are asked at an account, each with whether it has a condition.
+fn own_steps(job: &Job, account: &Account) -> impl Iterator<Item = (u16, bool)> {
+    let steps = (0_u16..).zip(&job.steps).filter(|(_, step)| step.account == account.name);
+    steps.map(|(at, step)| (at, !step.when.is_empty()))
+}
+
+/// The account's gate, with what the ledger remembers of it.
+fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_health: bool) -> Gate {
+    let now = Instant::now();
+    let rules = AccountRules {
+        rate: account.rate.min(job.rules.rate),
+        shared_rate: account.rate,
+        burst: account.burst,
+        low: job.rules.low,
+        concurrency: account.concurrency.min(job.rules.concurrency.unwrap_or(u32::MAX)),
+        refresh_after: account.refresh_after,
+        cool_down: account.cool_down,
+        outage_wait: job.rules.outage_wait,
+        logins: account.logins,
+        has_health,
+    };
+    let interval = rules.rate.interval();
+    let mut gate = Gate::new(rules, now, fastrand::Rng::new());
+    let ms = |ms: i64| Duration::from_millis(ms.max(0).unsigned_abs());
+    let cool_down = match memory.cool_down_until - now_ms {
+        left if left > 0 => CoolDownEnd::Left(ms(left)),
+        past => CoolDownEnd::Ago(ms(-past)),
+    };
+    gate.restore_cool_down(now, cool_down, memory.cool_down_level);
+    gate.restore_login_hold(now, ms(memory.login_held_until - now_ms));
+    let ages: Vec<Duration> = memory.logins.iter().map(|at| ms(now_ms - at)).collect();
+    gate.restore_logins(now, &ages);
+    if let (Some(last), Some(interval)) = (memory.last_attempt, interval) {
+        gate.not_before(now + interval.saturating_sub(ms(now_ms - last)));
+    }
+    gate
+}

@@ -1,0 +1,42 @@
+//! The loop that drives a run: what came back is heard, what it means is written, what may go is sent.
+
+mod clients;
+mod coordinator;
+mod credentials;
+mod depart;
+mod dependants;
+mod earlier;
+mod ends;
+mod flight;
+mod halt;
+mod hold;
+mod holds;
+mod intake;
+mod lane;
+mod leaders;
+mod login;
+mod message;
+mod page;
+mod patience;
+mod permits;
+mod queue;
+mod reading;
+mod settle;
+mod stop;
+mod streak;
+mod tally;
+mod tokens;
+mod trial;
+mod useless;
+mod worker;
+
+pub use clients::transport;
+pub(super) use clients::{Transports, transports};
+pub(super) use coordinator::{Coordinator, Drove, Start};
+pub use credentials::remembered_refusal;
+pub(super) use halt::Halt;
+pub(super) use lane::Lane;
+pub use login::{TriedLogin, try_login};
+pub use stop::StopRequest;
+pub(super) use tally::Tally;
+pub use tokens::SharedTokens;

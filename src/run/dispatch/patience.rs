@@ -1,0 +1,98 @@
+//! How long a run waits for an upstream that says when to come again: as long as for one that says nothing, `outage_wait`.
+
+use super::coordinator::Coordinator;
+use super::lane::Lane;
+use crate::http::account::left;
+use crate::http::transport::Transport;
+use crate::run::event::Level;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A wait that is shorter than a lookup's own back-off may be is not worth a line.
+const TOLD: Duration = Duration::from_mins(1);
+
+impl<T: Transport> Coordinator<T> {
+    /// Says what an earlier process was told, since this one begins by waiting for it.
+    pub(super) fn tell_what_is_held(&self) {
+        let now = Instant::now();
+        for Lane { config, gate, .. } in &self.lanes {
+            if let Some((until, why)) = gate.held(now) {
+                let message =
+                    format!("{} was asked to wait ({why}): going on in {}", config.name, left(now, until));
+                self.notice(Level::Warning, held_kind(why), message);
+            }
+        }
+    }
+
+    /// Says that the upstream wants some lookups to come again much later. They wait, and the others go on.
+    pub(super) fn tell_what_is_put_off(&mut self, lane: usize, now: Instant, wait: Duration) {
+        let Lane { config, told_until, .. } = &mut self.lanes[lane];
+        if wait <= TOLD || told_until.is_some_and(|told| now < told) {
+            return;
+        }
+        *told_until = Some(now + wait);
+        let message = format!(
+            "{} asks to come again in {}: what it said that of waits so long, but for outage_wait at most",
+            config.name,
+            left(now, now + wait)
+        );
+        self.notice(Level::Warning, "put-off", message);
+    }
+
+    /// Says that the login was told to wait.
+    pub(super) fn tell_of_login_hold(&self, lane: usize, now: Instant, until: Instant, why: &str) {
+        let message = format!(
+            "{}: {why}: the next login in {}, and nothing is sent before where no token serves",
+            self.lanes[lane].config.name,
+            left(now, until)
+        );
+        self.notice(Level::Warning, "login-held", message);
+    }
+
+    /// Ends a run that can send nothing for longer than it may wait, because every upstream it needs has named such a time.
+    /// To sit there until `outage_wait` is over would help nobody.
+    pub(super) fn lose_patience(&mut self) {
+        if !self.is_waiting() {
+            return;
+        }
+        let (now, outage_wait) = (Instant::now(), self.prepared.job.rules.outage_wait);
+        let mut reason = None;
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.is_idle()) {
+            let Some((until, why)) = lane.put_off(now) else { return };
+            let since = *lane.waiting_since.get_or_insert(now);
+            // One cool-down of our own choosing is always sat out.
+            let most = outage_wait.max(lane.config.cool_down * 2);
+            if until.saturating_duration_since(since) <= most {
+                return;
+            }
+            reason.get_or_insert_with(|| {
+                format!(
+                    "{} asks to be left alone for {} ({why}), which is longer than outage_wait allows: continue the run then",
+                    lane.config.name,
+                    left(now, until)
+                )
+            });
+        }
+        if let Some(reason) = reason {
+            self.halt.unavailable.get_or_insert(reason);
+        }
+    }
+
+    /// Why nothing is sent, where that will last.
+    pub(super) fn pause(&mut self, now: Instant) -> Option<String> {
+        if let Some(why) = self.holds.pause() {
+            return Some(why.to_owned());
+        }
+        self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)).or_else(|| {
+            let waiting = self.flights.is_empty();
+            let put_off = self.lanes.iter().filter(|_| waiting).find_map(|lane| lane.put_off(now));
+            put_off.map(|(until, why)| {
+                format!("the upstream asks to come again ({why}): going on in {}", left(now, until))
+            })
+        })
+    }
+}
+
+fn held_kind(why: &str) -> &'static str {
+    if why.contains("login") { "login-held" } else { "cool-down" }
+}

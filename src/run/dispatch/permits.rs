@@ -1,0 +1,109 @@
+//! Who may go: the accounts' gates are asked in turns, so that what the job allows at once is shared by all of them.
+
+use super::coordinator::Coordinator;
+use super::earlier::earlier;
+use super::flight::Departure;
+use crate::http::account::{Permit, StopReason};
+use crate::http::transport::Transport;
+use std::collections::VecDeque;
+use tokio::time::Instant;
+
+impl<T: Transport> Coordinator<T> {
+    /// Asks the accounts' gates who may go, and gives out what is to be sent and when to ask again.
+    pub(super) async fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
+        let (mut sends, mut next) = (Vec::new(), None);
+        let now = Instant::now();
+        if let Some(again) = self.held_until(now) {
+            return (sends, Some(again));
+        }
+        for lane in &mut self.lanes {
+            lane.queue.wake(now);
+            earlier(&mut next, lane.queue.next_due());
+        }
+        if self.flights.is_empty() {
+            // Nothing is under way that could come back cheaper.
+            self.lanes.iter_mut().for_each(|lane| lane.is_short = false);
+        }
+        let mut room = self.room();
+        let (first, lanes) = (self.first_asked, self.lanes.len());
+        let order = (first..first + lanes).map(|nth| nth % lanes);
+        let mut open: VecDeque<usize> = order.filter(|at| self.may_ask(*at)).collect();
+        while room > 0
+            && let Some(at) = open.pop_front()
+        {
+            // As much as leaves the others their part; what they do not take is asked for again.
+            let share = room.div_ceil(open.len() + 1);
+            let before = sends.len();
+            let asks_on = self.ask(at, share, &mut sends, &mut next).await;
+            let granted = sends.len() - before;
+            room -= granted;
+            if granted > 0 {
+                self.first_asked = at + 1;
+            }
+            if asks_on && self.may_ask(at) {
+                open.push_back(at);
+            }
+        }
+        (sends, next)
+    }
+
+    /// Asks an account's gate for so many calls at most. False where it is of no use to ask on.
+    async fn ask(
+        &mut self,
+        at: usize,
+        most: usize,
+        sends: &mut Vec<Departure>,
+        next: &mut Option<Instant>,
+    ) -> bool {
+        let mut left = most;
+        while left > 0 && self.may_ask(at) {
+            let until = self.lagging(at).map(|(_, after)| after);
+            let lane = &mut self.lanes[at];
+            let (granted, tokens, end) = lane.ask(left, until);
+            left -= tokens.len();
+            for token in tokens {
+                let Some(ready) = lane.queue.pop() else { break };
+                lane.in_flight += 1;
+                sends.push(Departure { lane: at, ready, token, granted });
+            }
+            match end {
+                None | Some(Permit::Go { .. }) => return true,
+                Some(Permit::Wait { until, why }) => {
+                    tracing::trace!(account = %self.lanes[at].config.name, ?why, "wait");
+                    earlier(next, until);
+                    return false;
+                }
+                // A login is not for nothing either.
+                Some(Permit::Login) if !self.can_pay(at).await => return false,
+                Some(Permit::Login) => self.log_in(at),
+                Some(Permit::Health) => self.ask_health(at),
+                Some(Permit::Stop(reason)) => self.stop(at, &reason),
+            }
+        }
+        true
+    }
+
+    /// Whether an account's gate is to be asked.
+    fn may_ask(&self, at: usize) -> bool {
+        // What is still to be read of an earlier turn goes before what was read of a later one.
+        !self.halt.draining() && self.lanes[at].may_ask(self.lagging(at).map(|(_, after)| after))
+    }
+
+    /// How many more lookups the job lets be under way. While it is tried whether the ledger takes writes again, one call is
+    /// enough to try it with.
+    fn room(&self) -> usize {
+        let most = self.prepared.job.rules.concurrency.map_or(usize::MAX, |most| most as usize);
+        let room = most.saturating_sub(self.flights.len());
+        if self.holds.writing() { room.min(1) } else { room }
+    }
+
+    fn stop(&mut self, lane: usize, reason: &StopReason) {
+        let why = format!("{}: {reason}", self.lanes[lane].config.name);
+        let place = match reason {
+            StopReason::LoginRefused { .. } | StopReason::TokenRefused => &mut self.halt.login,
+            StopReason::LoginMisconfigured { .. } => &mut self.halt.login_address,
+            StopReason::LoginThrottled | StopReason::Unavailable { .. } => &mut self.halt.unavailable,
+        };
+        place.get_or_insert(why);
+    }
+}

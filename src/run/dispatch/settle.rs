@@ -1,0 +1,589 @@
+//! What came back, and what it means for the lookup, its money and its account. The rules of "was it carried out?".
+
+use super::coordinator::Coordinator;
+use super::flight::Flight;
+use super::lane::Lane;
+use super::login::{Asks, Login, LoginCame, log_in};
+use super::message::Message;
+use super::queue::Ready;
+use super::worker::{Came, Done, Kept};
+use crate::config::Account;
+use crate::domain::money::Ore;
+use crate::domain::outcome::{Outcome, Source, State};
+use crate::http::account::{TroubleKind, Verdict, back_off};
+use crate::http::cause::{BadCertificate, Cause};
+use crate::http::transport::{Health, SendError, Transport};
+use crate::job::{OnUnknown, Step};
+use crate::ledger::{AttemptEnd, AttemptState, Change, Learned, LedgerError, Lesson, Place, transactionid};
+use crate::run::error::RunError;
+use crate::run::event::Level;
+use crate::time::now_ms;
+use crate::upstream::{Answer, Fault, LoginReading};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is certain to cost nothing.
+const FREE: Option<Ore> = Some(Ore::ZERO);
+
+impl<T: Transport> Coordinator<T> {
+    /// Takes what came back for a lookup that was in flight.
+    pub(super) async fn done(&mut self, done: Done) {
+        let Some(mut flight) = self.flights.remove(&done.at) else { return };
+        let lane = done.account;
+        self.lanes[lane].in_flight -= 1;
+        tracing::debug!(
+            transactionid = %transactionid(flight.attempt),
+            service = %self.prepared.job.steps[usize::from(done.at.step)].service.name,
+            came = %done.came,
+            "attempt"
+        );
+        let cause = done.came.cause().unwrap_or(Cause::Other);
+        match done.came {
+            Came::Answer(answer) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.lanes[lane].waiting_since = None;
+                self.answered(&flight, *answer);
+            }
+            Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
+            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after),
+            Came::Unavailable(retry_after) => {
+                self.not_carried_out(lane, flight, TroubleKind::Unavailable, cause, "503", retry_after);
+            }
+            Came::NotConnected(Cause::Certificate(why)) => {
+                self.unsent(lane, flight, Some("certificate"));
+                self.untrusted(lane, Address::Services, why);
+            }
+            Came::NotConnected(_) => {
+                self.not_carried_out(lane, flight, TroubleKind::NotConnected, cause, "not-connected", None);
+            }
+            Came::ServerError(code) => {
+                self.trouble(lane, TroubleKind::ServerError, cause, &mut flight.ready);
+                self.lost(lane, flight, code, None);
+            }
+            Came::TimedOut => {
+                self.trouble(lane, TroubleKind::TimedOut, cause, &mut flight.ready);
+                self.lost(lane, flight, "timeout".to_owned(), None);
+            }
+            Came::Lost(code) => {
+                // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
+                self.trouble(lane, TroubleKind::TimedOut, cause, &mut flight.ready);
+                self.lost(lane, flight, code, None);
+            }
+            came @ (Came::TooLarge | Came::Unread(_) | Came::Mismatched(_)) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.useless(lane, flight, came);
+            }
+            Came::ClientRefused(code, message) => {
+                self.end(&flight, AttemptState::Refused, FREE, Some(code));
+                self.change(Change::to(flight.ready.at, State::Pending, None));
+                let message = format!("{}: {message}", self.lanes[lane].config.name);
+                self.halt.login.get_or_insert(message);
+                self.requeue(lane, flight.ready);
+            }
+            Came::Fault(fault) => {
+                self.lanes[lane].gate.answered(done.generation);
+                self.fault(&flight, &fault);
+            }
+            Came::Foreign(page, wait) => self.foreign_page(lane, flight, page, wait).await,
+            Came::NotTaken => {
+                let verdict = self.lanes[lane].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
+                self.unsent(lane, flight, Some("not-taken"));
+                self.heed(lane, &verdict, None);
+            }
+            Came::Unsendable => {
+                let step = self.step(&flight);
+                let (account, service) = (step.account.clone(), step.service.name.clone());
+                self.unsent(lane, flight, Some("local"));
+                let message = format!(
+                    "{account}.{service} is stopped: its requests cannot be put on the wire; check its provider file"
+                );
+                self.halt.config.get_or_insert(message);
+                self.stop_service(&account, &service);
+            }
+            Came::Unsent => self.unsent(lane, flight, None),
+        }
+    }
+
+    /// It was not sent, or not taken: it was no call, and takes its turn again.
+    fn unsent(&mut self, lane: usize, flight: Flight, code: Option<&str>) {
+        self.end(&flight, AttemptState::Unsent, FREE, code.map(str::to_owned));
+        self.change(Change { attempts: -1, ..Change::to(flight.ready.at, State::Pending, None) });
+        self.requeue(lane, flight.ready);
+    }
+
+    /// Writes down how an attempt ended without an answer.
+    pub(super) fn end(
+        &mut self,
+        flight: &Flight,
+        state: AttemptState,
+        cost: Option<Ore>,
+        code: Option<String>,
+    ) {
+        self.end_with(flight, state, cost, code, None);
+    }
+
+    /// The same where something came that is kept, and shown by nothing.
+    pub(super) fn end_with(
+        &mut self,
+        flight: &Flight,
+        state: AttemptState,
+        cost: Option<Ore>,
+        code: Option<String>,
+        kept: Option<Kept>,
+    ) {
+        let (body, came) = kept.map_or((None, None), |kept| (Some(kept.body), kept.came));
+        self.batch.ends.push(AttemptEnd {
+            id: flight.attempt,
+            state,
+            settled_at: now_ms(),
+            cost,
+            outcome: None,
+            code,
+            text: None,
+            log_id: None,
+            letter: None,
+            body,
+            came,
+        });
+    }
+
+    fn answered(&mut self, flight: &Flight, answer: Answer) {
+        self.answered_steps[usize::from(flight.ready.at.step)] = true;
+        let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
+        self.streaks.answered(&step.account, &step.service.name);
+        let letters = u32::from(answer.letter == Some(true));
+        let outcome = answer.outcome;
+        let (account, step) = (self.prepared.account(usize::from(flight.ready.at.step)), self.step(flight));
+        let free = account.is_free(&step.service.name, outcome);
+        let unannounced =
+            letters > 0 && !account.may_send_letter(&step.service, flight.ready.ask.block(step));
+        let cost = if answer.billed && !free { flight.ready.ask.price } else { FREE };
+        if answer.letter == Some(false) {
+            let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
+            self.lanes[lane].trials.told_none(flight.ready.at);
+        }
+        self.batch.ends.push(AttemptEnd {
+            id: flight.attempt,
+            state: AttemptState::Answered,
+            settled_at: now_ms(),
+            cost,
+            outcome: Some(outcome),
+            code: answer.code,
+            text: answer.text,
+            log_id: answer.log_id,
+            letter: answer.letter,
+            body: Some(answer.body),
+            came: None,
+        });
+        self.change(Change {
+            source: Some(Source::Bought),
+            attempt: Some(flight.attempt),
+            spent: 1,
+            cost: cost.unwrap_or_default(),
+            letters,
+            ..Change::to(flight.ready.at, State::Settled, Some(outcome))
+        });
+        // After its end, of which those must hear who have a condition on it.
+        if unannounced {
+            self.unannounced_letter(flight);
+        }
+    }
+
+    /// The lookup of the job that was asked.
+    pub(super) fn step(&self, flight: &Flight) -> &Step {
+        &self.prepared.job.steps[usize::from(flight.ready.at.step)]
+    }
+
+    /// A letter went out where the account says that none does: the service stops before there is a second one.
+    fn unannounced_letter(&mut self, flight: &Flight) {
+        let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
+        let step = self.step(flight);
+        let (account, service) = (step.account.clone(), step.service.name.clone());
+        let block = flight.ready.ask.block(step);
+        let call = block.map_or_else(|| service.clone(), |block| format!("{service}:{block}"));
+        let message = format!(
+            "{account}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{account}] lists it in \
+             no_letters: move it to letters, and none goes out any more but for a lookup that says `letters = true`"
+        );
+        self.notice(Level::Warning, "service-stopped", message.clone());
+        self.halt.config.get_or_insert(message);
+        self.learn(lane, Lesson::Letter { call, at: now_ms() });
+        self.stop_service(&account, &service);
+    }
+
+    /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
+    /// the other.
+    fn learn(&mut self, lane: usize, what: Lesson) {
+        let Account { name, environment, .. } = &self.lanes[lane].config;
+        self.batch.learn(Learned { account: name.clone(), environment: environment.clone(), what });
+    }
+
+    /// Sends no more to a service.
+    fn stop_service(&mut self, account: &str, service: &str) {
+        let steps = &self.prepared.job.steps;
+        let affected: Vec<bool> =
+            steps.iter().map(|step| step.account == account && step.service.name == service).collect();
+        self.stop_steps(&affected);
+    }
+
+    /// An expired token: refused unprocessed, free, and repeated once with a new one.
+    fn token_refused(&mut self, lane: usize, mut flight: Flight, generation: u64, code: String) {
+        self.end(&flight, AttemptState::Refused, FREE, Some(code));
+        self.change(Change::to(flight.ready.at, State::Pending, None));
+        let gate = &mut self.lanes[lane].gate;
+        gate.token_refused(generation, flight.ready.refusals);
+        flight.ready.refusals += 1;
+        self.requeue(lane, flight.ready);
+    }
+
+    fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
+        self.end(&flight, AttemptState::Refused, FREE, Some("429".to_owned()));
+        self.change(Change::to(flight.ready.at, State::Pending, None));
+        self.requeue(lane, flight.ready);
+        let (now, cool_down) = self.lanes[lane].together(|gate, now| (now, gate.throttled(now, wait)));
+        let left = cool_down.until.duration_since(now);
+        self.learn(lane, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
+        if cool_down.begins {
+            let message = format!(
+                "{} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
+                self.lanes[lane].config.name,
+                left.as_secs().max(1)
+            );
+            self.notice(Level::Warning, "cool-down", message);
+        }
+    }
+
+    /// Tells the gate of the trouble that a call of this lookup has met. Whether the account is in an outage now.
+    fn trouble(&mut self, lane: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
+        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, cause, lookup_key(ready.at));
+        self.heed(lane, &verdict, Some(ready));
+        verdict.in_outage
+    }
+
+    /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it, also to the lookup
+    /// whose call has just come back.
+    fn heed(&mut self, lane: usize, verdict: &Verdict, mut at_hand: Option<&mut Ready>) {
+        if verdict.begins {
+            let Lane { config, gate, .. } = &self.lanes[lane];
+            let (name, cause) = (&config.name, gate.cause().unwrap_or(Cause::Other));
+            tracing::info!(account = %name, %cause, "outage");
+            let message = format!(
+                "{name} is not answering ({cause}): the account pauses, asks its health address and goes on when it is back \
+                 (for at most {} s)",
+                self.prepared.job.rules.outage_wait.as_secs()
+            );
+            self.notice(Level::Warning, "outage", message);
+        }
+        for at in verdict.refunds.iter().map(|key| place_of(*key)) {
+            self.refund(lane, at, at_hand.as_deref_mut());
+        }
+    }
+
+    /// Certain that it was not carried out: repeated with back-off, up to the job's attempts.
+    fn not_carried_out(
+        &mut self,
+        lane: usize,
+        mut flight: Flight,
+        kind: TroubleKind,
+        cause: Cause,
+        code: &str,
+        retry_after: Option<Duration>,
+    ) {
+        let at = flight.ready.at;
+        self.end(&flight, AttemptState::Refused, FREE, Some(code.to_owned()));
+        self.lanes[lane].gate.asked_to_wait(Instant::now(), retry_after);
+        let in_outage = self.trouble(lane, kind, cause, &mut flight.ready);
+        if in_outage {
+            self.change(Change::to(at, State::Pending, None));
+            self.requeue(lane, flight.ready);
+            return;
+        }
+        self.try_again(lane, flight, retry_after);
+    }
+
+    /// An attempt is spent; the next one follows later, where the job allows one.
+    pub(super) fn try_again(&mut self, lane: usize, mut flight: Flight, retry_after: Option<Duration>) {
+        let at = flight.ready.at;
+        flight.ready.spent += 1;
+        if flight.ready.spent >= self.prepared.job.rules.attempts {
+            if self.lanes[lane].gate.is_in_doubt() {
+                // The health address decides whether it is the upstream that fails, or this lookup.
+                self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
+                self.lanes[lane].doubted.push(flight);
+                return;
+            }
+            self.spend_out(&flight, 1);
+            return;
+        }
+        self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
+        self.repeat_later(lane, flight, retry_after);
+    }
+
+    /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
+    pub(super) fn lost(&mut self, lane: usize, mut flight: Flight, code: String, kept: Option<Kept>) {
+        let (at, price) = (flight.ready.at, flight.ready.ask.price);
+        self.end_with(&flight, AttemptState::Unknown, price, Some(code), kept);
+        let cost = price.unwrap_or_default();
+        flight.ready.spent += 1;
+        let sums =
+            |state| Change { spent: 1, cost, cost_unknown: cost, lost: 1, ..Change::to(at, state, None) };
+        flight.ready.lost = true;
+        let step = &self.prepared.job.steps[usize::from(at.step)];
+        let again = step.on_unknown == OnUnknown::Retry && !flight.ready.ask.letter_making;
+        if again && flight.ready.spent < self.prepared.job.rules.attempts {
+            self.change(sums(State::Pending));
+            self.repeat_later(lane, flight, None);
+        } else {
+            self.give_up(&flight, Outcome::Unknown, sums(State::Parked));
+        }
+    }
+
+    /// Ends a lookup whose attempts are spent. An earlier one may have been carried out, whatever became of the last.
+    fn spend_out(&mut self, flight: &Flight, spent: i32) {
+        let at = flight.ready.at;
+        let (outcome, state) = if flight.ready.lost {
+            (Outcome::Unknown, State::Parked)
+        } else {
+            (Outcome::Failed, State::Settled)
+        };
+        self.give_up(flight, outcome, Change { spent, ..Change::to(at, state, None) });
+    }
+
+    /// Ends a lookup without an answer.
+    pub(super) fn give_up(&mut self, flight: &Flight, outcome: Outcome, change: Change) {
+        self.change(Change {
+            outcome: Some(outcome),
+            source: Some(Source::Bought),
+            attempt: Some(flight.attempt),
+            ..change
+        });
+    }
+
+    /// Ends or keeps the lookups that were held back while an outage was in doubt.
+    pub(super) fn resolve_doubts(&mut self) {
+        for lane in 0..self.lanes.len() {
+            if self.lanes[lane].doubted.is_empty() || self.lanes[lane].gate.is_in_doubt() {
+                continue;
+            }
+            let out = self.lanes[lane].gate.is_out();
+            for flight in std::mem::take(&mut self.lanes[lane].doubted) {
+                if out || self.halt.draining() {
+                    self.requeue(lane, flight.ready);
+                } else {
+                    self.spend_out(&flight, 0);
+                }
+            }
+        }
+    }
+
+    fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
+        let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
+        let now = Instant::now();
+        if !self.stopped[usize::from(flight.ready.at.step)] {
+            self.tell_what_is_put_off(lane, now, delay);
+        }
+        self.requeue_at(lane, flight.ready, now + delay, retry_after == Some(delay));
+    }
+
+    /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
+    pub(super) fn fault(&mut self, flight: &Flight, fault: &Fault) {
+        let cost = if fault.billed { flight.ready.ask.price } else { FREE };
+        self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
+        self.change(Change {
+            cost: cost.unwrap_or_default(),
+            ..Change::to(flight.ready.at, State::Pending, None)
+        });
+        let step = self.step(flight);
+        let (account, service) = (step.account.clone(), step.service.name.clone());
+        self.stop_for(&account, &service, &fault.code, &fault.message);
+        self.let_go(flight.ready.at);
+    }
+
+    /// Stops a service, and tells once by which code and why.
+    pub(super) fn stop_for(&mut self, account: &str, service: &str, code: &str, why: &str) {
+        let mut steps = self.prepared.job.steps.iter().zip(&self.stopped);
+        if steps.any(|(step, stopped)| !stopped && step.account == account && step.service.name == service) {
+            let message = format!("{account}.{service} is stopped ({code}): {why}");
+            self.notice(Level::Warning, "service-stopped", message.clone());
+            self.halt.config.get_or_insert(message);
+        }
+        self.stop_service(account, service);
+    }
+
+    /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
+    pub(super) fn log_in(&mut self, lane: usize) {
+        self.lanes[lane].gate.login_begins(Instant::now());
+        if self.lanes[lane].refused {
+            let Lane { config, gate, .. } = &mut self.lanes[lane];
+            gate.login_done(Instant::now(), refused_before(&config.name), None);
+            return;
+        }
+        let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[lane]));
+        let account = self.lanes[lane].config.clone();
+        let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
+        let (shared, life) = (self.lanes[lane].shared.clone(), account.refresh_after);
+        let asks = Asks::Run(self.run);
+        self.spawn(async move {
+            let login = log_in(ledger, transport, account, auth, credentials, asks);
+            Message::Login { lane, came: shared.or_log_in(life, login).await }
+        });
+    }
+
+    pub(super) fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
+        let came = match came {
+            // It could not be written down, so it was not sent: it is waited for as for an upstream that is away.
+            Err(RunError::Ledger(LedgerError::Full(_) | LedgerError::Busy(_))) => {
+                Login::Read(LoginReading::Unavailable { code: "the ledger takes no writes".to_owned() }, None)
+            }
+            came => came?,
+        };
+        let (reading, retry_after) = match came {
+            Login::Read(reading, retry_after) => (reading, retry_after),
+            Login::Lost(error) => {
+                self.login_lost(lane, error);
+                return Ok(());
+            }
+            Login::Refused => {
+                let Lane { config, gate, .. } = &mut self.lanes[lane];
+                gate.login_done(Instant::now(), refused_before(&config.name), None);
+                return Ok(());
+            }
+            Login::Wait(wait) => {
+                let now = Instant::now();
+                self.lanes[lane].gate.login_postponed(now, wait);
+                let why = "its logins of five minutes are used up, or another process was told to wait";
+                self.tell_of_login_hold(lane, now, now + wait, why);
+                return Ok(());
+            }
+        };
+        tracing::info!(account = %self.lanes[lane].config.name, came = %login_word(&reading), "login");
+        let Lane { config, credentials, .. } = &self.lanes[lane];
+        let mut why = None;
+        match &reading {
+            LoginReading::Refused { .. } => {
+                let refused = Some(credentials.digest.clone());
+                self.learn(lane, Lesson::Refusal(refused));
+            }
+            LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
+                why = Some(format!("{}: no token: {text}", config.name));
+            }
+            _ => {}
+        }
+        let now = Instant::now();
+        let throttled = matches!(reading, LoginReading::Throttled);
+        let verdict = self.lanes[lane].gate.login_done(now, reading, retry_after);
+        self.heed(lane, &verdict, None);
+        if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
+            self.notice(Level::Warning, "login", why);
+        }
+        if let Some(until) = self.lanes[lane].gate.login_held_until() {
+            if throttled {
+                self.tell_of_login_hold(lane, now, until, "the login asks us to slow down (429)");
+            }
+            self.learn(lane, Lesson::LoginHold(in_wall_time(until.saturating_duration_since(now))));
+        }
+        Ok(())
+    }
+
+    /// What the health address said, or that nobody answered there.
+    pub(super) fn health_came(&mut self, lane: usize, said: Option<Health>) {
+        let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
+        let gate = &mut self.lanes[lane].gate;
+        gate.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
+        let verdict = gate.health_done(now, there);
+        self.heed(lane, &verdict, None);
+    }
+
+    /// A login without an answer: an outage, unless it is a matter of the configuration.
+    fn login_lost(&mut self, lane: usize, error: SendError) {
+        tracing::info!(account = %self.lanes[lane].config.name, came = %error, "login");
+        if let Cause::Certificate(why) = error.cause {
+            self.untrusted(lane, Address::Login, why);
+            return;
+        }
+        let verdict = self.lanes[lane].gate.login_lost(Instant::now(), error);
+        self.heed(lane, &verdict, None);
+        if verdict.begins || !verdict.in_outage {
+            let why = format!("{}: no token: {error}", self.lanes[lane].config.name);
+            self.notice(Level::Warning, "login", why);
+        }
+    }
+
+    /// A server of the account's shows a certificate that is not taken: nothing more is sent to the account.
+    fn untrusted(&mut self, lane: usize, of: Address, why: BadCertificate) {
+        let config = &self.lanes[lane].config;
+        let address = match of {
+            Address::Services => Some(config.base_url.as_str()),
+            Address::Login => config.token_url.as_deref(),
+        };
+        let told = why.told(address.unwrap_or_default(), &config.name);
+        let message = format!("{} is stopped: {told}", config.name);
+        let affected: Vec<bool> = self.prepared.account_of.iter().map(|account| *account == lane).collect();
+        if affected.iter().zip(&self.stopped).any(|(affected, stopped)| *affected && !stopped) {
+            self.notice(Level::Warning, "account-stopped", message.clone());
+            self.halt.config.get_or_insert(message);
+        }
+        self.stop_steps(&affected);
+    }
+
+    /// Asks the account's free health address.
+    pub(super) fn ask_health(&mut self, lane: usize) {
+        let transport = Arc::clone(&self.transports[lane]);
+        let Some(url) = self.lanes[lane].health.clone() else { return };
+        self.lanes[lane].gate.health_begins();
+        self.spawn(async move {
+            let said = match transport.health(&url).await {
+                Ok(said) => Some(said),
+                // Somebody is there: one call is tried, and tells what is at fault.
+                Err(error) if matches!(error.cause, Cause::Certificate(_)) => Some(Health::THERE),
+                Err(_) => None,
+            };
+            Message::Health { lane, said }
+        });
+    }
+}
+
+/// Which of an account's addresses.
+#[derive(Debug, Clone, Copy)]
+enum Address {
+    Services,
+    Login,
+}
+
+/// The end of a span that begins now, in milliseconds since 1970.
+fn in_wall_time(left: Duration) -> i64 {
+    now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// For credentials of an account that are known to be refused.
+fn refused_before(account: &str) -> LoginReading {
+    let message = format!(
+        "these credentials were refused before and are not tried again: mend them, or let `orgpull login {account}` try \
+         them once more"
+    );
+    LoginReading::Refused { message }
+}
+
+/// What came of a login, for the log.
+const fn login_word(reading: &LoginReading) -> &'static str {
+    match reading {
+        LoginReading::Token { .. } => "token",
+        LoginReading::Refused { .. } => "refused",
+        LoginReading::Throttled => "429",
+        LoginReading::Unavailable { .. } => "not reached",
+        LoginReading::Misconfigured { .. } => "another kind of login",
+    }
+}
+
+/// A lookup as one number, for the gate, which knows nothing of rows and steps.
+fn lookup_key(at: Place) -> u64 {
+    (at.row.unsigned_abs() << 16) | u64::from(at.step)
+}
+
+fn place_of(key: u64) -> Place {
+    Place {
+        row: i64::try_from(key >> 16).unwrap_or(i64::MAX),
+        step: u16::try_from(key & 0xffff).unwrap_or(u16::MAX),
+    }
+}

@@ -1,0 +1,69 @@
+//! What came and is no use: an answer that cannot be read, one that is too large, and one to another question. What is whole
+//! is kept and shown by nothing, but for a login's answer, of which nothing is kept. None is a step towards an outage, since somebody is there and answers.
+
+use super::coordinator::Coordinator;
+use super::flight::Flight;
+use super::streak::Stray;
+use super::worker::{Came, Kept, TOO_LARGE};
+use crate::domain::outcome::{Outcome, State};
+use crate::http::transport::Transport;
+use crate::ledger::{AttemptState, Change};
+use crate::upstream::{MISMATCHED, UNREADABLE};
+
+/// Why a service is stopped whose answers cannot be read or are too large, in whichever mixture: only what arrived whole is
+/// kept.
+const USELESS: &str = "five answers in a row cannot be read or are larger than 16 MiB: those that arrived whole are kept, and \
+                       `retry` reads them again, as a newer version of orgpull may; ask the provider what has changed";
+
+/// Why one is stopped whose answers are another's. A login's answer is among those, and is not kept.
+const OTHERS: &str = "five answers in a row are to other questions than those that were asked: something between here and the \
+                      provider mixes them up (a proxy, a cache), or base_url leads elsewhere; what they hold is shown nowhere";
+
+impl<T: Transport> Coordinator<T> {
+    /// Takes such an answer.
+    pub(super) fn useless(&mut self, lane: usize, flight: Flight, came: Came) {
+        match came {
+            Came::Unread(kept) => self.unread(&flight, kept),
+            Came::Mismatched(kept) => self.mismatched(lane, flight, kept),
+            _ => self.too_large(lane, flight),
+        }
+    }
+
+    /// It cannot be read: it was carried out, and costs what it costs. To ask again at once would bring the same, so it is not
+    /// lost in the sense of `on_unknown`.
+    fn unread(&mut self, flight: &Flight, kept: Kept) {
+        let (at, price) = (flight.ready.at, flight.ready.ask.price);
+        self.end_with(flight, AttemptState::Unread, price, Some(UNREADABLE.to_owned()), Some(kept));
+        let cost = price.unwrap_or_default();
+        let change = Change { spent: 1, cost, lost: 1, ..Change::to(at, State::Parked, None) };
+        self.give_up(flight, Outcome::Unknown, change);
+        let (account, service) = self.asked(flight);
+        self.stray((&account, &service), Stray::Unreadable, UNREADABLE, USELESS);
+    }
+
+    /// More comes than is taken. What it was nobody knows, and the next would be no smaller.
+    fn too_large(&mut self, lane: usize, flight: Flight) {
+        let (account, service) = self.asked(&flight);
+        self.lost(lane, flight, TOO_LARGE.to_owned(), None);
+        self.stray((&account, &service), Stray::Unreadable, TOO_LARGE, USELESS);
+    }
+
+    /// It answers another question. What became of ours nobody knows: it is lost.
+    fn mismatched(&mut self, lane: usize, flight: Flight, kept: Option<Kept>) {
+        let (account, service) = self.asked(&flight);
+        self.lost(lane, flight, MISMATCHED.to_owned(), kept);
+        self.stray((&account, &service), Stray::Mismatched, MISMATCHED, OTHERS);
+    }
+
+    fn asked(&self, flight: &Flight) -> (String, String) {
+        let step = self.step(flight);
+        (step.account.clone(), step.service.name.clone())
+    }
+
+    /// Counts one. The fifth in a row stops the service.
+    fn stray(&mut self, (account, service): (&str, &str), kind: Stray, code: &str, why: &str) {
+        if self.streaks.stray(account, service, kind) {
+            self.stop_for(account, service, code, why);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! One exchange with an upstream: send, read, pack. It decides nothing; it tells the coordinator what came back.
+
+use super::credentials::Credentials;
+use crate::config::catalogue::Service;
+use crate::domain::redact::{Known, SHORTEST_TOKEN};
+use crate::http::account::{Shut, Token};
+use crate::http::cause::Cause;
+use crate::http::transport::{SendError, SendErrorKind, Transport};
+use crate::ledger::{Arrived, Place, pack};
+use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, UNREADABLE, Unread, read};
+use memchr::memmem;
+use secrecy::{ExposeSecret, SecretString};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything that one exchange needs.
+pub(super) struct Sending {
+    pub(super) account: usize,
+    pub(super) at: Place,
+    pub(super) request: Request,
+    pub(super) token: Arc<Token>,
+    pub(super) timeout: Duration,
+    pub(super) service: Arc<Service>,
+    /// What the answer is held against.
+    pub(super) question: Question,
+    pub(super) shut: Shut,
+    /// The number that is asked about, as it is sent.
+    pub(super) number: String,
+    pub(super) credentials: Arc<Credentials>,
+    /// Whether it is not to leave after all.
+    pub(super) stays: bool,
+}
+
+impl Sending {
+    /// What an upstream may echo and nobody may see: it is looked for before anything else is.
+    fn known(&self) -> Known {
+        let token = self.token.value().expose_secret();
+        self.credentials.known().and_token(token).and_sent(&self.number)
+    }
+}
+
+/// What came back.
+pub(super) struct Done {
+    pub(super) account: usize,
+    pub(super) at: Place,
+    /// The generation of the token that was sent.
+    pub(super) generation: u64,
+    pub(super) came: Came,
+}
+
+/// What came back, as far as it can be told.
+pub(super) enum Came {
+    /// An answer; its body is packed already.
+    Answer(Box<Answer>),
+    /// The token was not taken.
+    TokenRefused(String),
+    /// The client is not taken: its code, and what to tell.
+    ClientRefused(String, String),
+    /// 429.
+    Throttled(Option<Duration>),
+    /// 503.
+    Unavailable(Option<Duration>),
+    /// 500, 502, 504 and their like.
+    ServerError(String),
+    /// No answer in time.
+    TimedOut,
+    /// Part of an answer, or a page instead of one.
+    Lost(String),
+    /// An answer larger than any that is taken.
+    TooLarge,
+    /// An answer that arrived whole and cannot be read.
+    Unread(Kept),
+    /// An answer to another question.
+    Mismatched(Option<Kept>),
+    /// The configuration is at fault.
+    Fault(Fault),
+    /// A page that is not the provider's, and how long it asks to be left alone.
+    Foreign(Fault, Option<Duration>),
+    /// Certain that nothing left.
+    NotConnected(Cause),
+    /// It was never written, or the server says that it never took it.
+    NotTaken,
+    /// It cannot be put on the wire.
+    Unsendable,
+    /// Held back, because the account had just been told to wait, or the ledger was taken away.
+    Unsent,
+}
+
+impl Came {
+    /// Why there is no answer, where that may be the upstream's failing.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Unavailable(_) => Some(Cause::Status(503)),
+            Self::ServerError(code) | Self::Lost(code) => Some(match (code.as_str(), code.parse()) {
+                (_, Ok(status)) => Cause::Status(status),
+                ("cut", _) => Cause::Cut,
+                _ => Cause::Unreadable,
+            }),
+            Self::TimedOut => Some(Cause::TimedOut),
+            Self::NotConnected(cause) => Some(*cause),
+            Self::NotTaken => Some(Cause::NotTaken),
+            _ => None,
+        }
+    }
+}
+
+/// The code of an answer larger than any that is taken.
+pub(super) const TOO_LARGE: &str = "too-large";
+
+/// An answer that settles nothing, for the ledger alone.
+pub(super) struct Kept {
+    /// Packed.
+    pub(super) body: Vec<u8>,
+    pub(super) came: Option<Arrived>,
+}
+
+/// For the log: a class and a code, never a number or a text of the upstream's.
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => write!(f, "{} {}", answer.outcome, answer.code.as_deref().unwrap_or("")),
+            Self::TokenRefused(code) => write!(f, "token refused {code}"),
+            Self::ClientRefused(code, _) => write!(f, "client refused {code}"),
+            Self::Throttled(_) => f.write_str("429"),
+            Self::Unavailable(_) => f.write_str("503"),
+            Self::ServerError(code) | Self::Lost(code) => write!(f, "lost {code}"),
+            Self::TooLarge => write!(f, "lost {TOO_LARGE}"),
+            Self::Unread(_) => f.write_str(UNREADABLE),
+            Self::Mismatched(_) => f.write_str(MISMATCHED),
+            Self::TimedOut => f.write_str("lost timeout"),
+            Self::Fault(fault) => write!(f, "fault {}", fault.code),
+            Self::Foreign(page, _) => write!(f, "foreign page {}", page.code),
+            Self::NotConnected(cause) => write!(f, "not connected: {cause}"),
+            Self::NotTaken => f.write_str("not taken"),
+            Self::Unsendable => f.write_str("unsendable"),
+            Self::Unsent => f.write_str("unsent"),
+        }
+    }
+}
+
+/// Sends one request and reads what comes back.
+pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) -> Done {
+    let generation = sending.token.generation();
+    let stays = sending.stays || sending.shut.is_closed();
+    let came = if stays { Came::Unsent } else { send(&*transport, &sending).await };
+    Done { account: sending.account, at: sending.at, generation, came }
+}
+
+async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
+    let on_head = |status: u16| sending.shut.head(status);
+    match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
+        Ok(response) => {
+            let retry_after = response.retry_after;
+            match read(&sending.service.dialect, &response, &sending.question).without(&sending.known()) {
+                Reading::Answer(mut answer) => {
+                    without_token(&mut answer, sending.token.value().expose_secret());
+                    answer.body = pack(&answer.body);
+                    Came::Answer(Box::new(answer))
+                }
+                Reading::TokenRefused { code } => Came::TokenRefused(code),
+                Reading::ClientRefused { code, message } => Came::ClientRefused(code, message),
+                Reading::Throttled => Came::Throttled(retry_after),
+                Reading::Unavailable => Came::Unavailable(retry_after),
+                Reading::Mismatched { body } => {
+                    transport.distrust();
+                    Came::Mismatched(body.map(|body| Kept::of_another(body, sending.token.value())))
+                }
+                Reading::Unreadable(unread) => Came::Unread(Kept::of_unread(&unread, response.status)),
+                Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),
+                Reading::Lost { code } => Came::Lost(code),
+                Reading::Fault(fault) => Came::Fault(fault),
+                Reading::Foreign(page) => Came::Foreign(page, retry_after),
+            }
+        }
+        Err(error) => failed(error),
+    }
+}
+
+impl Kept {
+    fn of_unread(unread: &Unread, status: u16) -> Self {
+        let content_type = unread.content_type.clone();
+        Self { body: pack(&unread.body), came: Some(Arrived { status, content_type }) }
+    }
+
+    fn of_another(mut body: Vec<u8>, token: &SecretString) -> Self {
+        mask(&mut body, token.expose_secret());
+        Self { body: pack(&body), came: None }
+    }
+}
+
+/// Takes the token out of an answer that echoes it: it is on no disk, not even in what an upstream says.
+fn without_token(answer: &mut Answer, token: &str) {
+    // A code is cut short before it comes here, and may be the beginning of a token. Texts are without it by now.
+    let is_part = |code: &mut String| code.len() >= SHORTEST_TOKEN && token.contains(code.as_str());
+    answer.code.take_if(is_part);
+    mask(&mut answer.body, token);
+}
+
+const MASK: &str = "***";
+
+fn mask(body: &mut Vec<u8>, token: &str) {
+    if token.len() < SHORTEST_TOKEN {
+        return;
+    }
+    let found: Vec<usize> = memmem::find_iter(body, token).collect();
+    if found.is_empty() {
+        return;
+    }
+    let (mut masked, mut from) = (Vec::with_capacity(body.len()), 0);
+    for at in found {
+        masked.extend_from_slice(&body[from..at]);
+        masked.extend_from_slice(MASK.as_bytes());
+        from = at + token.len();
+    }
+    masked.extend_from_slice(&body[from..]);
+    *body = masked;
+}
+
+fn failed(error: SendError) -> Came {
+    match error.kind {
+        SendErrorKind::Unsendable => Came::Unsendable,
+        SendErrorKind::NotConnected => Came::NotConnected(error.cause),
+        SendErrorKind::NotTaken => Came::NotTaken,
+        SendErrorKind::TimedOut => Came::TimedOut,
+        SendErrorKind::Cut | SendErrorKind::Other => Came::Lost("cut".to_owned()),
+        SendErrorKind::TooLarge => Came::TooLarge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::Outcome;
+
+    fn echoing(token: &str) -> Answer {
+        Answer {
+            outcome: Outcome::Invalid,
+            code: Some(format!("bad {token}")),
+            text: None,
+            log_id: None,
+            letter: None,
+            billed: true,
+            body: format!(r#"{{"error":{{"text":"å{token}{token}é","t":"{token}"}}}}"#).into_bytes(),
+        }
+    }
+
+    #[test]
+    fn a_token_that_an_answer_echoes_goes_nowhere() {
+        let token = "abc.def-0123456789";
+        let mut answer = echoing(token);
+        without_token(&mut answer, token);
+        assert_eq!(answer.body, r#"{"error":{"text":"å******é","t":"***"}}"#.as_bytes());
+        let long = "x".repeat(60) + token;
+        let mut cut = Answer { code: Some(long[..40].to_owned()), ..echoing("") };
+        without_token(&mut cut, &long);
+        assert_eq!(cut.code, None);
+        let mut bytes = [&b"\xff"[..], token.as_bytes(), b"\0"].concat();
+        mask(&mut bytes, token);
+        assert_eq!(bytes, b"\xff***\0");
+    }
+
+    #[test]
+    fn a_token_of_a_few_letters_and_none_at_all_are_not_looked_for() {
+        for token in ["", "a", "AB", "error", "fifteen-letters"] {
+            let (mut answer, before) = (echoing(token), echoing(token));
+            without_token(&mut answer, token);
+            assert!(answer == before, "{token}");
+        }
+    }
+}
