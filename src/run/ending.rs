@@ -1,7 +1,7 @@
 //! How an invocation ended: its exit code and its reason.
 
 use super::context::{Context, Ended};
-use super::dispatch::Halt;
+use super::dispatch::{Halt, Reason};
 use super::error::RunError;
 use super::event::{Level, notice};
 use super::outputs::{damage, export};
@@ -97,21 +97,24 @@ fn lookups(pending: u64) -> String {
     counted(pending, "lookup", "lookups")
 }
 
+const fn exit_of(reason: Reason) -> Exit {
+    match reason {
+        Reason::Login => Exit::Login,
+        Reason::LoginAddress | Reason::Config => Exit::Config,
+        Reason::Budget => Exit::Budget,
+        Reason::Unavailable => Exit::Unavailable,
+    }
+}
+
 /// Why a run stopped with something pending; the worst reason wins.
 pub(super) fn stopped(halt: &Halt, pending: u64) -> (Exit, String) {
     let mut reasons: Vec<(Exit, String)> = Vec::new();
-    if halt.signalled {
+    if halt.is_signalled() {
         reasons.push((Exit::Stopped, format!("stopped by a signal, {} pending", lookups(pending))));
     }
-    let halts = [
-        (Exit::Login, &halt.login),
-        (Exit::Config, &halt.login_address),
-        (Exit::Config, &halt.config),
-        (Exit::Budget, &halt.budget),
-        (Exit::Unavailable, &halt.unavailable),
-    ];
-    reasons.extend(halts.into_iter().filter_map(|(exit, why)| Some((exit, why.clone()?))));
-    if halt.is_late {
+    let told = |reason| Some((exit_of(reason), halt.told(reason)?.to_owned()));
+    reasons.extend(Reason::ALL.into_iter().filter_map(told));
+    if halt.is_late() {
         let why = format!("the time that max_time allows is over, {} pending", lookups(pending));
         reasons.push((Exit::Budget, why));
     }
@@ -154,12 +157,13 @@ mod tests {
 
     #[test]
     fn the_end_of_the_time_is_a_reason_of_its_own_and_gives_way_to_worse() {
-        let late = Halt { is_late: true, ..Halt::default() };
+        let mut late = Halt::default();
+        late.late();
         let (exit, reason) = stopped(&late, 7);
         assert_eq!(exit, Exit::Budget);
         assert!(reason.contains("max_time") && reason.contains("7 lookups pending"), "{reason}");
-        let away = Halt { unavailable: Some("away".to_owned()), ..late };
-        assert_eq!(stopped(&away, 7), (Exit::Unavailable, "away".to_owned()));
+        late.stop(Reason::Unavailable, "away".to_owned());
+        assert_eq!(stopped(&late, 7), (Exit::Unavailable, "away".to_owned()));
         assert_eq!(stopped(&Halt::default(), 7).0, Exit::Bug);
     }
 }

@@ -4,42 +4,38 @@
 //! transaction → send. An answer and the intent of the call that takes its place share a commit, so a busy run pays one
 //! fsync for many lookups, and a request leaves only after its intent is durable.
 
-use super::dependants::Dependants;
+use super::backlog::{Backlog, Left};
 use super::earlier::earlier;
 use super::flight::{Departure, Flight};
 use super::halt::Halt;
-use super::holds::{Holds, Use};
+use super::holds::Use;
 use super::lane::Lane;
+use super::mailbox::Mailbox;
 use super::message::Message;
-use super::reading::Asked;
+use super::services::Services;
 use super::stop::StopRequest;
-use super::streak::Streaks;
 use super::tally::Tally;
 use super::worker::{Sending, exchange};
+use super::writer::{Returned, Unwritten, Writer};
 use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
-use crate::ledger::{AttemptIds, Batch, Intent, Ledger, LedgerError, Place, transactionid};
+use crate::ledger::{Intent, Ledger, LedgerError};
 use crate::run::decide::budget::Purses;
 use crate::run::decide::fetch::Saved;
 use crate::run::decide::freshness::Freshness;
 use crate::run::decide::prepared::Prepared;
 use crate::run::error::RunError;
-use crate::run::event::notice;
-use crate::run::event::{Event, Level, Observer};
+use crate::run::event::{Event, Level, Observer, notice};
 use crate::time::now_ms;
 use crate::upstream::{Question, prepare};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
-use tokio::task::{self, JoinSet};
+use tokio::sync::watch;
+use tokio::task;
 use tokio::time::Instant;
 
 /// How often the run is told where it stands.
 const PROGRESS: Duration = Duration::from_millis(200);
-
-/// How often another tag is drawn for attempt ids before it is a fault: even one collision is unlikely.
-const MOST_DRAWS: u32 = 8;
 
 /// What came of driving a run.
 pub(crate) struct Drove {
@@ -54,42 +50,27 @@ pub(crate) struct Coordinator<T> {
     pub(super) prepared: Arc<Prepared>,
     pub(super) run: i64,
     pub(super) lanes: Vec<Lane>,
+    /// The client of each lane.
+    pub(super) transports: Vec<Arc<T>>,
+    pub(super) backlog: Backlog,
+    pub(super) writer: Writer,
+    pub(super) mailbox: Mailbox,
+    pub(super) halt: Halt,
+    pub(super) purses: Purses,
+    pub(super) services: Services,
     pub(super) freshness: Freshness,
-    pub(super) observer: Observer,
-    pub(super) dependants: Dependants,
     pub(super) saved: Arc<Saved>,
     pub(super) tally: Tally,
     /// Whether it was told of which services nobody knows the price.
     pub(super) told_prices: bool,
-    pub(super) flights: HashMap<Place, Flight>,
-    pub(super) batch: Batch,
-    /// Steps that are not asked any more: their service was stopped, or their account's budget is reached.
-    pub(super) stopped: Vec<bool>,
-    /// Steps that were answered by an attempt of this run, as far as is known.
-    pub(super) answered_steps: Vec<bool>,
-    pub(super) streaks: Streaks,
-    pub(super) purses: Purses,
+    pub(super) observer: Observer,
     /// What was asked though another run's call for the same was lost.
     pub(super) again: Spend,
-    pub(super) halt: Halt,
-    /// The client of each lane.
-    pub(super) transports: Vec<Arc<T>>,
-    ids: AttemptIds,
-    sender: mpsc::UnboundedSender<Message>,
-    receiver: mpsc::UnboundedReceiver<Message>,
-    /// The message that ended the last wait.
-    heard: Option<Message>,
-    tasks: JoinSet<()>,
-    /// Whether lookups are being read, of which account, and which.
-    pub(super) fetching: bool,
-    pub(super) asked: Option<(usize, Asked)>,
-    /// The accounts whose turn it is to be read, and to be asked who may go.
-    pub(super) first_read: usize,
+    /// The account whose turn it is to be asked who may go.
     pub(super) first_asked: usize,
     told: Instant,
     /// When `max_time` is over.
     deadline: Option<Instant>,
-    pub(super) holds: Holds,
     turns: u64,
 }
 
@@ -111,41 +92,29 @@ pub(crate) struct Start<T> {
 
 impl<T: Transport> Coordinator<T> {
     pub(crate) fn new(start: Start<T>) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
         let deadline = start.prepared.job.rules.max_time.and_then(|most| start.began.checked_add(most));
         Self {
+            backlog: Backlog::new(Arc::clone(&start.prepared)),
+            writer: Writer::new(Arc::clone(&start.ledger), start.run),
+            mailbox: Mailbox::new(),
+            halt: Halt::default(),
+            services: Services::new(start.prepared.job.steps.len()),
+            saved: Arc::default(),
+            again: Spend::default(),
+            first_asked: 0,
+            told: Instant::now(),
+            turns: 0,
             deadline,
-            stopped: vec![false; start.prepared.job.steps.len()],
-            answered_steps: vec![false; start.prepared.job.steps.len()],
             ledger: start.ledger,
             prepared: start.prepared,
             run: start.run,
             lanes: start.lanes,
-            freshness: start.freshness,
-            observer: start.observer,
-            tally: start.tally,
-            told_prices: false,
             transports: start.transports,
             purses: start.purses,
-            again: Spend::default(),
-            dependants: Dependants::default(),
-            streaks: Streaks::default(),
-            saved: Arc::default(),
-            flights: HashMap::new(),
-            batch: Batch::default(),
-            halt: Halt::default(),
-            ids: AttemptIds::default(),
-            sender,
-            receiver,
-            heard: None,
-            tasks: JoinSet::new(),
-            fetching: false,
-            asked: None,
-            first_read: 0,
-            first_asked: 0,
-            told: Instant::now(),
-            holds: Holds::default(),
-            turns: 0,
+            freshness: start.freshness,
+            tally: start.tally,
+            told_prices: false,
+            observer: start.observer,
         }
     }
 
@@ -153,15 +122,12 @@ impl<T: Transport> Coordinator<T> {
     pub(crate) async fn drive(mut self, stop: watch::Receiver<StopRequest>) -> Drove {
         self.tell_what_is_held();
         let came = self.turn_until_over(stop).await;
-        self.tasks.abort_all();
-        for warning in self.dependants.never_found(&self.prepared) {
+        self.mailbox.abort();
+        for warning in self.backlog.never_found() {
             self.notice(Level::Warning, "gate-field", warning);
         }
         self.tell(self.told + PROGRESS);
-        let came = came.and_then(|()| match self.halt.broken.take() {
-            Some(error) => Err(error),
-            None => Ok((self.halt, self.again)),
-        });
+        let came = came.and_then(|()| Ok((self.halt.or_failure()?, self.again)));
         Drove { came, turns: self.turns }
     }
 
@@ -192,52 +158,48 @@ impl<T: Transport> Coordinator<T> {
                 self.broke(RunError::bug("something is left to do, and nothing is under way or waited for"));
             }
             // What was decided while committing is written before anything is waited for.
-            if self.batch.is_empty() || self.held_until(now).is_some() {
+            if self.writer.is_empty() || self.held_until(now).is_some() {
                 self.wait(&mut stop, next).await;
             }
         }
     }
 
     fn is_over(&self) -> bool {
-        let idle = self.flights.is_empty() && self.batch.is_empty();
-        let nothing_left = !self.fetching && self.lanes.iter().all(Lane::is_over);
-        idle && (nothing_left || self.halt.draining())
+        let over = match self.backlog.left() {
+            Left::Nothing => true,
+            Left::InFlight => false,
+            Left::Reading | Left::ToRead | Left::Waiting => self.halt.draining(),
+        };
+        over && self.writer.is_empty()
     }
 
     /// Whether nothing is under way that a message could come from, so that only a time could bring what is next.
     fn is_still(&self) -> bool {
-        let heard = self.heard.is_none() && self.receiver.is_empty();
-        heard && self.tasks.is_empty() && self.flights.is_empty() && self.batch.is_empty()
+        self.mailbox.is_still() && self.backlog.left() != Left::InFlight && self.writer.is_empty()
     }
 
     /// Sleeps until something comes back, a time comes, or a signal does.
     async fn wait(&mut self, stop: &mut watch::Receiver<StopRequest>, next: Option<Instant>) {
-        if !self.receiver.is_empty() {
+        if self.mailbox.has_some() {
             return;
         }
         let latest = Instant::now() + PROGRESS;
-        let due = self.deadline.filter(|_| !self.halt.is_late);
+        let due = self.deadline.filter(|_| !self.halt.is_late());
         let next = [next, due].into_iter().flatten().fold(latest, Instant::min);
         tokio::select! {
             biased;
             changed = stop.changed() => if changed.is_err() { tokio::time::sleep_until(next).await },
-            message = self.receiver.recv() => self.heard = message,
+            () = self.mailbox.wait() => {}
             () = tokio::time::sleep_until(next) => {}
         }
     }
 
     /// Handles everything that has come back.
     async fn hear(&mut self) {
-        while let Some(joined) = self.tasks.try_join_next() {
-            if let Err(error) = joined
-                && error.is_panic()
-            {
-                self.panicked(error.id());
-            }
+        for task in self.mailbox.panicked() {
+            self.panicked(task);
         }
-        // Bounded, so that a fast upstream cannot keep the loop from writing.
-        for _ in 0..1_024 {
-            let Some(message) = self.heard.take().or_else(|| self.receiver.try_recv().ok()) else { break };
+        for message in self.mailbox.take() {
             match message {
                 Message::Done(done) => {
                     // What it did not cost after all may be enough for those that wait for money.
@@ -261,30 +223,27 @@ impl<T: Transport> Coordinator<T> {
     }
 
     pub(super) fn broke(&mut self, error: RunError) {
-        self.halt.broken.get_or_insert(error);
+        self.halt.fail(error);
     }
 
     /// A task panicked, and its message never comes. A call that it carried may have been carried out, and its answer is lost.
     fn panicked(&mut self, task: task::Id) {
         self.broke(RunError::bug("a task panicked"));
-        let at = self.flights.iter().find(|(_, flight)| flight.task == task).map(|(at, _)| *at);
-        if let Some(flight) = at.and_then(|at| self.flights.remove(&at)) {
-            let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
-            self.lanes[lane].in_flight -= 1;
+        if let Some(flight) = self.backlog.land_task(task) {
+            let lane = self.backlog.account_of(flight.ready.at);
             self.lost(lane, flight, "panicked".to_owned(), None);
         }
     }
 
     fn obey(&mut self, stop: &mut watch::Receiver<StopRequest>) {
-        if *stop.borrow_and_update() != StopRequest::None && !self.halt.signalled {
-            self.halt.signalled = true;
+        if *stop.borrow_and_update() != StopRequest::None && self.halt.signal() {
             self.notice(
                 Level::Info,
                 "draining",
                 format!(
                     "stopping: nothing new is sent, and {} in flight are waited for, since they are paid for; a second \
                      signal leaves them unknown",
-                    self.flights.len()
+                    self.backlog.flights.len()
                 ),
             );
         }
@@ -293,11 +252,10 @@ impl<T: Transport> Coordinator<T> {
     /// After `max_time` nothing new is sent, whatever is waited for.
     fn keep_time(&mut self) {
         let over = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
-        if over && !self.halt.is_late {
-            self.halt.is_late = true;
+        if over && self.halt.late() {
             let message = format!(
                 "the time that max_time allows is over: nothing new is sent, and {} in flight are waited for",
-                self.flights.len()
+                self.backlog.flights.len()
             );
             self.notice(Level::Info, "max-time", message);
         }
@@ -305,58 +263,47 @@ impl<T: Transport> Coordinator<T> {
 
     /// Whether nothing is under way, so that only time can bring what comes next.
     pub(super) fn is_waiting(&self) -> bool {
-        let idle = !self.fetching && self.lanes.iter().all(|lane| lane.reading.waiting() == 0);
-        idle && self.is_still() && !self.holds.any() && !self.halt.draining()
+        let idle = matches!(self.backlog.left(), Left::Nothing | Left::Waiting);
+        idle && self.is_still() && !self.writer.holds().any() && !self.halt.draining()
     }
 
     /// Writes what ended and what begins in one transaction, then sends what begins.
     async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
-        let began = Instant::now();
-        let held = self.held_until(began).is_some();
+        let held = self.held_until(Instant::now()).is_some();
         // What came up while the gates were asked holds for those that were granted before.
         let sends = if held || self.halt.draining() { self.take_back(sends) } else { sends };
-        if held || self.batch.is_empty() && sends.is_empty() {
+        if held || self.writer.is_empty() && sends.is_empty() {
             return Ok(());
         }
-        let mut draws = 0;
-        let committed = loop {
-            let now = now_ms();
-            self.batch.caps = self.purses.caps(now);
-            self.batch.intents = self.intents(&sends, now);
-            for intent in &mut self.batch.intents {
-                intent.id = self.ids.next(now);
-                intent.transactionid = transactionid(intent.id);
-            }
-            match self.ledger.commit(self.run, &self.batch).await {
-                Ok(committed) => break committed,
-                Err(LedgerError::IdTaken) if draws < MOST_DRAWS => {
-                    draws += 1;
-                    self.ids.redraw();
-                }
-                Err(error) => {
-                    self.take_back(sends);
-                    return match error {
-                        LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, Use::Write),
-                        error => self.unwritten(error),
-                    };
-                }
+        let now = now_ms();
+        let handed = self.writer.hand_over(self.intents(&sends, now), self.purses.caps(now));
+        let returned = handed.commit().await;
+        self.committed(sends, returned)
+    }
+
+    /// What was handed over is on disk, and what begins is sent; or it is not, and waits.
+    fn committed(&mut self, sends: Vec<Departure>, returned: Returned) -> Result<(), RunError> {
+        let written = match self.writer.written(returned) {
+            Ok(written) => written,
+            Err(Unwritten { began, error }) => {
+                self.take_back(sends);
+                return match error {
+                    LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, Use::Write),
+                    error => self.unwritten(error),
+                };
             }
         };
-        let batch = std::mem::take(&mut self.batch);
-        tracing::trace!(
-            ends = batch.ends.len(),
-            changes = batch.changes.len(),
-            intents = batch.intents.len(),
-            "commit"
-        );
-        self.has_written();
-        for change in &batch.changes {
+        if written.resumes {
+            let message = "the ledger takes writes again: what was received is written";
+            self.notice(Level::Info, "resumed", message.to_owned());
+        }
+        for change in &written.changes {
             self.tally.change(change);
         }
         if !sends.is_empty() {
             self.look_for_ledger();
         }
-        self.depart(sends, &batch.intents, committed);
+        self.depart(sends, &written.intents, written.committed);
         Ok(())
     }
 
@@ -371,11 +318,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Takes back what was granted and does not go. Nothing is left of it.
     fn take_back(&mut self, sends: Vec<Departure>) -> Vec<Departure> {
-        self.batch.intents.clear();
-        for Departure { lane, ready, .. } in sends {
-            self.lanes[lane].in_flight -= 1;
-            self.requeue(lane, ready);
-        }
+        self.backlog.take_back(sends);
         Vec::new()
     }
 
@@ -396,28 +339,23 @@ impl<T: Transport> Coordinator<T> {
             shut: account.gate.shut(),
             number: ready.ask.number.clone(),
             credentials: Arc::clone(&account.credentials),
-            stays: self.halt.broken.is_some(),
+            stays: self.halt.is_broken(),
         };
-        let (transport, sender) = (Arc::clone(&self.transports[lane]), self.sender.clone());
-        let task = self.tasks.spawn(async move {
-            let _ = sender.send(Message::Done(exchange(transport, sending).await));
-        });
-        self.flights.insert(at, Flight { ready, attempt: intent.id, task: task.id() });
+        let transport = Arc::clone(&self.transports[lane]);
+        let task = self.mailbox.spawn(async move { Message::Done(exchange(transport, sending).await) });
+        self.backlog.fly(Flight { ready, attempt: intent.id, task });
     }
 
     /// Second signal: whatever is in flight may have been carried out, and nobody will hear of it.
     async fn abort(&mut self) -> Result<(), RunError> {
-        self.tasks.abort_all();
+        self.mailbox.abort();
         // What has come back already is heard.
         self.hear().await;
-        self.batch.intents.clear();
-        if let Err(error) = self.ledger.commit(self.run, &self.batch).await {
+        if let Err(error) = self.writer.give_up().await {
             self.tell_what_is_unwritten();
             return Err(error.into());
         }
-        self.batch = Batch::default();
-        self.flights.clear();
-        self.ledger.park_started(self.run, now_ms()).await?;
+        self.backlog.flights.clear();
         Ok(())
     }
 
@@ -430,19 +368,11 @@ impl<T: Transport> Coordinator<T> {
         // Where nothing is sent for hours, this is told all the same.
         self.look_for_ledger();
         let pause = self.pause(now);
-        let progress = self.tally.progress(now, self.flights.len(), pause);
+        let progress = self.tally.progress(now, self.backlog.flights.len(), pause);
         (self.observer)(Event::Progress(progress));
     }
 
     pub(super) fn notice(&self, level: Level, kind: &'static str, message: String) {
         notice(&self.observer, level, kind, message);
-    }
-
-    /// Starts a task whose message comes back to the loop.
-    pub(super) fn spawn(&mut self, task: impl Future<Output = Message> + Send + 'static) {
-        let sender = self.sender.clone();
-        self.tasks.spawn(async move {
-            let _ = sender.send(task.await);
-        });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::coordinator::Coordinator;
 use super::flight::Departure;
+use super::halt::Reason;
 use super::lane::Lane;
 use super::leaders::Ending;
 use crate::domain::budget::Spend;
@@ -17,10 +18,12 @@ impl<T: Transport> Coordinator<T> {
     /// is still heard, and what is open is rescued by whoever started the run.
     pub(super) fn look_for_ledger(&mut self) {
         if let Err(gone) = self.ledger.still_there()
-            && self.halt.broken.is_none()
+            && !self.halt.is_broken()
         {
-            let message =
-                format!("{gone}; {} in flight are waited for, since they are paid for", self.flights.len());
+            let message = format!(
+                "{gone}; {} in flight are waited for, since they are paid for",
+                self.backlog.flights.len()
+            );
             self.notice(Level::Warning, "ledger-gone", message);
             self.broke(gone.into());
         }
@@ -67,7 +70,7 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "budget", warning);
         }
         for (send, _) in &turned_away {
-            self.lanes[send.lane].in_flight -= 1;
+            self.backlog.accounts[send.lane].in_flight -= 1;
         }
         for (send, refusal) in turned_away {
             self.turned_away(send, refusal, &committed.spent);
@@ -83,11 +86,11 @@ impl<T: Transport> Coordinator<T> {
             }
             Refusal::InFlight => {
                 tracing::debug!(account = %self.lanes[lane].config.name, "another process asks the same: waiting for it");
-                self.lanes[lane].reading.wait_for_another(ready.at);
+                self.backlog.wait_for_another(ready.at);
             }
             Refusal::LetterUnknown => self.letter_unknown(ready.at),
             Refusal::Budget(cap) => {
-                self.requeue(lane, ready);
+                self.backlog.requeue(ready);
                 self.is_short(cap, spent[cap]);
             }
         }
@@ -96,7 +99,9 @@ impl<T: Transport> Coordinator<T> {
     /// Whether the next call of an account fits its budgets, as far as can be said without reserving. Where it does not, and
     /// nothing in flight can come back cheaper, the budget is reached. Where it cannot be told, it does not now.
     pub(super) async fn can_pay(&mut self, lane: usize) -> bool {
-        let Some((service, price)) = self.lanes[lane].next_price() else { return true };
+        let Some((service, price)) = self.lanes[lane].next_price(&self.backlog.accounts[lane]) else {
+            return true;
+        };
         for (at, cap) in self.purses.caps(now_ms()).iter().enumerate() {
             if !cap.over.counts(service) {
                 continue;
@@ -121,17 +126,18 @@ impl<T: Transport> Coordinator<T> {
     fn is_short(&mut self, cap: usize, spent: Spend) {
         let account = self.purses.account(cap).map(str::to_owned);
         let counts = |lane: &Lane| account.as_ref().is_none_or(|account| *account == lane.config.name);
-        if self.lanes.iter().filter(|lane| counts(lane)).any(|lane| lane.in_flight > 0) {
+        let mut counting = self.lanes.iter().zip(&self.backlog.accounts).filter(|(lane, _)| counts(lane));
+        if counting.any(|(_, work)| work.in_flight > 0) {
             self.lanes.iter_mut().filter(|lane| counts(lane)).for_each(|lane| lane.is_short = true);
             return;
         }
         let affected: Vec<bool> =
             self.prepared.account_of.iter().map(|at| counts(&self.lanes[*at])).collect();
-        if affected.iter().zip(&self.stopped).any(|(affected, stopped)| *affected && !stopped) {
+        if self.backlog.asks_any(&affected) {
             let message = self.purses.reached(cap, spent, now_ms());
             self.notice(Level::Warning, "budget", message.clone());
-            self.halt.budget.get_or_insert(message);
-            self.stop_steps(&affected);
+            self.halt.stop(Reason::Budget, message);
+            self.backlog.stop_steps(&affected);
         }
     }
 }

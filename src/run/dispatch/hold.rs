@@ -14,7 +14,7 @@ use tokio::time::Instant;
 impl<T: Transport> Coordinator<T> {
     /// Until when the ledger is not to be tried.
     pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
-        self.holds.until(now)
+        self.writer.held_until(now)
     }
 
     /// The ledger is full or busy: nothing is sent until it is tried again.
@@ -23,16 +23,16 @@ impl<T: Transport> Coordinator<T> {
     /// Where it was waited for long enough, the ledger's error.
     pub(super) fn hold(&mut self, error: LedgerError, began: Instant, what: Use) -> Result<(), RunError> {
         let patience = self.prepared.job.rules.outage_wait;
-        match (self.holds.fails(what, began, patience), what) {
+        match (self.writer.fails(what, began, patience), what) {
             // What is in flight is paid for: it is heard first, and tried once more with the rest.
-            (None, Use::Write) if !self.flights.is_empty() => return self.unwritten(error),
+            (None, Use::Write) if !self.backlog.flights.is_empty() => return self.unwritten(error),
             (None, Use::Write) => {
                 self.tell_what_is_unwritten();
                 return Err(error.into());
             }
             (None, Use::Read) => return Err(error.into()),
             (Some(true), Use::Write) => {
-                let waiting = match answers(&self.batch.ends) {
+                let waiting = match answers(self.writer.unwritten()) {
                     0 => String::new(),
                     waiting => format!(
                         "; {} in memory until it can be written",
@@ -51,16 +51,8 @@ impl<T: Transport> Coordinator<T> {
 
     /// The ledger was read.
     pub(super) fn has_read(&mut self) {
-        if self.holds.works(Use::Read) {
+        if self.writer.reads() {
             self.notice(Level::Info, "resumed", "the ledger can be read again".to_owned());
-        }
-    }
-
-    /// The ledger was written.
-    pub(super) fn has_written(&mut self) {
-        if self.holds.works(Use::Write) {
-            let message = "the ledger takes writes again: what was received is written";
-            self.notice(Level::Info, "resumed", message.to_owned());
         }
     }
 
@@ -70,17 +62,17 @@ impl<T: Transport> Coordinator<T> {
     /// # Errors
     /// The failure, where nothing is in flight and it is not the first.
     pub(super) fn unwritten(&mut self, error: LedgerError) -> Result<(), RunError> {
-        if self.flights.is_empty() && self.holds.writing() {
+        if self.backlog.flights.is_empty() && self.writer.holds().writing() {
             return Err(error.into());
         }
-        self.holds.refuse_writes();
+        self.writer.refuse_writes();
         self.broke(error.into());
         Ok(())
     }
 
     /// Says what is not written when nothing more will be.
     pub(super) fn tell_what_is_unwritten(&self) {
-        if let Some(message) = unwritten(&self.batch.ends, self.flights.len()) {
+        if let Some(message) = unwritten(self.writer.unwritten(), self.backlog.flights.len()) {
             self.notice(Level::Warning, "unknown", message);
         }
     }

@@ -1,12 +1,9 @@
 //! One account in a run: its configuration, its gate, its queue, its login.
 
 use super::credentials::Credentials;
-use super::flight::Flight;
-use super::leaders::Leaders;
-use super::queue::{Queue, Ready};
-use super::reading::Reading;
+use super::queue::Ready;
 use super::tokens::{SharedToken, SharedTokens};
-use super::trial::Trials;
+use super::work::Work;
 use crate::config::catalogue::Auth;
 use crate::config::{Account, Settings};
 use crate::domain::money::Ore;
@@ -14,7 +11,7 @@ use crate::http::account::{
     Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
 };
 use crate::job::{Job, Step};
-use crate::ledger::{AccountMemory, Intent, Ledger, NoticeBoard, Place, Turn};
+use crate::ledger::{AccountMemory, Intent, Ledger, NoticeBoard, Turn};
 use crate::run::decide::freshness::Freshness;
 use crate::run::error::RunError;
 use crate::time::{now_ms, now_us};
@@ -35,13 +32,6 @@ pub(crate) struct Lane {
     board: NoticeBoard,
     /// Other accounts of this ledger that are this one at the upstream.
     pub(crate) also: Vec<String>,
-    pub(super) reading: Reading,
-    pub(super) queue: Queue,
-    pub(super) leaders: Leaders,
-    pub(super) trials: Trials,
-    /// Lookups whose attempts are spent while it is in doubt whether that was an outage.
-    pub(super) doubted: Vec<Flight>,
-    pub(super) in_flight: u32,
     /// Since when it has waited for a time that the upstream named, without an answer since.
     pub(super) waiting_since: Option<Instant>,
     /// Until when it was told that some of its lookups wait.
@@ -103,12 +93,6 @@ impl Lane {
             shared: Arc::new(tokens.of(&credentials.digest)),
             credentials: Arc::new(credentials),
             config: account.clone(),
-            reading: Reading::new(own_steps(job, account)),
-            queue: Queue::default(),
-            leaders: Leaders::default(),
-            trials: Trials::default(),
-            doubted: Vec::new(),
-            in_flight: 0,
             waiting_since: None,
             told_until: None,
             is_short: false,
@@ -134,32 +118,33 @@ impl Lane {
     }
 
     /// The service's id and the price of the next lookup that may be asked; without a price it takes nothing of a budget.
-    pub(super) fn next_price(&self) -> Option<(i64, Ore)> {
-        let next = self.queue.first()?;
+    pub(super) fn next_price(&self, work: &Work) -> Option<(i64, Ore)> {
+        let next = work.queue.first()?;
         Some((self.service_ids[usize::from(next.at.step)], next.ask.price.unwrap_or_default()))
     }
 
     /// Whether the gate is to be asked: for a lookup whose turn is not after `until`, as far as money goes, or for what
     /// decides about those that are held back.
-    pub(super) fn may_ask(&self, until: Option<Turn>) -> bool {
-        !self.is_short && self.queue.ready(until, 1) > 0 || self.waits_for_health()
+    pub(super) fn may_ask(&self, work: &Work, until: Option<Turn>) -> bool {
+        !self.is_short && work.queue.ready(until, 1) > 0 || self.waits_for_health(work)
     }
 
     /// Whether lookups are held back until the health address has spoken.
-    fn waits_for_health(&self) -> bool {
-        !self.doubted.is_empty() && self.gate.is_in_doubt()
+    fn waits_for_health(&self, work: &Work) -> bool {
+        !work.doubted.is_empty() && self.gate.is_in_doubt()
     }
 
     /// Asks the gate for as many calls as are ready, `most` at most, at one moment: tokens for those that may go, and what
     /// the gate said to the first that may not.
     pub(super) fn ask(
         &mut self,
+        work: &Work,
         most: usize,
         until: Option<Turn>,
     ) -> (Instant, Vec<Arc<Token>>, Option<Permit>) {
         // While it is in doubt whether this is an outage, nothing goes, and asking is for the health address.
-        let most = self.queue.ready(until, most).max(usize::from(self.waits_for_health()));
-        let mut in_flight = self.in_flight;
+        let most = work.queue.ready(until, most).max(usize::from(self.waits_for_health(work)));
+        let mut in_flight = work.in_flight;
         self.together(|gate, now| {
             let mut tokens = Vec::new();
             while tokens.len() < most {
@@ -175,43 +160,16 @@ impl Lane {
 
     /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; nothing
     /// where something may be sent earlier or waits for something else.
-    pub(super) fn put_off(&self, now: Instant) -> Option<(Instant, &'static str)> {
+    pub(super) fn put_off(&self, work: &Work, now: Instant) -> Option<(Instant, &'static str)> {
         let gate = self.gate.held(now);
-        if !self.doubted.is_empty() {
+        if !work.doubted.is_empty() {
             None
-        } else if self.queue.has_ready() {
+        } else if work.queue.has_ready() {
             gate
         } else {
-            let due = self.queue.put_off().map(|due| (due, "Retry-After"));
+            let due = work.queue.put_off().map(|due| (due, "Retry-After"));
             due.into_iter().chain(gate).max_by_key(|(until, _)| *until).filter(|_| due.is_some())
         }
-    }
-
-    /// Whether nothing of the account may go or is held back.
-    pub(super) fn is_idle(&self) -> bool {
-        self.queue.len() == 0 && self.doubted.is_empty()
-    }
-
-    /// Whether nothing of the account is left, to be read neither.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_idle() && self.reading.is_over()
-    }
-
-    /// Lookups in memory that wait for something else than their turn.
-    pub(super) fn waiting(&self) -> usize {
-        self.leaders.waiting() + self.trials.waiting() + self.reading.waiting()
-    }
-
-    /// Lets go of the lookups of some steps that are not in flight, and gives them out.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
-        let mut gone = self.queue.drop_steps(&dropped);
-        gone.extend(self.leaders.drop_steps(&dropped));
-        gone.extend(self.trials.drop_steps(&dropped));
-        gone.extend(self.reading.drop_steps(&dropped));
-        gone.extend(
-            self.doubted.extract_if(.., |flight| dropped(flight.ready.at.step)).map(|flight| flight.ready.at),
-        );
-        gone
     }
 
     /// The intent of a call that is about to be sent; its id is still to be drawn.
@@ -231,12 +189,6 @@ impl Lane {
             unknown_too: rules.unknown_too,
         }
     }
-}
-
-/// The lookups of a job that are asked at an account, each with whether it has a condition.
-fn own_steps(job: &Job, account: &Account) -> impl Iterator<Item = (u16, bool)> {
-    let steps = (0_u16..).zip(&job.steps).filter(|(_, step)| step.account == account.name);
-    steps.map(|(at, step)| (at, !step.when.is_empty()))
 }
 
 /// The account's gate, with what the ledger remembers of it.

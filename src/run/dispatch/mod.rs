@@ -1,5 +1,6 @@
 //! The loop that drives a run: what came back is heard, what it means is written, what may go is sent.
 
+mod backlog;
 mod clients;
 mod coordinator;
 mod credentials;
@@ -15,12 +16,14 @@ mod intake;
 mod lane;
 mod leaders;
 mod login;
+mod mailbox;
 mod message;
 mod page;
 mod patience;
 mod permits;
 mod queue;
 mod reading;
+mod services;
 mod settle;
 mod stop;
 mod streak;
@@ -28,13 +31,15 @@ mod tally;
 mod tokens;
 mod trial;
 mod useless;
+mod work;
 mod worker;
+mod writer;
 
 pub use clients::transport;
 pub(super) use clients::{Transports, transports};
 pub(super) use coordinator::{Coordinator, Drove, Start};
 pub use credentials::remembered_refusal;
-pub(super) use halt::Halt;
+pub(super) use halt::{Halt, Reason};
 pub(super) use lane::Lane;
 pub use login::{TriedLogin, try_login};
 pub use stop::StopRequest;

@@ -45,12 +45,12 @@ impl<T: Transport> Coordinator<T> {
             // The call that was to try. How long that goes on, the outage decides.
             self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code));
             self.change(Change::to(at, State::Pending, None));
-            return self.requeue(lane, flight.ready);
+            return self.backlog.requeue(flight.ready);
         } else {
             self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code.clone()));
             self.try_again(lane, flight, wait);
         }
-        if self.streaks.stray(&account, &service, Stray::ForeignPage) {
+        if self.services.streaks.stray(&account, &service, Stray::ForeignPage) {
             let message = format!("five pages in a row are not the provider's: {}", page.message);
             self.stop_for(&account, &service, &page.code, &message);
         }
@@ -63,13 +63,13 @@ impl<T: Transport> Coordinator<T> {
         let same =
             |at: &usize| steps[*at].account == of.account && steps[*at].service.name == of.service.name;
         let same: Vec<usize> = (0..steps.len()).filter(same).collect();
-        if same.iter().any(|at| self.answered_steps[*at]) {
+        if same.iter().any(|at| self.services.answered[*at]) {
             return Ok(true);
         }
         for at in same {
             let step = u16::try_from(at).unwrap_or(u16::MAX);
             if self.ledger.has_answered(self.run, step).await? {
-                self.answered_steps[at] = true;
+                self.services.answered[at] = true;
                 return Ok(true);
             }
         }

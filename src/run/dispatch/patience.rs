@@ -1,6 +1,7 @@
 //! How long a run waits for an upstream that says when to come again: as long as for one that says nothing, `outage_wait`.
 
 use super::coordinator::Coordinator;
+use super::halt::Reason;
 use super::lane::Lane;
 use crate::http::account::left;
 use crate::http::transport::Transport;
@@ -57,8 +58,9 @@ impl<T: Transport> Coordinator<T> {
         }
         let (now, outage_wait) = (Instant::now(), self.prepared.job.rules.outage_wait);
         let mut reason = None;
-        for lane in self.lanes.iter_mut().filter(|lane| !lane.is_idle()) {
-            let Some((until, why)) = lane.put_off(now) else { return };
+        let busy = self.lanes.iter_mut().zip(&self.backlog.accounts).filter(|(_, work)| !work.is_idle());
+        for (lane, work) in busy {
+            let Some((until, why)) = lane.put_off(work, now) else { return };
             let since = *lane.waiting_since.get_or_insert(now);
             // One cool-down of our own choosing is always sat out.
             let most = outage_wait.max(lane.config.cool_down * 2);
@@ -74,18 +76,19 @@ impl<T: Transport> Coordinator<T> {
             });
         }
         if let Some(reason) = reason {
-            self.halt.unavailable.get_or_insert(reason);
+            self.halt.stop(Reason::Unavailable, reason);
         }
     }
 
     /// Why nothing is sent, where that will last.
     pub(super) fn pause(&mut self, now: Instant) -> Option<String> {
-        if let Some(why) = self.holds.pause() {
+        if let Some(why) = self.writer.holds().pause() {
             return Some(why.to_owned());
         }
         self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)).or_else(|| {
-            let waiting = self.flights.is_empty();
-            let put_off = self.lanes.iter().filter(|_| waiting).find_map(|lane| lane.put_off(now));
+            let waiting = self.backlog.flights.is_empty();
+            let mut accounts = self.lanes.iter().zip(&self.backlog.accounts).filter(|_| waiting);
+            let put_off = accounts.find_map(|(lane, work)| lane.put_off(work, now));
             put_off.map(|(until, why)| {
                 format!("the upstream asks to come again ({why}): going on in {}", left(now, until))
             })

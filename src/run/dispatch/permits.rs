@@ -3,6 +3,7 @@
 use super::coordinator::Coordinator;
 use super::earlier::earlier;
 use super::flight::Departure;
+use super::halt::Reason;
 use crate::http::account::{Permit, StopReason};
 use crate::http::transport::Transport;
 use std::collections::VecDeque;
@@ -16,11 +17,8 @@ impl<T: Transport> Coordinator<T> {
         if let Some(again) = self.held_until(now) {
             return (sends, Some(again));
         }
-        for lane in &mut self.lanes {
-            lane.queue.wake(now);
-            earlier(&mut next, lane.queue.next_due());
-        }
-        if self.flights.is_empty() {
+        earlier(&mut next, self.backlog.wake(now));
+        if self.backlog.flights.is_empty() {
             // Nothing is under way that could come back cheaper.
             self.lanes.iter_mut().for_each(|lane| lane.is_short = false);
         }
@@ -57,13 +55,13 @@ impl<T: Transport> Coordinator<T> {
     ) -> bool {
         let mut left = most;
         while left > 0 && self.may_ask(at) {
-            let until = self.lagging(at).map(|(_, after)| after);
-            let lane = &mut self.lanes[at];
-            let (granted, tokens, end) = lane.ask(left, until);
+            let until = self.backlog.lagging(at).map(|(_, after)| after);
+            let work = &mut self.backlog.accounts[at];
+            let (granted, tokens, end) = self.lanes[at].ask(work, left, until);
             left -= tokens.len();
             for token in tokens {
-                let Some(ready) = lane.queue.pop() else { break };
-                lane.in_flight += 1;
+                let Some(ready) = work.queue.pop() else { break };
+                work.in_flight += 1;
                 sends.push(Departure { lane: at, ready, token, granted });
             }
             match end {
@@ -86,24 +84,25 @@ impl<T: Transport> Coordinator<T> {
     /// Whether an account's gate is to be asked.
     fn may_ask(&self, at: usize) -> bool {
         // What is still to be read of an earlier turn goes before what was read of a later one.
-        !self.halt.draining() && self.lanes[at].may_ask(self.lagging(at).map(|(_, after)| after))
+        let until = self.backlog.lagging(at).map(|(_, after)| after);
+        !self.halt.draining() && self.lanes[at].may_ask(&self.backlog.accounts[at], until)
     }
 
     /// How many more lookups the job lets be under way. While it is tried whether the ledger takes writes again, one call is
     /// enough to try it with.
     fn room(&self) -> usize {
         let most = self.prepared.job.rules.concurrency.map_or(usize::MAX, |most| most as usize);
-        let room = most.saturating_sub(self.flights.len());
-        if self.holds.writing() { room.min(1) } else { room }
+        let room = most.saturating_sub(self.backlog.flights.len());
+        if self.writer.holds().writing() { room.min(1) } else { room }
     }
 
     fn stop(&mut self, lane: usize, reason: &StopReason) {
         let why = format!("{}: {reason}", self.lanes[lane].config.name);
-        let place = match reason {
-            StopReason::LoginRefused { .. } | StopReason::TokenRefused => &mut self.halt.login,
-            StopReason::LoginMisconfigured { .. } => &mut self.halt.login_address,
-            StopReason::LoginThrottled | StopReason::Unavailable { .. } => &mut self.halt.unavailable,
+        let reason = match reason {
+            StopReason::LoginRefused { .. } | StopReason::TokenRefused => Reason::Login,
+            StopReason::LoginMisconfigured { .. } => Reason::LoginAddress,
+            StopReason::LoginThrottled | StopReason::Unavailable { .. } => Reason::Unavailable,
         };
-        place.get_or_insert(why);
+        self.halt.stop(reason, why);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::coordinator::Coordinator;
 use super::flight::Flight;
+use super::halt::Reason;
 use super::lane::Lane;
 use super::login::{Asks, Login, LoginCame, log_in};
 use super::message::Message;
@@ -29,9 +30,8 @@ const FREE: Option<Ore> = Some(Ore::ZERO);
 impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
     pub(super) async fn done(&mut self, done: Done) {
-        let Some(mut flight) = self.flights.remove(&done.at) else { return };
+        let Some(mut flight) = self.backlog.land(done.at) else { return };
         let lane = done.account;
-        self.lanes[lane].in_flight -= 1;
         tracing::debug!(
             transactionid = %transactionid(flight.attempt),
             service = %self.prepared.job.steps[usize::from(done.at.step)].service.name,
@@ -51,7 +51,7 @@ impl<T: Transport> Coordinator<T> {
                 self.not_carried_out(lane, flight, TroubleKind::Unavailable, cause, "503", retry_after);
             }
             Came::NotConnected(Cause::Certificate(why)) => {
-                self.unsent(lane, flight, Some("certificate"));
+                self.unsent(flight, Some("certificate"));
                 self.untrusted(lane, Address::Services, why);
             }
             Came::NotConnected(_) => {
@@ -78,8 +78,8 @@ impl<T: Transport> Coordinator<T> {
                 self.end(&flight, AttemptState::Refused, FREE, Some(code));
                 self.change(Change::to(flight.ready.at, State::Pending, None));
                 let message = format!("{}: {message}", self.lanes[lane].config.name);
-                self.halt.login.get_or_insert(message);
-                self.requeue(lane, flight.ready);
+                self.halt.stop(Reason::Login, message);
+                self.backlog.requeue(flight.ready);
             }
             Came::Fault(fault) => {
                 self.lanes[lane].gate.answered(done.generation);
@@ -88,28 +88,28 @@ impl<T: Transport> Coordinator<T> {
             Came::Foreign(page, wait) => self.foreign_page(lane, flight, page, wait).await,
             Came::NotTaken => {
                 let verdict = self.lanes[lane].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
-                self.unsent(lane, flight, Some("not-taken"));
+                self.unsent(flight, Some("not-taken"));
                 self.heed(lane, &verdict, None);
             }
             Came::Unsendable => {
                 let step = self.step(&flight);
                 let (account, service) = (step.account.clone(), step.service.name.clone());
-                self.unsent(lane, flight, Some("local"));
+                self.unsent(flight, Some("local"));
                 let message = format!(
                     "{account}.{service} is stopped: its requests cannot be put on the wire; check its provider file"
                 );
-                self.halt.config.get_or_insert(message);
+                self.halt.stop(Reason::Config, message);
                 self.stop_service(&account, &service);
             }
-            Came::Unsent => self.unsent(lane, flight, None),
+            Came::Unsent => self.unsent(flight, None),
         }
     }
 
     /// It was not sent, or not taken: it was no call, and takes its turn again.
-    fn unsent(&mut self, lane: usize, flight: Flight, code: Option<&str>) {
+    fn unsent(&mut self, flight: Flight, code: Option<&str>) {
         self.end(&flight, AttemptState::Unsent, FREE, code.map(str::to_owned));
         self.change(Change { attempts: -1, ..Change::to(flight.ready.at, State::Pending, None) });
-        self.requeue(lane, flight.ready);
+        self.backlog.requeue(flight.ready);
     }
 
     /// Writes down how an attempt ended without an answer.
@@ -133,7 +133,7 @@ impl<T: Transport> Coordinator<T> {
         kept: Option<Kept>,
     ) {
         let (body, came) = kept.map_or((None, None), |kept| (Some(kept.body), kept.came));
-        self.batch.ends.push(AttemptEnd {
+        self.writer.end(AttemptEnd {
             id: flight.attempt,
             state,
             settled_at: now_ms(),
@@ -149,9 +149,9 @@ impl<T: Transport> Coordinator<T> {
     }
 
     fn answered(&mut self, flight: &Flight, answer: Answer) {
-        self.answered_steps[usize::from(flight.ready.at.step)] = true;
+        self.services.answered[usize::from(flight.ready.at.step)] = true;
         let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
-        self.streaks.answered(&step.account, &step.service.name);
+        self.services.streaks.answered(&step.account, &step.service.name);
         let letters = u32::from(answer.letter == Some(true));
         let outcome = answer.outcome;
         let (account, step) = (self.prepared.account(usize::from(flight.ready.at.step)), self.step(flight));
@@ -160,10 +160,9 @@ impl<T: Transport> Coordinator<T> {
             letters > 0 && !account.may_send_letter(&step.service, flight.ready.ask.block(step));
         let cost = if answer.billed && !free { flight.ready.ask.price } else { FREE };
         if answer.letter == Some(false) {
-            let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
-            self.lanes[lane].trials.told_none(flight.ready.at);
+            self.backlog.posted_none(flight.ready.at);
         }
-        self.batch.ends.push(AttemptEnd {
+        self.writer.end(AttemptEnd {
             id: flight.attempt,
             state: AttemptState::Answered,
             settled_at: now_ms(),
@@ -207,7 +206,7 @@ impl<T: Transport> Coordinator<T> {
              no_letters: move it to letters, and none goes out any more but for a lookup that says `letters = true`"
         );
         self.notice(Level::Warning, "service-stopped", message.clone());
-        self.halt.config.get_or_insert(message);
+        self.halt.stop(Reason::Config, message);
         self.learn(lane, Lesson::Letter { call, at: now_ms() });
         self.stop_service(&account, &service);
     }
@@ -216,15 +215,18 @@ impl<T: Transport> Coordinator<T> {
     /// the other.
     fn learn(&mut self, lane: usize, what: Lesson) {
         let Account { name, environment, .. } = &self.lanes[lane].config;
-        self.batch.learn(Learned { account: name.clone(), environment: environment.clone(), what });
+        self.writer.learn(Learned { account: name.clone(), environment: environment.clone(), what });
     }
 
     /// Sends no more to a service.
     fn stop_service(&mut self, account: &str, service: &str) {
-        let steps = &self.prepared.job.steps;
-        let affected: Vec<bool> =
-            steps.iter().map(|step| step.account == account && step.service.name == service).collect();
-        self.stop_steps(&affected);
+        self.backlog.stop_steps(&self.steps_of(account, service));
+    }
+
+    /// Which lookups of the job ask a service.
+    fn steps_of(&self, account: &str, service: &str) -> Vec<bool> {
+        let steps = self.prepared.job.steps.iter();
+        steps.map(|step| step.account == account && step.service.name == service).collect()
     }
 
     /// An expired token: refused unprocessed, free, and repeated once with a new one.
@@ -234,13 +236,13 @@ impl<T: Transport> Coordinator<T> {
         let gate = &mut self.lanes[lane].gate;
         gate.token_refused(generation, flight.ready.refusals);
         flight.ready.refusals += 1;
-        self.requeue(lane, flight.ready);
+        self.backlog.requeue(flight.ready);
     }
 
     fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
         self.end(&flight, AttemptState::Refused, FREE, Some("429".to_owned()));
         self.change(Change::to(flight.ready.at, State::Pending, None));
-        self.requeue(lane, flight.ready);
+        self.backlog.requeue(flight.ready);
         let (now, cool_down) = self.lanes[lane].together(|gate, now| (now, gate.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
         self.learn(lane, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
@@ -276,7 +278,9 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "outage", message);
         }
         for at in verdict.refunds.iter().map(|key| place_of(*key)) {
-            self.refund(lane, at, at_hand.as_deref_mut());
+            if let Some(change) = self.backlog.refund(at, at_hand.as_deref_mut()) {
+                self.change(change);
+            }
         }
     }
 
@@ -296,7 +300,7 @@ impl<T: Transport> Coordinator<T> {
         let in_outage = self.trouble(lane, kind, cause, &mut flight.ready);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
-            self.requeue(lane, flight.ready);
+            self.backlog.requeue(flight.ready);
             return;
         }
         self.try_again(lane, flight, retry_after);
@@ -310,7 +314,7 @@ impl<T: Transport> Coordinator<T> {
             if self.lanes[lane].gate.is_in_doubt() {
                 // The health address decides whether it is the upstream that fails, or this lookup.
                 self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
-                self.lanes[lane].doubted.push(flight);
+                self.backlog.accounts[lane].doubted.push(flight);
                 return;
             }
             self.spend_out(&flight, 1);
@@ -363,13 +367,13 @@ impl<T: Transport> Coordinator<T> {
     /// Ends or keeps the lookups that were held back while an outage was in doubt.
     pub(super) fn resolve_doubts(&mut self) {
         for lane in 0..self.lanes.len() {
-            if self.lanes[lane].doubted.is_empty() || self.lanes[lane].gate.is_in_doubt() {
+            if self.backlog.accounts[lane].doubted.is_empty() || self.lanes[lane].gate.is_in_doubt() {
                 continue;
             }
             let out = self.lanes[lane].gate.is_out();
-            for flight in std::mem::take(&mut self.lanes[lane].doubted) {
+            for flight in std::mem::take(&mut self.backlog.accounts[lane].doubted) {
                 if out || self.halt.draining() {
-                    self.requeue(lane, flight.ready);
+                    self.backlog.requeue(flight.ready);
                 } else {
                     self.spend_out(&flight, 0);
                 }
@@ -380,10 +384,10 @@ impl<T: Transport> Coordinator<T> {
     fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
         let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
         let now = Instant::now();
-        if !self.stopped[usize::from(flight.ready.at.step)] {
+        if !self.backlog.stops(flight.ready.at) {
             self.tell_what_is_put_off(lane, now, delay);
         }
-        self.requeue_at(lane, flight.ready, now + delay, retry_after == Some(delay));
+        self.backlog.requeue_at(flight.ready, now + delay, retry_after == Some(delay));
     }
 
     /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
@@ -397,18 +401,18 @@ impl<T: Transport> Coordinator<T> {
         let step = self.step(flight);
         let (account, service) = (step.account.clone(), step.service.name.clone());
         self.stop_for(&account, &service, &fault.code, &fault.message);
-        self.let_go(flight.ready.at);
+        self.backlog.let_go(flight.ready.at);
     }
 
     /// Stops a service, and tells once by which code and why.
     pub(super) fn stop_for(&mut self, account: &str, service: &str, code: &str, why: &str) {
-        let mut steps = self.prepared.job.steps.iter().zip(&self.stopped);
-        if steps.any(|(step, stopped)| !stopped && step.account == account && step.service.name == service) {
+        let affected = self.steps_of(account, service);
+        if self.backlog.asks_any(&affected) {
             let message = format!("{account}.{service} is stopped ({code}): {why}");
             self.notice(Level::Warning, "service-stopped", message.clone());
-            self.halt.config.get_or_insert(message);
+            self.halt.stop(Reason::Config, message);
         }
-        self.stop_service(account, service);
+        self.backlog.stop_steps(&affected);
     }
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
@@ -424,7 +428,7 @@ impl<T: Transport> Coordinator<T> {
         let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
         let (shared, life) = (self.lanes[lane].shared.clone(), account.refresh_after);
         let asks = Asks::Run(self.run);
-        self.spawn(async move {
+        self.mailbox.spawn(async move {
             let login = log_in(ledger, transport, account, auth, credentials, asks);
             Message::Login { lane, came: shared.or_log_in(life, login).await }
         });
@@ -520,11 +524,11 @@ impl<T: Transport> Coordinator<T> {
         let told = why.told(address.unwrap_or_default(), &config.name);
         let message = format!("{} is stopped: {told}", config.name);
         let affected: Vec<bool> = self.prepared.account_of.iter().map(|account| *account == lane).collect();
-        if affected.iter().zip(&self.stopped).any(|(affected, stopped)| *affected && !stopped) {
+        if self.backlog.asks_any(&affected) {
             self.notice(Level::Warning, "account-stopped", message.clone());
-            self.halt.config.get_or_insert(message);
+            self.halt.stop(Reason::Config, message);
         }
-        self.stop_steps(&affected);
+        self.backlog.stop_steps(&affected);
     }
 
     /// Asks the account's free health address.
@@ -532,7 +536,7 @@ impl<T: Transport> Coordinator<T> {
         let transport = Arc::clone(&self.transports[lane]);
         let Some(url) = self.lanes[lane].health.clone() else { return };
         self.lanes[lane].gate.health_begins();
-        self.spawn(async move {
+        self.mailbox.spawn(async move {
             let said = match transport.health(&url).await {
                 Ok(said) => Some(said),
                 // Somebody is there: one call is tried, and tells what is at fault.

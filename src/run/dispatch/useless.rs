@@ -62,7 +62,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Counts one. The fifth in a row stops the service.
     fn stray(&mut self, (account, service): (&str, &str), kind: Stray, code: &str, why: &str) {
-        if self.streaks.stray(account, service, kind) {
+        if self.services.streaks.stray(account, service, kind) {
             self.stop_for(account, service, code, why);
         }
     }

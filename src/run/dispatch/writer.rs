@@ -1,0 +1,193 @@
+//! The one that writes a run's state: what ended and what begins, a batch at a time, each in one transaction.
+//!
+//! A batch grows from turn to turn until it is handed over with the intents of what may go. Whoever commits it gives back what
+//! came of it: written, it is over; unwritten, it is put back before whatever has come since. So whether the loop waits for a
+//! commit or goes on meanwhile is the loop's affair, and what depends on durability depends on [`Writer::written`].
+
+use super::holds::{Holds, Use};
+use crate::ledger::{
+    AttemptEnd, AttemptIds, Batch, Cap, Change, Committed, Intent, Learned, Ledger, LedgerError,
+    transactionid,
+};
+use crate::time::now_ms;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often another tag is drawn for attempt ids before it is a fault: even one collision is unlikely.
+const MOST_DRAWS: u32 = 8;
+
+/// What a run has to write.
+pub(super) struct Writer {
+    ledger: Arc<Ledger>,
+    run: i64,
+    batch: Batch,
+    /// Away with a batch that was handed over.
+    ids: Option<AttemptIds>,
+    holds: Holds,
+}
+
+/// A batch on its way to the ledger.
+pub(super) struct Handed {
+    ledger: Arc<Ledger>,
+    run: i64,
+    batch: Batch,
+    ids: AttemptIds,
+    began: Instant,
+}
+
+/// What came of it.
+pub(super) struct Returned {
+    batch: Batch,
+    ids: AttemptIds,
+    began: Instant,
+    came: Result<Committed, LedgerError>,
+}
+
+/// What is on disk now.
+pub(super) struct Written {
+    pub(super) changes: Vec<Change>,
+    pub(super) intents: Vec<Intent>,
+    pub(super) committed: Committed,
+    /// Whether the ledger could not be written before.
+    pub(super) resumes: bool,
+}
+
+/// A commit that failed; nothing of its batch is lost.
+pub(super) struct Unwritten {
+    /// When it began.
+    pub(super) began: Instant,
+    pub(super) error: LedgerError,
+}
+
+impl Writer {
+    pub(super) fn new(ledger: Arc<Ledger>, run: i64) -> Self {
+        Self { ledger, run, batch: Batch::default(), ids: None, holds: Holds::default() }
+    }
+
+    /// Writes a lookup's new state with the next commit, together with what it has come to in this very batch: one statement
+    /// must not change a lookup twice.
+    pub(super) fn change(&mut self, change: Change) {
+        let earlier = self.batch.changes.iter().position(|earlier| earlier.at == change.at);
+        let earlier = earlier.map(|place| self.batch.changes.swap_remove(place));
+        self.batch.changes.push(match earlier {
+            Some(earlier) => change.after(&earlier),
+            None => change,
+        });
+    }
+
+    /// Writes how an attempt ended.
+    pub(super) fn end(&mut self, end: AttemptEnd) {
+        self.batch.ends.push(end);
+    }
+
+    /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
+    /// the other.
+    pub(super) fn learn(&mut self, learned: Learned) {
+        self.batch.learn(learned);
+    }
+
+    /// Whether everything that ended is on disk.
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// How the attempts ended that are not written.
+    pub(super) fn unwritten(&self) -> &[AttemptEnd] {
+        &self.batch.ends
+    }
+
+    /// Hands the batch over with the intents of what is to go, and what they may cost. Their ids are drawn as it is committed.
+    pub(super) fn hand_over(&mut self, intents: Vec<Intent>, caps: Vec<Cap>) -> Handed {
+        let mut batch = std::mem::take(&mut self.batch);
+        (batch.intents, batch.caps) = (intents, caps);
+        let (ledger, ids) = (Arc::clone(&self.ledger), self.ids.take().unwrap_or_default());
+        Handed { ledger, run: self.run, batch, ids, began: Instant::now() }
+    }
+
+    /// Takes back what came of a batch that was handed over.
+    ///
+    /// # Errors
+    /// Why it is not on disk. Its ends and changes are back in the batch; its intents are gone, and their lookups are the
+    /// caller's to put back.
+    pub(super) fn written(&mut self, returned: Returned) -> Result<Written, Unwritten> {
+        let Returned { mut batch, ids, began, came } = returned;
+        self.ids = Some(ids);
+        match came {
+            Ok(committed) => {
+                tracing::trace!(
+                    ends = batch.ends.len(),
+                    changes = batch.changes.len(),
+                    intents = batch.intents.len(),
+                    "commit"
+                );
+                let resumes = self.holds.works(Use::Write);
+                Ok(Written { changes: batch.changes, intents: batch.intents, committed, resumes })
+            }
+            Err(error) => {
+                batch.intents.clear();
+                let since = std::mem::replace(&mut self.batch, batch);
+                since.ends.into_iter().for_each(|end| self.end(end));
+                since.changes.into_iter().for_each(|change| self.change(change));
+                since.learned.into_iter().for_each(|learned| self.learn(learned));
+                Err(Unwritten { began, error })
+            }
+        }
+    }
+
+    /// Writes what ended, sends nothing, and parks what is in flight as unknown: nobody will hear of it.
+    pub(super) async fn give_up(&mut self) -> Result<(), LedgerError> {
+        let returned = self.hand_over(Vec::new(), Vec::new()).commit().await;
+        self.written(returned).map_err(|unwritten| unwritten.error)?;
+        self.ledger.park_started(self.run, now_ms()).await?;
+        Ok(())
+    }
+
+    /// Until when the ledger is not to be tried.
+    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
+        self.holds.until(now)
+    }
+
+    /// What is known of whether the ledger can be used.
+    pub(super) const fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// It has failed, in an attempt that began at `began`. Whether that is new; `None` if it was waited for long enough.
+    pub(super) fn fails(&mut self, what: Use, began: Instant, patience: Duration) -> Option<bool> {
+        self.holds.fails(what, began, patience)
+    }
+
+    /// It can be read. Whether that is new.
+    pub(super) fn reads(&mut self) -> bool {
+        self.holds.works(Use::Read)
+    }
+
+    /// It takes no writes, for a reason that does not pass; what is in flight is heard, and written if it can be after all.
+    pub(super) fn refuse_writes(&mut self) {
+        self.holds.refuse_writes();
+    }
+}
+
+impl Handed {
+    /// Commits it: when this returns it is on disk, or nothing of it is.
+    pub(super) async fn commit(self) -> Returned {
+        let Self { ledger, run, mut batch, mut ids, began } = self;
+        let mut draws = 0;
+        let came = loop {
+            let now = now_ms();
+            for intent in &mut batch.intents {
+                intent.id = ids.next(now);
+                intent.transactionid = transactionid(intent.id);
+            }
+            match ledger.commit(run, &batch).await {
+                Err(LedgerError::IdTaken) if draws < MOST_DRAWS => {
+                    draws += 1;
+                    ids.redraw();
+                }
+                came => break came,
+            }
+        };
+        Returned { batch, ids, began, came }
+    }
+}
