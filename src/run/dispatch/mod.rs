@@ -28,6 +28,8 @@ mod settle;
 mod stop;
 mod streak;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod trial;
 mod useless;

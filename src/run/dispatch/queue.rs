@@ -1,6 +1,7 @@
 //! What is ready to be asked, in the order of the run, and who follows whom: the coordinator's memory, bounded however long the run.
 
 use crate::ledger::{Place, Turn};
+use crate::run::decide::attempt::Attempts;
 use crate::run::decide::prepared::Ask;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
@@ -23,6 +24,11 @@ pub(super) struct Ready {
 }
 
 impl Ready {
+    /// Its attempts so far.
+    pub(super) const fn attempts(&self) -> Attempts {
+        Attempts { spent: self.spent, lost: self.lost }
+    }
+
     fn turn(&self) -> Turn {
         Turn { heard_at: self.heard_at, at: self.at }
     }

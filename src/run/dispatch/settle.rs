@@ -14,8 +14,9 @@ use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::cause::{BadCertificate, Cause};
 use crate::http::transport::{Health, SendError, Transport};
-use crate::job::{OnUnknown, Step};
+use crate::job::Step;
 use crate::ledger::{AttemptEnd, AttemptState, Change, Learned, LedgerError, Lesson, Place, transactionid};
+use crate::run::decide::attempt::{FREE, Next, cost, state_of};
 use crate::run::error::RunError;
 use crate::run::event::Level;
 use crate::time::now_ms;
@@ -23,9 +24,6 @@ use crate::upstream::{Answer, Fault, LoginReading};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// What is certain to cost nothing.
-const FREE: Option<Ore> = Some(Ore::ZERO);
 
 impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
@@ -158,7 +156,7 @@ impl<T: Transport> Coordinator<T> {
         let free = account.is_free(&step.service.name, outcome);
         let unannounced =
             letters > 0 && !account.may_send_letter(&step.service, flight.ready.ask.block(step));
-        let cost = if answer.billed && !free { flight.ready.ask.price } else { FREE };
+        let cost = cost(&flight.ready.ask, answer.billed, free);
         if answer.letter == Some(false) {
             self.backlog.posted_none(flight.ready.at);
         }
@@ -310,18 +308,19 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn try_again(&mut self, lane: usize, mut flight: Flight, retry_after: Option<Duration>) {
         let at = flight.ready.at;
         flight.ready.spent += 1;
-        if flight.ready.spent >= self.prepared.job.rules.attempts {
-            if self.lanes[lane].gate.is_in_doubt() {
-                // The health address decides whether it is the upstream that fails, or this lookup.
-                self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
-                self.backlog.accounts[lane].doubted.push(flight);
-                return;
-            }
-            self.spend_out(&flight, 1);
-            return;
+        let in_doubt = self.lanes[lane].gate.is_in_doubt();
+        let next = flight.ready.attempts().after_refusal(&self.prepared.job.rules, in_doubt);
+        if let Next::End(outcome) = next {
+            let change = Change { spent: 1, ..Change::to(at, state_of(outcome), None) };
+            return self.give_up(&flight, outcome, change);
         }
         self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
-        self.repeat_later(lane, flight, retry_after);
+        if next == Next::Doubt {
+            // The health address decides whether it is the upstream that fails, or this lookup.
+            self.backlog.accounts[lane].doubted.push(flight);
+        } else {
+            self.repeat_later(lane, flight, retry_after);
+        }
     }
 
     /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
@@ -334,24 +333,14 @@ impl<T: Transport> Coordinator<T> {
             |state| Change { spent: 1, cost, cost_unknown: cost, lost: 1, ..Change::to(at, state, None) };
         flight.ready.lost = true;
         let step = &self.prepared.job.steps[usize::from(at.step)];
-        let again = step.on_unknown == OnUnknown::Retry && !flight.ready.ask.letter_making;
-        if again && flight.ready.spent < self.prepared.job.rules.attempts {
-            self.change(sums(State::Pending));
-            self.repeat_later(lane, flight, None);
-        } else {
-            self.give_up(&flight, Outcome::Unknown, sums(State::Parked));
+        let letter_making = flight.ready.ask.letter_making;
+        match flight.ready.attempts().after_loss(&self.prepared.job.rules, step, letter_making) {
+            Next::End(outcome) => self.give_up(&flight, outcome, sums(state_of(outcome))),
+            Next::Later | Next::Doubt => {
+                self.change(sums(State::Pending));
+                self.repeat_later(lane, flight, None);
+            }
         }
-    }
-
-    /// Ends a lookup whose attempts are spent. An earlier one may have been carried out, whatever became of the last.
-    fn spend_out(&mut self, flight: &Flight, spent: i32) {
-        let at = flight.ready.at;
-        let (outcome, state) = if flight.ready.lost {
-            (Outcome::Unknown, State::Parked)
-        } else {
-            (Outcome::Failed, State::Settled)
-        };
-        self.give_up(flight, outcome, Change { spent, ..Change::to(at, state, None) });
     }
 
     /// Ends a lookup without an answer.
@@ -375,7 +364,9 @@ impl<T: Transport> Coordinator<T> {
                 if out || self.halt.draining() {
                     self.backlog.requeue(flight.ready);
                 } else {
-                    self.spend_out(&flight, 0);
+                    let outcome = flight.ready.attempts().end();
+                    let change = Change::to(flight.ready.at, state_of(outcome), None);
+                    self.give_up(&flight, outcome, change);
                 }
             }
         }

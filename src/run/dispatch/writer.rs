@@ -191,3 +191,123 @@ impl Handed {
         Returned { batch, ids, began, came }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::run_of;
+    use super::*;
+    use crate::domain::identity::Identity;
+    use crate::domain::money::Ore;
+    use crate::domain::outcome::{Outcome, Outcomes, Source, State};
+    use crate::ledger::{AttemptState, Fault, Place};
+
+    const PRICE: Ore = Ore::new(600);
+
+    fn at(row: i64) -> Place {
+        Place { row, step: 0 }
+    }
+
+    async fn intent(ledger: &Ledger, row: i64) -> Intent {
+        Intent {
+            at: at(row),
+            id: 0,
+            transactionid: String::new(),
+            service: ledger.service_id("creditsafe", "sandbox", "getsignatory").await.unwrap(),
+            purpose: ledger.purpose_ids(&[String::new()], "").await.unwrap()[0],
+            identity: Identity([u8::try_from(row).unwrap(); 16]),
+            letter_making: false,
+            started_at: now_ms(),
+            reserved: Some(PRICE),
+            reuse_after: None,
+            reuse_outcomes: Outcomes::default(),
+            unknown_too: false,
+        }
+    }
+
+    fn refused(attempt: i64) -> AttemptEnd {
+        AttemptEnd {
+            id: attempt,
+            state: AttemptState::Refused,
+            settled_at: now_ms(),
+            cost: Some(Ore::ZERO),
+            outcome: None,
+            code: Some("503".to_owned()),
+            text: None,
+            log_id: None,
+            letter: None,
+            body: None,
+            came: None,
+        }
+    }
+
+    fn spent(row: i64) -> Change {
+        Change { spent: 1, ..Change::to(at(row), State::Pending, None) }
+    }
+
+    /// A writer that has written the intent of the first row, and its attempt.
+    async fn begun(ledger: &Arc<Ledger>, run: i64) -> (Writer, i64) {
+        let mut writer = Writer::new(Arc::clone(ledger), run);
+        let returned = writer.hand_over(vec![intent(ledger, 1).await], Vec::new()).commit().await;
+        let written = writer.written(returned).ok().unwrap();
+        assert!(written.intents[0].id > 0 && written.changes.is_empty() && !written.resumes);
+        (writer, written.intents[0].id)
+    }
+
+    #[tokio::test]
+    async fn what_a_lookup_comes_to_in_one_batch_is_one_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, run) = run_of(folder.path(), 2).await;
+        let (mut writer, attempt) = begun(&ledger, run).await;
+        writer.end(refused(attempt));
+        writer.change(spent(1));
+        writer.change(Change::to(at(2), State::Settled, Some(Outcome::Invalid)));
+        let failed = Change { spent: 0, attempt: Some(attempt), source: Some(Source::Bought), ..spent(1) };
+        writer.change(Change { state: State::Settled, outcome: Some(Outcome::Failed), ..failed });
+        assert!(!writer.is_empty() && writer.unwritten().len() == 1);
+        let returned = writer.hand_over(Vec::new(), Vec::new()).commit().await;
+        let written = writer.written(returned).ok().unwrap();
+        let first = written.changes.iter().find(|change| change.at == at(1)).unwrap();
+        assert_eq!((written.changes.len(), first.spent, first.outcome), (2, 1, Some(Outcome::Failed)));
+        assert!(writer.is_empty());
+        let totals = ledger.totals(run).await.unwrap();
+        assert_eq!((totals.pending, totals.outcomes[Outcome::Failed.index()]), (0, 1));
+    }
+
+    /// What the loop hears while a batch is away comes after it, whatever becomes of it.
+    #[tokio::test]
+    async fn a_batch_that_is_not_written_comes_back_before_what_has_come_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, run) = run_of(folder.path(), 2).await;
+        let (mut writer, attempt) = begun(&ledger, run).await;
+        writer.end(refused(attempt));
+        writer.change(spent(1));
+        let fault = ledger.break_it(Fault::Unwritable).await;
+        let handed = writer.hand_over(vec![intent(&ledger, 2).await], Vec::new());
+        assert!(writer.is_empty(), "it is on its way");
+        writer.change(Change { spent: 0, ..Change::to(at(1), State::Settled, Some(Outcome::Failed)) });
+        let returned = handed.commit().await;
+        assert!(writer.written(returned).is_err());
+        assert_eq!((writer.unwritten().len(), writer.batch.changes.len()), (1, 1));
+        let change = &writer.batch.changes[0];
+        assert_eq!((change.spent, change.outcome), (1, Some(Outcome::Failed)), "both, the later last");
+        assert!(writer.batch.intents.is_empty(), "what was to go is the loop's to put back");
+        ledger.mend(fault).await;
+        let returned = writer.hand_over(Vec::new(), Vec::new()).commit().await;
+        assert!(writer.written(returned).is_ok() && writer.is_empty());
+        let totals = ledger.totals(run).await.unwrap();
+        assert_eq!((totals.pending, totals.outcomes[Outcome::Failed.index()]), (1, 1));
+        assert_eq!(totals.calls, 1, "the second was never sent");
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_up_leaves_what_is_in_flight_unknown() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ledger, run) = run_of(folder.path(), 2).await;
+        let (mut writer, _) = begun(&ledger, run).await;
+        writer.change(Change::to(at(2), State::Settled, Some(Outcome::Invalid)));
+        writer.give_up().await.unwrap();
+        let totals = ledger.totals(run).await.unwrap();
+        let counts = [Outcome::Unknown, Outcome::Invalid].map(|outcome| totals.outcomes[outcome.index()]);
+        assert_eq!((counts, totals.pending, totals.cost_unknown), ([1, 1], 0, PRICE));
+    }
+}
