@@ -1,31 +1,51 @@
-//! What the tests of this room begin with: a job made ready, as its file says it, and a run of it in a ledger.
+//! What the tests of this room begin with: a job made ready, as its file says it, and a run of it in a ledger. And the turn,
+//! told what came back and asked what it makes of it: nothing is sent.
 
+use super::backlog::Left;
+use super::coordinator::{Coordinator, Start};
+use super::flight::Flight;
+use super::halt::Reason;
+use super::lane::Lane;
+use super::queue::Ready;
+use super::tally::Tally;
+use super::tokens::SharedTokens;
+use super::worker::{Came, Done, Kept};
 use crate::config::catalogue::Catalogue;
 use crate::config::{self, Settings};
 use crate::domain::identity::{DigestKey, Identity};
 use crate::domain::money::Ore;
 use crate::domain::number::{Accept, AcceptKind, Kind, Subject};
+use crate::domain::outcome::Outcome;
+use crate::http::cause::Cause;
+use crate::http::transport::{Health, SendError, Transport};
 use crate::job::file;
+use crate::ledger::{AttemptState, Place};
 use crate::ledger::{Counts, Ledger, NewRow, NewRun, run_id};
+use crate::run::decide::budget::Purses;
+use crate::run::decide::freshness::Freshness;
 use crate::run::decide::prepared::{Ask, Prepared};
+use crate::upstream::{Answer, Fault, LoginRequest, Request, Response};
 use jiff::civil::date;
+use secrecy::SecretString;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 const CONFIGURATION: &str = "[providers.creditsafe]\nbase_url = 'http://127.0.0.1:1'\n\
      token_url = 'http://127.0.0.1:1/login'\nusername = { file = 'username' }\npassword = { file = 'password' }\n\
      prices = { getdata = '3.20', getsignatory = '6.00' }\nno_letters = ['getdata:Basic']\n";
 
-pub(super) fn settings() -> Settings {
-    config::parse(Path::new("/none/orgpull.toml"), CONFIGURATION, Catalogue::built_in()).unwrap()
+fn settings(folder: &Path) -> Settings {
+    config::parse(&folder.join("orgpull.toml"), CONFIGURATION, Catalogue::built_in()).unwrap()
 }
 
 /// A job with these lookups, made ready.
 pub(super) fn prepared(lookups: &str) -> Arc<Prepared> {
+    let settings = settings(Path::new("/none"));
     let text = format!(
         "name = 'nightly'\n[input]\nnumbers = ['556012-5790']\n{lookups}[[output]]\npath = 'o.csv'\n"
     );
-    let settings = settings();
     let job = file::parse(Path::new("/none/nightly.toml"), &text, &settings, false);
     let job = job.unwrap_or_else(|problems| panic!("{problems}"));
     let account = settings.accounts["creditsafe"].clone();
@@ -73,4 +93,167 @@ pub(super) async fn run_of(folder: &Path, rows: i64) -> (Arc<Ledger>, i64) {
     ledger.load(run, 1, &(1..=rows).map(row).collect::<Vec<_>>()).await.unwrap();
     ledger.loaded(run, Counts { rows, ..Counts::default() }, None, 0).await.unwrap();
     (Arc::new(ledger), run)
+}
+
+/// A wire over which nothing comes.
+struct Silent;
+
+impl Transport for Silent {
+    async fn send(
+        &self,
+        _: &Request,
+        _: &SecretString,
+        _: Duration,
+        _: impl FnOnce(u16) + Send,
+    ) -> Result<Response, SendError> {
+        std::future::pending().await
+    }
+
+    fn distrust(&self) {}
+
+    async fn health(&self, _: &str) -> Result<Health, SendError> {
+        std::future::pending().await
+    }
+
+    async fn login(&self, _: &LoginRequest) -> Result<Response, SendError> {
+        std::future::pending().await
+    }
+}
+
+/// One lookup, which may be asked three times.
+const ONE: &str = "[[lookup]]\nid = 'first'\nservice = 'creditsafe.getsignatory'\n[run]\nattempts = 3\n";
+
+/// A loop over a run of one row, whose call is on its way.
+async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
+    for name in ["username", "password"] {
+        std::fs::write(folder.join(name), "a word of nobody's").unwrap();
+    }
+    let (ledger, run) = run_of(folder, 1).await;
+    let (prepared, settings) = (prepared(ONE), settings(folder));
+    let account = &settings.accounts["creditsafe"];
+    let lane =
+        Lane::open(&ledger, &settings, &SharedTokens::default(), &prepared.job, account).await.unwrap();
+    let freshness = Freshness { now: 0, began: 0, buy_again: false, unknown_too: false };
+    let totals = ledger.totals(run).await.unwrap();
+    let mut turn = Coordinator::new(Start {
+        ledger,
+        prepared,
+        run,
+        lanes: vec![lane],
+        freshness,
+        observer: Arc::new(|_| ()),
+        tally: Tally::new(totals, Instant::now()),
+        transports: vec![Arc::new(Silent)],
+        purses: Purses::default(),
+        began: Instant::now(),
+    });
+    let at = Place { row: 1, step: 0 };
+    let (ask, spent, lost) = (ask(Identity([1; 16])), 0, false);
+    let ready = Ready { at, heard_at: 0, ask, spent, lost, refusals: 0, purpose: 1 };
+    turn.backlog.accounts[0].in_flight = 1;
+    turn.backlog.fly(Flight { ready, attempt: 7, task: tokio::spawn(async {}).id() });
+    (turn, at)
+}
+
+impl Coordinator<Silent> {
+    /// Tells what came back of the one call, and gives how its attempt ended and what it cost.
+    async fn hears(&mut self, at: Place, came: Came) -> (AttemptState, Option<Ore>) {
+        self.done(Done { account: 0, at, generation: 1, came }).await;
+        let end = self.writer.unwritten().last().unwrap();
+        (end.state, end.cost)
+    }
+
+    /// Whether the lookup may go now, and whether it may later.
+    fn waits(&mut self) -> (bool, bool) {
+        let queue = &self.backlog.accounts[0].queue;
+        (queue.has_ready(), queue.next_due().is_some())
+    }
+}
+
+fn answer(billed: bool) -> Came {
+    let (code, text, log_id, letter) = (None, None, None, None);
+    Came::Answer(Box::new(Answer {
+        outcome: Outcome::Hit,
+        code,
+        text,
+        log_id,
+        letter,
+        billed,
+        body: Vec::new(),
+    }))
+}
+
+const PRICE: Option<Ore> = Some(Ore::new(600));
+const FREE: Option<Ore> = Some(Ore::ZERO);
+
+/// The table of what may have been carried out: how the attempt ends and what it costs, whether its lookup is asked again at
+/// once or later, or ends, and whether the run goes on.
+#[tokio::test]
+async fn what_came_back_decides_about_the_money_and_the_next_call() {
+    use AttemptState::{Answered, Refused, Unknown, Unread, Unsent};
+    let kept = || Kept { body: Vec::new(), came: None };
+    let fault = |billed| Fault { code: "3".to_owned(), message: "m".to_owned(), billed };
+    let over = (false, false);
+    let (now, later) = ((true, false), (false, true));
+    for (came, state, cost, waits, halts) in [
+        (answer(true), Answered, PRICE, over, None),
+        (answer(false), Answered, FREE, over, None),
+        (Came::TokenRefused("401".to_owned()), Refused, FREE, now, None),
+        (Came::Throttled(None), Refused, FREE, now, None),
+        (Came::Unavailable(None), Refused, FREE, later, None),
+        (Came::NotConnected(Cause::Refused), Refused, FREE, later, None),
+        (Came::NotTaken, Unsent, FREE, now, None),
+        (Came::Unsent, Unsent, FREE, now, None),
+        (Came::Unsendable, Unsent, FREE, over, Some(Reason::Config)),
+        (Came::ServerError("500".to_owned()), Unknown, PRICE, over, None),
+        (Came::TimedOut, Unknown, PRICE, over, None),
+        (Came::Lost("cut".to_owned()), Unknown, PRICE, over, None),
+        (Came::TooLarge, Unknown, PRICE, over, None),
+        (Came::Mismatched(Some(kept())), Unknown, PRICE, over, None),
+        (Came::Unread(kept()), Unread, PRICE, over, None),
+        (Came::Fault(fault(false)), Refused, FREE, over, Some(Reason::Config)),
+        (Came::Fault(fault(true)), Refused, PRICE, over, Some(Reason::Config)),
+        (Came::Foreign(fault(false), None), Refused, FREE, over, Some(Reason::Config)),
+        (Came::ClientRefused("c".to_owned(), "m".to_owned()), Refused, FREE, now, Some(Reason::Login)),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut turn, at) = in_flight(folder.path()).await;
+        let what = came.to_string();
+        assert_eq!(turn.hears(at, came).await, (state, cost), "{what}");
+        assert_eq!(turn.waits(), waits, "{what}");
+        let told = Reason::ALL.into_iter().find(|reason| turn.halt.told(*reason).is_some());
+        assert_eq!(told, halts, "{what}");
+        assert_eq!(turn.backlog.accounts[0].in_flight, 0, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_lookup_whose_attempts_are_spent_ends_by_whether_one_was_lost() {
+    for (lost, outcome) in [(false, Outcome::Failed), (true, Outcome::Unknown)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut turn, at) = in_flight(folder.path()).await;
+        let mut flight = turn.backlog.land(at).unwrap();
+        (flight.ready.spent, flight.ready.lost) = (2, lost);
+        turn.backlog.accounts[0].in_flight = 1;
+        turn.backlog.fly(flight);
+        turn.hears(at, Came::Unavailable(None)).await;
+        assert_eq!(turn.waits(), (false, false));
+        if let Some(flight) = turn.backlog.accounts[0].doubted.first() {
+            panic!("one failure is no doubt: {}", flight.attempt);
+        }
+        let handed = turn.writer.hand_over(Vec::new(), Vec::new());
+        assert!(handed.changes().iter().any(|change| change.outcome == Some(outcome)), "{outcome}");
+    }
+}
+
+/// After a signal nothing is granted, and what is in flight is still heard.
+#[tokio::test]
+async fn after_a_signal_nothing_goes_and_what_is_paid_for_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut turn, at) = in_flight(folder.path()).await;
+    turn.halt.signal();
+    let (sends, _) = turn.permits().await;
+    assert!(sends.is_empty() && turn.backlog.left() == Left::InFlight);
+    assert_eq!(turn.hears(at, answer(true)).await, (AttemptState::Answered, PRICE));
+    assert!(turn.backlog.left() != Left::InFlight && !turn.writer.is_empty());
 }

@@ -170,6 +170,11 @@ impl Writer {
 }
 
 impl Handed {
+    #[cfg(test)]
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.batch.changes
+    }
+
     /// Commits it: when this returns it is on disk, or nothing of it is.
     pub(super) async fn commit(self) -> Returned {
         let Self { ledger, run, mut batch, mut ids, began } = self;
