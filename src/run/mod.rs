@@ -28,6 +28,8 @@ mod plan;
 mod reread;
 mod rescue;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod unchanged;
 
 pub use asked_again::{AskedAgain, again as asked_again};
