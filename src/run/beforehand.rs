@@ -1,7 +1,7 @@
 //! What a person should know before anything is sent, though nothing keeps the run from it.
 
 use super::context::Context;
-use super::dispatch::Lane;
+use super::dispatch::AccountRuntime;
 use super::event::{Level, notice};
 use crate::config::{Account, SIMULATOR};
 use crate::job::{Job, Step};
@@ -50,12 +50,12 @@ pub async fn clock(ledger: &Ledger) -> Result<Option<String>, LedgerError> {
 }
 
 /// Tells of accounts that are one at their upstream: what a budget or an answer is to one of them, it is not to the other.
-pub(super) fn tell_doubles(context: &Context, lanes: &[Lane]) {
+pub(super) fn tell_doubles(context: &Context, accounts: &[AccountRuntime]) {
     let mut told = BTreeSet::new();
-    for Lane { config, also, .. } in lanes {
+    for AccountRuntime { config, also, .. } in accounts {
         told.extend(also.iter().map(|other| config.is_also(other)));
     }
-    let used = |account: &Account| lanes.iter().any(|lane| lane.config.name == account.name);
+    let used = |account: &Account| accounts.iter().any(|used| used.config.name == account.name);
     let doubles = context.settings.doubles().filter(|(one, other)| used(one) || used(other));
     told.extend(doubles.map(|(one, other)| one.is_also(&other.name)));
     for warning in told {

@@ -9,7 +9,7 @@ use super::decide::budget::not_passed;
 use super::decide::freshness::Freshness;
 use super::decide::prepared::{Prepared, steps};
 use super::decide::prices::priced;
-use super::dispatch::Lane;
+use super::dispatch::AccountRuntime;
 use super::error::RunError;
 use super::event::{Level, notice};
 use super::letters::{Asked, announced, unasked};
@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub(super) struct Begun {
     pub(super) run: RunRow,
     pub(super) prepared: Arc<Prepared>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) accounts: Vec<AccountRuntime>,
     pub(super) continued: bool,
 }
 
@@ -103,9 +103,9 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     }
     same_questions(&context.settings, &job, &run)?;
     not_passed(ledger, &job, &run).await?;
-    let (prepared, lanes) = ready(context, job, &run).await?;
+    let (prepared, accounts) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
-    reread(context, (&prepared, &lanes), &run).await?;
+    reread(context, (&prepared, &accounts), &run).await?;
     // First what was known to be lost when the user answered for it, then what is found lost only now.
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;
@@ -116,7 +116,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
         ledger.end_run(run.id, Stage::Stopped, exit, &refused.to_string(), None).await?;
         return Err(refused);
     }
-    Ok(Begun { run, prepared, lanes, continued: true })
+    Ok(Begun { run, prepared, accounts, continued: true })
 }
 
 /// Refuses letters that would go out, as they are known by now: an answer that was read only just may have told of one that
@@ -133,7 +133,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     same_input(ledger, &job, &run, options.input.as_ref())?;
     priced(&job, Used::of(&context.settings, &job)?.each(), options.budget)?;
     not_passed(ledger, &job, &run).await?;
-    let (prepared, lanes) = ready(context, job, &run).await?;
+    let (prepared, accounts) = ready(context, job, &run).await?;
     outputs::preflight(&run, &prepared.job, &context.settings, ledger).await?;
     let parked = ledger.park_started(run.id, now_ms()).await?;
     if parked > 0 {
@@ -147,7 +147,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     run.buy_again |= options.buy_again;
     unasked(ledger, Asked::of(&run, freshness(run.buy_again)), &prepared).await?;
     ledger.resume_run(run.id, run.buy_again).await?;
-    Ok(Begun { run, prepared, lanes, continued: true })
+    Ok(Begun { run, prepared, accounts, continued: true })
 }
 
 /// A warning where the input file is no longer the one that was copied. It is not read: the run has its copy.
@@ -180,7 +180,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let used = Used::of(&context.settings, &job)?;
     announced(Some(ledger), used.each(), &job).await?;
     priced(&job, used.each(), options.budget)?;
-    let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
+    let accounts = unless_stopped(context, accounts(context, &job, &used)).await?;
     let input_digest = input_digest(ledger, &job.input);
     let input_given = options.input.as_ref().map(|origin| given_digest(ledger, &job, origin));
     if let Some(origin) = &options.input {
@@ -211,7 +211,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let run = ledger.begin_run(new).await?;
     let prepared = Arc::new(prepared);
     match load(context, run, &id, &prepared, reader, options).await {
-        Ok(run) => Ok(Begun { run, prepared, lanes, continued: false }),
+        Ok(run) => Ok(Begun { run, prepared, accounts, continued: false }),
         // Nothing can be taken away while another process holds the ledger: the next start does.
         Err(error @ RunError::Ledger(LedgerError::Busy(_))) => Err(error),
         Err(error) => {
@@ -285,33 +285,37 @@ async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<Pat
     Ok(rejects.finish()?.map(|written| written.path))
 }
 
-async fn ready(context: &Context, job: Job, run: &RunRow) -> Result<(Arc<Prepared>, Vec<Lane>), RunError> {
+async fn ready(
+    context: &Context,
+    job: Job,
+    run: &RunRow,
+) -> Result<(Arc<Prepared>, Vec<AccountRuntime>), RunError> {
     let ledger = &context.ledger;
     let used = Used::of(&context.settings, &job)?;
     announced(Some(ledger), used.each(), &job).await?;
-    let lanes = unless_stopped(context, lanes(context, &job, &used)).await?;
+    let accounts = unless_stopped(context, accounts(context, &job, &used)).await?;
     let prepared = used.prepare_again(job, run, ledger.key().clone()).await?;
     if let Some((lookup, column)) = prepared.missing_column() {
         return Err(missing_column(lookup, column, run));
     }
-    Ok((Arc::new(prepared), lanes))
+    Ok((Arc::new(prepared), accounts))
 }
 
-async fn lanes(context: &Context, job: &Job, used: &Used<'_>) -> Result<Vec<Lane>, RunError> {
+async fn accounts(context: &Context, job: &Job, used: &Used<'_>) -> Result<Vec<AccountRuntime>, RunError> {
     let Context { ledger, settings, tokens, .. } = context;
-    let mut lanes = Vec::with_capacity(used.each().len());
+    let mut accounts = Vec::with_capacity(used.each().len());
     let mut unread = Unreadable::default();
     for account in used.each() {
-        let lane = Lane::open(ledger, settings, tokens, job, account).await;
-        lanes.extend(RunError::gather(&mut unread, lane)?);
+        let runtime = AccountRuntime::open(ledger, settings, tokens, job, account).await;
+        accounts.extend(RunError::gather(&mut unread, runtime)?);
     }
     if !unread.is_empty() {
         // What would be told next is told as well.
         RunError::gather(&mut unread, used.read_requestors(job).await)?;
     }
     unread.verdict()?;
-    tell_doubles(context, &lanes);
-    Ok(lanes)
+    tell_doubles(context, &accounts);
+    Ok(accounts)
 }
 
 fn freshness(buy_again: bool) -> Freshness {

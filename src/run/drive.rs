@@ -6,10 +6,7 @@ use super::context::{Context, Ended, unless_stopped};
 use super::decide::budget::Purses;
 use super::decide::freshness::Freshness;
 use super::decide::order::always_asked;
-use super::dispatch::Lane;
-use super::dispatch::Tally;
-use super::dispatch::Transports;
-use super::dispatch::{Coordinator, Drove, Start};
+use super::dispatch::{AccountRuntime, Coordinator, Drove, Start, Tally, Transports};
 use super::ending::{Pulled, finish};
 use super::error::RunError;
 use super::event::{Event, Started};
@@ -84,9 +81,9 @@ pub(super) async fn coordinator<T: Transport>(
     terms: Terms,
     transports: Transports<T>,
 ) -> Result<(Coordinator<T>, Spend), RunError> {
-    let Begun { run, prepared, lanes, continued } = begun;
-    let of = |lane: &Lane| transports.get(&lane.config.name).cloned();
-    let transports: Option<Vec<Arc<T>>> = lanes.iter().map(of).collect();
+    let Begun { run, prepared, accounts, continued } = begun;
+    let of = |account: &AccountRuntime| transports.get(&account.config.name).cloned();
+    let transports: Option<Vec<Arc<T>>> = accounts.iter().map(of).collect();
     let transports = transports.ok_or_else(|| RunError::bug("an account without a client"))?;
     let Terms { freshness, extra, began } = terms;
     let ledger = &context.ledger;
@@ -102,17 +99,17 @@ pub(super) async fn coordinator<T: Transport>(
     }));
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
     if prepared.job.rules.oldest {
-        let asked = always_asked(&prepared, |account| lanes[account].service_ids.as_slice());
+        let asked = always_asked(&prepared, |account| accounts[account].service_ids.as_slice());
         unless_stopped(context, async { Ok(ledger.rank(run.id, &asked).await?) }).await?;
     }
-    let accounts = lanes.iter().map(|lane| (&lane.config, lane.service_ids.as_slice()));
-    let purses = Purses::of(&prepared, accounts, (extra, spent), now_ms());
+    let budgeted = accounts.iter().map(|account| (&account.config, account.service_ids.as_slice()));
+    let purses = Purses::of(&prepared, budgeted, (extra, spent), now_ms());
     let coordinator = Coordinator::new(Start {
         purses,
         ledger: ledger.clone(),
         prepared,
         run: run.id,
-        lanes,
+        accounts,
         freshness,
         observer: context.observer.clone(),
         tally: Tally::new(totals, Instant::now()),

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::decide::prepared::{Ask, On, Prepared, Resolved};
-use super::dispatch::Lane;
+use super::dispatch::AccountRuntime;
 use super::error::RunError;
 use super::event::{Level, notice};
 use crate::domain::counted::counted;
@@ -18,7 +18,7 @@ const PAGE: u32 = 1_024;
 /// Settles those answers to a run's questions that can be read by now, as what they are.
 pub(super) async fn reread(
     context: &Context,
-    (prepared, lanes): (&Prepared, &[Lane]),
+    (prepared, accounts): (&Prepared, &[AccountRuntime]),
     run: &RunRow,
 ) -> Result<(), RunError> {
     let ledger = &context.ledger;
@@ -33,8 +33,9 @@ pub(super) async fn reread(
             // Without the question nobody can say whether it is the answer to it.
             let Some(ask) = asked(prepared, &unread) else { continue };
             let step = usize::from(at.at.step);
-            let lane = lanes.iter().find(|lane| lane.config.name == prepared.job.steps[step].account);
-            let known = lane.map(|lane| lane.credentials.known()).unwrap_or_default();
+            let account =
+                accounts.iter().find(|account| account.config.name == prepared.job.steps[step].account);
+            let known = account.map(|account| account.credentials.known()).unwrap_or_default();
             let reading =
                 reading(&prepared.job.steps[step], &unread, &ask).without(&known.and_sent(&ask.number));
             let Reading::Answer(answer) = reading else { continue };

@@ -154,9 +154,10 @@ impl Backlog {
             let followers = self.pass_on(at, None);
             debug_assert!(followers.is_empty(), "it has nothing to hand on");
             for ready in self.of(at).trials.ended(at, None, 0) {
-                match self.stops(ready.at) {
-                    true => gone.push(ready.at),
-                    false => self.of(at).queue.push(ready),
+                if self.stops(ready.at) {
+                    gone.push(ready.at);
+                } else {
+                    self.of(at).queue.push(ready);
                 }
             }
         }
@@ -166,13 +167,11 @@ impl Backlog {
     fn pass_on(&mut self, at: Place, ending: Option<Ending>) -> Vec<(Place, Ending)> {
         let kept = self.is_reading;
         let followers = self.of(at).leaders.ended(at, ending, kept);
-        match ending {
-            Some(ending) => followers.into_iter().map(|follower| (follower, ending)).collect(),
-            None => {
-                self.read_again(followers);
-                Vec::new()
-            }
-        }
+        let Some(ending) = ending else {
+            self.read_again(followers);
+            return Vec::new();
+        };
+        followers.into_iter().map(|follower| (follower, ending)).collect()
     }
 
     /// Lets those go who waited for a block's trial.
@@ -220,8 +219,8 @@ impl Backlog {
 
     /// Puts back what was granted and does not go.
     pub(super) fn take_back(&mut self, departures: Vec<Departure>) {
-        for Departure { lane, ready, .. } in departures {
-            self.accounts[lane].in_flight -= 1;
+        for Departure { account, ready, .. } in departures {
+            self.accounts[account].in_flight -= 1;
             self.requeue(ready);
         }
     }

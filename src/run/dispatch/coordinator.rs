@@ -4,12 +4,12 @@
 //! transaction → send. An answer and the intent of the call that takes its place share a commit, so a busy run pays one
 //! fsync for many lookups, and a request leaves only after its intent is durable.
 
+use super::account_runtime::AccountRuntime;
 use super::backlog::{Backlog, Left};
 use super::earlier::earlier;
 use super::flight::{Departure, Flight};
 use super::halt::Halt;
 use super::holds::Use;
-use super::lane::Lane;
 use super::mailbox::Mailbox;
 use super::message::Message;
 use super::services::Services;
@@ -49,8 +49,8 @@ pub(crate) struct Coordinator<T> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) prepared: Arc<Prepared>,
     pub(super) run: i64,
-    pub(super) lanes: Vec<Lane>,
-    /// The client of each lane.
+    pub(super) accounts: Vec<AccountRuntime>,
+    /// The client of each account.
     pub(super) transports: Vec<Arc<T>>,
     pub(super) backlog: Backlog,
     pub(super) writer: Writer,
@@ -79,11 +79,11 @@ pub(crate) struct Start<T> {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) run: i64,
-    pub(crate) lanes: Vec<Lane>,
+    pub(crate) accounts: Vec<AccountRuntime>,
     pub(crate) freshness: Freshness,
     pub(crate) observer: Observer,
     pub(crate) tally: Tally,
-    /// The client of each lane.
+    /// The client of each account.
     pub(crate) transports: Vec<Arc<T>>,
     pub(crate) purses: Purses,
     /// When this invocation began.
@@ -108,7 +108,7 @@ impl<T: Transport> Coordinator<T> {
             ledger: start.ledger,
             prepared: start.prepared,
             run: start.run,
-            lanes: start.lanes,
+            accounts: start.accounts,
             transports: start.transports,
             purses: start.purses,
             freshness: start.freshness,
@@ -126,7 +126,7 @@ impl<T: Transport> Coordinator<T> {
         for warning in self.backlog.never_found() {
             self.notice(Level::Warning, "gate-field", warning);
         }
-        self.tell(self.told + PROGRESS);
+        self.report(self.told + PROGRESS);
         let came = came.and_then(|()| Ok((self.halt.or_failure()?, self.again)));
         Drove { came, turns: self.turns }
     }
@@ -134,10 +134,10 @@ impl<T: Transport> Coordinator<T> {
     async fn turn_until_over(&mut self, mut stop: watch::Receiver<StopRequest>) -> Result<(), RunError> {
         loop {
             self.turns += 1;
-            self.hear().await;
+            self.receive().await;
             self.tell_others();
             self.resolve_doubts();
-            self.obey(&mut stop);
+            self.handle_signal(&mut stop);
             self.keep_time();
             if *stop.borrow() == StopRequest::Abort {
                 return self.abort().await;
@@ -146,7 +146,7 @@ impl<T: Transport> Coordinator<T> {
             self.commit(sends).await?;
             // After the commit: what ended must be in the ledger before the ledger is asked what has ended.
             self.read_ahead();
-            self.tell(Instant::now());
+            self.report(Instant::now());
             self.lose_patience();
             if self.is_over() {
                 return Ok(());
@@ -195,7 +195,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Handles everything that has come back.
-    async fn hear(&mut self) {
+    async fn receive(&mut self) {
         for task in self.mailbox.panicked() {
             self.panicked(task);
         }
@@ -203,23 +203,26 @@ impl<T: Transport> Coordinator<T> {
             match message {
                 Message::Done(done) => {
                     // What it did not cost after all may be enough for those that wait for money.
-                    self.lanes.iter_mut().for_each(|lane| lane.is_short = false);
+                    self.accounts.iter_mut().for_each(|account| account.is_short = false);
                     self.done(done).await;
                 }
                 Message::Fetched(page) => self.fetched(page),
-                Message::Login { lane, came } => {
-                    if let Err(error) = self.login_came(lane, came) {
+                Message::Login { account, came } => {
+                    if let Err(error) = self.login_came(account, came) {
                         self.broke(error);
                     }
                 }
-                Message::Health { lane, said } => self.health_came(lane, said),
+                Message::Health { account, said } => self.health_came(account, said),
             }
         }
     }
 
     /// Tells other processes at once what they are to know of an account before they send again.
     fn tell_others(&mut self) {
-        self.lanes.iter_mut().filter(|lane| lane.gate.has_news()).for_each(|lane| lane.together(|_, _| ()));
+        self.accounts
+            .iter_mut()
+            .filter(|account| account.gate.has_news())
+            .for_each(|account| account.together(|_, _| ()));
     }
 
     pub(super) fn broke(&mut self, error: RunError) {
@@ -230,12 +233,12 @@ impl<T: Transport> Coordinator<T> {
     fn panicked(&mut self, task: task::Id) {
         self.broke(RunError::bug("a task panicked"));
         if let Some(flight) = self.backlog.land_task(task) {
-            let lane = self.backlog.account_of(flight.ready.at);
-            self.lost(lane, flight, "panicked".to_owned(), None);
+            let account = self.backlog.account_of(flight.ready.at);
+            self.lost(account, flight, "panicked".to_owned(), None);
         }
     }
 
-    fn obey(&mut self, stop: &mut watch::Receiver<StopRequest>) {
+    fn handle_signal(&mut self, stop: &mut watch::Receiver<StopRequest>) {
         if *stop.borrow_and_update() != StopRequest::None && self.halt.signal() {
             self.notice(
                 Level::Info,
@@ -303,7 +306,7 @@ impl<T: Transport> Coordinator<T> {
         if !sends.is_empty() {
             self.look_for_ledger();
         }
-        self.depart(sends, &written.intents, written.committed);
+        self.dispatch(sends, &written.intents, written.committed);
         Ok(())
     }
 
@@ -311,7 +314,7 @@ impl<T: Transport> Coordinator<T> {
         let rules = Freshness { now, ..self.freshness };
         let intent = |send: &Departure| {
             let step = &self.prepared.job.steps[usize::from(send.ready.at.step)];
-            self.lanes[send.lane].intent(&send.ready, &rules, step)
+            self.accounts[send.account].intent(&send.ready, &rules, step)
         };
         sends.iter().map(intent).collect()
     }
@@ -323,25 +326,25 @@ impl<T: Transport> Coordinator<T> {
     }
 
     pub(super) fn send(&mut self, send: Departure, intent: &Intent) {
-        let Departure { lane, ready, token, .. } = send;
+        let Departure { account, ready, token, .. } = send;
         let at = ready.at;
         let service = &self.prepared.job.steps[usize::from(at.step)].service;
-        let account = &mut self.lanes[lane];
-        let base = &account.config.base_url;
+        let runtime = &mut self.accounts[account];
+        let base = &runtime.config.base_url;
         let sending = Sending {
-            account: lane,
+            account,
             at,
             request: prepare(base, service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
             token,
-            timeout: account.config.timeout,
+            timeout: runtime.config.timeout,
             service: Arc::clone(service),
             question: Question::new(service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
-            shut: account.gate.shut(),
+            shut: runtime.gate.shut(),
             number: ready.ask.number.clone(),
-            credentials: Arc::clone(&account.credentials),
+            credentials: Arc::clone(&runtime.credentials),
             stays: self.halt.is_broken(),
         };
-        let transport = Arc::clone(&self.transports[lane]);
+        let transport = Arc::clone(&self.transports[account]);
         let task = self.mailbox.spawn(async move { Message::Done(exchange(transport, sending).await) });
         self.backlog.fly(Flight { ready, attempt: intent.id, task });
     }
@@ -350,7 +353,7 @@ impl<T: Transport> Coordinator<T> {
     async fn abort(&mut self) -> Result<(), RunError> {
         self.mailbox.abort();
         // What has come back already is heard.
-        self.hear().await;
+        self.receive().await;
         if let Err(error) = self.writer.give_up().await {
             self.tell_what_is_unwritten();
             return Err(error.into());
@@ -360,7 +363,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Tells where the run stands, a few times a second.
-    fn tell(&mut self, now: Instant) {
+    fn report(&mut self, now: Instant) {
         if now.duration_since(self.told) < PROGRESS {
             return;
         }

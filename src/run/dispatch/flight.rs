@@ -16,7 +16,7 @@ pub(super) struct Flight {
 
 /// A lookup that may go.
 pub(super) struct Departure {
-    pub(super) lane: usize,
+    pub(super) account: usize,
     pub(super) ready: Ready,
     pub(super) token: Arc<Token>,
     pub(super) granted: Instant,

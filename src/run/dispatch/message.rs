@@ -10,6 +10,6 @@ use crate::run::error::RunError;
 pub(super) enum Message {
     Done(Done),
     Fetched(Result<Page, RunError>),
-    Login { lane: usize, came: LoginCame },
-    Health { lane: usize, said: Option<Health> },
+    Login { account: usize, came: LoginCame },
+    Health { account: usize, said: Option<Health> },
 }

@@ -1,10 +1,11 @@
 //! The loop that drives a run: what came back is heard, what it means is written, what may go is sent.
 
+mod account_runtime;
+mod after_commit;
 mod backlog;
 mod clients;
 mod coordinator;
 mod credentials;
-mod depart;
 mod dependants;
 mod earlier;
 mod ends;
@@ -13,7 +14,6 @@ mod halt;
 mod hold;
 mod holds;
 mod intake;
-mod lane;
 mod leaders;
 mod login;
 mod mailbox;
@@ -37,12 +37,12 @@ mod work;
 mod worker;
 mod writer;
 
+pub(super) use account_runtime::AccountRuntime;
 pub use clients::transport;
 pub(super) use clients::{Transports, transports};
 pub(super) use coordinator::{Coordinator, Drove, Start};
 pub use credentials::remembered_refusal;
 pub(super) use halt::{Halt, Reason};
-pub(super) use lane::Lane;
 pub use login::{TriedLogin, try_login};
 pub use stop::StopRequest;
 pub(super) use tally::Tally;

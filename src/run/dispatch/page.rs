@@ -20,7 +20,7 @@ impl<T: Transport> Coordinator<T> {
     /// Takes a foreign page; `wait` is the `Retry-After` that came with it.
     pub(super) async fn foreign_page(
         &mut self,
-        lane: usize,
+        account: usize,
         flight: Flight,
         page: Fault,
         wait: Option<Duration>,
@@ -34,13 +34,13 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         let (at, now) = (flight.ready.at, Instant::now());
-        let gate = &mut self.lanes[lane].gate;
+        let gate = &mut self.accounts[account].gate;
         gate.asked_to_wait(now, wait);
         let in_outage = gate.strayed(now);
         let step = self.step(&flight);
-        let (account, service) = (step.account.clone(), step.service.name.clone());
+        let (name, service) = (step.account.clone(), step.service.name.clone());
         if flight.ready.ask.letter_making {
-            self.lost(lane, flight, page.code.clone(), None);
+            self.lost(account, flight, page.code.clone(), None);
         } else if in_outage {
             // The call that was to try. How long that goes on, the outage decides.
             self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code));
@@ -48,11 +48,11 @@ impl<T: Transport> Coordinator<T> {
             return self.backlog.requeue(flight.ready);
         } else {
             self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code.clone()));
-            self.try_again(lane, flight, wait);
+            self.try_again(account, flight, wait);
         }
-        if self.services.streaks.stray(&account, &service, Stray::ForeignPage) {
+        if self.services.streaks.stray(&name, &service, Stray::ForeignPage) {
             let message = format!("five pages in a row are not the provider's: {}", page.message);
-            self.stop_for(&account, &service, &page.code, &message);
+            self.stop_for(&name, &service, &page.code, &message);
         }
     }
 

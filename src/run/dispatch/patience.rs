@@ -1,8 +1,8 @@
 //! How long a run waits for an upstream that says when to come again: as long as for one that says nothing, `outage_wait`.
 
+use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
 use super::halt::Reason;
-use super::lane::Lane;
 use crate::http::account::left;
 use crate::http::transport::Transport;
 use crate::run::event::Level;
@@ -16,7 +16,7 @@ impl<T: Transport> Coordinator<T> {
     /// Says what an earlier process was told, since this one begins by waiting for it.
     pub(super) fn tell_what_is_held(&self) {
         let now = Instant::now();
-        for Lane { config, gate, .. } in &self.lanes {
+        for AccountRuntime { config, gate, .. } in &self.accounts {
             if let Some((until, why)) = gate.held(now) {
                 let message =
                     format!("{} was asked to wait ({why}): going on in {}", config.name, left(now, until));
@@ -26,8 +26,8 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Says that the upstream wants some lookups to come again much later. They wait, and the others go on.
-    pub(super) fn tell_what_is_put_off(&mut self, lane: usize, now: Instant, wait: Duration) {
-        let Lane { config, told_until, .. } = &mut self.lanes[lane];
+    pub(super) fn tell_what_is_put_off(&mut self, account: usize, now: Instant, wait: Duration) {
+        let AccountRuntime { config, told_until, .. } = &mut self.accounts[account];
         if wait <= TOLD || told_until.is_some_and(|told| now < told) {
             return;
         }
@@ -41,10 +41,10 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Says that the login was told to wait.
-    pub(super) fn tell_of_login_hold(&self, lane: usize, now: Instant, until: Instant, why: &str) {
+    pub(super) fn tell_of_login_hold(&self, account: usize, now: Instant, until: Instant, why: &str) {
         let message = format!(
             "{}: {why}: the next login in {}, and nothing is sent before where no token serves",
-            self.lanes[lane].config.name,
+            self.accounts[account].config.name,
             left(now, until)
         );
         self.notice(Level::Warning, "login-held", message);
@@ -58,19 +58,19 @@ impl<T: Transport> Coordinator<T> {
         }
         let (now, outage_wait) = (Instant::now(), self.prepared.job.rules.outage_wait);
         let mut reason = None;
-        let busy = self.lanes.iter_mut().zip(&self.backlog.accounts).filter(|(_, work)| !work.is_idle());
-        for (lane, work) in busy {
-            let Some((until, why)) = lane.put_off(work, now) else { return };
-            let since = *lane.waiting_since.get_or_insert(now);
+        let busy = self.accounts.iter_mut().zip(&self.backlog.accounts).filter(|(_, work)| !work.is_idle());
+        for (account, work) in busy {
+            let Some((until, why)) = account.put_off(work, now) else { return };
+            let since = *account.waiting_since.get_or_insert(now);
             // One cool-down of our own choosing is always sat out.
-            let most = outage_wait.max(lane.config.cool_down * 2);
+            let most = outage_wait.max(account.config.cool_down * 2);
             if until.saturating_duration_since(since) <= most {
                 return;
             }
             reason.get_or_insert_with(|| {
                 format!(
                     "{} asks to be left alone for {} ({why}), which is longer than outage_wait allows: continue the run then",
-                    lane.config.name,
+                    account.config.name,
                     left(now, until)
                 )
             });
@@ -85,10 +85,10 @@ impl<T: Transport> Coordinator<T> {
         if let Some(why) = self.writer.holds().pause() {
             return Some(why.to_owned());
         }
-        self.lanes.iter_mut().find_map(|lane| lane.gate.pause(now)).or_else(|| {
+        self.accounts.iter_mut().find_map(|account| account.gate.pause(now)).or_else(|| {
             let waiting = self.backlog.flights.is_empty();
-            let mut accounts = self.lanes.iter().zip(&self.backlog.accounts).filter(|_| waiting);
-            let put_off = accounts.find_map(|(lane, work)| lane.put_off(work, now));
+            let mut accounts = self.accounts.iter().zip(&self.backlog.accounts).filter(|_| waiting);
+            let put_off = accounts.find_map(|(account, work)| account.put_off(work, now));
             put_off.map(|(until, why)| {
                 format!("the upstream asks to come again ({why}): going on in {}", left(now, until))
             })

@@ -20,11 +20,11 @@ impl<T: Transport> Coordinator<T> {
         earlier(&mut next, self.backlog.wake(now));
         if self.backlog.flights.is_empty() {
             // Nothing is under way that could come back cheaper.
-            self.lanes.iter_mut().for_each(|lane| lane.is_short = false);
+            self.accounts.iter_mut().for_each(|account| account.is_short = false);
         }
         let mut room = self.room();
-        let (first, lanes) = (self.first_asked, self.lanes.len());
-        let order = (first..first + lanes).map(|nth| nth % lanes);
+        let (first, accounts) = (self.first_asked, self.accounts.len());
+        let order = (first..first + accounts).map(|nth| nth % accounts);
         let mut open: VecDeque<usize> = order.filter(|at| self.may_ask(*at)).collect();
         while room > 0
             && let Some(at) = open.pop_front()
@@ -57,17 +57,17 @@ impl<T: Transport> Coordinator<T> {
         while left > 0 && self.may_ask(at) {
             let until = self.backlog.lagging(at).map(|(_, after)| after);
             let work = &mut self.backlog.accounts[at];
-            let (granted, tokens, end) = self.lanes[at].ask(work, left, until);
+            let (granted, tokens, end) = self.accounts[at].ask(work, left, until);
             left -= tokens.len();
             for token in tokens {
                 let Some(ready) = work.queue.pop() else { break };
                 work.in_flight += 1;
-                sends.push(Departure { lane: at, ready, token, granted });
+                sends.push(Departure { account: at, ready, token, granted });
             }
             match end {
                 None | Some(Permit::Go { .. }) => return true,
                 Some(Permit::Wait { until, why }) => {
-                    tracing::trace!(account = %self.lanes[at].config.name, ?why, "wait");
+                    tracing::trace!(account = %self.accounts[at].config.name, ?why, "wait");
                     earlier(next, until);
                     return false;
                 }
@@ -85,7 +85,7 @@ impl<T: Transport> Coordinator<T> {
     fn may_ask(&self, at: usize) -> bool {
         // What is still to be read of an earlier turn goes before what was read of a later one.
         let until = self.backlog.lagging(at).map(|(_, after)| after);
-        !self.halt.draining() && self.lanes[at].may_ask(&self.backlog.accounts[at], until)
+        !self.halt.draining() && self.accounts[at].may_ask(&self.backlog.accounts[at], until)
     }
 
     /// How many more lookups the job lets be under way. While it is tried whether the ledger takes writes again, one call is
@@ -96,8 +96,8 @@ impl<T: Transport> Coordinator<T> {
         if self.writer.holds().writing() { room.min(1) } else { room }
     }
 
-    fn stop(&mut self, lane: usize, reason: &StopReason) {
-        let why = format!("{}: {reason}", self.lanes[lane].config.name);
+    fn stop(&mut self, account: usize, reason: &StopReason) {
+        let why = format!("{}: {reason}", self.accounts[account].config.name);
         let reason = match reason {
             StopReason::LoginRefused { .. } | StopReason::TokenRefused => Reason::Login,
             StopReason::LoginMisconfigured { .. } => Reason::LoginAddress,

@@ -1,13 +1,13 @@
 //! What came back, and what it means for the lookup, its money and its account. The rules of "was it carried out?".
 
+use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
 use super::flight::Flight;
 use super::halt::Reason;
-use super::lane::Lane;
 use super::login::{Asks, Login, LoginCame, log_in};
 use super::message::Message;
 use super::queue::Ready;
-use super::worker::{Came, Done, Kept};
+use super::worker::{Done, ExchangeResult, Kept};
 use crate::config::Account;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
@@ -29,7 +29,7 @@ impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
     pub(super) async fn done(&mut self, done: Done) {
         let Some(mut flight) = self.backlog.land(done.at) else { return };
-        let lane = done.account;
+        let account = done.account;
         tracing::debug!(
             transactionid = %transactionid(flight.attempt),
             service = %self.prepared.job.steps[usize::from(done.at.step)].service.name,
@@ -38,68 +38,67 @@ impl<T: Transport> Coordinator<T> {
         );
         let cause = done.came.cause().unwrap_or(Cause::Other);
         match done.came {
-            Came::Answer(answer) => {
-                self.lanes[lane].gate.answered(done.generation);
-                self.lanes[lane].waiting_since = None;
+            ExchangeResult::Answer(answer) => {
+                self.accounts[account].gate.answered(done.generation);
+                self.accounts[account].waiting_since = None;
                 self.answered(&flight, *answer);
             }
-            Came::TokenRefused(code) => self.token_refused(lane, flight, done.generation, code),
-            Came::Throttled(retry_after) => self.throttled(lane, flight, retry_after),
-            Came::Unavailable(retry_after) => {
-                self.not_carried_out(lane, flight, TroubleKind::Unavailable, cause, "503", retry_after);
+            ExchangeResult::TokenRefused(code) => self.token_refused(account, flight, done.generation, code),
+            ExchangeResult::Throttled(retry_after) => self.throttled(account, flight, retry_after),
+            ExchangeResult::Unavailable(retry_after) => {
+                self.not_carried_out(account, flight, TroubleKind::Unavailable, cause, "503", retry_after);
             }
-            Came::NotConnected(Cause::Certificate(why)) => {
+            ExchangeResult::NotConnected(Cause::Certificate(why)) => {
                 self.unsent(flight, Some("certificate"));
-                self.untrusted(lane, Address::Services, why);
+                self.untrusted(account, Address::Services, why);
             }
-            Came::NotConnected(_) => {
-                self.not_carried_out(lane, flight, TroubleKind::NotConnected, cause, "not-connected", None);
+            ExchangeResult::NotConnected(_) => {
+                self.not_carried_out(
+                    account,
+                    flight,
+                    TroubleKind::NotConnected,
+                    cause,
+                    "not-connected",
+                    None,
+                );
             }
-            Came::ServerError(code) => {
-                self.trouble(lane, TroubleKind::ServerError, cause, &mut flight.ready);
-                self.lost(lane, flight, code, None);
+            ExchangeResult::ServerError(code) => {
+                self.trouble(account, TroubleKind::ServerError, cause, &mut flight.ready);
+                self.lost(account, flight, code, None);
             }
-            Came::TimedOut => {
-                self.trouble(lane, TroubleKind::TimedOut, cause, &mut flight.ready);
-                self.lost(lane, flight, "timeout".to_owned(), None);
+            ExchangeResult::TimedOut => {
+                self.trouble(account, TroubleKind::TimedOut, cause, &mut flight.ready);
+                self.lost(account, flight, "timeout".to_owned(), None);
             }
-            Came::Lost(code) => {
+            ExchangeResult::Lost(code) => {
                 // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
-                self.trouble(lane, TroubleKind::TimedOut, cause, &mut flight.ready);
-                self.lost(lane, flight, code, None);
+                self.trouble(account, TroubleKind::TimedOut, cause, &mut flight.ready);
+                self.lost(account, flight, code, None);
             }
-            came @ (Came::TooLarge | Came::Unread(_) | Came::Mismatched(_)) => {
-                self.lanes[lane].gate.answered(done.generation);
-                self.useless(lane, flight, came);
+            came @ (ExchangeResult::TooLarge | ExchangeResult::Unread(_) | ExchangeResult::Mismatched(_)) => {
+                self.accounts[account].gate.answered(done.generation);
+                self.useless(account, flight, came);
             }
-            Came::ClientRefused(code, message) => {
+            ExchangeResult::ClientRefused(code, message) => {
                 self.end(&flight, AttemptState::Refused, FREE, Some(code));
                 self.change(Change::to(flight.ready.at, State::Pending, None));
-                let message = format!("{}: {message}", self.lanes[lane].config.name);
+                let message = format!("{}: {message}", self.accounts[account].config.name);
                 self.halt.stop(Reason::Login, message);
                 self.backlog.requeue(flight.ready);
             }
-            Came::Fault(fault) => {
-                self.lanes[lane].gate.answered(done.generation);
+            ExchangeResult::Fault(fault) => {
+                self.accounts[account].gate.answered(done.generation);
                 self.fault(&flight, &fault);
             }
-            Came::Foreign(page, wait) => self.foreign_page(lane, flight, page, wait).await,
-            Came::NotTaken => {
-                let verdict = self.lanes[lane].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
+            ExchangeResult::Foreign(page, wait) => self.foreign_page(account, flight, page, wait).await,
+            ExchangeResult::NotTaken => {
+                let verdict =
+                    self.accounts[account].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
                 self.unsent(flight, Some("not-taken"));
-                self.heed(lane, &verdict, None);
+                self.apply(account, &verdict, None);
             }
-            Came::Unsendable => {
-                let step = self.step(&flight);
-                let (account, service) = (step.account.clone(), step.service.name.clone());
-                self.unsent(flight, Some("local"));
-                let message = format!(
-                    "{account}.{service} is stopped: its requests cannot be put on the wire; check its provider file"
-                );
-                self.halt.stop(Reason::Config, message);
-                self.stop_service(&account, &service);
-            }
-            Came::Unsent => self.unsent(flight, None),
+            ExchangeResult::Unsendable => self.unsendable(flight),
+            ExchangeResult::Unsent => self.unsent(flight, None),
         }
     }
 
@@ -108,6 +107,18 @@ impl<T: Transport> Coordinator<T> {
         self.end(&flight, AttemptState::Unsent, FREE, code.map(str::to_owned));
         self.change(Change { attempts: -1, ..Change::to(flight.ready.at, State::Pending, None) });
         self.backlog.requeue(flight.ready);
+    }
+
+    /// It cannot be put on the wire, and no other of its service could.
+    fn unsendable(&mut self, flight: Flight) {
+        let step = self.step(&flight);
+        let (name, service) = (step.account.clone(), step.service.name.clone());
+        self.unsent(flight, Some("local"));
+        let message = format!(
+            "{name}.{service} is stopped: its requests cannot be put on the wire; check its provider file"
+        );
+        self.halt.stop(Reason::Config, message);
+        self.stop_service(&name, &service);
     }
 
     /// Writes down how an attempt ended without an answer.
@@ -194,25 +205,25 @@ impl<T: Transport> Coordinator<T> {
 
     /// A letter went out where the account says that none does: the service stops before there is a second one.
     fn unannounced_letter(&mut self, flight: &Flight) {
-        let lane = self.prepared.account_of[usize::from(flight.ready.at.step)];
+        let account = self.prepared.account_of[usize::from(flight.ready.at.step)];
         let step = self.step(flight);
-        let (account, service) = (step.account.clone(), step.service.name.clone());
+        let (name, service) = (step.account.clone(), step.service.name.clone());
         let block = flight.ready.ask.block(step);
         let call = block.map_or_else(|| service.clone(), |block| format!("{service}:{block}"));
         let message = format!(
-            "{account}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{account}] lists it in \
+            "{name}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{name}] lists it in \
              no_letters: move it to letters, and none goes out any more but for a lookup that says `letters = true`"
         );
         self.notice(Level::Warning, "service-stopped", message.clone());
         self.halt.stop(Reason::Config, message);
-        self.learn(lane, Lesson::Letter { call, at: now_ms() });
-        self.stop_service(&account, &service);
+        self.learn(account, Lesson::Letter { call, at: now_ms() });
+        self.stop_service(&name, &service);
     }
 
     /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
     /// the other.
-    fn learn(&mut self, lane: usize, what: Lesson) {
-        let Account { name, environment, .. } = &self.lanes[lane].config;
+    fn learn(&mut self, account: usize, what: Lesson) {
+        let Account { name, environment, .. } = &self.accounts[account].config;
         self.writer.learn(Learned { account: name.clone(), environment: environment.clone(), what });
     }
 
@@ -228,26 +239,26 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// An expired token: refused unprocessed, free, and repeated once with a new one.
-    fn token_refused(&mut self, lane: usize, mut flight: Flight, generation: u64, code: String) {
+    fn token_refused(&mut self, account: usize, mut flight: Flight, generation: u64, code: String) {
         self.end(&flight, AttemptState::Refused, FREE, Some(code));
         self.change(Change::to(flight.ready.at, State::Pending, None));
-        let gate = &mut self.lanes[lane].gate;
+        let gate = &mut self.accounts[account].gate;
         gate.token_refused(generation, flight.ready.refusals);
         flight.ready.refusals += 1;
         self.backlog.requeue(flight.ready);
     }
 
-    fn throttled(&mut self, lane: usize, flight: Flight, wait: Option<Duration>) {
+    fn throttled(&mut self, account: usize, flight: Flight, wait: Option<Duration>) {
         self.end(&flight, AttemptState::Refused, FREE, Some("429".to_owned()));
         self.change(Change::to(flight.ready.at, State::Pending, None));
         self.backlog.requeue(flight.ready);
-        let (now, cool_down) = self.lanes[lane].together(|gate, now| (now, gate.throttled(now, wait)));
+        let (now, cool_down) = self.accounts[account].together(|gate, now| (now, gate.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
-        self.learn(lane, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
+        self.learn(account, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
         if cool_down.begins {
             let message = format!(
                 "{} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
-                self.lanes[lane].config.name,
+                self.accounts[account].config.name,
                 left.as_secs().max(1)
             );
             self.notice(Level::Warning, "cool-down", message);
@@ -255,17 +266,17 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Tells the gate of the trouble that a call of this lookup has met. Whether the account is in an outage now.
-    fn trouble(&mut self, lane: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
-        let verdict = self.lanes[lane].gate.trouble(Instant::now(), kind, cause, lookup_key(ready.at));
-        self.heed(lane, &verdict, Some(ready));
+    fn trouble(&mut self, account: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
+        let verdict = self.accounts[account].gate.trouble(Instant::now(), kind, cause, lookup_key(ready.at));
+        self.apply(account, &verdict, Some(ready));
         verdict.in_outage
     }
 
     /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it, also to the lookup
     /// whose call has just come back.
-    fn heed(&mut self, lane: usize, verdict: &Verdict, mut at_hand: Option<&mut Ready>) {
+    fn apply(&mut self, account: usize, verdict: &Verdict, mut at_hand: Option<&mut Ready>) {
         if verdict.begins {
-            let Lane { config, gate, .. } = &self.lanes[lane];
+            let AccountRuntime { config, gate, .. } = &self.accounts[account];
             let (name, cause) = (&config.name, gate.cause().unwrap_or(Cause::Other));
             tracing::info!(account = %name, %cause, "outage");
             let message = format!(
@@ -285,7 +296,7 @@ impl<T: Transport> Coordinator<T> {
     /// Certain that it was not carried out: repeated with back-off, up to the job's attempts.
     fn not_carried_out(
         &mut self,
-        lane: usize,
+        account: usize,
         mut flight: Flight,
         kind: TroubleKind,
         cause: Cause,
@@ -294,21 +305,21 @@ impl<T: Transport> Coordinator<T> {
     ) {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, FREE, Some(code.to_owned()));
-        self.lanes[lane].gate.asked_to_wait(Instant::now(), retry_after);
-        let in_outage = self.trouble(lane, kind, cause, &mut flight.ready);
+        self.accounts[account].gate.asked_to_wait(Instant::now(), retry_after);
+        let in_outage = self.trouble(account, kind, cause, &mut flight.ready);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
             self.backlog.requeue(flight.ready);
             return;
         }
-        self.try_again(lane, flight, retry_after);
+        self.try_again(account, flight, retry_after);
     }
 
     /// An attempt is spent; the next one follows later, where the job allows one.
-    pub(super) fn try_again(&mut self, lane: usize, mut flight: Flight, retry_after: Option<Duration>) {
+    pub(super) fn try_again(&mut self, account: usize, mut flight: Flight, retry_after: Option<Duration>) {
         let at = flight.ready.at;
         flight.ready.spent += 1;
-        let in_doubt = self.lanes[lane].gate.is_in_doubt();
+        let in_doubt = self.accounts[account].gate.is_in_doubt();
         let next = flight.ready.attempts().after_refusal(&self.prepared.job.rules, in_doubt);
         if let Next::End(outcome) = next {
             let change = Change { spent: 1, ..Change::to(at, state_of(outcome), None) };
@@ -317,14 +328,14 @@ impl<T: Transport> Coordinator<T> {
         self.change(Change { spent: 1, ..Change::to(at, State::Pending, None) });
         if next == Next::Doubt {
             // The health address decides whether it is the upstream that fails, or this lookup.
-            self.backlog.accounts[lane].doubted.push(flight);
+            self.backlog.accounts[account].doubted.push(flight);
         } else {
-            self.repeat_later(lane, flight, retry_after);
+            self.repeat_later(account, flight, retry_after);
         }
     }
 
     /// Sent, and the answer is lost: it may have been billed, and it may have posted a letter.
-    pub(super) fn lost(&mut self, lane: usize, mut flight: Flight, code: String, kept: Option<Kept>) {
+    pub(super) fn lost(&mut self, account: usize, mut flight: Flight, code: String, kept: Option<Kept>) {
         let (at, price) = (flight.ready.at, flight.ready.ask.price);
         self.end_with(&flight, AttemptState::Unknown, price, Some(code), kept);
         let cost = price.unwrap_or_default();
@@ -338,7 +349,7 @@ impl<T: Transport> Coordinator<T> {
             Next::End(outcome) => self.give_up(&flight, outcome, sums(state_of(outcome))),
             Next::Later | Next::Doubt => {
                 self.change(sums(State::Pending));
-                self.repeat_later(lane, flight, None);
+                self.repeat_later(account, flight, None);
             }
         }
     }
@@ -355,12 +366,13 @@ impl<T: Transport> Coordinator<T> {
 
     /// Ends or keeps the lookups that were held back while an outage was in doubt.
     pub(super) fn resolve_doubts(&mut self) {
-        for lane in 0..self.lanes.len() {
-            if self.backlog.accounts[lane].doubted.is_empty() || self.lanes[lane].gate.is_in_doubt() {
+        for account in 0..self.accounts.len() {
+            if self.backlog.accounts[account].doubted.is_empty() || self.accounts[account].gate.is_in_doubt()
+            {
                 continue;
             }
-            let out = self.lanes[lane].gate.is_out();
-            for flight in std::mem::take(&mut self.backlog.accounts[lane].doubted) {
+            let out = self.accounts[account].gate.is_out();
+            for flight in std::mem::take(&mut self.backlog.accounts[account].doubted) {
                 if out || self.halt.draining() {
                     self.backlog.requeue(flight.ready);
                 } else {
@@ -372,11 +384,11 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    fn repeat_later(&mut self, lane: usize, flight: Flight, retry_after: Option<Duration>) {
+    fn repeat_later(&mut self, account: usize, flight: Flight, retry_after: Option<Duration>) {
         let delay = back_off(flight.ready.spent, retry_after, &mut fastrand::Rng::new());
         let now = Instant::now();
         if !self.backlog.stops(flight.ready.at) {
-            self.tell_what_is_put_off(lane, now, delay);
+            self.tell_what_is_put_off(account, now, delay);
         }
         self.backlog.requeue_at(flight.ready, now + delay, retry_after == Some(delay));
     }
@@ -407,25 +419,25 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
-    pub(super) fn log_in(&mut self, lane: usize) {
-        self.lanes[lane].gate.login_begins(Instant::now());
-        if self.lanes[lane].refused {
-            let Lane { config, gate, .. } = &mut self.lanes[lane];
+    pub(super) fn log_in(&mut self, account: usize) {
+        self.accounts[account].gate.login_begins(Instant::now());
+        if self.accounts[account].refused {
+            let AccountRuntime { config, gate, .. } = &mut self.accounts[account];
             gate.login_done(Instant::now(), refused_before(&config.name), None);
             return;
         }
-        let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[lane]));
-        let account = self.lanes[lane].config.clone();
-        let (auth, credentials) = (self.lanes[lane].auth, self.lanes[lane].credentials.clone());
-        let (shared, life) = (self.lanes[lane].shared.clone(), account.refresh_after);
+        let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[account]));
+        let runtime = &self.accounts[account];
+        let (config, auth, credentials) = (runtime.config.clone(), runtime.auth, runtime.credentials.clone());
+        let (shared, life) = (runtime.shared.clone(), config.refresh_after);
         let asks = Asks::Run(self.run);
         self.mailbox.spawn(async move {
-            let login = log_in(ledger, transport, account, auth, credentials, asks);
-            Message::Login { lane, came: shared.or_log_in(life, login).await }
+            let login = log_in(ledger, transport, config, auth, credentials, asks);
+            Message::Login { account, came: shared.or_log_in(life, login).await }
         });
     }
 
-    pub(super) fn login_came(&mut self, lane: usize, came: LoginCame) -> Result<(), RunError> {
+    pub(super) fn login_came(&mut self, account: usize, came: LoginCame) -> Result<(), RunError> {
         let came = match came {
             // It could not be written down, so it was not sent: it is waited for as for an upstream that is away.
             Err(RunError::Ledger(LedgerError::Full(_) | LedgerError::Busy(_))) => {
@@ -436,29 +448,29 @@ impl<T: Transport> Coordinator<T> {
         let (reading, retry_after) = match came {
             Login::Read(reading, retry_after) => (reading, retry_after),
             Login::Lost(error) => {
-                self.login_lost(lane, error);
+                self.login_lost(account, error);
                 return Ok(());
             }
             Login::Refused => {
-                let Lane { config, gate, .. } = &mut self.lanes[lane];
+                let AccountRuntime { config, gate, .. } = &mut self.accounts[account];
                 gate.login_done(Instant::now(), refused_before(&config.name), None);
                 return Ok(());
             }
             Login::Wait(wait) => {
                 let now = Instant::now();
-                self.lanes[lane].gate.login_postponed(now, wait);
+                self.accounts[account].gate.login_postponed(now, wait);
                 let why = "its logins of five minutes are used up, or another process was told to wait";
-                self.tell_of_login_hold(lane, now, now + wait, why);
+                self.tell_of_login_hold(account, now, now + wait, why);
                 return Ok(());
             }
         };
-        tracing::info!(account = %self.lanes[lane].config.name, came = %login_word(&reading), "login");
-        let Lane { config, credentials, .. } = &self.lanes[lane];
+        tracing::info!(account = %self.accounts[account].config.name, came = %login_word(&reading), "login");
+        let AccountRuntime { config, credentials, .. } = &self.accounts[account];
         let mut why = None;
         match &reading {
             LoginReading::Refused { .. } => {
                 let refused = Some(credentials.digest.clone());
-                self.learn(lane, Lesson::Refusal(refused));
+                self.learn(account, Lesson::Refusal(refused));
             }
             LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
                 why = Some(format!("{}: no token: {text}", config.name));
@@ -467,54 +479,54 @@ impl<T: Transport> Coordinator<T> {
         }
         let now = Instant::now();
         let throttled = matches!(reading, LoginReading::Throttled);
-        let verdict = self.lanes[lane].gate.login_done(now, reading, retry_after);
-        self.heed(lane, &verdict, None);
+        let verdict = self.accounts[account].gate.login_done(now, reading, retry_after);
+        self.apply(account, &verdict, None);
         if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
             self.notice(Level::Warning, "login", why);
         }
-        if let Some(until) = self.lanes[lane].gate.login_held_until() {
+        if let Some(until) = self.accounts[account].gate.login_held_until() {
             if throttled {
-                self.tell_of_login_hold(lane, now, until, "the login asks us to slow down (429)");
+                self.tell_of_login_hold(account, now, until, "the login asks us to slow down (429)");
             }
-            self.learn(lane, Lesson::LoginHold(in_wall_time(until.saturating_duration_since(now))));
+            self.learn(account, Lesson::LoginHold(in_wall_time(until.saturating_duration_since(now))));
         }
         Ok(())
     }
 
     /// What the health address said, or that nobody answered there.
-    pub(super) fn health_came(&mut self, lane: usize, said: Option<Health>) {
+    pub(super) fn health_came(&mut self, account: usize, said: Option<Health>) {
         let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
-        let gate = &mut self.lanes[lane].gate;
+        let gate = &mut self.accounts[account].gate;
         gate.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
         let verdict = gate.health_done(now, there);
-        self.heed(lane, &verdict, None);
+        self.apply(account, &verdict, None);
     }
 
     /// A login without an answer: an outage, unless it is a matter of the configuration.
-    fn login_lost(&mut self, lane: usize, error: SendError) {
-        tracing::info!(account = %self.lanes[lane].config.name, came = %error, "login");
+    fn login_lost(&mut self, account: usize, error: SendError) {
+        tracing::info!(account = %self.accounts[account].config.name, came = %error, "login");
         if let Cause::Certificate(why) = error.cause {
-            self.untrusted(lane, Address::Login, why);
+            self.untrusted(account, Address::Login, why);
             return;
         }
-        let verdict = self.lanes[lane].gate.login_lost(Instant::now(), error);
-        self.heed(lane, &verdict, None);
+        let verdict = self.accounts[account].gate.login_lost(Instant::now(), error);
+        self.apply(account, &verdict, None);
         if verdict.begins || !verdict.in_outage {
-            let why = format!("{}: no token: {error}", self.lanes[lane].config.name);
+            let why = format!("{}: no token: {error}", self.accounts[account].config.name);
             self.notice(Level::Warning, "login", why);
         }
     }
 
     /// A server of the account's shows a certificate that is not taken: nothing more is sent to the account.
-    fn untrusted(&mut self, lane: usize, of: Address, why: BadCertificate) {
-        let config = &self.lanes[lane].config;
+    fn untrusted(&mut self, account: usize, of: Address, why: BadCertificate) {
+        let config = &self.accounts[account].config;
         let address = match of {
             Address::Services => Some(config.base_url.as_str()),
             Address::Login => config.token_url.as_deref(),
         };
         let told = why.told(address.unwrap_or_default(), &config.name);
         let message = format!("{} is stopped: {told}", config.name);
-        let affected: Vec<bool> = self.prepared.account_of.iter().map(|account| *account == lane).collect();
+        let affected: Vec<bool> = self.prepared.account_of.iter().map(|of| *of == account).collect();
         if self.backlog.asks_any(&affected) {
             self.notice(Level::Warning, "account-stopped", message.clone());
             self.halt.stop(Reason::Config, message);
@@ -523,10 +535,10 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Asks the account's free health address.
-    pub(super) fn ask_health(&mut self, lane: usize) {
-        let transport = Arc::clone(&self.transports[lane]);
-        let Some(url) = self.lanes[lane].health.clone() else { return };
-        self.lanes[lane].gate.health_begins();
+    pub(super) fn ask_health(&mut self, account: usize) {
+        let transport = Arc::clone(&self.transports[account]);
+        let Some(url) = self.accounts[account].health.clone() else { return };
+        self.accounts[account].gate.health_begins();
         self.mailbox.spawn(async move {
             let said = match transport.health(&url).await {
                 Ok(said) => Some(said),
@@ -534,7 +546,7 @@ impl<T: Transport> Coordinator<T> {
                 Err(error) if matches!(error.cause, Cause::Certificate(_)) => Some(Health::THERE),
                 Err(_) => None,
             };
-            Message::Health { lane, said }
+            Message::Health { account, said }
         });
     }
 }

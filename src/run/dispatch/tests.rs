@@ -1,15 +1,15 @@
 //! What the tests of this room begin with: a job made ready, as its file says it, and a run of it in a ledger. And the turn,
 //! told what came back and asked what it makes of it: nothing is sent.
 
+use super::account_runtime::AccountRuntime;
 use super::backlog::Left;
 use super::coordinator::{Coordinator, Start};
 use super::flight::Flight;
 use super::halt::Reason;
-use super::lane::Lane;
 use super::queue::Ready;
 use super::tally::Tally;
 use super::tokens::SharedTokens;
-use super::worker::{Came, Done, Kept};
+use super::worker::{Done, ExchangeResult, Kept};
 use crate::config::catalogue::Catalogue;
 use crate::config::{self, Settings};
 use crate::domain::identity::{DigestKey, Identity};
@@ -131,15 +131,16 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
     let (ledger, run) = run_of(folder, 1).await;
     let (prepared, settings) = (prepared(ONE), settings(folder));
     let account = &settings.accounts["creditsafe"];
-    let lane =
-        Lane::open(&ledger, &settings, &SharedTokens::default(), &prepared.job, account).await.unwrap();
+    let account = AccountRuntime::open(&ledger, &settings, &SharedTokens::default(), &prepared.job, account)
+        .await
+        .unwrap();
     let freshness = Freshness { now: 0, began: 0, buy_again: false, unknown_too: false };
     let totals = ledger.totals(run).await.unwrap();
     let mut turn = Coordinator::new(Start {
         ledger,
         prepared,
         run,
-        lanes: vec![lane],
+        accounts: vec![account],
         freshness,
         observer: Arc::new(|_| ()),
         tally: Tally::new(totals, Instant::now()),
@@ -157,7 +158,7 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
 
 impl Coordinator<Silent> {
     /// Tells what came back of the one call, and gives how its attempt ended and what it cost.
-    async fn hears(&mut self, at: Place, came: Came) -> (AttemptState, Option<Ore>) {
+    async fn hears(&mut self, at: Place, came: ExchangeResult) -> (AttemptState, Option<Ore>) {
         self.done(Done { account: 0, at, generation: 1, came }).await;
         let end = self.writer.unwritten().last().unwrap();
         (end.state, end.cost)
@@ -170,9 +171,9 @@ impl Coordinator<Silent> {
     }
 }
 
-fn answer(billed: bool) -> Came {
+fn answer(billed: bool) -> ExchangeResult {
     let (code, text, log_id, letter) = (None, None, None, None);
-    Came::Answer(Box::new(Answer {
+    ExchangeResult::Answer(Box::new(Answer {
         outcome: Outcome::Hit,
         code,
         text,
@@ -198,23 +199,29 @@ async fn what_came_back_decides_about_the_money_and_the_next_call() {
     for (came, state, cost, waits, halts) in [
         (answer(true), Answered, PRICE, over, None),
         (answer(false), Answered, FREE, over, None),
-        (Came::TokenRefused("401".to_owned()), Refused, FREE, now, None),
-        (Came::Throttled(None), Refused, FREE, now, None),
-        (Came::Unavailable(None), Refused, FREE, later, None),
-        (Came::NotConnected(Cause::Refused), Refused, FREE, later, None),
-        (Came::NotTaken, Unsent, FREE, now, None),
-        (Came::Unsent, Unsent, FREE, now, None),
-        (Came::Unsendable, Unsent, FREE, over, Some(Reason::Config)),
-        (Came::ServerError("500".to_owned()), Unknown, PRICE, over, None),
-        (Came::TimedOut, Unknown, PRICE, over, None),
-        (Came::Lost("cut".to_owned()), Unknown, PRICE, over, None),
-        (Came::TooLarge, Unknown, PRICE, over, None),
-        (Came::Mismatched(Some(kept())), Unknown, PRICE, over, None),
-        (Came::Unread(kept()), Unread, PRICE, over, None),
-        (Came::Fault(fault(false)), Refused, FREE, over, Some(Reason::Config)),
-        (Came::Fault(fault(true)), Refused, PRICE, over, Some(Reason::Config)),
-        (Came::Foreign(fault(false), None), Refused, FREE, over, Some(Reason::Config)),
-        (Came::ClientRefused("c".to_owned(), "m".to_owned()), Refused, FREE, now, Some(Reason::Login)),
+        (ExchangeResult::TokenRefused("401".to_owned()), Refused, FREE, now, None),
+        (ExchangeResult::Throttled(None), Refused, FREE, now, None),
+        (ExchangeResult::Unavailable(None), Refused, FREE, later, None),
+        (ExchangeResult::NotConnected(Cause::Refused), Refused, FREE, later, None),
+        (ExchangeResult::NotTaken, Unsent, FREE, now, None),
+        (ExchangeResult::Unsent, Unsent, FREE, now, None),
+        (ExchangeResult::Unsendable, Unsent, FREE, over, Some(Reason::Config)),
+        (ExchangeResult::ServerError("500".to_owned()), Unknown, PRICE, over, None),
+        (ExchangeResult::TimedOut, Unknown, PRICE, over, None),
+        (ExchangeResult::Lost("cut".to_owned()), Unknown, PRICE, over, None),
+        (ExchangeResult::TooLarge, Unknown, PRICE, over, None),
+        (ExchangeResult::Mismatched(Some(kept())), Unknown, PRICE, over, None),
+        (ExchangeResult::Unread(kept()), Unread, PRICE, over, None),
+        (ExchangeResult::Fault(fault(false)), Refused, FREE, over, Some(Reason::Config)),
+        (ExchangeResult::Fault(fault(true)), Refused, PRICE, over, Some(Reason::Config)),
+        (ExchangeResult::Foreign(fault(false), None), Refused, FREE, over, Some(Reason::Config)),
+        (
+            ExchangeResult::ClientRefused("c".to_owned(), "m".to_owned()),
+            Refused,
+            FREE,
+            now,
+            Some(Reason::Login),
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let (mut turn, at) = in_flight(folder.path()).await;
@@ -236,7 +243,7 @@ async fn a_lookup_whose_attempts_are_spent_ends_by_whether_one_was_lost() {
         (flight.ready.spent, flight.ready.lost) = (2, lost);
         turn.backlog.accounts[0].in_flight = 1;
         turn.backlog.fly(flight);
-        turn.hears(at, Came::Unavailable(None)).await;
+        turn.hears(at, ExchangeResult::Unavailable(None)).await;
         assert_eq!(turn.waits(), (false, false));
         if let Some(flight) = turn.backlog.accounts[0].doubted.first() {
             panic!("one failure is no doubt: {}", flight.attempt);

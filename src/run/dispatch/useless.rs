@@ -4,7 +4,7 @@
 use super::coordinator::Coordinator;
 use super::flight::Flight;
 use super::streak::Stray;
-use super::worker::{Came, Kept, TOO_LARGE};
+use super::worker::{ExchangeResult, Kept, TOO_LARGE};
 use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
 use crate::ledger::{AttemptState, Change};
@@ -21,11 +21,11 @@ const OTHERS: &str = "five answers in a row are to other questions than those th
 
 impl<T: Transport> Coordinator<T> {
     /// Takes such an answer.
-    pub(super) fn useless(&mut self, lane: usize, flight: Flight, came: Came) {
+    pub(super) fn useless(&mut self, account: usize, flight: Flight, came: ExchangeResult) {
         match came {
-            Came::Unread(kept) => self.unread(&flight, kept),
-            Came::Mismatched(kept) => self.mismatched(lane, flight, kept),
-            _ => self.too_large(lane, flight),
+            ExchangeResult::Unread(kept) => self.unread(&flight, kept),
+            ExchangeResult::Mismatched(kept) => self.mismatched(account, flight, kept),
+            _ => self.too_large(account, flight),
         }
     }
 
@@ -42,17 +42,17 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// More comes than is taken. What it was nobody knows, and the next would be no smaller.
-    fn too_large(&mut self, lane: usize, flight: Flight) {
-        let (account, service) = self.asked(&flight);
-        self.lost(lane, flight, TOO_LARGE.to_owned(), None);
-        self.stray((&account, &service), Stray::Unreadable, TOO_LARGE, USELESS);
+    fn too_large(&mut self, account: usize, flight: Flight) {
+        let (name, service) = self.asked(&flight);
+        self.lost(account, flight, TOO_LARGE.to_owned(), None);
+        self.stray((&name, &service), Stray::Unreadable, TOO_LARGE, USELESS);
     }
 
     /// It answers another question. What became of ours nobody knows: it is lost.
-    fn mismatched(&mut self, lane: usize, flight: Flight, kept: Option<Kept>) {
-        let (account, service) = self.asked(&flight);
-        self.lost(lane, flight, MISMATCHED.to_owned(), kept);
-        self.stray((&account, &service), Stray::Mismatched, MISMATCHED, OTHERS);
+    fn mismatched(&mut self, account: usize, flight: Flight, kept: Option<Kept>) {
+        let (name, service) = self.asked(&flight);
+        self.lost(account, flight, MISMATCHED.to_owned(), kept);
+        self.stray((&name, &service), Stray::Mismatched, MISMATCHED, OTHERS);
     }
 
     fn asked(&self, flight: &Flight) -> (String, String) {

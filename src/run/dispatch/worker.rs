@@ -46,11 +46,11 @@ pub(super) struct Done {
     pub(super) at: Place,
     /// The generation of the token that was sent.
     pub(super) generation: u64,
-    pub(super) came: Came,
+    pub(super) came: ExchangeResult,
 }
 
 /// What came back, as far as it can be told.
-pub(super) enum Came {
+pub(super) enum ExchangeResult {
     /// An answer; its body is packed already.
     Answer(Box<Answer>),
     /// The token was not taken.
@@ -87,7 +87,7 @@ pub(super) enum Came {
     Unsent,
 }
 
-impl Came {
+impl ExchangeResult {
     /// Why there is no answer, where that may be the upstream's failing.
     pub(super) fn cause(&self) -> Option<Cause> {
         match self {
@@ -116,7 +116,7 @@ pub(super) struct Kept {
 }
 
 /// For the log: a class and a code, never a number or a text of the upstream's.
-impl fmt::Display for Came {
+impl fmt::Display for ExchangeResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answer(answer) => write!(f, "{} {}", answer.outcome, answer.code.as_deref().unwrap_or("")),
@@ -143,11 +143,11 @@ impl fmt::Display for Came {
 pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) -> Done {
     let generation = sending.token.generation();
     let stays = sending.stays || sending.shut.is_closed();
-    let came = if stays { Came::Unsent } else { send(&*transport, &sending).await };
+    let came = if stays { ExchangeResult::Unsent } else { send(&*transport, &sending).await };
     Done { account: sending.account, at: sending.at, generation, came }
 }
 
-async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
+async fn send<T: Transport>(transport: &T, sending: &Sending) -> ExchangeResult {
     let on_head = |status: u16| sending.shut.head(status);
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
@@ -156,21 +156,23 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> Came {
                 Reading::Answer(mut answer) => {
                     without_token(&mut answer, sending.token.value().expose_secret());
                     answer.body = pack(&answer.body);
-                    Came::Answer(Box::new(answer))
+                    ExchangeResult::Answer(Box::new(answer))
                 }
-                Reading::TokenRefused { code } => Came::TokenRefused(code),
-                Reading::ClientRefused { code, message } => Came::ClientRefused(code, message),
-                Reading::Throttled => Came::Throttled(retry_after),
-                Reading::Unavailable => Came::Unavailable(retry_after),
+                Reading::TokenRefused { code } => ExchangeResult::TokenRefused(code),
+                Reading::ClientRefused { code, message } => ExchangeResult::ClientRefused(code, message),
+                Reading::Throttled => ExchangeResult::Throttled(retry_after),
+                Reading::Unavailable => ExchangeResult::Unavailable(retry_after),
                 Reading::Mismatched { body } => {
                     transport.distrust();
-                    Came::Mismatched(body.map(|body| Kept::of_another(body, sending.token.value())))
+                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body, sending.token.value())))
                 }
-                Reading::Unreadable(unread) => Came::Unread(Kept::of_unread(&unread, response.status)),
-                Reading::Lost { code } if response.status >= 500 => Came::ServerError(code),
-                Reading::Lost { code } => Came::Lost(code),
-                Reading::Fault(fault) => Came::Fault(fault),
-                Reading::Foreign(page) => Came::Foreign(page, retry_after),
+                Reading::Unreadable(unread) => {
+                    ExchangeResult::Unread(Kept::of_unread(&unread, response.status))
+                }
+                Reading::Lost { code } if response.status >= 500 => ExchangeResult::ServerError(code),
+                Reading::Lost { code } => ExchangeResult::Lost(code),
+                Reading::Fault(fault) => ExchangeResult::Fault(fault),
+                Reading::Foreign(page) => ExchangeResult::Foreign(page, retry_after),
             }
         }
         Err(error) => failed(error),
@@ -217,14 +219,14 @@ fn mask(body: &mut Vec<u8>, token: &str) {
     *body = masked;
 }
 
-fn failed(error: SendError) -> Came {
+fn failed(error: SendError) -> ExchangeResult {
     match error.kind {
-        SendErrorKind::Unsendable => Came::Unsendable,
-        SendErrorKind::NotConnected => Came::NotConnected(error.cause),
-        SendErrorKind::NotTaken => Came::NotTaken,
-        SendErrorKind::TimedOut => Came::TimedOut,
-        SendErrorKind::Cut | SendErrorKind::Other => Came::Lost("cut".to_owned()),
-        SendErrorKind::TooLarge => Came::TooLarge,
+        SendErrorKind::Unsendable => ExchangeResult::Unsendable,
+        SendErrorKind::NotConnected => ExchangeResult::NotConnected(error.cause),
+        SendErrorKind::NotTaken => ExchangeResult::NotTaken,
+        SendErrorKind::TimedOut => ExchangeResult::TimedOut,
+        SendErrorKind::Cut | SendErrorKind::Other => ExchangeResult::Lost("cut".to_owned()),
+        SendErrorKind::TooLarge => ExchangeResult::TooLarge,
     }
 }
 

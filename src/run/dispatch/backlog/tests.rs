@@ -29,7 +29,7 @@ fn asks(row: i64, identity: u8) -> Fetched {
 
 fn end(at: Place, outcome: Outcome, attempt: Option<i64>) -> End {
     let source = Some(Source::Bought);
-    End::of(&Change { attempt, source, ..Change::to(at, State::Settled, Some(outcome)) }).unwrap()
+    End::of(&Change { source, attempt, ..Change::to(at, State::Settled, Some(outcome)) }).unwrap()
 }
 
 /// A backlog in the midst of reading, into which these were sorted; none of them needs anything at once.

@@ -1,9 +1,9 @@
 //! After a commit: what is durable leaves, and what the ledger turned away waits, follows, or stops for want of money.
 
+use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
 use super::flight::Departure;
 use super::halt::Reason;
-use super::lane::Lane;
 use super::leaders::Ending;
 use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
@@ -39,7 +39,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Sends what is durable, and takes back what was turned away.
-    pub(super) fn depart(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
+    pub(super) fn dispatch(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
         self.again = self.again.and_all(committed.again);
         let mut refused = committed.refused.into_iter().peekable();
         let (mut going, mut turned_away) = (Vec::new(), Vec::new());
@@ -56,11 +56,15 @@ impl<T: Transport> Coordinator<T> {
         for (send, _) in going.iter().filter(|(_, intent)| intent.reserved.is_none()) {
             self.tally.unpriced(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
         }
-        for lane in 0..self.lanes.len() {
-            let granted: Vec<Instant> =
-                going.iter().filter(|(send, _)| send.lane == lane).map(|(send, _)| send.granted).collect();
+        for account in 0..self.accounts.len() {
+            let granted: Vec<Instant> = going
+                .iter()
+                .filter(|(send, _)| send.account == account)
+                .map(|(send, _)| send.granted)
+                .collect();
             if !granted.is_empty() {
-                self.lanes[lane].together(|gate, now| granted.iter().for_each(|at| gate.sent(*at, now)));
+                self.accounts[account]
+                    .together(|gate, now| granted.iter().for_each(|at| gate.sent(*at, now)));
             }
         }
         for (send, intent) in going {
@@ -70,7 +74,7 @@ impl<T: Transport> Coordinator<T> {
             self.notice(Level::Warning, "budget", warning);
         }
         for (send, _) in &turned_away {
-            self.backlog.accounts[send.lane].in_flight -= 1;
+            self.backlog.accounts[send.account].in_flight -= 1;
         }
         for (send, refusal) in turned_away {
             self.turned_away(send, refusal, &committed.spent);
@@ -79,13 +83,13 @@ impl<T: Transport> Coordinator<T> {
 
     /// What becomes of a lookup that is not sent now.
     fn turned_away(&mut self, send: Departure, refusal: Refusal, spent: &[Spend]) {
-        let Departure { lane, ready, .. } = send;
+        let Departure { account, ready, .. } = send;
         match refusal {
             Refusal::Answered(answer) => {
                 self.reuse(ready.at, Ending { outcome: answer.outcome, attempt: answer.attempt });
             }
             Refusal::InFlight => {
-                tracing::debug!(account = %self.lanes[lane].config.name, "another process asks the same: waiting for it");
+                tracing::debug!(account = %self.accounts[account].config.name, "another process asks the same: waiting for it");
                 self.backlog.wait_for_another(ready.at);
             }
             Refusal::LetterUnknown => self.letter_unknown(ready.at),
@@ -98,8 +102,9 @@ impl<T: Transport> Coordinator<T> {
 
     /// Whether the next call of an account fits its budgets, as far as can be said without reserving. Where it does not, and
     /// nothing in flight can come back cheaper, the budget is reached. Where it cannot be told, it does not now.
-    pub(super) async fn can_pay(&mut self, lane: usize) -> bool {
-        let Some((service, price)) = self.lanes[lane].next_price(&self.backlog.accounts[lane]) else {
+    pub(super) async fn can_pay(&mut self, account: usize) -> bool {
+        let Some((service, price)) = self.accounts[account].next_price(&self.backlog.accounts[account])
+        else {
             return true;
         };
         for (at, cap) in self.purses.caps(now_ms()).iter().enumerate() {
@@ -124,15 +129,19 @@ impl<T: Transport> Coordinator<T> {
     /// A call did not fit a budget. While calls that count are under way it is waited for what they cost in the end; then
     /// the budget is reached.
     fn is_short(&mut self, cap: usize, spent: Spend) {
-        let account = self.purses.account(cap).map(str::to_owned);
-        let counts = |lane: &Lane| account.as_ref().is_none_or(|account| *account == lane.config.name);
-        let mut counting = self.lanes.iter().zip(&self.backlog.accounts).filter(|(lane, _)| counts(lane));
+        let name = self.purses.account(cap).map(str::to_owned);
+        let counts = |account: &AccountRuntime| name.as_ref().is_none_or(|name| *name == account.config.name);
+        let mut counting =
+            self.accounts.iter().zip(&self.backlog.accounts).filter(|(account, _)| counts(account));
         if counting.any(|(_, work)| work.in_flight > 0) {
-            self.lanes.iter_mut().filter(|lane| counts(lane)).for_each(|lane| lane.is_short = true);
+            self.accounts
+                .iter_mut()
+                .filter(|account| counts(account))
+                .for_each(|account| account.is_short = true);
             return;
         }
         let affected: Vec<bool> =
-            self.prepared.account_of.iter().map(|at| counts(&self.lanes[*at])).collect();
+            self.prepared.account_of.iter().map(|at| counts(&self.accounts[*at])).collect();
         if self.backlog.asks_any(&affected) {
             let message = self.purses.reached(cap, spent, now_ms());
             self.notice(Level::Warning, "budget", message.clone());

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// One account in a run.
-pub(crate) struct Lane {
+pub(crate) struct AccountRuntime {
     pub(crate) config: Account,
     pub(super) auth: Auth,
     pub(crate) credentials: Arc<Credentials>,
@@ -44,7 +44,7 @@ pub(crate) struct Lane {
     pub(crate) service_ids: Vec<i64>,
 }
 
-impl Lane {
+impl AccountRuntime {
     pub(crate) async fn open(
         ledger: &Ledger,
         settings: &Settings,
