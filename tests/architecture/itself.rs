@@ -83,7 +83,7 @@ fn finds_a_crate_outside_its_room() {
         let found = of("src/run/mod.rs", text);
         assert_eq!(found.len(), count, "{text}: {found:?}");
     }
-    assert!(of("src/ledger/mod.rs", "use sqlx::Row;").is_empty());
+    assert!(of("src/ledger/sqlite/mod.rs", "use sqlx::Row;").is_empty());
     assert_eq!(of("src/run/mod.rs", "use axum::Router; use clap::Parser; use console::Term;").len(), 3);
 }
 
@@ -224,6 +224,9 @@ fn a_room_may_have_rooms_of_its_own() {
         ("src/run/dispatch/mod.rs", "use super::RunError;", "run::dispatch may not import run::RunError"),
         ("src/run/event.rs", "use super::error::RunError;", "run::event may not import run::error::RunError"),
         ("src/cli/mod.rs", "use crate::run::dispatch::Lane;", "cli may not import run::dispatch::Lane"),
+        ("src/ledger/batch.rs", "use super::sqlite::Ledger;", "ledger may not import ledger::sqlite::Ledger"),
+        ("src/ledger/batch.rs", "use sqlx::Row;", "sqlx belongs to ledger::sqlite alone"),
+        ("src/run/mod.rs", "use crate::ledger::sqlite::Ledger;", "run may not import ledger::sqlite::Ledger"),
         (
             "src/run/decide/fetch.rs",
             "use crate::time::{local, now_ms};",
@@ -237,6 +240,8 @@ fn a_room_may_have_rooms_of_its_own() {
         ("src/run/begin.rs", "use super::dispatch::Lane;\nuse super::decide::prepared::Prepared;"),
         ("src/run/dispatch/queue.rs", "use super::lane::Lane;\nuse crate::run::decide::prepared::Ask;"),
         ("src/run/dispatch/queue.rs", "mod tests { use super::super::lane::Lane; }"),
+        ("src/ledger/sqlite/open.rs", "use crate::ledger::LedgerError;\nuse super::files::Files;"),
+        ("src/ledger/mod.rs", "mod sqlite;\npub use sqlite::Ledger;"),
         ("src/cli/mod.rs", "use crate::run::{self, RunError};\nuse crate::run::event::Event;"),
     ] {
         assert_eq!(of(path, text), [""; 0], "{path}: {text}");

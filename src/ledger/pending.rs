@@ -1,0 +1,78 @@
+//! What the dispatcher reads: pending lookups, and what the ledger knows of their questions already.
+
+use super::{Place, StoredAnswer};
+use crate::domain::number::Subject;
+use crate::domain::outcome::{Outcome, State};
+
+/// A lookup that waits to be asked.
+pub struct Pending {
+    /// Which.
+    pub at: Place,
+    /// Attempts spent so far.
+    pub spent: u32,
+    /// Whether the answer to one of them was lost: then it can no longer end as certainly not carried out.
+    pub lost: bool,
+    /// When the register last answered about it, where that decides the order; else 0.
+    pub heard_at: i64,
+    /// About whom.
+    pub subject: Subject,
+    /// The row's copied columns.
+    pub columns: Vec<String>,
+}
+
+/// An earlier lookup of this run with the same identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Which.
+    pub at: Place,
+    /// Where it stands.
+    pub state: State,
+    /// Its outcome, where it has one.
+    pub outcome: Option<Outcome>,
+    /// The attempt that decided.
+    pub attempt: Option<i64>,
+}
+
+/// Where a lookup stands, for one that depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoodAt {
+    /// Its state.
+    pub state: State,
+    /// Its outcome, where it has one.
+    pub outcome: Option<Outcome>,
+    /// Its code, where it has one.
+    pub code: Option<String>,
+    /// Its answer's body, where that was asked for and is there; empty where it is damaged.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What the ledger knows of an identity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The newest answer that may be used again, whatever its age.
+    pub answer: Option<StoredAnswer>,
+    /// The first lookup of this run that was sent for it.
+    pub holder: Option<Holder>,
+    /// The answer of another run's newest call, where it cannot be read; its outcome is `unknown`.
+    pub unread: Option<StoredAnswer>,
+    /// Whether a letter-making call of another run was lost, or its answer cannot be read, and it was never settled since.
+    pub letter_unknown: bool,
+    /// A call of another run whose process is there and waits for the answer.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// A call that another process waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Whether it may post a letter.
+    pub letter_making: bool,
+}
+
+/// A lookup's turn: in input order nothing but its place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// When the register last answered about the row's number, in milliseconds since 1970; 0 is never, or does not count.
+    pub heard_at: i64,
+    /// Which lookup.
+    pub at: Place,
+}

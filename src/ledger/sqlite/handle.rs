@@ -1,0 +1,65 @@
+//! The open ledger, and what of it needs no statement.
+
+use super::files::Files;
+use super::patience::Patience;
+use super::statements::{Commits, Lookers};
+use super::values::ManyRows;
+use crate::domain::identity::DigestKey;
+use crate::ledger::LedgerError;
+use sqlx::{SqliteConnection, SqlitePool};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// The open ledger.
+pub struct Ledger {
+    pub(super) path: PathBuf,
+    pub(super) files: Files,
+    pub(super) key: DigestKey,
+    pub(super) writer: Mutex<SqliteConnection>,
+    pub(super) readers: SqlitePool,
+    /// Locked with others for as long as it is open, so that no newer version migrates it under them. Nothing where it is only
+    /// read and cannot be locked.
+    pub(super) _users: Option<File>,
+    pub(super) commits: Commits,
+    pub(super) rivals: ManyRows,
+    pub(super) lookers: Lookers,
+    pub(super) patience: Patience,
+}
+
+impl Ledger {
+    /// The ledger's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key of its digests.
+    pub const fn key(&self) -> &DigestKey {
+        &self.key
+    }
+
+    /// Whether the ledger's path still leads to the file that is open, and its companions are those that are in use. A look
+    /// at each, some microseconds in all.
+    ///
+    /// # Errors
+    /// [`LedgerError::Gone`]: nothing may be sent on the strength of what is written from here.
+    pub fn still_there(&self) -> Result<(), LedgerError> {
+        match self.files.changed() {
+            None => Ok(()),
+            Some(what) => Err(LedgerError::Gone { path: self.path().to_owned(), what }),
+        }
+    }
+
+    /// From now on nothing waits longer than this for another process to let go of the ledger, within reason: from five
+    /// seconds to a minute.
+    pub fn wait_at_most(&self, most: Duration) {
+        self.patience.set_most(most);
+    }
+
+    /// The process is to end: whatever waits for another process to let go of the ledger gives up within a second, and so does
+    /// all that comes later.
+    pub fn hurry(&self) {
+        self.patience.hurry();
+    }
+}

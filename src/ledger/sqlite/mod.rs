@@ -1,0 +1,53 @@
+//! SQLite behind the ledger: all SQL of the program, one file in WAL mode, and the locks beside it.
+
+mod accounts;
+mod admit;
+mod backup;
+mod body;
+mod cells;
+mod commit;
+mod daemons;
+mod failed;
+#[cfg(test)]
+mod faults;
+mod feed;
+mod files;
+mod fires;
+mod handle;
+mod invoice;
+mod load;
+mod lock;
+mod notice_board;
+mod open;
+mod options;
+mod outputs;
+mod patience;
+mod read_only;
+mod records;
+mod reread;
+mod rescue;
+mod resolve;
+mod runs;
+mod seen;
+mod spend;
+mod statements;
+mod turns;
+mod unknowns;
+mod unread;
+mod values;
+
+pub use body::{pack, unpack};
+pub use daemons::Daemon;
+#[cfg(test)]
+pub(crate) use faults::{AttemptRow, Fault, Lasting};
+pub use handle::Ledger;
+pub use invoice::Invoice;
+pub use lock::JobLock;
+pub use notice_board::{HeldBoard, NoticeBoard};
+pub use records::Records;
+pub use seen::Seen;
+
+#[cfg(test)]
+mod money_model;
+#[cfg(test)]
+mod tests;

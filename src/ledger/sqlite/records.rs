@@ -1,0 +1,237 @@
+//! A run's rows for the outputs: in input order, a page at a time, from one snapshot.
+
+use super::cells;
+use super::options::options;
+use super::values::ManyRows;
+use crate::domain::identity::Identity;
+use crate::domain::json::Json;
+use crate::domain::money::Ore;
+use crate::domain::outcome::{Outcome, Source};
+use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
+use crate::ledger::{Answers, Ledger, LedgerError, unpack};
+use crate::time::rfc3339;
+use futures_util::TryStreamExt as _;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+use std::collections::HashMap;
+
+/// Rows a page: enough to make the hop to the connection's thread cheap, few enough to keep memory flat.
+const PAGE: i64 = 256;
+
+/// Unpacked answers after which a page ends early, in bytes: one may be many times as large as another.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Damaged answers that are named one by one.
+const MOST_NAMED: usize = 5;
+
+/// Lookups with the outcome of a report whose answer is not there: the run and the line of those that bought it.
+const GONE: &str = "SELECT u.run, r.line FROM lookups l CROSS JOIN runs u ON u.id = l.run \
+                    CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
+                    WHERE l.outcome IN ('hit', 'partial') AND l.source = 'bought' AND NOT EXISTS \
+                    (SELECT 1 FROM answers b CROSS JOIN attempts a ON a.id = b.attempt AND a.state = 'answered' \
+                     WHERE b.attempt = l.attempt) LIMIT 10000";
+
+/// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
+pub struct Records<'l> {
+    ledger: &'l Ledger,
+    /// A connection of its own, in one transaction until it is dropped: an export is long, and must not keep those that all
+    /// runs of a process share.
+    snapshot: SqliteConnection,
+    run: i64,
+    answers: Answers,
+    after: i64,
+}
+
+impl Ledger {
+    /// Stored answers that are not as they were written: how many, and the run and the line of the first.
+    pub async fn damaged_answers(&self) -> Result<(u64, Vec<(String, u64)>), LedgerError> {
+        let (mut count, mut first) = (0, Vec::new());
+        let mut rows = sqlx::query(
+            "SELECT a.state = 'answered', b.body, u.run, r.line FROM answers b CROSS JOIN attempts a ON a.id = b.attempt \
+             CROSS JOIN runs u ON u.id = a.run CROSS JOIN rows r ON r.run = a.run AND r.row = a.row ORDER BY b.attempt",
+        )
+        .fetch(&self.readers);
+        let failed = |e: sqlx::Error| self.failed(&e);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let is_answered: bool = row.try_get(0).map_err(failed)?;
+            // What arrived and could not be read is whole as it is.
+            let is_whole = |body: Vec<u8>| !is_answered || Json::of_bytes(&body).is_some();
+            if unpack(row.try_get(1).map_err(failed)?).is_some_and(is_whole) {
+                continue;
+            }
+            count += 1;
+            if first.len() < MOST_NAMED {
+                let line: i64 = row.try_get(3).map_err(failed)?;
+                first.push((row.try_get(2).map_err(failed)?, line.unsigned_abs()));
+            }
+        }
+        let gone = sqlx::query_as::<_, (String, i64)>(GONE).fetch_all(&self.readers).await.map_err(failed)?;
+        count += gone.len() as u64;
+        let room = MOST_NAMED.saturating_sub(first.len());
+        first.extend(gone.into_iter().take(room).map(|(run, line)| (run, line.unsigned_abs())));
+        Ok((count, first))
+    }
+
+    /// The records of a run, with so much of their answers.
+    pub async fn records(&self, run: i64, answers: Answers) -> Result<Records<'_>, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut snapshot = self.connect(options(self.path()).read_only(true)).await?;
+        sqlx::query("BEGIN").execute(&mut snapshot).await.map_err(failed)?;
+        Ok(Records { ledger: self, snapshot, run, answers, after: 0 })
+    }
+}
+
+impl Records<'_> {
+    /// Starts from the first row again.
+    pub fn rewind(&mut self) {
+        self.after = 0;
+    }
+
+    /// The next rows; nothing at the end.
+    pub async fn page(&mut self) -> Result<Option<Vec<Record>>, LedgerError> {
+        let mut rows = sqlx::query(
+            "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \
+             l.attempts, l.cost, coalesce(l.code, a.code) AS code, coalesce(l.text, a.text) AS text, \
+             a.transactionid, a.log_id, CASE WHEN a.state IN ('answered', 'unread') THEN a.settled_at END AS fetched_at, b.body, \
+             o.settled_at AS old_fetched_at, p.body AS old_body FROM rows r JOIN runs u ON u.id = r.run LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
+             LEFT JOIN attempts a ON a.id = l.attempt AND l.outcome IS NOT NULL \
+             LEFT JOIN answers b ON ?4 AND a.state = 'answered' AND b.attempt = a.id \
+             LEFT JOIN attempts o ON o.id = CASE WHEN ?5 AND a.settled_at > u.started_at \
+             AND (a.run <> r.run OR (a.row, a.step) = (l.row, l.step)) \
+             AND a.outcome IN ('hit', 'partial', 'rejected', 'no_hit') THEN \
+             (SELECT e.id FROM attempts e WHERE e.identity = a.identity AND e.run < r.run AND e.state = 'answered' \
+             AND e.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND e.settled_at <= u.started_at \
+             ORDER BY e.run DESC, e.id DESC LIMIT 1) END \
+             LEFT JOIN answers p ON p.attempt = o.id \
+             WHERE r.run = ?1 AND r.row > ?2 AND r.row <= ?3 ORDER BY r.row, l.step",
+        )
+        .bind(self.run)
+        .bind(self.after)
+        .bind(self.after + PAGE)
+        .bind(self.answers >= Answers::Own)
+        .bind(self.answers >= Answers::WithEarlier)
+        .fetch(&mut self.snapshot);
+        let (mut records, mut last, mut bytes) = (Vec::<Record>::new(), 0, 0);
+        while let Some(row) = rows.try_next().await.map_err(|e| self.ledger.failed(&e))? {
+            let failed = |e: sqlx::Error| self.ledger.failed(&e);
+            let at: i64 = row.try_get("row").map_err(failed)?;
+            if at != last {
+                if bytes > PAGE_BYTES {
+                    self.after = last;
+                    return Ok(Some(records));
+                }
+                records.push(record(self.ledger, &row)?);
+                last = at;
+            }
+            let step = row.try_get::<Option<i64>, _>("step").map_err(failed)?;
+            if let (Some(record), Some(_)) = (records.last_mut(), step) {
+                let lookup = lookup(&row, self.answers).map_err(failed)?;
+                bytes += lookup.body.as_ref().map_or(0, Vec::len);
+                bytes += lookup.before.as_ref().map_or(0, |before| before.body.len());
+                record.lookups.push(lookup);
+            }
+        }
+        self.after += PAGE;
+        Ok((!records.is_empty()).then_some(records))
+    }
+}
+
+fn record(ledger: &Ledger, row: &SqliteRow) -> Result<Record, LedgerError> {
+    let failed = |e: sqlx::Error| ledger.failed(&e);
+    let subject = match row.try_get::<Option<&str>, _>("subject").map_err(failed)? {
+        Some(digits) => Ok(ledger.subject(digits, row.try_get("kind").map_err(failed)?)?),
+        None => Err(bad(row).map_err(failed)?),
+    };
+    let line = cells::count(row, "line").map_err(failed)?;
+    let columns = cells::json(row, "columns").map_err(failed)?;
+    Ok(Record { line, subject, columns, lookups: Vec::new() })
+}
+
+fn bad(row: &SqliteRow) -> sqlx::Result<BadRow> {
+    let text = |name| Ok::<_, sqlx::Error>(row.try_get::<Option<String>, _>(name)?.unwrap_or_default());
+    Ok(BadRow { input: text("input")?, reason: text("reason")? })
+}
+
+impl Records<'_> {
+    /// The newest answer to each of these questions, as an output shows one that was reused. Identities may repeat.
+    pub async fn newest_answers(
+        &mut self,
+        identities: &[Identity],
+    ) -> Result<HashMap<Identity, LookupRecord>, LedgerError> {
+        let statement = ManyRows::new(1, NEWEST);
+        let mut newest = HashMap::new();
+        for chunk in identities.chunks(ManyRows::MOST) {
+            let (mut query, length) = statement.query(chunk.len());
+            for at in 0..length {
+                query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
+            }
+            for row in query.fetch_all(&mut self.snapshot).await.map_err(|e| self.ledger.failed(&e))? {
+                let failed = |e: sqlx::Error| self.ledger.failed(&e);
+                if let Some(identity) = cells::identity(&row).map_err(failed)? {
+                    newest.insert(identity, reused(&row).map_err(failed)?);
+                }
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// Ids rise with time, so the newest is met first.
+const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, b.body \
+                      FROM {values} AS v CROSS JOIN attempts a ON a.id = (SELECT c.id FROM attempts c \
+                      WHERE c.identity = v.column1 AND c.state = 'answered' \
+                      AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
+                      LEFT JOIN answers b ON b.attempt = a.id";
+
+fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
+    let outcome = cells::outcome(row, "outcome")?;
+    let (body, damaged) = body(row, outcome)?;
+    Ok(LookupRecord {
+        outcome,
+        code: row.try_get("code")?,
+        text: row.try_get("text")?,
+        source: Some(Source::Reused),
+        fetched_at: row.try_get::<Option<i64>, _>("settled_at")?.map(rfc3339),
+        transactionid: row.try_get("transactionid")?,
+        log_id: row.try_get("log_id")?,
+        body,
+        damaged,
+        ..LookupRecord::default()
+    })
+}
+
+/// The answer's body, and whether it is not as it was written, or not there though its outcome is that of a report.
+fn body(row: &SqliteRow, outcome: Option<Outcome>) -> sqlx::Result<(Option<Vec<u8>>, bool)> {
+    let packed = row.try_get::<Option<&[u8]>, _>("body")?;
+    let body = packed.and_then(unpack);
+    let was_there = packed.is_some() || matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+    let damaged = was_there && body.is_none();
+    Ok((body, damaged))
+}
+
+fn lookup(row: &SqliteRow, answers: Answers) -> sqlx::Result<LookupRecord> {
+    let outcome = cells::outcome(row, "outcome")?;
+    let (body, damaged) = body(row, outcome.filter(|_| answers >= Answers::Own))?;
+    Ok(LookupRecord {
+        outcome,
+        code: row.try_get("code")?,
+        text: row.try_get("text")?,
+        source: cells::word(row, "source", Source::parse)?,
+        attempts: row.try_get("attempts")?,
+        cost: Ore::new(cells::count(row, "cost")?),
+        fetched_at: row.try_get::<Option<i64>, _>("fetched_at")?.map(rfc3339),
+        transactionid: row.try_get("transactionid")?,
+        log_id: row.try_get("log_id")?,
+        body,
+        damaged,
+        before: earlier(row)?,
+        last: None,
+    })
+}
+
+fn earlier(row: &SqliteRow) -> sqlx::Result<Option<Earlier>> {
+    let fetched_at = row.try_get::<Option<i64>, _>("old_fetched_at")?;
+    let body = row.try_get::<Option<&[u8]>, _>("old_body")?.map(|packed| unpack(packed).unwrap_or_default());
+    let both = fetched_at.zip(body);
+    Ok(both.map(|(fetched_at, body)| Earlier { fetched_at: rfc3339(fetched_at), body }))
+}
