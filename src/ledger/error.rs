@@ -15,6 +15,14 @@ pub enum LedgerError {
     /// Written by a newer version.
     #[error("the ledger {} was written by a newer version of orgpull: use that version; nothing was changed in it", .0.display())]
     Newer(PathBuf),
+    /// Made by migrations that are none of this version's: from before the first release.
+    #[error(
+        "the ledger {} is from before the first release, and this version cannot read it: go on with the version that wrote \
+         it, or name another file with --database or `database`, in which nothing is known of what was bought there; nothing \
+         was changed in it",
+        .0.display()
+    )]
+    Unreleased(PathBuf),
     /// It is to be brought up to date, and other processes have it open.
     #[error(
         "the ledger {} is an older version's and other processes have it open: stop them (`orgpull schedule`, runs), then \

@@ -261,23 +261,30 @@ pub(super) struct Version {
     pub(super) is_older: bool,
 }
 
-/// The version of a ledger; a newer one's is refused.
+/// The version of a ledger; a newer one's is refused, and so is one that other migrations made under the same numbers.
 pub(super) async fn version(
     path: &Path,
     connection: &mut SqliteConnection,
     migrations: &Migrator,
 ) -> Result<Version, LedgerError> {
-    let (applied, count): (i64, i64) =
-        sqlx::query_as("SELECT coalesce(max(version), 0), count(*) FROM _sqlx_migrations")
-            .fetch_one(connection)
+    let seen: Vec<(i64, Vec<u8>)> =
+        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(connection)
             .await
             .map_err(|e| refusal(path, &e))?;
+    let is_another = |(version, checksum): &(i64, Vec<u8>)| {
+        let ours = migrations.iter().find(|migration| migration.version == *version);
+        ours.is_some_and(|migration| *migration.checksum != checksum[..])
+    };
+    if seen.iter().any(is_another) {
+        return Err(LedgerError::Unreleased(path.to_owned()));
+    }
+    let applied = seen.last().map_or(0, |(version, _)| *version);
     let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
     if applied > newest {
         return Err(LedgerError::Newer(path.to_owned()));
     }
-    let is_older = usize::try_from(count).is_ok_and(|count| count < migrations.iter().count());
-    Ok(Version { applied, is_older })
+    Ok(Version { applied, is_older: seen.len() < migrations.iter().count() })
 }
 
 /// Brings the file up to date, after a copy where there is anything to lose.
