@@ -1,5 +1,6 @@
 //! Ids: short words for runs, and attempt ids that are at once the primary key and our reference on the wire.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Crockford's alphabet in lower case: no i, l, o or u, so that an id can be read over the telephone.
@@ -12,32 +13,35 @@ const EPOCH: i64 = 1_577_836_800_000;
 const COUNTER_BITS: u32 = 8;
 const TAG_BITS: u32 = 12;
 
-/// The highest id that this process has seen in a ledger: what it draws is above, as in a hybrid logical clock, so that ids
-/// rise also after a clock that was ahead. One of the process, since its runs share its ledger.
-static SEEN: AtomicI64 = AtomicI64::new(0);
+/// The highest id that is known to stand in a ledger: what is drawn for it is above, as in a hybrid logical clock, so that ids
+/// rise also after a clock that was ahead. One of an open ledger, for all runs that share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Newest(Arc<AtomicI64>);
 
-/// Takes note of an id that stands in the ledger.
-pub(super) fn saw(id: i64) {
-    SEEN.fetch_max(id, Ordering::Relaxed);
+impl Newest {
+    /// Takes note of an id that stands in the ledger.
+    pub(super) fn saw(&self, id: i64) {
+        self.0.fetch_max(id, Ordering::Relaxed);
+    }
 }
 
-/// Draws attempt ids that rise with time, above those that the process has seen, and that two processes are very unlikely to
-/// share; where they do, or where another process has drawn a higher one for the same question, the ledger refuses the second
-/// one before anything is sent, and [`AttemptIds::redraw`] takes another tag.
+/// Draws attempt ids that rise with time, above those that are known to stand in the ledger, and that two processes are very
+/// unlikely to share; where they do, or where another process has drawn a higher one for the same question, the ledger refuses
+/// the second one before anything is sent, and [`AttemptIds::redraw`] takes another tag.
 #[derive(Debug)]
 pub struct AttemptIds {
     tag: i64,
     last: i64,
-}
-
-impl Default for AttemptIds {
-    fn default() -> Self {
-        Self { tag: drawn_tag(), last: 0 }
-    }
+    newest: Newest,
 }
 
 impl AttemptIds {
-    /// The next id at `now_ms`, larger than every one before it from this process.
+    /// For a ledger of which this is the newest id.
+    pub(super) fn above(newest: Newest) -> Self {
+        Self { tag: drawn_tag(), last: 0, newest }
+    }
+
+    /// The next id at `now_ms`, larger than every one before it.
     pub fn next(&mut self, now_ms: i64) -> i64 {
         let floor = ((now_ms - EPOCH).max(0) << (TAG_BITS + COUNTER_BITS)) | (self.tag << COUNTER_BITS);
         let following = self.last + 1;
@@ -46,7 +50,7 @@ impl AttemptIds {
         let carried = (((self.last >> (TAG_BITS + COUNTER_BITS)) + 1) << (TAG_BITS + COUNTER_BITS))
             | (self.tag << COUNTER_BITS);
         let next = if overflowed { carried } else { following };
-        let seen = SEEN.load(Ordering::Relaxed);
+        let seen = self.newest.0.load(Ordering::Relaxed);
         // In the millisecond after it, under this tag: others may be above it too.
         let above = (((seen >> (TAG_BITS + COUNTER_BITS)) + 1) << (TAG_BITS + COUNTER_BITS))
             | (self.tag << COUNTER_BITS);
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn ids_rise_and_never_repeat() {
-        let mut ids = AttemptIds::default();
+        let mut ids = AttemptIds::above(Newest::default());
         let mut last = 0;
         for at in 0..100_000_i64 {
             // Five hundred in a millisecond, and a clock that steps back now and then.
@@ -115,12 +119,13 @@ mod tests {
     /// A clock that was ahead has drawn one: the next stands above it, and so does every other.
     #[test]
     fn ids_rise_above_what_was_seen() {
-        let mut ids = AttemptIds::default();
+        let newest = Newest::default();
+        let mut ids = AttemptIds::above(newest.clone());
         let now = EPOCH + 60_000_000_000;
         let ahead = (60_000_000_005_i64 << (TAG_BITS + COUNTER_BITS)) | 0xf_ffff;
         let before = ids.next(now);
-        saw(ahead);
-        saw(before);
+        newest.saw(ahead);
+        newest.saw(before);
         let mut last = ahead;
         for at in 0..2_000 {
             let id = ids.next(now + at / 300);
@@ -131,14 +136,15 @@ mod tests {
 
     #[test]
     fn two_tags_never_meet() {
-        let (mut one, mut two) = (AttemptIds { tag: 7, last: 0 }, AttemptIds { tag: 8, last: 0 });
+        let of = |tag| AttemptIds { tag, ..AttemptIds::above(Newest::default()) };
+        let (mut one, mut two) = (of(7), of(8));
         let of_one: HashSet<i64> = (0..2_000).map(|at| one.next(EPOCH + 1_000 + at / 300)).collect();
         assert!((0..2_000).all(|at| !of_one.contains(&two.next(EPOCH + 1_000 + at / 300))));
     }
 
     #[test]
     fn references_have_fourteen_characters_and_tell_ids_apart() {
-        let mut ids = AttemptIds::default();
+        let mut ids = AttemptIds::above(Newest::default());
         let references: HashSet<String> =
             (0..1_000).map(|_| transactionid(ids.next(1_800_000_000_000))).collect();
         assert_eq!(references.len(), 1_000);

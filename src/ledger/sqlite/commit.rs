@@ -11,7 +11,6 @@ use super::values::{ManyRows, Query, list};
 use crate::domain::budget::Spend;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
-use crate::ledger::ids;
 use crate::ledger::{AttemptEnd, Batch, Change, Committed, Intent};
 use crate::ledger::{Ledger, LedgerError};
 use crate::time::now_ms;
@@ -112,7 +111,7 @@ impl Ledger {
                 query.bind(&intent.identity.0[..]).bind(intent.id)
             });
             if query.fetch_optional(&mut *connection).await.map_err(failed)?.is_some() {
-                ids::saw(newest);
+                self.newest.saw(newest);
                 return Err(LedgerError::IdTaken);
             }
         }

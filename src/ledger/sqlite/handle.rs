@@ -5,7 +5,8 @@ use super::patience::Patience;
 use super::statements::{Commits, Lookers};
 use super::values::ManyRows;
 use crate::domain::identity::DigestKey;
-use crate::ledger::LedgerError;
+use crate::ledger::ids::Newest;
+use crate::ledger::{AttemptIds, LedgerError};
 use sqlx::{SqliteConnection, SqlitePool};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub struct Ledger {
     /// Locked with others for as long as it is open, so that no newer version migrates it under them. Nothing where it is only
     /// read and cannot be locked.
     pub(super) _users: Option<File>,
+    pub(super) newest: Newest,
     pub(super) commits: Commits,
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
@@ -32,6 +34,11 @@ impl Ledger {
     /// The ledger's file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Ids for attempts that are to be written to it, above all that are known to stand there.
+    pub fn attempt_ids(&self) -> AttemptIds {
+        AttemptIds::above(self.newest.clone())
     }
 
     /// The key of its digests.

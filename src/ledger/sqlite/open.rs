@@ -10,7 +10,7 @@ use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
 use crate::domain::identity::DigestKey;
 use crate::ledger::Ledger;
 use crate::ledger::LedgerError;
-use crate::ledger::ids;
+use crate::ledger::ids::Newest;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
@@ -82,8 +82,9 @@ impl Ledger {
         ours_alone(path)?;
         drop(lock);
         let key = Self::digest_key(path, &mut writer).await?;
-        let newest = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts").fetch_one(&mut writer);
-        ids::saw(newest.await.map_err(|e| refusal(path, &e))?);
+        let newest = Newest::default();
+        let id = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts").fetch_one(&mut writer);
+        newest.saw(id.await.map_err(|e| refusal(path, &e))?);
         let readers = readers(options.read_only(true)).await.map_err(|e| refusal(path, &e))?;
         files.and_companions(path);
         let ledger = Self {
@@ -93,6 +94,7 @@ impl Ledger {
             writer: Mutex::new(writer),
             readers,
             _users: Some(users),
+            newest,
             commits: Commits::new(),
             rivals: rivals(),
             lookers: Lookers::new(),

@@ -6,6 +6,7 @@ use super::options::readers;
 use super::patience::{BUSY, Patience};
 use super::statements::{Commits, Lookers, rivals};
 use crate::disk;
+use crate::ledger::ids::Newest;
 use crate::ledger::{Ledger, LedgerError};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -57,6 +58,7 @@ impl Ledger {
             writer: Mutex::new(writer),
             readers,
             _users: None,
+            newest: Newest::default(),
             commits: Commits::new(),
             rivals: rivals(),
             lookers: Lookers::new(),

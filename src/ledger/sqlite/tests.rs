@@ -322,7 +322,7 @@ async fn a_letter_that_is_lost_blocks_also_after_an_answer_of_a_clock_that_was_a
     let folder = tempfile::tempdir().unwrap();
     let (ledger, first) = run_of(folder.path(), 2).await;
     let (keys, identity) = (ids(&ledger).await, Identity([7; 16]));
-    let mut drawn = AttemptIds::default();
+    let mut drawn = ledger.attempt_ids();
     // Ten years ahead, and here by a hand that this process knows nothing of.
     let ahead = drawn.next(LATER) + (315_360_000_000 << 20);
     start(&ledger, first, vec![intent(keys, 1, ahead, 7, true)]).await;
@@ -345,8 +345,8 @@ async fn a_letter_that_is_lost_blocks_also_after_an_answer_of_a_clock_that_was_a
     let (id, written) = sent(&mut drawn, 1, 7).await;
     assert!(id > ahead && written.is_ok(), "{written:?}");
     assert!(
-        AttemptIds::default().next(LATER) > ahead,
-        "nor does any other run of this process draw below it"
+        ledger.attempt_ids().next(LATER) > ahead,
+        "nor does any other run on the open ledger draw below it"
     );
     ledger.park_started(second, LATER + 2_000).await.unwrap();
     let known = ledger.known(None, &[identity]).await.unwrap()[&identity];
@@ -354,6 +354,7 @@ async fn a_letter_that_is_lost_blocks_also_after_an_answer_of_a_clock_that_was_a
     // An id below another question's harms nobody, and is written.
     start(&ledger, second, vec![intent(keys, 2, 11, 8, true)]).await;
     let seen = Ledger::open(ledger.path()).await.unwrap();
+    assert!(seen.attempt_ids().next(LATER) > ahead, "nor whoever opens it anew");
     assert!(seen.last_attempt().await.unwrap().is_some());
 }
 

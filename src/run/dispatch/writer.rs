@@ -101,7 +101,8 @@ impl Writer {
     pub(super) fn hand_over(&mut self, intents: Vec<Intent>, caps: Vec<Cap>) -> Handed {
         let mut batch = std::mem::take(&mut self.batch);
         (batch.intents, batch.caps) = (intents, caps);
-        let (ledger, ids) = (Arc::clone(&self.ledger), self.ids.take().unwrap_or_default());
+        let ids = self.ids.take().unwrap_or_else(|| self.ledger.attempt_ids());
+        let ledger = Arc::clone(&self.ledger);
         Handed { ledger, run: self.run, batch, ids, began: Instant::now() }
     }
 
