@@ -174,7 +174,8 @@ const ALL_TESTS_MAY_USE: [&str; 1] = ["tempfile"];
 
 /// What shows a number in full, and the rooms and files that may call it.
 const REVEALING: [&str; 5] = ["sent10", "sent12", "full", "stored", "canonical"];
-const MAY_REVEAL: [&str; 4] = ["src/domain/", "src/ledger/", "src/export/", "src/run/decide/prepared.rs"];
+const MAY_REVEAL: [&str; 4] =
+    ["src/domain/", "src/ledger/sqlite/", "src/export/", "src/run/decide/prepared.rs"];
 
 /// What decides does so by values: what waits, tells the time, or hears of something is no part of it.
 const DECIDES: &str = "src/run/decide/";
