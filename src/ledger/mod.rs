@@ -15,6 +15,8 @@ mod ids;
 mod input;
 mod output;
 mod pending;
+#[cfg(test)]
+mod promises;
 mod read_again;
 mod reconciled;
 mod run;

@@ -142,7 +142,11 @@ impl Ledger {
         self.learn_at(learned, now_ms).await
     }
 
-    pub(super) async fn learn_at(&self, learned: &Learned, now: impl Fn() -> i64) -> Result<(), LedgerError> {
+    pub(in crate::ledger) async fn learn_at(
+        &self,
+        learned: &Learned,
+        now: impl Fn() -> i64,
+    ) -> Result<(), LedgerError> {
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
         learn(&mut transaction, learned, now()).await.map_err(|e| self.failed(&e))?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::cron::CronLine;
 use crate::domain::schedule::{Missed, Overlap, Schedule, Verdict};
-use crate::ledger::sqlite::tests::new_run;
+use crate::ledger::sqlite::tests::{new_run, open};
 use crate::ledger::{NewRun, run_id};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -15,10 +15,6 @@ const HOUR: i64 = 3_600_000;
 /// 2026-01-01 in UTC.
 const START: i64 = 1_767_225_600_000;
 const END: i64 = START + 365 * 24 * HOUR;
-
-async fn open(folder: &Path) -> Ledger {
-    Ledger::open(&folder.join("orgpull.db")).await.unwrap()
-}
 
 fn due(due: i64) -> NewFire<'static> {
     NewFire { job: JOB, due, cause: Cause::Schedule, left_out: None }

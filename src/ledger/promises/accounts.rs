@@ -2,10 +2,11 @@
 
 use super::*;
 
-#[tokio::test]
-async fn what_an_account_must_keep_is_remembered_per_environment() {
+pub(in crate::ledger) async fn what_an_account_must_keep_is_remembered_per_environment(
+    open: impl AsyncFn(&Path) -> Ledger,
+) {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, run) = run_of(folder.path(), 1).await;
+    let (ledger, run) = run_of(&open, folder.path(), 1).await;
     let keys = ids(&ledger).await;
     start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
     // In a run's own commit, and by itself.
@@ -36,11 +37,11 @@ async fn what_an_account_must_keep_is_remembered_per_environment() {
     assert_eq!(elsewhere, AccountMemory::default());
 }
 
-#[tokio::test]
-async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal() {
+pub(in crate::ledger) async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal(
+    open: impl AsyncFn(&Path) -> Ledger,
+) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("orgpull.db");
-    let (one, two) = (Ledger::open(&path).await.unwrap(), Ledger::open(&path).await.unwrap());
+    let (one, two) = (open(folder.path()).await, open(folder.path()).await);
     let login = |at: i64, credentials| NewLogin {
         account: "creditsafe",
         environment: "sandbox",
@@ -71,10 +72,11 @@ async fn all_processes_together_keep_the_cap_on_logins_and_hear_of_a_refusal() {
     assert_eq!(two.take_login(&login(1_950_000, None)).await.unwrap(), wait);
 }
 
-#[tokio::test]
-async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once() {
+pub(in crate::ledger) async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once(
+    open: impl AsyncFn(&Path) -> Ledger,
+) {
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, run) = run_of(folder.path(), 1).await;
+    let (ledger, run) = run_of(&open, folder.path(), 1).await;
     let (keys, year) = (ids(&ledger).await, 365 * 86_400_000);
     start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
     let login = NewLogin {
@@ -105,11 +107,12 @@ async fn what_a_clock_that_was_ahead_has_written_counts_from_now_and_once() {
 }
 
 /// By less than the wait, by next to nothing, twice, and with a wait that the right clock has told since.
-#[tokio::test]
-async fn a_wait_is_moved_once_and_only_where_the_clock_was_ahead() {
+pub(in crate::ledger) async fn a_wait_is_moved_once_and_only_where_the_clock_was_ahead(
+    open: impl AsyncFn(&Path) -> Ledger,
+) {
     const HOUR: i64 = 3_600_000;
     let folder = tempfile::tempdir().unwrap();
-    let (ledger, run) = run_of(folder.path(), 2).await;
+    let (ledger, run) = run_of(&open, folder.path(), 2).await;
     let keys = ids(&ledger).await;
     // A call of a clock that was ahead by a year says nothing of the wait that is learned by one that is right.
     let ahead = Intent { started_at: LATER + 8_760 * HOUR, ..intent(keys, 1, 10, 1, false) };
@@ -138,12 +141,13 @@ async fn a_wait_is_moved_once_and_only_where_the_clock_was_ahead() {
     assert_eq!((ends().await.0, set(now).await), (now + HOUR, None));
 }
 
-#[tokio::test]
-async fn what_one_process_writes_on_the_board_another_reads() {
+pub(in crate::ledger) async fn what_one_process_writes_on_the_board_another_reads(
+    open: impl AsyncFn(&Path) -> Ledger,
+) {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&folder.path().join("orgpull.db")).await.unwrap();
-    let open = || ledger.notice_board("creditsafe", "sandbox").unwrap();
-    let (one, two) = (open(), open());
+    let ledger = open(folder.path()).await;
+    let board = || ledger.notice_board("creditsafe", "sandbox").unwrap();
+    let (one, two) = (board(), board());
     let held = one.hold().unwrap();
     assert_eq!(held.read(), [0; 8]);
     held.write([1, 2, 3, 4, 5, 6, 7, -8]);
