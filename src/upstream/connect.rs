@@ -23,8 +23,8 @@ pub(super) fn read(response: &Response) -> LoginReading {
         400 | 401 if is_bare(body) || says_denied(body) => {
             LoginReading::Refused { message: refusal(*status) }
         }
-        // How a 400 is worded is not documented.
-        400 if complains(body) => LoginReading::Refused { message: refusal(*status) },
+        // How a 400 is worded is not documented, and a 401 may come in other words than those.
+        400 | 401 if complains(body) => LoginReading::Refused { message: refusal(*status) },
         403 if is_denial(response) => LoginReading::Refused { message: refusal(*status) },
         429 => LoginReading::Throttled,
         408 | 500..=599 => LoginReading::Unavailable { code: status.to_string() },
@@ -46,9 +46,9 @@ fn says_denied(body: &[u8]) -> bool {
 /// section 4.1.2.1).
 fn complains(body: &[u8]) -> bool {
     let parsed = json::parse(None, body);
-    let error = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
+    let error = json::text(parsed.as_ref().and_then(|value| value.get("error")));
     error.is_some_and(|error| {
-        !is_phrase(&error) && !matches!(error.as_str(), "temporarily_unavailable" | "server_error")
+        !is_phrase(error) && !matches!(error, "temporarily_unavailable" | "server_error")
     })
 }
 
@@ -127,6 +127,12 @@ mod tests {
             (400, r#"{"error":"Bad request - username and password are required"}"#, None, "refused"),
             (400, r#"{"error":"Bad Request"}"#, None, "unavailable"),
             (400, r#"{"message":"Bad Request"}"#, None, "unavailable"),
+            (400, r#"{"error":400,"message":"Bad Request"}"#, None, "unavailable"),
+            (400, r#"{"error":true,"message":"Bad Request"}"#, None, "unavailable"),
+            (400, "{}", None, "refused"),
+            (401, "{ }", None, "refused"),
+            (401, r#"{"error":"Wrong user key or password"}"#, None, "refused"),
+            (401, r#"{"error":true,"message":"Unauthorized"}"#, None, "unavailable"),
             (400, "Bad Request\n", None, "refused"),
             (400, "no JSON, sorry", None, "unavailable"),
             (401, " \r\n", None, "refused"),

@@ -38,9 +38,10 @@ fn is_theirs(status: u16, value: &Value) -> bool {
 /// status as a number is another's.
 fn is_their_error(status: u16, error: &Value) -> bool {
     let says = |name: &str| error.get(name).is_some_and(is_said);
-    let words = says("text") || says("detail");
-    let code = says("code") && error.get("code").and_then(Value::as_u64) != Some(u64::from(status));
-    (words || code) && !["message", "status", "reason", "errors"].into_iter().any(says)
+    let is_status = error.get("code").and_then(Value::as_u64) == Some(u64::from(status));
+    !is_status
+        && ["code", "text", "detail"].into_iter().any(says)
+        && !["message", "status", "reason", "errors"].into_iter().any(says)
 }
 
 /// A JSON body with the parts that decide.

@@ -136,12 +136,12 @@ fn is_theirs(body: &Value) -> bool {
     if ["path", "type", "title", "instance", "success"].into_iter().any(has) {
         return false;
     }
-    let says = |name: &str| json::scalar(members.get(name)).is_some_and(|text| !is_phrase(&text));
-    ["statusText", "subErrors", "validationErrors", "error_description"].into_iter().any(has)
-        || has("status") && has("message") && has("timestamp")
-        || says("detail")
-        || says("error")
-        || members.get("error").is_some_and(|error| error.get("code").is_some_and(Value::is_string))
+    let text = |name: &str| json::text(members.get(name));
+    let says = |name: &str| text(name).is_some_and(|text| !is_phrase(text));
+    let repeats = |name: &str| text(name).is_some_and(is_phrase);
+    ["subErrors", "validationErrors", "error_description"].into_iter().any(has)
+        || has("status") && has("message") && has("timestamp") && !repeats("error")
+        || ["statusText", "detail", "error"].into_iter().any(says)
 }
 
 fn answer(outcome: Outcome, code: Option<String>, body: &Value) -> Reading {

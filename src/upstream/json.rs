@@ -21,6 +21,11 @@ pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// What is written as text, trimmed; `None` if it is empty or no text. A gateway's `{"error": 404}` and `{"error": true}` say nothing.
+pub(super) fn text(value: Option<&Value>) -> Option<&str> {
+    value?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
 /// The upstream's own reference as it is kept: it goes to outputs and statements, where none is longer.
 pub(super) fn reference(value: Option<&Value>) -> Option<String> {
     const LONGEST: usize = 100;

@@ -1,6 +1,6 @@
 //! OAuth2 client credentials (RFC 6749 sections 2.3.1, 4.4 and 5): a POST form for a token that tells its life.
 
-use super::page::is_bare;
+use super::page::{is_bare, is_phrase};
 use super::request::encoded;
 use super::{LoginContent, LoginReading, LoginRequest, Response, json, no_login};
 use secrecy::{ExposeSecret, SecretString};
@@ -59,11 +59,12 @@ pub(super) fn read(response: &Response) -> LoginReading {
 fn refusal(response: &Response) -> LoginReading {
     let Response { status, retry_after, content_type, body } = response;
     let parsed = json::parse(content_type.as_deref(), body);
-    let code = json::scalar(parsed.as_ref().and_then(|value| value.get("error")));
+    let member = |name: &str| json::text(parsed.as_ref().and_then(|value| value.get(name)));
+    let (code, explains) = (member("error"), member("error_description").is_some());
     if *status != 401 && retry_after.is_some() {
         return elsewhere(*status);
     }
-    let why = match (code.as_deref(), status) {
+    let why = match (code, status) {
         (Some("invalid_scope"), _) => "invalid_scope: the client may not have this scope; check scope",
         (Some("unauthorized_client"), _) => "unauthorized_client: the client may not log in this way",
         (Some("invalid_client"), _) => "invalid_client: check client_id and client_secret",
@@ -75,7 +76,9 @@ fn refusal(response: &Response) -> LoginReading {
         (Some(code @ ("server_error" | "temporarily_unavailable")), _) => {
             return LoginReading::Unavailable { code: code.to_owned() };
         }
-        (Some(code), 401) if is_code(code) => "check client_id and client_secret",
+        (Some(code), 401) if is_code(code) && (explains || !is_phrase(code)) => {
+            "check client_id and client_secret"
+        }
         (None, 401) if is_bare(body) => "check client_id and client_secret",
         _ => return elsewhere(*status),
     };
@@ -199,6 +202,11 @@ mod tests {
             (401, r#"{"error":"unauthorized","error_description":"Bad credentials"}"#, None, "refused"),
             (401, r#"{"message":"Unauthorized"}"#, None, "unavailable"),
             (401, r#"{"error":"Unauthorized"}"#, None, "unavailable"),
+            (401, r#"{"error":"unauthorized"}"#, None, "unavailable"),
+            (401, r#"{"error":"forbidden"}"#, None, "unavailable"),
+            (401, r#"{"error":true,"message":"Unauthorized"}"#, None, "unavailable"),
+            (401, r#"{"error":401,"message":"Unauthorized"}"#, None, "unavailable"),
+            (401, "{}", None, "refused"),
             (401, r#"{"error":{"code":401,"message":"Unauthorized"}}"#, None, "unavailable"),
             (401, r#"{"errors":[{"message":"No API key"}],"success":false}"#, None, "unavailable"),
             (401, "Unauthorized", None, "refused"),

@@ -11,10 +11,11 @@ pub(super) fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'<')
 }
 
-/// Whether a body adds nothing to its status: it is empty, or the status in words.
+/// Whether a body adds nothing to its status: it is empty, an empty object, or the status in words.
 pub(super) fn is_bare(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii();
-    body.is_empty() || std::str::from_utf8(body).is_ok_and(is_phrase)
+    let inside = body.strip_prefix(b"{").and_then(|body| body.strip_suffix(b"}")).unwrap_or(body);
+    inside.trim_ascii().is_empty() || std::str::from_utf8(body).is_ok_and(is_phrase)
 }
 
 /// What HTTP itself says of a status, as frameworks and gateways repeat it in JSON: no provider explains itself by it alone.
@@ -94,10 +95,10 @@ mod tests {
 
     #[test]
     fn a_status_without_anything_else_is_bare() {
-        for bare in ["", " \r\n", "\u{feff}", "Unauthorized\n", "401 Unauthorized"] {
+        for bare in ["", " \r\n", "\u{feff}", "{}", "{ \n}", "Unauthorized\n", "401 Unauthorized"] {
             assert!(is_bare(bare.as_bytes()), "{bare:?}");
         }
-        for other in ["{}", "\"Unauthorized\"", "{\"message\":\"Unauthorized\"}", "<html>"] {
+        for other in ["[]", "}", "\"Unauthorized\"", "{\"message\":\"Unauthorized\"}", "<html>"] {
             assert!(!is_bare(other.as_bytes()), "{other}");
         }
     }

@@ -123,7 +123,7 @@ fn every_status_with_everything_that_may_come_with_it() {
 }
 
 /// What stands before a service says in JSON: AWS, Kong, Cloudflare, nginx, Azure, Apigee, Google, Spring, RFC 9457 and others.
-const GATEWAYS: [&str; 19] = [
+const GATEWAYS: [&str; 24] = [
     r#"{"message":"Forbidden"}"#,
     r#"{"message":"Unauthorized"}"#,
     r#"{"message":"Missing Authentication Token"}"#,
@@ -142,6 +142,11 @@ const GATEWAYS: [&str; 19] = [
     r#"{"error":{"code":403,"message":"Forbidden","status":"PERMISSION_DENIED"}}"#,
     r#"{"fault":{"faultstring":"Invalid ApiKey","detail":{"errorcode":"oauth.v2.InvalidApiKey"}}}"#,
     r#"{"timestamp":"t","status":404,"error":"Not Found","path":"/x"}"#,
+    r#"{"error":404,"message":"no Route matched"}"#,
+    r#"{"error":true,"message":"Forbidden"}"#,
+    r#"{"error":{"code":"ResourceNotFound","message":"The resource was not found."}}"#,
+    r#"{"status":403,"statusText":"Forbidden"}"#,
+    r#"{"timestamp":"t","status":404,"error":"Not Found","message":"No message available"}"#,
     r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"Blocked by the rule 7"}"#,
 ];
 
