@@ -6,10 +6,11 @@ use super::context::{Context, Ended, unless_stopped};
 use super::decide::budget::Purses;
 use super::decide::freshness::Freshness;
 use super::decide::order::always_asked;
+use super::decide::prices::{PRICE_UNKNOWN, price_unknown, without_price};
 use super::dispatch::{AccountRuntime, Coordinator, Drove, Start, Tally, Transports};
 use super::ending::{Pulled, finish};
 use super::error::RunError;
-use super::event::{Event, Started};
+use super::event::{Event, Level, Started, notice};
 use crate::domain::budget::{Limit, Spend};
 use crate::http::transport::Transport;
 use crate::job::Job;
@@ -97,6 +98,10 @@ pub(super) async fn coordinator<T: Transport>(
         lookups: totals.lookups,
         pending: totals.pending,
     }));
+    let unpriced = without_price(&prepared);
+    if totals.pending > 0 && !unpriced.is_empty() {
+        notice(&context.observer, Level::Warning, PRICE_UNKNOWN, price_unknown(&unpriced));
+    }
     let spent = ledger.spent_so_far(run.id, &Over::Run).await?;
     if prepared.job.rules.oldest {
         let asked = always_asked(&prepared, |account| accounts[account].service_ids.as_slice());
@@ -115,6 +120,7 @@ pub(super) async fn coordinator<T: Transport>(
         tally: Tally::new(totals, Instant::now()),
         transports,
         began,
+        unpriced,
     });
     Ok((coordinator, spent))
 }

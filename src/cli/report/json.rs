@@ -2,7 +2,6 @@
 
 use super::figures::span;
 use crate::domain::exit::Exit;
-use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::run::event::{Event, Level, PlanBudget, PlanReport, PlanStep, Summary};
 use serde_json::{Map, Value, json};
@@ -31,17 +30,12 @@ pub fn summary_json(summary: &Summary) -> Value {
         "spent_unknown": summary.spent_unknown.to_string(),
         "letters": summary.letters,
         "saved_calls": summary.saved_calls,
-        "saved_cost": saved_cost(summary),
+        "saved_cost": summary.saved_cost.to_string(),
+        "saved_unpriced": summary.saved_unpriced,
         "pending": summary.pending,
         "environment": summary.environment,
         "unpriced": summary.unpriced,
     })
-}
-
-/// What conditions have saved, as far as there are prices; `null` where nobody knows anything of it, which is not nothing.
-fn saved_cost(summary: &Summary) -> Option<String> {
-    let unknown = summary.saved_unpriced > 0 && summary.saved_cost == Ore::ZERO;
-    (!unknown).then(|| summary.saved_cost.to_string())
 }
 
 /// Runs, as `runs --json` gives them: an array of summaries.
@@ -201,7 +195,7 @@ mod tests {
         let value = summary_json(&samples::summary());
         let keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let public = "run job state exit reason next started_at finished_at rows bad_rows lookups outcomes bought reused \
-                      calls retries logins cost spent_unknown letters saved_calls saved_cost pending environment unpriced";
+                      calls retries logins cost spent_unknown letters saved_calls saved_cost saved_unpriced pending environment unpriced";
         assert_eq!(keys, public.split_whitespace().collect::<Vec<_>>());
         let outcomes: Vec<&str> = value["outcomes"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(outcomes, Outcome::ALL.map(Outcome::as_str));

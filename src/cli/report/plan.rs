@@ -23,8 +23,7 @@ pub fn plan_text(plan: &PlanReport, look: Look) -> String {
     }
     let _ = writeln!(text, "\n{}\n", steps(plan).draw(look));
     text.push_str(&totals(plan, look));
-    // What is not going to be bought needs no price.
-    if !plan.unpriced.is_empty() && plan.steps.iter().any(|step| step.to_buy > 0) {
+    if !plan.unpriced.is_empty() {
         let _ = writeln!(text, "\n{}\n", look.paint(Tone::Warning, &price_unknown(&plan.unpriced)));
     }
     for step in plan.steps.iter().filter(|step| step.gated > 0) {

@@ -33,6 +33,9 @@ pub(crate) fn without_price(prepared: &Prepared) -> Vec<String> {
     unpriced.map(|(_, step)| service_name(step)).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// The kind of the notice that says so.
+pub(crate) const PRICE_UNKNOWN: &str = "price-unknown";
+
 /// What is said of services (`account.service`) that nobody has given a price.
 pub fn price_unknown(services: &[String]) -> String {
     let mut accounts: BTreeMap<&str, Vec<String>> = BTreeMap::new();

@@ -8,9 +8,11 @@ use super::leaders::Ending;
 use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
 use crate::ledger::{Committed, Intent, Refusal};
-use crate::run::decide::prices::{price_unknown, without_price};
+use crate::run::decide::prepared::service_name;
+use crate::run::decide::prices::{PRICE_UNKNOWN, price_unknown};
 use crate::run::event::Level;
 use crate::time::now_ms;
+use std::collections::BTreeSet;
 use tokio::time::Instant;
 
 impl<T: Transport> Coordinator<T> {
@@ -29,13 +31,22 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    /// Says once of which services nobody knows the price, as soon as something is bought without one.
-    fn tell_prices(&mut self) {
-        let unpriced = without_price(&self.prepared);
-        if !self.told_prices && !unpriced.is_empty() {
-            self.notice(Level::Warning, "price-unknown", price_unknown(&unpriced));
+    /// Counts the calls that nobody has given a price, and says once of each service that it has none: where the block is a
+    /// row's own, nobody knew it before.
+    fn tell_unpriced<'a>(&mut self, sends: impl Iterator<Item = &'a Departure>) {
+        let mut news = BTreeSet::new();
+        for send in sends {
+            let service = service_name(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
+            self.tally.unpriced(&service);
+            if !self.told_unpriced.contains(&service) {
+                news.insert(service);
+            }
         }
-        self.told_prices = true;
+        if !news.is_empty() {
+            let news: Vec<String> = news.into_iter().collect();
+            self.notice(Level::Warning, PRICE_UNKNOWN, price_unknown(&news));
+            self.told_unpriced.extend(news);
+        }
     }
 
     /// Sends what is durable, and takes back what was turned away.
@@ -50,12 +61,8 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         self.tally.sent(going.len());
-        if going.iter().any(|(_, intent)| intent.reserved.is_none()) {
-            self.tell_prices();
-        }
-        for (send, _) in going.iter().filter(|(_, intent)| intent.reserved.is_none()) {
-            self.tally.unpriced(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
-        }
+        let unpriced = going.iter().filter(|(_, intent)| intent.reserved.is_none());
+        self.tell_unpriced(unpriced.map(|(send, _)| send));
         for account in 0..self.accounts.len() {
             let granted: Vec<Instant> = going
                 .iter()

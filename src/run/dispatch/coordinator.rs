@@ -61,8 +61,8 @@ pub(crate) struct Coordinator<T> {
     pub(super) freshness: Freshness,
     pub(super) saved: Arc<Saved>,
     pub(super) tally: Tally,
-    /// Whether it was told of which services nobody knows the price.
-    pub(super) told_prices: bool,
+    /// The services of which it was told that nobody knows their price.
+    pub(super) told_unpriced: Vec<String>,
     pub(super) observer: Observer,
     /// What was asked though another run's call for the same was lost.
     pub(super) again: Spend,
@@ -88,6 +88,8 @@ pub(crate) struct Start<T> {
     pub(crate) purses: Purses,
     /// When this invocation began.
     pub(crate) began: Instant,
+    /// The services of which it has been told that nobody knows their price.
+    pub(crate) unpriced: Vec<String>,
 }
 
 impl<T: Transport> Coordinator<T> {
@@ -113,7 +115,7 @@ impl<T: Transport> Coordinator<T> {
             purses: start.purses,
             freshness: start.freshness,
             tally: start.tally,
-            told_prices: false,
+            told_unpriced: start.unpriced,
             observer: start.observer,
         }
     }

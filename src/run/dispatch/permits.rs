@@ -82,7 +82,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Whether an account's gate is to be asked.
-    fn may_ask(&self, at: usize) -> bool {
+    pub(super) fn may_ask(&self, at: usize) -> bool {
         // What is still to be read of an earlier turn goes before what was read of a later one.
         let until = self.backlog.lagging(at).map(|(_, after)| after);
         !self.halt.draining() && self.accounts[at].may_ask(&self.backlog.accounts[at], until)

@@ -1,9 +1,7 @@
 //! The counts of a run while it goes on, and how fast it goes.
 
 use crate::domain::outcome::Source;
-use crate::job::Step;
 use crate::ledger::{Change, Totals};
-use crate::run::decide::prepared::service_name;
 use crate::run::event::Progress;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -43,11 +41,10 @@ impl Tally {
         self.totals.calls += count as u64;
     }
 
-    /// Notes that a lookup was sent without a price.
-    pub(super) fn unpriced(&mut self, step: &Step) {
-        let service = service_name(step);
-        if let Err(at) = self.totals.unpriced.binary_search(&service) {
-            self.totals.unpriced.insert(at, service);
+    /// Notes a service that was asked without a price.
+    pub(super) fn unpriced(&mut self, service: &str) {
+        if let Err(at) = self.totals.unpriced.binary_search_by(|known| known.as_str().cmp(service)) {
+            self.totals.unpriced.insert(at, service.to_owned());
         }
     }
 

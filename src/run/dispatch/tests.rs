@@ -147,6 +147,7 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
         transports: vec![Arc::new(Silent)],
         purses: Purses::default(),
         began: Instant::now(),
+        unpriced: Vec::new(),
     });
     let at = Place { row: 1, step: 0 };
     let (ask, spent, lost) = (ask(Identity([1; 16])), 0, false);
@@ -258,9 +259,14 @@ async fn a_lookup_whose_attempts_are_spent_ends_by_whether_one_was_lost() {
 async fn after_a_signal_nothing_goes_and_what_is_paid_for_is_heard() {
     let folder = tempfile::tempdir().unwrap();
     let (mut turn, at) = in_flight(folder.path()).await;
+    let (ask, spent, lost) = (ask(Identity([2; 16])), 0, false);
+    let next = Place { row: 2, step: 0 };
+    // Before all that is still to be read.
+    turn.backlog.requeue(Ready { at: next, heard_at: -1, ask, spent, lost, refusals: 0, purpose: 1 });
+    assert!(turn.may_ask(0), "another is ready");
     turn.halt.signal();
-    let (sends, _) = turn.permits().await;
-    assert!(sends.is_empty() && turn.backlog.left() == Left::InFlight);
+    assert!(!turn.may_ask(0) && turn.permits().await.0.is_empty());
+    assert!(turn.backlog.left() == Left::InFlight);
     assert_eq!(turn.hears(at, answer(true)).await, (AttemptState::Answered, PRICE));
     assert!(turn.backlog.left() != Left::InFlight && !turn.writer.is_empty());
 }
