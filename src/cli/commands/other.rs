@@ -144,7 +144,12 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
         let (exit, line) = match run::try_login(&ledger, &settings, account).await {
             Ok(tried) => told(account, tried),
             // The others are tried all the same.
-            Err(error @ RunError::Secrets(_)) => (error.exit(), error.to_string()),
+            Err(error @ RunError::Secrets(_)) => {
+                let exit = error.exit();
+                desk.reporter().failed(&format!("{}: {error}", account.name), exit, None);
+                worst = worst.worst(exit);
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
         let line = format!("{}: {line}\n", account.name);

@@ -79,7 +79,7 @@ impl<'a> Used<'a> {
 /// [`RunError::NoRequestor`] where a service wants to know and nobody says.
 async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Option<String>>, RunError> {
     let mut requestors = Vec::with_capacity(used.len());
-    let mut unread = Unreadable::default();
+    let (mut unread, mut nobody) = (Unreadable::default(), None);
     for account in used {
         let mut silent = job.steps.iter().filter(|step| {
             let says = step.params.iter().any(|(name, _)| name == REQUESTOR);
@@ -93,12 +93,14 @@ async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Option<String>>,
             (None, None) => None,
             (None, Some(step)) => {
                 let (lookup, account) = (step.id.clone(), account.name.clone());
-                return Err(RunError::NoRequestor { lookup, account });
+                nobody.get_or_insert(RunError::NoRequestor { lookup, account });
+                None
             }
         });
     }
+    // What cannot be read is gathered with what else cannot, so it comes first.
     unread.verdict()?;
-    Ok(requestors)
+    nobody.map_or(Ok(requestors), Err)
 }
 
 /// The environment of a run: that of its accounts, told apart where they differ.
