@@ -9,6 +9,8 @@ use std::ffi::OsStr;
 const USUAL: usize = 80;
 /// A label of a line is at most so wide where what follows it is wrapped beneath itself.
 const WIDEST_LABEL: usize = 30;
+/// How a line that is to be typed begins.
+const COMMANDS: [&str; 3] = ["orgpull ", "sudo ", "systemctl "];
 
 /// All that paints: of [`Look::paint`], and of the cells of a table.
 pub const SEQUENCES: [&str; 11] = [
@@ -147,7 +149,9 @@ fn has_colour(no_color: Option<&OsStr>, clicolor: Option<&OsStr>, term: Option<&
 }
 
 fn fold_line(line: &str, width: usize) -> String {
-    if measure_text_width(line) <= width || strip_ansi_codes(line).trim_start().starts_with("orgpull ") {
+    let plain = strip_ansi_codes(line);
+    let is_command = COMMANDS.iter().any(|command| plain.trim_start().starts_with(command));
+    if measure_text_width(line) <= width || is_command {
         return line.to_owned();
     }
     let indent = line.len() - line.trim_start().len();

@@ -39,7 +39,8 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
         protected = protected.and(job.protected());
     }
     write(&place, &units, &protected)?;
-    desk.show(&next(args, &place, &units))?;
+    // Not folded: a command that is broken in two is two commands to the shell.
+    Desk::print(&next(args, &place, &units))?;
     for stale in stale(&place, &absolute(&args.dir), &units) {
         let (systemctl, file) = (systemctl(args), place.join(&stale));
         let remove = if args.user { "rm" } else { "sudo rm" };
@@ -47,7 +48,7 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
             "install",
             format!(
                 "{stale} of an earlier install for these jobs is still there and may still be on, and a job of two services is \
-                 run twice: {systemctl} disable --now {stale} && {remove} {} && {systemctl} daemon-reload",
+                 run twice; to put an end to it:\n  {systemctl} disable --now {stale} && {remove} {} && {systemctl} daemon-reload",
                 file.display()
             ),
         );
