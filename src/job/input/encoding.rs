@@ -179,7 +179,9 @@ fn is_rare(line: &[u8], place: usize) -> bool {
     let (before, after) = (at(place.checked_sub(1)), at(Some(place + 1)));
     let alone = is_gap(before) && is_gap(after);
     // Behind capitals, and not behind `LEGO`: no Swedish word has an Ö behind a vowel.
-    let ends_capitals = before.is_ascii_uppercase() && !is_vowel(before);
+    // Nor does anybody's name end in `ABÖ`.
+    let legal_form = [" AB", " HB", " KB"].iter().any(|form| line[..place].ends_with(form.as_bytes()));
+    let ends_capitals = before.is_ascii_uppercase() && !is_vowel(before) && !legal_form;
     match line[place] {
         // `Škoda` and `Živa` begin with one; ä stands before two consonants or one that no Š stands before, and Ä before one.
         0x8a if is_letter(before) => true,
@@ -320,6 +322,8 @@ mod tests {
             "Foo™",
             "Foo™ AB",
             "LEGO™",
+            "Nordic Steel AB™",
+            "Nordic Steel AB…",
             "ACME™ AB",
             "iPod™nano",
             "5 €",
