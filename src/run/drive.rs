@@ -3,7 +3,7 @@
 use super::begin::Begun;
 use super::broken::Broken;
 use super::context::{Context, Ended, unless_stopped};
-use super::decide::budget::Purses;
+use super::decide::budget::Budgets;
 use super::decide::freshness::Freshness;
 use super::decide::order::always_asked;
 use super::decide::prices::{PRICE_UNKNOWN, price_unknown, without_price};
@@ -108,9 +108,9 @@ pub(super) async fn coordinator<T: Transport>(
         unless_stopped(context, async { Ok(ledger.rank(run.id, &asked).await?) }).await?;
     }
     let budgeted = accounts.iter().map(|account| (&account.config, account.service_ids.as_slice()));
-    let purses = Purses::of(&prepared, budgeted, (extra, spent), now_ms());
+    let budgets = Budgets::of(&prepared, budgeted, (extra, spent), now_ms());
     let coordinator = Coordinator::new(Start {
-        purses,
+        budgets,
         ledger: ledger.clone(),
         prepared,
         run: run.id,

@@ -12,7 +12,7 @@ use crate::time::{day_around, local, month_around};
 use jiff::tz::TimeZone;
 
 /// One budget of a run.
-pub(crate) struct Purse {
+pub(crate) struct Budget {
     span: Span,
     limit: Limit,
     warn_at: Option<u8>,
@@ -30,9 +30,9 @@ enum Span {
 
 /// All budgets of a run, in the order in which they are asked.
 #[derive(Default)]
-pub(crate) struct Purses(Vec<Purse>);
+pub(crate) struct Budgets(Vec<Budget>);
 
-impl Purses {
+impl Budgets {
     /// Those of a job against its accounts. `spent` is what the run has spent before this invocation.
     pub(crate) fn of<'a>(
         prepared: &Prepared,
@@ -40,10 +40,11 @@ impl Purses {
         (extra, spent): (Limit, Spend),
         now: i64,
     ) -> Self {
-        let purse = |span, limit, warn_at| Purse { span, limit, warn_at, since: (now, spent), warned: false };
-        let mut purses = vec![
-            purse(Span::Run, prepared.job.budget.limit, prepared.job.budget.warn_at),
-            purse(Span::Invocation, extra.beyond(spent), None),
+        let budget =
+            |span, limit, warn_at| Budget { span, limit, warn_at, since: (now, spent), warned: false };
+        let mut budgets = vec![
+            budget(Span::Run, prepared.job.budget.limit, prepared.job.budget.warn_at),
+            budget(Span::Invocation, extra.beyond(spent), None),
         ];
         for (account, service_ids) in accounts {
             for (limit, month) in [(account.budget.day, false), (account.budget.month, true)] {
@@ -54,16 +55,16 @@ impl Purses {
                     zone: account.timezone.clone(),
                     month,
                 };
-                purses.push(purse(span, limit, account.budget.warn_at));
+                budgets.push(budget(span, limit, account.budget.warn_at));
             }
         }
-        purses.retain(|purse| !purse.limit.is_none());
-        Self(purses)
+        budgets.retain(|budget| !budget.limit.is_none());
+        Self(budgets)
     }
 
     /// What the ledger is to ask at this instant: a day or a month may have begun since.
     pub(crate) fn caps(&self, now: i64) -> Vec<Cap> {
-        self.0.iter().map(|purse| Cap { over: purse.over(now), limit: purse.limit }).collect()
+        self.0.iter().map(|budget| Cap { over: budget.over(now), limit: budget.limit }).collect()
     }
 
     /// The account that a budget is of; nothing where it is the run's.
@@ -76,17 +77,17 @@ impl Purses {
 
     /// That a budget is reached, for the person who reads it in the morning.
     pub(crate) fn reached(&self, at: usize, spent: Spend, now: i64) -> String {
-        let purse = &self.0[at];
-        let (name, limit) = (purse.name(), purse.limit);
-        match &purse.span {
+        let budget = &self.0[at];
+        let (name, limit) = (budget.name(), budget.limit);
+        match &budget.span {
             Span::Run => format!("{name} is reached: {} of {limit}", limit.told(spent)),
             Span::Invocation => {
-                let own = limit.less(purse.since.1);
-                let spent = spent.since(purse.since.1);
+                let own = limit.less(budget.since.1);
+                let spent = spent.since(budget.since.1);
                 format!("{name} is reached: {} of {own}", own.told(spent))
             }
             Span::Account { zone, .. } => {
-                let Some((_, end)) = purse.around(now) else { return name };
+                let Some((_, end)) = budget.around(now) else { return name };
                 let (opens, spent) = (local(zone, end), limit.told(spent));
                 format!("{name} is reached: {spent} of {limit}, over all runs; the next begins at {opens}")
             }
@@ -96,17 +97,17 @@ impl Purses {
     /// Those whose warning is due, each once: how far each is spent, and how long it lasts at this rate.
     pub(crate) fn warnings(&mut self, spent: &[Spend], now: i64) -> Vec<String> {
         let mut warnings = Vec::new();
-        for (purse, spent) in self.0.iter_mut().zip(spent) {
-            if !purse.warned && purse.warn_at.is_some_and(|at| purse.limit.is_spent_to(at, *spent)) {
-                purse.warned = true;
-                warnings.push(purse.warning(*spent, now));
+        for (budget, spent) in self.0.iter_mut().zip(spent) {
+            if !budget.warned && budget.warn_at.is_some_and(|at| budget.limit.is_spent_to(at, *spent)) {
+                budget.warned = true;
+                warnings.push(budget.warning(*spent, now));
             }
         }
         warnings
     }
 }
 
-impl Purse {
+impl Budget {
     fn name(&self) -> String {
         match &self.span {
             Span::Run => "the budget of the run".to_owned(),
@@ -183,20 +184,20 @@ pub(crate) async fn planned(
     now: i64,
 ) -> Result<Vec<PlanBudget>, RunError> {
     let budget = &prepared.job.budget;
-    let mut purses = vec![(None, Span::Run, budget.limit)];
+    let mut budgets = vec![(None, Span::Run, budget.limit)];
     for (at, account) in prepared.accounts.iter().enumerate() {
         for (limit, month) in [(account.budget.day, false), (account.budget.month, true)] {
             let (account, environment, zone) =
                 (account.name.clone(), account.environment.clone(), account.timezone.clone());
             let span = Span::Account { account, environment, services: Vec::new(), zone, month };
-            purses.push((Some(at), span, limit));
+            budgets.push((Some(at), span, limit));
         }
     }
     let mut lines = Vec::new();
-    for (account, span, limit) in purses.into_iter().filter(|(_, _, limit)| !limit.is_none()) {
-        let purse = Purse { span, limit, warn_at: None, since: (now, Spend::default()), warned: false };
+    for (account, span, limit) in budgets.into_iter().filter(|(_, _, limit)| !limit.is_none()) {
+        let budget = Budget { span, limit, warn_at: None, since: (now, Spend::default()), warned: false };
         let before = match ledger {
-            Some(ledger) => match (purse.over(now), run) {
+            Some(ledger) => match (budget.over(now), run) {
                 (Over::Run, None) => Spend::default(),
                 (over, run) => ledger.spent_so_far(run.unwrap_or_default(), &over).await?,
             },
@@ -205,7 +206,7 @@ pub(crate) async fn planned(
         let counted =
             each.iter().zip(&prepared.account_of).filter(|(_, of)| account.is_none_or(|at| at == **of));
         let after = counted.fold(before, |sum, (more, _)| sum.and_all(*more));
-        lines.push(PlanBudget { name: purse.name(), limit, before, after });
+        lines.push(PlanBudget { name: budget.name(), limit, before, after });
     }
     Ok(lines)
 }

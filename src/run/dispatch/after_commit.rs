@@ -77,7 +77,7 @@ impl<T: Transport> Coordinator<T> {
         for (send, intent) in going {
             self.send(send, intent);
         }
-        for warning in self.purses.warnings(&committed.spent, now_ms()) {
+        for warning in self.budgets.warnings(&committed.spent, now_ms()) {
             self.notice(Level::Warning, "budget", warning);
         }
         for (send, _) in &turned_away {
@@ -114,7 +114,7 @@ impl<T: Transport> Coordinator<T> {
         else {
             return true;
         };
-        for (at, cap) in self.purses.caps(now_ms()).iter().enumerate() {
+        for (at, cap) in self.budgets.caps(now_ms()).iter().enumerate() {
             if !cap.over.counts(service) {
                 continue;
             }
@@ -136,7 +136,7 @@ impl<T: Transport> Coordinator<T> {
     /// A call did not fit a budget. While calls that count are under way it is waited for what they cost in the end; then
     /// the budget is reached.
     fn is_short(&mut self, cap: usize, spent: Spend) {
-        let name = self.purses.account(cap).map(str::to_owned);
+        let name = self.budgets.account(cap).map(str::to_owned);
         let counts = |account: &AccountRuntime| name.as_ref().is_none_or(|name| *name == account.config.name);
         let mut counting =
             self.accounts.iter().zip(&self.backlog.accounts).filter(|(account, _)| counts(account));
@@ -150,7 +150,7 @@ impl<T: Transport> Coordinator<T> {
         let affected: Vec<bool> =
             self.prepared.account_of.iter().map(|at| counts(&self.accounts[*at])).collect();
         if self.backlog.asks_any(&affected) {
-            let message = self.purses.reached(cap, spent, now_ms());
+            let message = self.budgets.reached(cap, spent, now_ms());
             self.notice(Level::Warning, "budget", message.clone());
             self.halt.stop(Reason::Budget, message);
             self.backlog.stop_steps(&affected);

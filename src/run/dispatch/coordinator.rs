@@ -20,7 +20,7 @@ use super::writer::{Returned, Unwritten, Writer};
 use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
 use crate::ledger::{Intent, Ledger, LedgerError};
-use crate::run::decide::budget::Purses;
+use crate::run::decide::budget::Budgets;
 use crate::run::decide::fetch::Saved;
 use crate::run::decide::freshness::Freshness;
 use crate::run::decide::prepared::Prepared;
@@ -56,7 +56,7 @@ pub(crate) struct Coordinator<T> {
     pub(super) writer: Writer,
     pub(super) mailbox: Mailbox,
     pub(super) halt: Halt,
-    pub(super) purses: Purses,
+    pub(super) budgets: Budgets,
     pub(super) services: Services,
     pub(super) freshness: Freshness,
     pub(super) saved: Arc<Saved>,
@@ -85,7 +85,7 @@ pub(crate) struct Start<T> {
     pub(crate) tally: Tally,
     /// The client of each account.
     pub(crate) transports: Vec<Arc<T>>,
-    pub(crate) purses: Purses,
+    pub(crate) budgets: Budgets,
     /// When this invocation began.
     pub(crate) began: Instant,
     /// The services of which it has been told that nobody knows their price.
@@ -112,7 +112,7 @@ impl<T: Transport> Coordinator<T> {
             run: start.run,
             accounts: start.accounts,
             transports: start.transports,
-            purses: start.purses,
+            budgets: start.budgets,
             freshness: start.freshness,
             tally: start.tally,
             told_unpriced: start.unpriced,
@@ -281,7 +281,7 @@ impl<T: Transport> Coordinator<T> {
             return Ok(());
         }
         let now = now_ms();
-        let handed = self.writer.hand_over(self.intents(&sends, now), self.purses.caps(now));
+        let handed = self.writer.hand_over(self.intents(&sends, now), self.budgets.caps(now));
         let returned = handed.commit().await;
         self.committed(sends, returned)
     }

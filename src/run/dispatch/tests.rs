@@ -21,7 +21,7 @@ use crate::http::transport::{Health, SendError, Transport};
 use crate::job::file;
 use crate::ledger::{AttemptState, Place};
 use crate::ledger::{Counts, Ledger, NewRow, NewRun, run_id};
-use crate::run::decide::budget::Purses;
+use crate::run::decide::budget::Budgets;
 use crate::run::decide::freshness::Freshness;
 use crate::run::decide::prepared::{Ask, Prepared};
 use crate::upstream::{Answer, Fault, LoginRequest, Request, Response};
@@ -145,7 +145,7 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
         observer: Arc::new(|_| ()),
         tally: Tally::new(totals, Instant::now()),
         transports: vec![Arc::new(Silent)],
-        purses: Purses::default(),
+        budgets: Budgets::default(),
         began: Instant::now(),
         unpriced: Vec::new(),
     });
