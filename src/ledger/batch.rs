@@ -8,7 +8,7 @@ use crate::domain::outcome::{Outcome, Outcomes, Source, State};
 
 /// Which lookup of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place {
+pub struct LookupId {
     /// The row's position in the input, from 1.
     pub row: i64,
     /// The lookup's position in the job, from 0.
@@ -19,7 +19,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Intent {
     /// The lookup.
-    pub at: Place,
+    pub at: LookupId,
     /// The attempt's id.
     pub id: i64,
     /// The same in 14 characters, as it goes over the wire.
@@ -112,7 +112,7 @@ pub struct Arrived {
 #[derive(Debug, Clone)]
 pub struct Change {
     /// The lookup.
-    pub at: Place,
+    pub at: LookupId,
     /// Its new state.
     pub state: State,
     /// Its outcome, where the state has one.
@@ -150,7 +150,7 @@ pub struct SavedCall {
 
 impl Change {
     /// A change of state and nothing else.
-    pub fn to(at: Place, state: State, outcome: Option<Outcome>) -> Self {
+    pub fn to(at: LookupId, state: State, outcome: Option<Outcome>) -> Self {
         Self {
             at,
             state,

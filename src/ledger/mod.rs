@@ -28,8 +28,8 @@ mod unknown;
 pub use account::{AccountMemory, Hold, LoginTurn, Moved, NewLogin};
 pub use answers::Answers;
 pub use batch::{
-    Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Learned, Lesson, Over, Place,
-    Refusal, SavedCall,
+    Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Learned, Lesson, LookupId,
+    Over, Refusal, SavedCall,
 };
 pub use daemon::DaemonRow;
 pub use error::{BackupError, LedgerError, LockError};

@@ -1,13 +1,13 @@
 //! What the dispatcher reads: pending lookups, and what the ledger knows of their questions already.
 
-use super::{Place, StoredAnswer};
+use super::{LookupId, StoredAnswer};
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, State};
 
 /// A lookup that waits to be asked.
 pub struct Pending {
     /// Which.
-    pub at: Place,
+    pub at: LookupId,
     /// Attempts spent so far.
     pub spent: u32,
     /// Whether the answer to one of them was lost: then it can no longer end as certainly not carried out.
@@ -24,7 +24,7 @@ pub struct Pending {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
     /// Which.
-    pub at: Place,
+    pub at: LookupId,
     /// Where it stands.
     pub state: State,
     /// Its outcome, where it has one.
@@ -68,11 +68,11 @@ pub struct Elsewhere {
     pub letter_making: bool,
 }
 
-/// A lookup's turn: in input order nothing but its place.
+/// A lookup's turn: in input order its id alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn {
     /// When the register last answered about the row's number, in milliseconds since 1970; 0 is never, or does not count.
     pub heard_at: i64,
     /// Which lookup.
-    pub at: Place,
+    pub at: LookupId,
 }

@@ -19,8 +19,8 @@ fn subject(text: &str) -> Subject {
     Subject::parse(text, accept, date(2026, 11, 20)).unwrap()
 }
 
-fn at(row: i64) -> Place {
-    Place { row, step: 0 }
+fn at(row: i64) -> LookupId {
+    LookupId { row, step: 0 }
 }
 
 /// A ledger with one run of `rows` good rows and one lookup each.

@@ -1,6 +1,6 @@
 //! Answers that could not be read, and are now.
 
-use super::{Arrived, Pending, Place};
+use super::{Arrived, LookupId, Pending};
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 
@@ -11,7 +11,7 @@ pub struct UnreadAt {
     /// The attempt.
     pub attempt: i64,
     /// The lookup.
-    pub at: Place,
+    pub at: LookupId,
 }
 
 /// What it takes to read it.

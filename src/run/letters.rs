@@ -10,7 +10,7 @@ use crate::config::Account;
 use crate::domain::letters::LettersByBlock;
 use crate::job::letters::Unasked;
 use crate::job::{Job, Step};
-use crate::ledger::{Ledger, Place, RunRow, Seen};
+use crate::ledger::{Ledger, LookupId, RunRow, Seen};
 
 /// Which run's letters are counted.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ pub(super) async fn unasked(ledger: &Ledger, asked: Asked, prepared: &Prepared) 
         return Ok(());
     }
     let mut count = LetterCount { counts: vec![LettersByBlock::default(); steps.len()], seen: None };
-    let mut after = Place { row: 0, step: 0 };
+    let mut after = LookupId { row: 0, step: 0 };
     loop {
         let pending = ledger.pending_letters(asked.run, after, 2_048).await?;
         let Some(last) = pending.last() else { break };
@@ -81,7 +81,7 @@ impl LetterCount {
         ledger: &Ledger,
         asked: Asked,
         prepared: &Prepared,
-        making: Vec<(Place, Resolved)>,
+        making: Vec<(LookupId, Resolved)>,
     ) -> Result<(), RunError> {
         if making.is_empty() {
             return Ok(());

@@ -26,7 +26,7 @@ use crate::domain::outcome::{Outcome, State};
 use crate::domain::pace::Rate;
 use crate::job::when::{Came, Gate, code, together};
 use crate::job::{Job, Step};
-use crate::ledger::{Ledger, Place, RunRow};
+use crate::ledger::{Ledger, LookupId, RunRow};
 use crate::time::{now_ms, stockholm_date};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -155,7 +155,7 @@ async fn plan_rest(
     }
     would_fit(Some(ledger), Some(run), &prepared, settings, (&run.columns, None)).await?;
     let mut steps = blank(&prepared);
-    let mut after = Place { row: 0, step: 0 };
+    let mut after = LookupId { row: 0, step: 0 };
     loop {
         let pending = ledger.pending(run.id, after, 512).await?;
         let Some(last) = pending.last() else { break };
@@ -188,7 +188,7 @@ fn blank(prepared: &Prepared) -> Vec<PlanStep> {
 /// A lookup as far as a plan can know it.
 struct Planned {
     /// Where it is, where it is in the ledger.
-    at: Option<Place>,
+    at: Option<LookupId>,
     resolved: Resolved,
     gate: Gate,
 }
@@ -250,7 +250,7 @@ async fn judge(
         let waits = matches!(gate, Gate::Waits(_));
         let gate = if waits { Gate::Open } else { gate };
         let verdict = verdict(resolved, at, &known, reuse, books.freshness);
-        match gated(verdict, gate, at.unwrap_or(Place { row: 0, step: 0 })) {
+        match gated(verdict, gate, at.unwrap_or(LookupId { row: 0, step: 0 })) {
             Verdict::Ask(ask) | Verdict::Elsewhere(ask) => {
                 let block = || ask.block(&prepared.job.steps[step]).map(str::to_owned);
                 let letter = ask.letter_making.then(|| (block(), ask.kind));

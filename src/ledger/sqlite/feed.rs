@@ -6,12 +6,12 @@ use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, State};
 use crate::ledger::{Elsewhere, Holder, Known, Pending, StoodAt, StoredAnswer};
-use crate::ledger::{JobLock, Ledger, LedgerError, Place, unpack};
+use crate::ledger::{JobLock, Ledger, LedgerError, LookupId, unpack};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
 
-/// Steps that are not read lie between those that are, so the key is walked from a place on and what is not asked for is
+/// Steps that are not read lie between those that are, so the key is walked from a lookup on and what is not asked for is
 /// passed over.
 pub(super) const PENDING_STEPS: &str = "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
      CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
@@ -22,8 +22,8 @@ pub(super) const PENDING_STEPS: &str = "SELECT l.row, l.step, l.spent, l.lost, r
 const NO_RUN: i64 = -1;
 
 impl Ledger {
-    /// The next pending lookups of a run after a place, in input order.
-    pub async fn pending(&self, run: i64, after: Place, limit: u32) -> Result<Vec<Pending>, LedgerError> {
+    /// The next pending lookups of a run after a lookup, in input order.
+    pub async fn pending(&self, run: i64, after: LookupId, limit: u32) -> Result<Vec<Pending>, LedgerError> {
         self.pending_by(
             "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
@@ -51,7 +51,7 @@ impl Ledger {
         &self,
         run: i64,
         steps: &[u16],
-        after: Place,
+        after: LookupId,
         limit: u32,
     ) -> Result<Vec<Pending>, LedgerError> {
         let query = sqlx::query(PENDING_STEPS).bind(run).bind(after.row).bind(i64::from(after.step));
@@ -68,7 +68,7 @@ impl Ledger {
     pub async fn pending_letters(
         &self,
         run: i64,
-        after: Place,
+        after: LookupId,
         limit: u32,
     ) -> Result<Vec<Pending>, LedgerError> {
         self.pending_by(
@@ -81,11 +81,11 @@ impl Ledger {
         .await
     }
 
-    /// The next lookups of a run after a place that ended unknown, in input order.
+    /// The next lookups of a run after a lookup that ended unknown, in input order.
     pub async fn ended_unknown(
         &self,
         run: i64,
-        after: Place,
+        after: LookupId,
         limit: u32,
     ) -> Result<Vec<Pending>, LedgerError> {
         self.pending_by(
@@ -98,11 +98,11 @@ impl Ledger {
     }
 
     /// Those of these lookups that are pending, in input order.
-    pub async fn pending_at(&self, run: i64, places: &[Place]) -> Result<Vec<Pending>, LedgerError> {
+    pub async fn pending_at(&self, run: i64, ids: &[LookupId]) -> Result<Vec<Pending>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut reader = self.readers.acquire().await.map_err(failed)?;
-        let mut pending = Vec::with_capacity(places.len());
-        for piece in places.chunks(ManyRows::MOST) {
+        let mut pending = Vec::with_capacity(ids.len());
+        for piece in ids.chunks(ManyRows::MOST) {
             let (query, length) = self.lookers.pending_at.query(piece.len());
             let query =
                 list(query, 2, length, piece, |query, at| query.bind(at.row).bind(i64::from(at.step)));
@@ -118,12 +118,12 @@ impl Ledger {
     pub async fn stood_at(
         &self,
         run: i64,
-        places: &[(Place, bool)],
-    ) -> Result<HashMap<Place, StoodAt>, LedgerError> {
+        ids: &[(LookupId, bool)],
+    ) -> Result<HashMap<LookupId, StoodAt>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut reader = self.readers.acquire().await.map_err(failed)?;
-        let mut stood = HashMap::with_capacity(places.len());
-        for piece in places.chunks(ManyRows::MOST) {
+        let mut stood = HashMap::with_capacity(ids.len());
+        for piece in ids.chunks(ManyRows::MOST) {
             let (query, length) = self.lookers.stood_at.query(piece.len());
             let query = list(query, 3, length, piece, |query, (at, body)| {
                 query.bind(at.row).bind(i64::from(at.step)).bind(*body)
@@ -139,7 +139,7 @@ impl Ledger {
     async fn pending_by(
         &self,
         sql: &'static str,
-        (run, after, limit): (i64, Place, u32),
+        (run, after, limit): (i64, LookupId, u32),
     ) -> Result<Vec<Pending>, LedgerError> {
         let rows = sqlx::query(sql)
             .bind(run)
@@ -156,7 +156,7 @@ impl Ledger {
         let failed = |e: sqlx::Error| self.failed(&e);
         let (digits, kind) = (row.try_get("subject").map_err(failed)?, row.try_get("kind").map_err(failed)?);
         Ok(Pending {
-            at: place(row).map_err(failed)?,
+            at: lookup_id(row).map_err(failed)?,
             spent: row.try_get("spent").map_err(failed)?,
             lost: row.try_get::<i64, _>("lost").map_err(failed)? > 0,
             heard_at: 0,
@@ -324,22 +324,22 @@ pub(super) fn unread(row: &SqliteRow) -> sqlx::Result<Option<StoredAnswer>> {
     Ok(Some(StoredAnswer { attempt, outcome: Outcome::Unknown, fetched_at, used_here: false }))
 }
 
-fn place(row: &SqliteRow) -> sqlx::Result<Place> {
-    Ok(Place { row: row.try_get("row")?, step: row.try_get("step")? })
+fn lookup_id(row: &SqliteRow) -> sqlx::Result<LookupId> {
+    Ok(LookupId { row: row.try_get("row")?, step: row.try_get("step")? })
 }
 
 fn holder(row: &SqliteRow) -> sqlx::Result<Option<Holder>> {
     let Some(state) = cells::word(row, "state", State::parse)? else { return Ok(None) };
     let outcome = cells::outcome(row, "outcome")?;
-    Ok(Some(Holder { at: place(row)?, state, outcome, attempt: row.try_get("attempt")? }))
+    Ok(Some(Holder { at: lookup_id(row)?, state, outcome, attempt: row.try_get("attempt")? }))
 }
 
-fn stands(row: &SqliteRow) -> sqlx::Result<(Place, StoodAt)> {
+fn stands(row: &SqliteRow) -> sqlx::Result<(LookupId, StoodAt)> {
     let damaged = |what: &str| sqlx::Error::Decode(what.into());
     let state =
         cells::word(row, "state", State::parse)?.ok_or_else(|| damaged("a lookup without a state"))?;
     // What is left of an answer that is damaged can be read by nobody.
     let body = row.try_get::<Option<&[u8]>, _>("body")?.map(|packed| unpack(packed).unwrap_or_default());
     let (outcome, code) = (cells::outcome(row, "outcome")?, row.try_get("code")?);
-    Ok((place(row)?, StoodAt { state, outcome, code, body }))
+    Ok((lookup_id(row)?, StoodAt { state, outcome, code, body }))
 }

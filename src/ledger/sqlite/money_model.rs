@@ -217,7 +217,7 @@ impl World {
             attempt: Some(id),
             cost,
             lost,
-            ..Change::to(Place { row, step: 0 }, state, outcome)
+            ..Change::to(LookupId { row, step: 0 }, state, outcome)
         };
         let batch = Batch { ends: vec![end], changes: vec![change], ..Batch::default() };
         let Process { ledger, run, .. } = &self.processes[process];
@@ -264,7 +264,7 @@ impl World {
         let (process, row) = (attempt.process, attempt.row);
         let Process { ledger, run, .. } = &self.processes[process];
         let listed = ledger.unread(*run, id - 1, 1).await.unwrap();
-        let found = UnreadAt { attempt: id, at: Place { row, step: 0 } };
+        let found = UnreadAt { attempt: id, at: LookupId { row, step: 0 } };
         if self.model.rows[process][&row] == At::Started {
             assert!(!listed.contains(&found), "its lookup is under way");
             return;
@@ -398,7 +398,7 @@ async fn an_intent_gives_way_to_what_others_did_meanwhile() {
         ends: vec![answered(1, Outcome::Hit)],
         changes: vec![Change {
             attempt: Some(1),
-            ..Change::to(Place { row: 1, step: 0 }, State::Settled, Some(Outcome::Hit))
+            ..Change::to(LookupId { row: 1, step: 0 }, State::Settled, Some(Outcome::Hit))
         }],
         ..Batch::default()
     };
@@ -420,7 +420,7 @@ async fn an_intent_gives_way_to_what_others_did_meanwhile() {
                     cost: Some(Ore::ZERO),
                     ..answered(next, Outcome::Hit)
                 }],
-                changes: vec![Change::to(Place { row: 1, step: 0 }, State::Pending, None)],
+                changes: vec![Change::to(LookupId { row: 1, step: 0 }, State::Pending, None)],
                 ..Batch::default()
             };
             two.commit(second, &back).await.unwrap();

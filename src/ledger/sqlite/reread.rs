@@ -3,7 +3,7 @@
 use super::cells;
 use super::commit::ore;
 use crate::domain::money::Ore;
-use crate::ledger::{Arrived, Ledger, LedgerError, Place, ReadAgain, UnreadAt, UnreadLookup, unpack};
+use crate::ledger::{Arrived, Ledger, LedgerError, LookupId, ReadAgain, UnreadAt, UnreadLookup, unpack};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -50,7 +50,7 @@ impl Ledger {
     pub async fn unread(&self, run: i64, after: i64, limit: u32) -> Result<Vec<UnreadAt>, LedgerError> {
         let query = sqlx::query_as(UNREAD).bind(run).bind(after).bind(limit);
         let rows: Vec<(i64, i64, u16)> = query.fetch_all(&self.readers).await.map_err(|e| self.failed(&e))?;
-        let at = |(attempt, row, step)| UnreadAt { attempt, at: Place { row, step } };
+        let at = |(attempt, row, step)| UnreadAt { attempt, at: LookupId { row, step } };
         Ok(rows.into_iter().map(at).collect())
     }
 

@@ -5,7 +5,7 @@ use crate::domain::json::Json;
 use crate::domain::outcome::{Outcome, Outcomes};
 use crate::export::leaf_names;
 use crate::job::when::{Came, First, Gate, together};
-use crate::ledger::{Ledger, Pending, Place, StoodAt};
+use crate::ledger::{Ledger, LookupId, Pending, StoodAt};
 use crate::run::error::RunError;
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,14 +31,14 @@ pub(crate) struct Decided {
     pub(crate) gate: Gate,
     /// Of one that waits: the lookups of the row from that which it waits for to that which waits for none, each waiting for
     /// the next. Where one of them does not come to its turn, nobody before it does.
-    pub(crate) chain: Vec<Place>,
+    pub(crate) chain: Vec<LookupId>,
 }
 
 /// Where lookups of some rows stand, and whether they were asked for with their answers.
-type Found = HashMap<Place, (StoodAt, bool)>;
+type Found = HashMap<LookupId, (StoodAt, bool)>;
 
 /// Where lookups of a row stand, and what their answers say.
-type Stood<'f> = HashMap<Place, Standing<'f>>;
+type Stood<'f> = HashMap<LookupId, Standing<'f>>;
 
 /// Where a lookup stands, its answer read.
 struct Standing<'f> {
@@ -68,7 +68,7 @@ pub(crate) async fn ask(
         let found = look_up(ledger, prepared, run, some).await?;
         // Answers are read into trees, which are many times as large: those of one row at a time.
         for row in some.chunk_by(|one, next| one.at.row == next.at.row) {
-            let is_ours = |at: &Place| row.first().is_some_and(|lookup| lookup.at.row == at.row);
+            let is_ours = |at: &LookupId| row.first().is_some_and(|lookup| lookup.at.row == at.row);
             let of_row = found.iter().filter(|(at, _)| is_ours(at));
             let stood: Stood<'_> = of_row.map(|(at, (stood, _))| (*at, Standing::of(stood))).collect();
             let mut judged = HashMap::new();
@@ -91,19 +91,19 @@ async fn look_up(
     pending: &[Pending],
 ) -> Result<Found, RunError> {
     let mut found = Found::new();
-    let mut open: Vec<Place> = pending.iter().map(|lookup| lookup.at).collect();
+    let mut open: Vec<LookupId> = pending.iter().map(|lookup| lookup.at).collect();
     while !open.is_empty() {
-        let mut asked: BTreeMap<Place, bool> = BTreeMap::new();
+        let mut asked: BTreeMap<LookupId, bool> = BTreeMap::new();
         for at in open {
             for when in &prepared.job.steps[usize::from(at.step)].when {
-                let (gate, looks) = (place(at.row, when.step), when.test.is_some());
+                let (gate, looks) = (lookup_id(at.row, when.step), when.test.is_some());
                 // One that was looked up for whoever does not look into its answer is looked up with it for whoever does.
                 if found.get(&gate).is_none_or(|(_, with_body)| looks && !with_body) {
                     *asked.entry(gate).or_default() |= looks;
                 }
             }
         }
-        let asked: Vec<(Place, bool)> = asked.into_iter().collect();
+        let asked: Vec<(LookupId, bool)> = asked.into_iter().collect();
         if asked.is_empty() {
             break;
         }
@@ -115,10 +115,10 @@ async fn look_up(
 }
 
 /// What the conditions of a lookup come to by where the others of its row stand.
-fn judge(prepared: &Prepared, at: Place, stood: &Stood<'_>, probes: &mut Vec<Probe>) -> Gate {
+fn judge(prepared: &Prepared, at: LookupId, stood: &Stood<'_>, probes: &mut Vec<Probe>) -> Gate {
     let conditions = prepared.job.steps[usize::from(at.step)].when.iter().enumerate();
     together(conditions.map(|(which, when)| {
-        let Some(Standing { at: stood, outcome, body }) = stood.get(&place(at.row, when.step)) else {
+        let Some(Standing { at: stood, outcome, body }) = stood.get(&lookup_id(at.row, when.step)) else {
             return Gate::Waits(when.step);
         };
         let says = outcome.is_some_and(|outcome| Outcomes::default().contains(outcome));
@@ -136,22 +136,22 @@ fn judge(prepared: &Prepared, at: Place, stood: &Stood<'_>, probes: &mut Vec<Pro
 /// job, so that it ends. Each is `judged` once for all of its row.
 fn chain(
     prepared: &Prepared,
-    at: Place,
+    at: LookupId,
     mut gate: Gate,
     stood: &Stood<'_>,
-    judged: &mut HashMap<Place, Gate>,
-) -> Vec<Place> {
+    judged: &mut HashMap<LookupId, Gate>,
+) -> Vec<LookupId> {
     let mut chain = Vec::new();
     while let Gate::Waits(step) = gate {
-        let next = place(at.row, step);
+        let next = lookup_id(at.row, step);
         chain.push(next);
         gate = *judged.entry(next).or_insert_with(|| judge(prepared, next, stood, &mut Vec::new()));
     }
     chain
 }
 
-fn place(row: i64, step: usize) -> Place {
-    Place { row, step: u16::try_from(step).unwrap_or(u16::MAX) }
+fn lookup_id(row: i64, step: usize) -> LookupId {
+    LookupId { row, step: u16::try_from(step).unwrap_or(u16::MAX) }
 }
 
 impl Prepared {

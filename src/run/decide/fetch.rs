@@ -8,7 +8,7 @@ use super::verdict::{Verdict, gated, verdict};
 use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::job::when::Gate;
-use crate::ledger::{Known, Ledger, Place, SavedCall, Seen, Turn};
+use crate::ledger::{Known, Ledger, LookupId, SavedCall, Seen, Turn};
 use crate::run::error::RunError;
 use crate::time::stockholm_date;
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 /// A pending lookup and what is to be done with it.
 pub(crate) struct Fetched {
-    pub(crate) at: Place,
+    pub(crate) at: LookupId,
     pub(crate) heard_at: i64,
     pub(crate) spent: u32,
     pub(crate) lost: bool,
@@ -24,7 +24,7 @@ pub(crate) struct Fetched {
     pub(crate) purpose: i64,
     pub(crate) verdict: Verdict,
     /// Of one that waits: whom it waits for, and whom these wait for in turn.
-    pub(crate) chain: Vec<Place>,
+    pub(crate) chain: Vec<LookupId>,
 }
 
 /// What was read, and where conditions looked on the way.
@@ -38,7 +38,7 @@ pub(crate) enum Which {
     /// The next so many of some steps after a turn, in the order of the job.
     After(Vec<u16>, Turn, u32),
     /// These.
-    At(Vec<Place>),
+    At(Vec<LookupId>),
 }
 
 /// Pending lookups of a run, with what is to be done with each.
@@ -55,7 +55,7 @@ pub(crate) async fn fetch(
             ledger.pending_by_turn(run, &steps, after, limit).await?
         }
         Which::After(steps, after, limit) => ledger.pending_steps(run, &steps, after.at, limit).await?,
-        Which::At(places) => ledger.pending_at(run, &places).await?,
+        Which::At(ids) => ledger.pending_at(run, &ids).await?,
     };
     let (decided, probes) = conditions::ask(ledger, prepared, run, &pending).await?;
     let rows: Vec<_> = pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();

@@ -4,7 +4,7 @@ use super::freshness::{Freshness, Reuse};
 use super::prepared::{Ask, Resolved};
 use crate::domain::identity::Identity;
 use crate::job::when::{Gate, code};
-use crate::ledger::{Elsewhere, Holder, Known, Place, SavedCall, StoredAnswer};
+use crate::ledger::{Elsewhere, Holder, Known, LookupId, SavedCall, StoredAnswer};
 use std::collections::HashMap;
 
 /// What is to be done with a pending lookup.
@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
     /// It is not asked.
     Skip(Skip),
     /// Its condition is about this lookup, which is not settled yet.
-    Wait(Place),
+    Wait(LookupId),
 }
 
 /// Why a lookup is not asked.
@@ -38,14 +38,14 @@ pub(crate) struct Skip {
 }
 
 /// What a condition makes of what would be done without one.
-pub(crate) fn gated(verdict: Verdict, gate: Gate, at: Place) -> Verdict {
+pub(crate) fn gated(verdict: Verdict, gate: Gate, at: LookupId) -> Verdict {
     let skip = |code, reason: &str| Verdict::Skip(Skip { code, reason: reason.to_owned(), saved: None });
     match (gate, verdict) {
         // Whatever its condition comes to, it is not asked.
         (_, Verdict::Skip(why)) if why.code == code::KIND => Verdict::Skip(why),
         (Gate::Open, verdict) => verdict,
         (Gate::Waits(step), _) => {
-            Verdict::Wait(Place { row: at.row, step: u16::try_from(step).unwrap_or(u16::MAX) })
+            Verdict::Wait(LookupId { row: at.row, step: u16::try_from(step).unwrap_or(u16::MAX) })
         }
         (Gate::Undecided, _) => skip(
             code::UNDECIDED,
@@ -59,7 +59,7 @@ pub(crate) fn gated(verdict: Verdict, gate: Gate, at: Place) -> Verdict {
 /// everything else, so that a number that stands twice has one outcome.
 pub(crate) fn verdict(
     resolved: Resolved,
-    at: Option<Place>,
+    at: Option<LookupId>,
     known: &HashMap<Identity, Known>,
     reuse: Reuse,
     freshness: Freshness,
@@ -107,7 +107,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
     const ID: Identity = Identity([1; 16]);
-    const AT: Place = Place { row: 9, step: 0 };
+    const AT: LookupId = LookupId { row: 9, step: 0 };
 
     fn ask(letter_making: bool) -> Resolved {
         Resolved::Ask(Ask { letter_making, ..plain() })
@@ -153,7 +153,7 @@ mod tests {
         StoredAnswer { attempt: 1, outcome: Outcome::Hit, fetched_at, used_here }
     }
 
-    fn holder(at: Place) -> Holder {
+    fn holder(at: LookupId) -> Holder {
         Holder { at, state: State::Settled, outcome: Some(Outcome::Hit), attempt: Some(1) }
     }
 
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_second_row_follows_the_first_whatever_the_rules() {
-        let earlier = Place { row: 3, step: 0 };
+        let earlier = LookupId { row: 3, step: 0 };
         let known = Known {
             answer: Some(answer(0, false)),
             holder: Some(holder(earlier)),
@@ -244,7 +244,7 @@ mod tests {
     fn a_condition_comes_before_everything_but_what_is_never_asked() {
         let verdict = |gate| match gated(Verdict::Reuse(plain(), answer(0, false)), gate, AT) {
             Verdict::Reuse(..) => "reuse".to_owned(),
-            Verdict::Wait(place) => format!("wait for {}", place.step),
+            Verdict::Wait(at) => format!("wait for {}", at.step),
             Verdict::Skip(skip) => skip.code.to_owned(),
             _ => "else".to_owned(),
         };

@@ -16,7 +16,7 @@ use super::queue::Ready;
 use super::reading::{Asked, Reading};
 use super::work::Work;
 use crate::domain::outcome::{Outcome, Source, State};
-use crate::ledger::{Change, Place, Turn};
+use crate::ledger::{Change, LookupId, Turn};
 use crate::run::decide::conditions::Probe;
 use crate::run::decide::fetch::{Fetched, Which};
 use crate::run::decide::prepared::Prepared;
@@ -39,7 +39,7 @@ pub(super) struct Backlog {
     /// Of each account.
     pub(super) accounts: Vec<Work>,
     dependants: Dependants,
-    pub(super) flights: HashMap<Place, Flight>,
+    pub(super) flights: HashMap<LookupId, Flight>,
     /// Steps that are not asked any more: their service was stopped, or their account's budget is reached.
     stopped: Vec<bool>,
     /// Whether lookups are being read, of which account, and which.
@@ -52,7 +52,7 @@ pub(super) struct Backlog {
 /// How a lookup ended, as far as others wait for it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
-    at: Place,
+    at: LookupId,
     outcome: Outcome,
     /// What it hands on to those that ask the same.
     ending: Option<Ending>,
@@ -106,11 +106,11 @@ impl Backlog {
     }
 
     /// The account of a lookup.
-    pub(super) fn account_of(&self, at: Place) -> usize {
+    pub(super) fn account_of(&self, at: LookupId) -> usize {
         self.prepared.account_of[usize::from(at.step)]
     }
 
-    fn of(&mut self, at: Place) -> &mut Work {
+    fn of(&mut self, at: LookupId) -> &mut Work {
         let account = self.account_of(at);
         &mut self.accounts[account]
     }
@@ -133,7 +133,7 @@ impl Backlog {
     /// A lookup has ended: those that ask the same end as it did, and are given out; those with a condition on it are read
     /// again, and those whose block it tried go.
     #[must_use = "whoever follows it must be written too"]
-    pub(super) fn ended(&mut self, end: End) -> Vec<(Place, Ending)> {
+    pub(super) fn ended(&mut self, end: End) -> Vec<(LookupId, Ending)> {
         let End { at, outcome, ending, bought, letters } = end;
         if self.prepared.gates[usize::from(at.step)] {
             let dependants = self.dependants.ended(at, self.is_reading);
@@ -147,7 +147,7 @@ impl Backlog {
 
     /// A lookup stays pending and is not tried again by this invocation, and so is whatever depends on it. Those who ask the
     /// same question or wait for the same block to be tried have nothing to do with why.
-    pub(super) fn let_go(&mut self, at: Place) {
+    pub(super) fn let_go(&mut self, at: LookupId) {
         let mut gone = vec![at];
         while let Some(at) = gone.pop() {
             gone.extend(self.dependants.let_go(at));
@@ -164,7 +164,7 @@ impl Backlog {
     }
 
     /// Those who followed a lookup that has something to hand on; where it has nothing, they are read again and asked anew.
-    fn pass_on(&mut self, at: Place, ending: Option<Ending>) -> Vec<(Place, Ending)> {
+    fn pass_on(&mut self, at: LookupId, ending: Option<Ending>) -> Vec<(LookupId, Ending)> {
         let kept = self.is_reading;
         let followers = self.of(at).leaders.ended(at, ending, kept);
         let Some(ending) = ending else {
@@ -175,19 +175,19 @@ impl Backlog {
     }
 
     /// Lets those go who waited for a block's trial.
-    fn trial_over(&mut self, at: Place, outcome: Option<Outcome>, letters: u32) {
+    fn trial_over(&mut self, at: LookupId, outcome: Option<Outcome>, letters: u32) {
         for ready in self.of(at).trials.ended(at, outcome, letters) {
             self.requeue(ready);
         }
     }
 
     /// A report says that it posted no letter.
-    pub(super) fn posted_none(&mut self, at: Place) {
+    pub(super) fn posted_none(&mut self, at: LookupId) {
         self.of(at).trials.told_none(at);
     }
 
-    fn read_again(&mut self, places: Vec<Place>) {
-        for at in places {
+    fn read_again(&mut self, ids: Vec<LookupId>) {
+        for at in ids {
             if !self.stops(at) {
                 self.of(at).reading.again(at);
             }
@@ -195,7 +195,7 @@ impl Backlog {
     }
 
     /// Another process has the question of a lookup in flight.
-    pub(super) fn wait_for_another(&mut self, at: Place) {
+    pub(super) fn wait_for_another(&mut self, at: LookupId) {
         self.of(at).reading.wait_for_another(at);
     }
 
@@ -231,7 +231,7 @@ impl Backlog {
     }
 
     /// A lookup that was in flight has come back.
-    pub(super) fn land(&mut self, at: Place) -> Option<Flight> {
+    pub(super) fn land(&mut self, at: LookupId) -> Option<Flight> {
         let flight = self.flights.remove(&at)?;
         self.of(at).in_flight -= 1;
         Some(flight)
@@ -245,7 +245,7 @@ impl Backlog {
 
     /// Gives a lookup of an account an attempt back: one that is just `at_hand`, in flight, held back, or waits. What has ended
     /// or was let go meanwhile needs none.
-    pub(super) fn refund(&mut self, at: Place, at_hand: Option<&mut Ready>) -> Option<Change> {
+    pub(super) fn refund(&mut self, at: LookupId, at_hand: Option<&mut Ready>) -> Option<Change> {
         let account = self.account_of(at);
         let Self { accounts, flights, .. } = self;
         let Work { queue, doubted, reading, .. } = &mut accounts[account];
@@ -263,7 +263,7 @@ impl Backlog {
     }
 
     /// Whether a lookup's step is not asked any more.
-    pub(super) fn stops(&self, at: Place) -> bool {
+    pub(super) fn stops(&self, at: LookupId) -> bool {
         self.stopped[usize::from(at.step)]
     }
 
@@ -279,7 +279,7 @@ impl Backlog {
         }
         let Self { stopped, accounts, dependants, flights, .. } = self;
         let dropped = |step: u16| stopped[usize::from(step)];
-        let mut gone: Vec<Place> = accounts.iter_mut().flat_map(|work| work.drop_steps(dropped)).collect();
+        let mut gone: Vec<LookupId> = accounts.iter_mut().flat_map(|work| work.drop_steps(dropped)).collect();
         // What is in flight still ends, and those who wait for it hear of it.
         gone.extend(
             dependants.drop_steps(dropped, |gate| dropped(gate.step) && !flights.contains_key(&gate)),
@@ -308,7 +308,7 @@ impl Backlog {
             let Some(asked) = self.take_turn(at, now) else { continue };
             self.first_read = at + 1;
             let which = match &asked {
-                Asked::Again(places) => Which::At(places.clone()),
+                Asked::Again(ids) => Which::At(ids.clone()),
                 Asked::Next(cursor) => {
                     let (steps, after) = self.accounts[at].reading.cursor(*cursor);
                     Which::After(steps.to_vec(), after, u32::try_from(READ_AHEAD).unwrap_or(u32::MAX))
@@ -353,7 +353,7 @@ impl Backlog {
 
     /// Notes what was read: how far, and what of it is pending no longer, which was moved by another hand and for which nobody
     /// may wait.
-    pub(super) fn came(&mut self, lookups: &[Fetched]) -> BTreeSet<Place> {
+    pub(super) fn came(&mut self, lookups: &[Fetched]) -> BTreeSet<LookupId> {
         let Some((account, asked)) = self.asked.take() else { return BTreeSet::new() };
         match asked {
             Asked::Next(cursor) => {
@@ -362,8 +362,8 @@ impl Backlog {
                 self.accounts[account].reading.came_to(cursor, lookups.last().map(turn), exhausted);
                 BTreeSet::new()
             }
-            Asked::Again(places) => {
-                let mut missing: BTreeSet<Place> = places.into_iter().collect();
+            Asked::Again(ids) => {
+                let mut missing: BTreeSet<LookupId> = ids.into_iter().collect();
                 for fetched in lookups {
                     missing.remove(&fetched.at);
                 }
@@ -374,8 +374,8 @@ impl Backlog {
 
     /// Nothing could be read: it is read again.
     pub(super) fn came_to_nothing(&mut self) {
-        if let Some((account, Asked::Again(places))) = self.asked.take() {
-            for at in places {
+        if let Some((account, Asked::Again(ids))) = self.asked.take() {
+            for at in ids {
                 self.accounts[account].reading.again(at);
             }
         }

@@ -3,7 +3,7 @@
 use crate::domain::counted::counted;
 use crate::domain::redact::scrub;
 use crate::job::when::Test;
-use crate::ledger::Place;
+use crate::ledger::LookupId;
 use crate::run::decide::conditions::{MOST_NAMES, Probe};
 use crate::run::decide::prepared::Prepared;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 /// decides; here is only kept when to read.
 #[derive(Default)]
 pub(super) struct Dependants {
-    waiting: HashMap<Place, Vec<Place>>,
+    waiting: HashMap<LookupId, Vec<LookupId>>,
     /// How many of each step wait.
     counts: HashMap<u16, usize>,
     /// Gates that ended while a read was under way, which cannot have seen it.
-    ended: HashSet<Place>,
+    ended: HashSet<LookupId>,
     looked: BTreeMap<(u16, usize), Looked>,
 }
 
@@ -31,7 +31,7 @@ struct Looked {
 impl Dependants {
     /// Lets a lookup wait for another. False where that has ended already, which the read under way cannot have seen: it is
     /// to be read again.
-    pub(super) fn wait(&mut self, at: Place, gate: Place) -> bool {
+    pub(super) fn wait(&mut self, at: LookupId, gate: LookupId) -> bool {
         let waits = !self.has_ended(gate);
         if waits {
             self.waiting.entry(gate).or_default().push(at);
@@ -41,13 +41,13 @@ impl Dependants {
     }
 
     /// Whether a lookup has ended since the read under way began.
-    pub(super) fn has_ended(&self, gate: Place) -> bool {
+    pub(super) fn has_ended(&self, gate: LookupId) -> bool {
         self.ended.contains(&gate)
     }
 
     /// A lookup has ended: gives out who waited for it, to be read again. `reading` is whether lookups are being read
     /// meanwhile.
-    pub(super) fn ended(&mut self, gate: Place, reading: bool) -> Vec<Place> {
+    pub(super) fn ended(&mut self, gate: LookupId, reading: bool) -> Vec<LookupId> {
         if reading {
             self.ended.insert(gate);
         }
@@ -55,13 +55,13 @@ impl Dependants {
     }
 
     /// A lookup will not end: gives out who waited for it.
-    pub(super) fn let_go(&mut self, gate: Place) -> Vec<Place> {
+    pub(super) fn let_go(&mut self, gate: LookupId) -> Vec<LookupId> {
         let gone = self.waiting.remove(&gate).unwrap_or_default();
         self.uncount(&gone);
         gone
     }
 
-    fn uncount(&mut self, gone: &[Place]) {
+    fn uncount(&mut self, gone: &[LookupId]) {
         for at in gone {
             self.counts.entry(at.step).and_modify(|count| *count -= 1);
         }
@@ -88,9 +88,9 @@ impl Dependants {
     pub(super) fn drop_steps(
         &mut self,
         dropped: impl Fn(u16) -> bool,
-        lost: impl Fn(Place) -> bool,
-    ) -> Vec<Place> {
-        let mut gone: Vec<Place> =
+        lost: impl Fn(LookupId) -> bool,
+    ) -> Vec<LookupId> {
+        let mut gone: Vec<LookupId> =
             self.waiting.extract_if(|gate, _| lost(*gate)).flat_map(|(_, waiting)| waiting).collect();
         for waiting in self.waiting.values_mut() {
             gone.extend(waiting.extract_if(.., |at| dropped(at.step)));
@@ -123,8 +123,8 @@ impl Dependants {
 mod tests {
     use super::*;
 
-    fn at(row: i64, step: u16) -> Place {
-        Place { row, step }
+    fn at(row: i64, step: u16) -> LookupId {
+        LookupId { row, step }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::coordinator::Coordinator;
 use super::leaders::Ending;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::transport::Transport;
-use crate::ledger::{Change, Place};
+use crate::ledger::{Change, LookupId};
 
 impl<T: Transport> Coordinator<T> {
     /// Writes a lookup's new state with the next commit. Where that is an end, those who waited for it go on: lookups with a
@@ -19,7 +19,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Parks a lookup whose letter may have gone out by a call that was lost.
-    pub(super) fn letter_unknown(&mut self, at: Place) {
+    pub(super) fn letter_unknown(&mut self, at: LookupId) {
         self.change(Change {
             code: Some("letter-unknown".to_owned()),
             text: Some(
@@ -31,7 +31,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Settles a lookup by an answer that it did not buy.
-    pub(super) fn reuse(&mut self, at: Place, ending: Ending) {
+    pub(super) fn reuse(&mut self, at: LookupId, ending: Ending) {
         let state = if ending.outcome == Outcome::Unknown { State::Parked } else { State::Settled };
         self.change(Change {
             source: Some(Source::Reused),

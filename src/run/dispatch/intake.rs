@@ -7,7 +7,7 @@ use super::holds::Use;
 use super::message::Message;
 use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
-use crate::ledger::{Change, LedgerError, Place};
+use crate::ledger::{Change, LedgerError, LookupId};
 use crate::run::decide::fetch::{Fetched, Page, fetch};
 use crate::run::decide::freshness::Freshness;
 use crate::run::decide::verdict::Skip;
@@ -77,7 +77,7 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    fn settle_at_once(&mut self, at: Place, sorted: Sorted) {
+    fn settle_at_once(&mut self, at: LookupId, sorted: Sorted) {
         match sorted {
             Sorted::Reuse(ending) => self.reuse(at, ending),
             Sorted::LetterUnknown => self.letter_unknown(at),
@@ -97,7 +97,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Stops a lookup of the job that would post a letter after all.
-    fn stop_unforeseen(&mut self, at: Place) {
+    fn stop_unforeseen(&mut self, at: LookupId) {
         let message = format!(
             "lookup `{}` is stopped: one of its calls would post a letter of disclosure that was not foreseen when the run \
              began; it is not sent",

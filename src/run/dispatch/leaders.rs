@@ -2,7 +2,7 @@
 
 use crate::domain::identity::Identity;
 use crate::domain::outcome::Outcome;
-use crate::ledger::Place;
+use crate::ledger::LookupId;
 use std::collections::HashMap;
 
 /// How an earlier lookup ended, for those that follow it.
@@ -13,8 +13,8 @@ pub(super) struct Ending {
 }
 
 struct Leader {
-    at: Place,
-    followers: Vec<Place>,
+    at: LookupId,
+    followers: Vec<LookupId>,
     ending: Option<Ending>,
 }
 
@@ -26,7 +26,7 @@ struct Leader {
 pub(super) struct Leaders {
     by_identity: HashMap<Identity, Leader>,
     /// What each of those under way asks for.
-    asked: HashMap<Place, Identity>,
+    asked: HashMap<LookupId, Identity>,
     waiting: usize,
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Lead {
 
 impl Leaders {
     /// Asks to be the one that asks for `identity`.
-    pub(super) fn lead(&mut self, identity: Identity, at: Place) -> Lead {
+    pub(super) fn lead(&mut self, identity: Identity, at: LookupId) -> Lead {
         self.join(identity, at).unwrap_or_else(|| {
             self.by_identity.insert(identity, Leader { at, followers: Vec::new(), ending: None });
             self.asked.insert(at, identity);
@@ -52,7 +52,7 @@ impl Leaders {
     }
 
     /// Joins whoever asks for `identity`; nothing where nobody does.
-    pub(super) fn join(&mut self, identity: Identity, at: Place) -> Option<Lead> {
+    pub(super) fn join(&mut self, identity: Identity, at: LookupId) -> Option<Lead> {
         let leader = self.by_identity.get_mut(&identity)?;
         Some(match leader.ending {
             _ if leader.at == at => Lead::Mine,
@@ -67,7 +67,7 @@ impl Leaders {
 
     /// Notes that a lookup is no longer under way, and gives out those that followed it. How it ended is `kept` until
     /// [`Leaders::forget_ended`] while a read-ahead is under way, which cannot have seen it.
-    pub(super) fn ended(&mut self, at: Place, ending: Option<Ending>, kept: bool) -> Vec<Place> {
+    pub(super) fn ended(&mut self, at: LookupId, ending: Option<Ending>, kept: bool) -> Vec<LookupId> {
         let Some(identity) = self.asked.remove(&at) else { return Vec::new() };
         let Some(mut leader) = self.by_identity.remove(&identity) else { return Vec::new() };
         let followers = std::mem::take(&mut leader.followers);
@@ -85,9 +85,9 @@ impl Leaders {
     }
 
     /// Gives out the followers of some steps: they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<LookupId> {
         let leaders = self.by_identity.values_mut();
-        let gone: Vec<Place> =
+        let gone: Vec<LookupId> =
             leaders.flat_map(|leader| leader.followers.extract_if(.., |at| dropped(at.step))).collect();
         self.waiting -= gone.len();
         gone
@@ -105,29 +105,29 @@ mod tests {
 
     const ID: Identity = Identity([1; 16]);
 
-    fn place(row: i64) -> Place {
-        Place { row, step: 0 }
+    fn lookup_id(row: i64) -> LookupId {
+        LookupId { row, step: 0 }
     }
 
     #[test]
     fn the_first_leads_and_the_rest_hear_of_it() {
         let mut leaders = Leaders::default();
         let ending = Ending { outcome: Outcome::Hit, attempt: 7 };
-        assert_eq!(leaders.lead(ID, place(1)), Lead::Mine);
-        assert_eq!(leaders.lead(ID, place(1)), Lead::Mine, "it may ask twice");
-        assert_eq!(leaders.lead(ID, place(2)), Lead::Wait);
+        assert_eq!(leaders.lead(ID, lookup_id(1)), Lead::Mine);
+        assert_eq!(leaders.lead(ID, lookup_id(1)), Lead::Mine, "it may ask twice");
+        assert_eq!(leaders.lead(ID, lookup_id(2)), Lead::Wait);
         assert_eq!(leaders.waiting(), 1);
-        assert_eq!(leaders.ended(place(1), Some(ending), true), [place(2)]);
+        assert_eq!(leaders.ended(lookup_id(1), Some(ending), true), [lookup_id(2)]);
         assert_eq!(leaders.waiting(), 0);
-        assert_eq!(leaders.lead(ID, place(3)), Lead::Ended(ending), "the read-ahead under way missed it");
+        assert_eq!(leaders.lead(ID, lookup_id(3)), Lead::Ended(ending), "the read-ahead under way missed it");
         leaders.forget_ended();
-        assert_eq!(leaders.lead(ID, place(4)), Lead::Mine);
+        assert_eq!(leaders.lead(ID, lookup_id(4)), Lead::Mine);
         // Who goes without an answer leaves its followers to themselves.
-        assert_eq!(leaders.lead(ID, Place { row: 5, step: 1 }), Lead::Wait);
-        assert_eq!(leaders.lead(ID, place(6)), Lead::Wait);
-        assert_eq!(leaders.drop_steps(|step| step == 1), [Place { row: 5, step: 1 }]);
-        assert_eq!((leaders.ended(place(9), None, true), leaders.waiting()), (Vec::new(), 1));
-        assert_eq!(leaders.ended(place(4), None, true), [place(6)]);
-        assert_eq!(leaders.lead(ID, place(6)), Lead::Mine);
+        assert_eq!(leaders.lead(ID, LookupId { row: 5, step: 1 }), Lead::Wait);
+        assert_eq!(leaders.lead(ID, lookup_id(6)), Lead::Wait);
+        assert_eq!(leaders.drop_steps(|step| step == 1), [LookupId { row: 5, step: 1 }]);
+        assert_eq!((leaders.ended(lookup_id(9), None, true), leaders.waiting()), (Vec::new(), 1));
+        assert_eq!(leaders.ended(lookup_id(4), None, true), [lookup_id(6)]);
+        assert_eq!(leaders.lead(ID, lookup_id(6)), Lead::Mine);
     }
 }

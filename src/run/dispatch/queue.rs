@@ -1,6 +1,6 @@
 //! What is ready to be asked, in the order of the run, and who follows whom: the coordinator's memory, bounded however long the run.
 
-use crate::ledger::{Place, Turn};
+use crate::ledger::{LookupId, Turn};
 use crate::run::decide::attempt::Attempts;
 use crate::run::decide::prepared::Ask;
 use std::cmp::Reverse;
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// A lookup that may be sent.
 pub(super) struct Ready {
-    pub(super) at: Place,
+    pub(super) at: LookupId,
     /// What comes before the place in the order of the run; 0 in input order.
     pub(super) heard_at: i64,
     pub(super) ask: Ask,
@@ -38,10 +38,10 @@ impl Ready {
 #[derive(Default)]
 pub(super) struct Queue {
     ready: BTreeMap<Turn, Ready>,
-    delayed: HashMap<Place, Ready>,
-    due: BinaryHeap<Reverse<(Instant, Place)>>,
+    delayed: HashMap<LookupId, Ready>,
+    due: BinaryHeap<Reverse<(Instant, LookupId)>>,
     /// Those of the delayed whose time the upstream has named.
-    put_off: HashSet<Place>,
+    put_off: HashSet<LookupId>,
 }
 
 impl Queue {
@@ -107,7 +107,7 @@ impl Queue {
         self.ready.len() + self.delayed.len()
     }
 
-    pub(super) fn get_mut(&mut self, at: Place) -> Option<&mut Ready> {
+    pub(super) fn get_mut(&mut self, at: LookupId) -> Option<&mut Ready> {
         match self.ready.values_mut().find(|ready| ready.at == at) {
             Some(ready) => Some(ready),
             None => self.delayed.get_mut(&at),
@@ -115,9 +115,9 @@ impl Queue {
     }
 
     /// Gives out the lookups of some steps; they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<LookupId> {
         let ready = self.ready.extract_if(.., |turn, _| dropped(turn.at.step)).map(|(turn, _)| turn.at);
-        let mut gone: Vec<Place> = ready.collect();
+        let mut gone: Vec<LookupId> = ready.collect();
         gone.extend(self.delayed.extract_if(|at, _| dropped(at.step)).map(|(at, _)| at));
         self.due.retain(|Reverse((_, at))| !dropped(at.step));
         gone
@@ -131,8 +131,8 @@ mod tests {
 
     const ID: Identity = Identity([1; 16]);
 
-    fn place(row: i64) -> Place {
-        Place { row, step: 0 }
+    fn lookup_id(row: i64) -> LookupId {
+        LookupId { row, step: 0 }
     }
 
     #[tokio::test(start_paused = true)]
@@ -148,7 +148,7 @@ mod tests {
             tried: None,
         };
         let ready = |row| Ready {
-            at: place(row),
+            at: lookup_id(row),
             heard_at: 0,
             ask: ask(),
             spent: 0,
@@ -174,12 +174,12 @@ mod tests {
         queue.push(Ready { heard_at: 8, ..ready(2) });
         assert_eq!(queue.pop().map(|r| r.at.row), Some(3));
         assert_eq!(queue.pop().map(|r| r.at.row), Some(2), "the staler comes first");
-        assert!(queue.get_mut(place(1)).is_some());
+        assert!(queue.get_mut(lookup_id(1)).is_some());
         queue.push(ready(2));
         queue.delay(ready(4), now, false);
-        let until = |row| Some(Turn { heard_at: 0, at: place(row) });
+        let until = |row| Some(Turn { heard_at: 0, at: lookup_id(row) });
         assert_eq!([None, until(1), until(2)].map(|until| queue.ready(until, 9)), [2, 0, 1]);
-        assert_eq!(queue.drop_steps(|step| step == 0), [place(2), place(1), place(4)]);
+        assert_eq!(queue.drop_steps(|step| step == 0), [lookup_id(2), lookup_id(1), lookup_id(4)]);
         assert!(!queue.has_ready() && queue.next_due().is_none());
     }
 }

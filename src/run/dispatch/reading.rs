@@ -4,7 +4,7 @@
 //! together, in the order of the run; each that has a condition goes by itself, since it may have to wait for another
 //! account's answers.
 
-use crate::ledger::{Place, Turn};
+use crate::ledger::{LookupId, Turn};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ pub(super) enum Asked {
     /// The lookups that follow on this cursor.
     Next(usize),
     /// These, which have been read before.
-    Again(Vec<Place>),
+    Again(Vec<LookupId>),
 }
 
 /// Some steps of the job that are read together.
@@ -35,9 +35,9 @@ struct Cursor {
 pub(super) struct Reading {
     cursors: Vec<Cursor>,
     /// To be read again: what they waited for has ended, or is gone.
-    again: BTreeSet<Place>,
+    again: BTreeSet<LookupId>,
     /// Those whose question another process has in flight, and when the ledger is asked again about them.
-    elsewhere: BTreeSet<Place>,
+    elsewhere: BTreeSet<LookupId>,
     look_again: Option<Instant>,
 }
 
@@ -74,26 +74,25 @@ impl Reading {
     }
 
     /// Lets a lookup be read again.
-    pub(super) fn again(&mut self, at: Place) {
+    pub(super) fn again(&mut self, at: LookupId) {
         self.again.insert(at);
     }
 
     /// Another process has the question of a lookup in flight: the ledger is asked again in a moment, at no cost to the pace.
-    pub(super) fn wait_for_another(&mut self, at: Place) {
+    pub(super) fn wait_for_another(&mut self, at: LookupId) {
         self.elsewhere.insert(at);
         self.look_again.get_or_insert_with(|| Instant::now() + ANOTHERS_ANSWER);
     }
 
     /// Takes those that are to be read again now, `most` at a time: nothing where there are none.
-    pub(super) fn take_again(&mut self, now: Instant, most: usize) -> Option<Vec<Place>> {
+    pub(super) fn take_again(&mut self, now: Instant, most: usize) -> Option<Vec<LookupId>> {
         if !self.again.is_empty() {
             let rest = self.again.iter().nth(most).copied();
             let rest = rest.map(|rest| self.again.split_off(&rest)).unwrap_or_default();
             return Some(std::mem::replace(&mut self.again, rest).into_iter().collect());
         }
         self.look_again.take_if(|at| *at <= now)?;
-        Some(std::mem::take(&mut self.elsewhere).into_iter().collect())
-            .filter(|places: &Vec<_>| !places.is_empty())
+        Some(std::mem::take(&mut self.elsewhere).into_iter().collect()).filter(|ids: &Vec<_>| !ids.is_empty())
     }
 
     /// When the ledger is to be asked again about what another process has in flight.
@@ -102,7 +101,7 @@ impl Reading {
     }
 
     /// Whether a lookup waits to be read again.
-    pub(super) fn holds(&self, at: Place) -> bool {
+    pub(super) fn holds(&self, at: LookupId) -> bool {
         self.again.contains(&at) || self.elsewhere.contains(&at)
     }
 
@@ -117,12 +116,12 @@ impl Reading {
     }
 
     /// Reads no more of some steps; they stay pending in the ledger. Gives out those that waited to be read again.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<LookupId> {
         for cursor in &mut self.cursors {
             cursor.steps.retain(|step| !dropped(*step));
             cursor.exhausted |= cursor.steps.is_empty();
         }
-        let mut gone: Vec<Place> = self.again.extract_if(.., |at| dropped(at.step)).collect();
+        let mut gone: Vec<LookupId> = self.again.extract_if(.., |at| dropped(at.step)).collect();
         gone.extend(self.elsewhere.extract_if(.., |at| dropped(at.step)));
         gone
     }
@@ -132,8 +131,8 @@ impl Reading {
 mod tests {
     use super::*;
 
-    fn at(row: i64, step: u16) -> Place {
-        Place { row, step }
+    fn at(row: i64, step: u16) -> LookupId {
+        LookupId { row, step }
     }
 
     fn turn(row: i64, step: u16) -> Turn {

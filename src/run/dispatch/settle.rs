@@ -15,7 +15,9 @@ use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::cause::{BadCertificate, Cause};
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::Step;
-use crate::ledger::{AttemptEnd, AttemptState, Change, Learned, LedgerError, Lesson, Place, transactionid};
+use crate::ledger::{
+    AttemptEnd, AttemptState, Change, Learned, LedgerError, Lesson, LookupId, transactionid,
+};
 use crate::run::decide::attempt::{FREE, Next, cost, state_of};
 use crate::run::error::RunError;
 use crate::run::event::Level;
@@ -584,12 +586,12 @@ const fn login_word(reading: &LoginReading) -> &'static str {
 }
 
 /// A lookup as one number, for the gate, which knows nothing of rows and steps.
-fn lookup_key(at: Place) -> u64 {
+fn lookup_key(at: LookupId) -> u64 {
     (at.row.unsigned_abs() << 16) | u64::from(at.step)
 }
 
-fn place_of(key: u64) -> Place {
-    Place {
+fn place_of(key: u64) -> LookupId {
+    LookupId {
         row: i64::try_from(key >> 16).unwrap_or(i64::MAX),
         step: u16::try_from(key & 0xffff).unwrap_or(u16::MAX),
     }

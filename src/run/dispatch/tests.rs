@@ -19,7 +19,7 @@ use crate::domain::outcome::Outcome;
 use crate::http::cause::Cause;
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::file;
-use crate::ledger::{AttemptState, Place};
+use crate::ledger::{AttemptState, LookupId};
 use crate::ledger::{Counts, Ledger, NewRow, NewRun, run_id};
 use crate::run::decide::budget::Budgets;
 use crate::run::decide::freshness::Freshness;
@@ -124,7 +124,7 @@ impl Transport for Silent {
 const ONE: &str = "[[lookup]]\nid = 'first'\nservice = 'creditsafe.getsignatory'\n[run]\nattempts = 3\n";
 
 /// A loop over a run of one row, whose call is on its way.
-async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
+async fn in_flight(folder: &Path) -> (Coordinator<Silent>, LookupId) {
     for name in ["username", "password"] {
         std::fs::write(folder.join(name), "a word of nobody's").unwrap();
     }
@@ -149,7 +149,7 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
         began: Instant::now(),
         unpriced: Vec::new(),
     });
-    let at = Place { row: 1, step: 0 };
+    let at = LookupId { row: 1, step: 0 };
     let (ask, spent, lost) = (ask(Identity([1; 16])), 0, false);
     let ready = Ready { at, heard_at: 0, ask, spent, lost, refusals: 0, purpose: 1 };
     turn.backlog.accounts[0].in_flight = 1;
@@ -159,7 +159,7 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, Place) {
 
 impl Coordinator<Silent> {
     /// Tells what came back of the one call, and gives how its attempt ended and what it cost.
-    async fn hears(&mut self, at: Place, came: ExchangeResult) -> (AttemptState, Option<Ore>) {
+    async fn hears(&mut self, at: LookupId, came: ExchangeResult) -> (AttemptState, Option<Ore>) {
         self.done(Done { account: 0, at, generation: 1, came }).await;
         let end = self.writer.unwritten().last().unwrap();
         (end.state, end.cost)
@@ -260,7 +260,7 @@ async fn after_a_signal_nothing_goes_and_what_is_paid_for_is_heard() {
     let folder = tempfile::tempdir().unwrap();
     let (mut turn, at) = in_flight(folder.path()).await;
     let (ask, spent, lost) = (ask(Identity([2; 16])), 0, false);
-    let next = Place { row: 2, step: 0 };
+    let next = LookupId { row: 2, step: 0 };
     // Before all that is still to be read.
     turn.backlog.requeue(Ready { at: next, heard_at: -1, ask, spent, lost, refusals: 0, purpose: 1 });
     assert!(turn.may_ask(0), "another is ready");

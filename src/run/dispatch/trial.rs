@@ -3,7 +3,7 @@
 
 use super::queue::Ready;
 use crate::domain::outcome::Outcome;
-use crate::ledger::Place;
+use crate::ledger::LookupId;
 use std::collections::{HashMap, VecDeque};
 
 /// Reports that say nothing of a letter, after which a block is taken to post none: some blocks never say.
@@ -16,7 +16,7 @@ pub(super) type Tried = String;
 #[derive(Default)]
 struct Trial {
     /// The lookup that tries it.
-    at: Option<Place>,
+    at: Option<LookupId>,
     waiting: VecDeque<Ready>,
     /// Whether the report of the one that tries says that it posted none.
     told: bool,
@@ -50,7 +50,7 @@ impl Trials {
     }
 
     /// The report of a lookup says that it posted no letter.
-    pub(super) fn told_none(&mut self, at: Place) {
+    pub(super) fn told_none(&mut self, at: LookupId) {
         for trial in self.by_block.values_mut().filter(|trial| trial.at == Some(at)) {
             trial.told = true;
         }
@@ -58,7 +58,7 @@ impl Trials {
 
     /// A lookup has ended, or will not end now. Gives out who may go: everybody after a report that says that it posted no
     /// letter, the next one after an end that says nothing.
-    pub(super) fn ended(&mut self, at: Place, outcome: Option<Outcome>, letters: u32) -> Vec<Ready> {
+    pub(super) fn ended(&mut self, at: LookupId, outcome: Option<Outcome>, letters: u32) -> Vec<Ready> {
         let Some(trial) = self.by_block.values_mut().find(|trial| trial.at == Some(at)) else {
             return Vec::new();
         };
@@ -85,7 +85,7 @@ impl Trials {
     }
 
     /// Gives out those of some steps that wait; they stay pending in the ledger.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<LookupId> {
         let mut gone = Vec::new();
         for trial in self.by_block.values_mut() {
             let (left, out) = trial.waiting.drain(..).partition(|ready| !dropped(ready.at.step));
@@ -117,7 +117,15 @@ mod tests {
             letter_making: false,
             tried: None,
         };
-        Ready { at: Place { row, step: 0 }, heard_at: 0, ask, spent: 0, lost: false, refusals: 0, purpose: 0 }
+        Ready {
+            at: LookupId { row, step: 0 },
+            heard_at: 0,
+            ask,
+            spent: 0,
+            lost: false,
+            refusals: 0,
+            purpose: 0,
+        }
     }
 
     fn rows(ready: &[Ready]) -> Vec<i64> {
@@ -136,10 +144,10 @@ mod tests {
             "each block for itself"
         );
         assert_eq!(trials.waiting(), 2);
-        let next = trials.ended(Place { row: 1, step: 0 }, Some(Outcome::NoHit), 0);
+        let next = trials.ended(LookupId { row: 1, step: 0 }, Some(Outcome::NoHit), 0);
         assert_eq!(rows(&next), [2], "a miss proves nothing");
-        trials.told_none(Place { row: 2, step: 0 });
-        assert_eq!(rows(&trials.ended(Place { row: 2, step: 0 }, Some(Outcome::Hit), 0)), [3]);
+        trials.told_none(LookupId { row: 2, step: 0 });
+        assert_eq!(rows(&trials.ended(LookupId { row: 2, step: 0 }, Some(Outcome::Hit), 0)), [3]);
         assert!(trials.enter(block(), ready(5)).is_some() && trials.enter(block(), ready(6)).is_some());
         assert_eq!(trials.waiting(), 0);
     }
@@ -152,7 +160,7 @@ mod tests {
         for row in 2..=6 {
             assert!(trials.enter(block(), ready(row)).is_none());
         }
-        let mut ended = |row, outcome| rows(&trials.ended(Place { row, step: 0 }, Some(outcome), 0));
+        let mut ended = |row, outcome| rows(&trials.ended(LookupId { row, step: 0 }, Some(outcome), 0));
         assert_eq!(ended(1, Outcome::Hit), [2]);
         assert_eq!(ended(2, Outcome::Partial), [3], "half a report proves nothing");
         assert_eq!(ended(3, Outcome::Hit), [4]);

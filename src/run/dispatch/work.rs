@@ -5,7 +5,7 @@ use super::leaders::Leaders;
 use super::queue::Queue;
 use super::reading::Reading;
 use super::trial::Trials;
-use crate::ledger::Place;
+use crate::ledger::LookupId;
 
 /// What is left to do at one account.
 pub(super) struct Work {
@@ -47,7 +47,7 @@ impl Work {
     }
 
     /// Lets go of the lookups of some steps that are not in flight, and gives them out.
-    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<Place> {
+    pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<LookupId> {
         let mut gone = self.queue.drop_steps(&dropped);
         gone.extend(self.leaders.drop_steps(&dropped));
         gone.extend(self.trials.drop_steps(&dropped));

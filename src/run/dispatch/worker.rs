@@ -6,7 +6,7 @@ use crate::domain::redact::{Known, SHORTEST_TOKEN};
 use crate::http::account::{Shut, Token};
 use crate::http::cause::Cause;
 use crate::http::transport::{SendError, SendErrorKind, Transport};
-use crate::ledger::{Arrived, Place, pack};
+use crate::ledger::{Arrived, LookupId, pack};
 use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, UNREADABLE, Unread, read};
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Everything that one exchange needs.
 pub(super) struct Sending {
     pub(super) account: usize,
-    pub(super) at: Place,
+    pub(super) at: LookupId,
     pub(super) request: Request,
     pub(super) token: Arc<Token>,
     pub(super) timeout: Duration,
@@ -43,7 +43,7 @@ impl Sending {
 /// What came back.
 pub(super) struct Done {
     pub(super) account: usize,
-    pub(super) at: Place,
+    pub(super) at: LookupId,
     /// The generation of the token that was sent.
     pub(super) generation: u64,
     pub(super) came: ExchangeResult,

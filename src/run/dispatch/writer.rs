@@ -205,12 +205,12 @@ mod tests {
     use crate::domain::identity::Identity;
     use crate::domain::money::Ore;
     use crate::domain::outcome::{Outcome, Outcomes, Source, State};
-    use crate::ledger::{AttemptState, Fault, Place};
+    use crate::ledger::{AttemptState, Fault, LookupId};
 
     const PRICE: Ore = Ore::new(600);
 
-    fn at(row: i64) -> Place {
-        Place { row, step: 0 }
+    fn at(row: i64) -> LookupId {
+        LookupId { row, step: 0 }
     }
 
     async fn intent(ledger: &Ledger, row: i64) -> Intent {

@@ -2,7 +2,7 @@
 
 use super::Backlog;
 use crate::domain::outcome::State;
-use crate::ledger::{Holder, Place};
+use crate::ledger::{Holder, LookupId};
 use crate::run::decide::fetch::Fetched;
 use crate::run::decide::prepared::service_name;
 use crate::run::decide::verdict::{Skip, Verdict};
@@ -71,7 +71,7 @@ impl Backlog {
     }
 
     /// Whether a lookup that had not ended when it was read will not be asked: its step is stopped, and it is not in flight.
-    fn has_no_turn(&self, at: Place) -> bool {
+    fn has_no_turn(&self, at: LookupId) -> bool {
         let ends = self.flights.contains_key(&at) || self.dependants.has_ended(at);
         self.stops(at) && !ends
     }

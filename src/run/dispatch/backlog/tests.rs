@@ -15,11 +15,11 @@ const JOB: &str = "[[lookup]]\nid = 'first'\nservice = 'creditsafe.getsignatory'
 
 const HIT: Ending = Ending { outcome: Outcome::Hit, attempt: 7 };
 
-fn at(row: i64, step: u16) -> Place {
-    Place { row, step }
+fn at(row: i64, step: u16) -> LookupId {
+    LookupId { row, step }
 }
 
-fn fetched(at: Place, verdict: Verdict) -> Fetched {
+fn fetched(at: LookupId, verdict: Verdict) -> Fetched {
     Fetched { at, heard_at: 0, spent: 0, lost: false, purpose: 0, verdict, chain: Vec::new() }
 }
 
@@ -27,7 +27,7 @@ fn asks(row: i64, identity: u8) -> Fetched {
     fetched(at(row, 0), Verdict::Ask(ask(Identity([identity; 16]))))
 }
 
-fn end(at: Place, outcome: Outcome, attempt: Option<i64>) -> End {
+fn end(at: LookupId, outcome: Outcome, attempt: Option<i64>) -> End {
     let source = Some(Source::Bought);
     End::of(&Change { source, attempt, ..Change::to(at, State::Settled, Some(outcome)) }).unwrap()
 }
@@ -62,7 +62,7 @@ async fn who_asks_the_same_ends_as_the_first_did_or_is_read_again() {
     assert_eq!(backlog.left(), Left::ToRead, "it has nothing to hand on");
     assert_eq!(backlog.ended(end(at(1, 0), Outcome::Hit, Some(7))), [], "they hear of it once");
     let next = backlog.begin_reading(Instant::now());
-    assert!(matches!(next, Some(Which::At(places)) if places == [at(4, 0)]));
+    assert!(matches!(next, Some(Which::At(ids)) if ids == [at(4, 0)]));
 }
 
 #[tokio::test]
@@ -136,8 +136,8 @@ async fn what_is_left_is_told_by_the_first_thing_that_keeps_it() {
     backlog.stop_steps(&[false, true, true]);
     backlog.let_go(at(2, 0));
     assert!(backlog.wake(Instant::now()).is_some());
-    let places = backlog.accounts[0].reading.take_again(Instant::now() + Duration::from_secs(1), 9);
-    assert_eq!(places, Some(vec![at(2, 0)]));
+    let ids = backlog.accounts[0].reading.take_again(Instant::now() + Duration::from_secs(1), 9);
+    assert_eq!(ids, Some(vec![at(2, 0)]));
     assert_eq!(backlog.left(), Left::Waiting);
     backlog.stop_steps(&[true; 3]);
     assert_eq!((backlog.left(), backlog.is_read()), (Left::Nothing, true));
