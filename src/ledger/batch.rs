@@ -15,6 +15,21 @@ pub struct LookupId {
     pub step: u16,
 }
 
+impl LookupId {
+    /// As one number, for whoever knows nothing of rows and steps.
+    pub fn to_bits(self) -> u64 {
+        (self.row.unsigned_abs() << 16) | u64::from(self.step)
+    }
+
+    /// The inverse of [`LookupId::to_bits`].
+    pub fn from_bits(bits: u64) -> Self {
+        Self {
+            row: i64::try_from(bits >> 16).unwrap_or(i64::MAX),
+            step: u16::try_from(bits & 0xffff).unwrap_or(u16::MAX),
+        }
+    }
+}
+
 /// An attempt that is about to be sent, with the money it may cost. Durable before the request leaves.
 #[derive(Debug, Clone)]
 pub struct Intent {

@@ -95,7 +95,7 @@ impl<T: Transport> Coordinator<T> {
             ExchangeResult::Foreign(page, wait) => self.foreign_page(account, flight, page, wait).await,
             ExchangeResult::NotTaken => {
                 let verdict =
-                    self.accounts[account].gate.not_taken(Instant::now(), lookup_key(flight.ready.at));
+                    self.accounts[account].gate.not_taken(Instant::now(), flight.ready.at.to_bits());
                 self.unsent(flight, Some("not-taken"));
                 self.apply(account, &verdict, None);
             }
@@ -269,7 +269,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Tells the gate of the trouble that a call of this lookup has met. Whether the account is in an outage now.
     fn trouble(&mut self, account: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
-        let verdict = self.accounts[account].gate.trouble(Instant::now(), kind, cause, lookup_key(ready.at));
+        let verdict = self.accounts[account].gate.trouble(Instant::now(), kind, cause, ready.at.to_bits());
         self.apply(account, &verdict, Some(ready));
         verdict.in_outage
     }
@@ -288,7 +288,7 @@ impl<T: Transport> Coordinator<T> {
             );
             self.notice(Level::Warning, "outage", message);
         }
-        for at in verdict.refunds.iter().map(|key| place_of(*key)) {
+        for at in verdict.refunds.iter().map(|key| LookupId::from_bits(*key)) {
             if let Some(change) = self.backlog.refund(at, at_hand.as_deref_mut()) {
                 self.change(change);
             }
@@ -582,17 +582,5 @@ const fn login_word(reading: &LoginReading) -> &'static str {
         LoginReading::Throttled => "429",
         LoginReading::Unavailable { .. } => "not reached",
         LoginReading::Misconfigured { .. } => "another kind of login",
-    }
-}
-
-/// A lookup as one number, for the gate, which knows nothing of rows and steps.
-fn lookup_key(at: LookupId) -> u64 {
-    (at.row.unsigned_abs() << 16) | u64::from(at.step)
-}
-
-fn place_of(key: u64) -> LookupId {
-    LookupId {
-        row: i64::try_from(key >> 16).unwrap_or(i64::MAX),
-        step: u16::try_from(key & 0xffff).unwrap_or(u16::MAX),
     }
 }
