@@ -114,7 +114,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("main", &["cli"]),
 ];
 
-/// What tests beside the code may name besides: the gate's script of calls is answered in a dialect.
+/// What tests beside the code may name besides: the script of calls for the throttle is answered in a dialect.
 const TESTS_MAY_IMPORT: [(&str, &str); 1] = [("http", "config::catalogue")];
 
 /// Crates that stay in one room.
@@ -242,7 +242,7 @@ fn sources(root: &Path) -> Vec<Source> {
 }
 
 impl Source {
-    /// The names of the modules down to this file: `src/http/account.rs` is `http`, `account`.
+    /// The names of the modules down to this file: `src/http/throttle.rs` is `http`, `throttle`.
     pub(crate) fn modules(&self) -> Vec<String> {
         let inner = self.path.trim_start_matches("src/").trim_end_matches(".rs");
         inner.split('/').filter(|part| *part != "mod").map(str::to_owned).collect()

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// What carries requests: [`HttpTransport`], or a script in tests.
 pub trait Transport: Send + Sync + 'static {
     /// Sends a request with its token; an empty one stands for an upstream that takes none. `timeout` is from now to the answer's last byte. `on_head` is called with the
-    /// status as soon as the head of an answer is there, before its body is read: see `account::Shut`.
+    /// status as soon as the head of an answer is there, before its body is read: see `throttle::Latch`.
     fn send(
         &self,
         request: &Request,

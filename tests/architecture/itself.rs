@@ -113,7 +113,7 @@ fn finds_where_a_number_is_shown() {
     assert_eq!(of("src/run/mod.rs", "fn f() { all.map(Subject::sent10); }").len(), 1);
     assert!(of("src/export/table.rs", call).is_empty() && of("src/run/decide/prepared.rs", call).is_empty());
     let own = "impl Gate { fn full(&self) -> bool { true }\nfn g(&self) { self.full(); } }";
-    assert!(of("src/http/account.rs", own).is_empty());
+    assert!(of("src/http/throttle.rs", own).is_empty());
     assert!(
         of("src/cli/mod.rs", "struct A { stored: u8 }\nfn f(a: A) { a.stored; let full = 1; }").is_empty()
     );

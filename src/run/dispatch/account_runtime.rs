@@ -1,4 +1,4 @@
-//! One account in a run: its configuration, its gate, its queue, its login.
+//! One account in a run: its configuration, its throttle, its queue, its login.
 
 use super::credentials::Credentials;
 use super::queue::Ready;
@@ -7,8 +7,8 @@ use super::work::Work;
 use crate::config::catalogue::Auth;
 use crate::config::{Account, Settings};
 use crate::domain::money::Ore;
-use crate::http::account::{
-    Account as Gate, AccountRules, CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Token,
+use crate::http::throttle::{
+    CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Throttle, ThrottleRules, Token,
 };
 use crate::job::{Job, Step};
 use crate::ledger::{AccountMemory, Intent, Ledger, NoticeBoard, Turn};
@@ -26,7 +26,7 @@ pub(crate) struct AccountRuntime {
     pub(crate) credentials: Arc<Credentials>,
     /// Whether the login refused these very credentials before.
     pub(super) refused: bool,
-    pub(super) gate: Gate,
+    pub(super) throttle: Throttle,
     /// The account's token in this process.
     pub(super) shared: Arc<SharedToken>,
     board: NoticeBoard,
@@ -88,7 +88,7 @@ impl AccountRuntime {
             auth: provider.auth,
             board,
             also,
-            gate: gate(account, job, &memory, now_ms, health.is_some()),
+            throttle: throttle(account, job, &memory, now_ms, health.is_some()),
             refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
             shared: Arc::new(tokens.of(&credentials.digest)),
             credentials: Arc::new(credentials),
@@ -101,18 +101,18 @@ impl AccountRuntime {
         })
     }
 
-    /// Does something with the gate at one moment, between hearing what other processes on this ledger tell of the account
+    /// Does something with the throttle at one moment, between hearing what other processes on this ledger tell of the account
     /// and telling them.
-    pub(super) fn together<R>(&mut self, act: impl FnOnce(&mut Gate, Instant) -> R) -> R {
+    pub(super) fn together<R>(&mut self, act: impl FnOnce(&mut Throttle, Instant) -> R) -> R {
         let board = self.board.hold();
         let moment = Moment { at: Instant::now(), wall: now_us() };
         match &board {
-            Some(board) => self.gate.hear(moment, Shared::of_words(board.read())),
-            None => self.gate.hear_nothing(moment),
+            Some(board) => self.throttle.hear(moment, Shared::of_words(board.read())),
+            None => self.throttle.hear_nothing(moment),
         }
-        let done = act(&mut self.gate, moment.at);
+        let done = act(&mut self.throttle, moment.at);
         if let Some(board) = board {
-            board.write(self.gate.tell().words());
+            board.write(self.throttle.tell().words());
         }
         done
     }
@@ -123,7 +123,7 @@ impl AccountRuntime {
         Some((self.service_ids[usize::from(next.at.step)], next.ask.price.unwrap_or_default()))
     }
 
-    /// Whether the gate is to be asked: for a lookup whose turn is not after `until`, as far as money goes, or for what
+    /// Whether the throttle is to be asked: for a lookup whose turn is not after `until`, as far as money goes, or for what
     /// decides about those that are held back.
     pub(super) fn may_ask(&self, work: &Work, until: Option<Turn>) -> bool {
         !self.is_short && work.queue.ready(until, 1) > 0 || self.waits_for_health(work)
@@ -131,11 +131,11 @@ impl AccountRuntime {
 
     /// Whether lookups are held back until the health address has spoken.
     fn waits_for_health(&self, work: &Work) -> bool {
-        !work.doubted.is_empty() && self.gate.is_in_doubt()
+        !work.doubted.is_empty() && self.throttle.is_in_doubt()
     }
 
-    /// Asks the gate for as many calls as are ready, `most` at most, at one moment: tokens for those that may go, and what
-    /// the gate said to the first that may not.
+    /// Asks the throttle for as many calls as are ready, `most` at most, at one moment: tokens for those that may go, and what
+    /// the throttle said to the first that may not.
     pub(super) fn ask(
         &mut self,
         work: &Work,
@@ -145,10 +145,10 @@ impl AccountRuntime {
         // While it is in doubt whether this is an outage, nothing goes, and asking is for the health address.
         let most = work.queue.ready(until, most).max(usize::from(self.waits_for_health(work)));
         let mut in_flight = work.in_flight;
-        self.together(|gate, now| {
+        self.together(|throttle, now| {
             let mut tokens = Vec::new();
             while tokens.len() < most {
-                match gate.permit(now, in_flight) {
+                match throttle.permit(now, in_flight) {
                     Permit::Go { token } => tokens.push(token),
                     other => return (now, tokens, Some(other)),
                 }
@@ -161,14 +161,14 @@ impl AccountRuntime {
     /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; nothing
     /// where something may be sent earlier or waits for something else.
     pub(super) fn put_off(&self, work: &Work, now: Instant) -> Option<(Instant, &'static str)> {
-        let gate = self.gate.held(now);
+        let throttle = self.throttle.held(now);
         if !work.doubted.is_empty() {
             None
         } else if work.queue.has_ready() {
-            gate
+            throttle
         } else {
             let due = work.queue.put_off().map(|due| (due, "Retry-After"));
-            due.into_iter().chain(gate).max_by_key(|(until, _)| *until).filter(|_| due.is_some())
+            due.into_iter().chain(throttle).max_by_key(|(until, _)| *until).filter(|_| due.is_some())
         }
     }
 
@@ -191,10 +191,10 @@ impl AccountRuntime {
     }
 }
 
-/// The account's gate, with what the ledger remembers of it.
-fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_health: bool) -> Gate {
+/// The account's throttle, with what the ledger remembers of it.
+fn throttle(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_health: bool) -> Throttle {
     let now = Instant::now();
-    let rules = AccountRules {
+    let rules = ThrottleRules {
         rate: account.rate.min(job.rules.rate),
         shared_rate: account.rate,
         burst: account.burst,
@@ -207,18 +207,18 @@ fn gate(account: &Account, job: &Job, memory: &AccountMemory, now_ms: i64, has_h
         has_health,
     };
     let interval = rules.rate.interval();
-    let mut gate = Gate::new(rules, now, fastrand::Rng::new());
+    let mut throttle = Throttle::new(rules, now, fastrand::Rng::new());
     let ms = |ms: i64| Duration::from_millis(ms.max(0).unsigned_abs());
     let cool_down = match memory.cool_down_until - now_ms {
         left if left > 0 => CoolDownEnd::Left(ms(left)),
         past => CoolDownEnd::Ago(ms(-past)),
     };
-    gate.restore_cool_down(now, cool_down, memory.cool_down_level);
-    gate.restore_login_hold(now, ms(memory.login_held_until - now_ms));
+    throttle.restore_cool_down(now, cool_down, memory.cool_down_level);
+    throttle.restore_login_hold(now, ms(memory.login_held_until - now_ms));
     let ages: Vec<Duration> = memory.logins.iter().map(|at| ms(now_ms - at)).collect();
-    gate.restore_logins(now, &ages);
+    throttle.restore_logins(now, &ages);
     if let (Some(last), Some(interval)) = (memory.last_attempt, interval) {
-        gate.not_before(now + interval.saturating_sub(ms(now_ms - last)));
+        throttle.not_before(now + interval.saturating_sub(ms(now_ms - last)));
     }
-    gate
+    throttle
 }

@@ -1,4 +1,4 @@
-//! The loop that drives a run: the only one that writes the run's lookups, and the only one that asks the gates.
+//! The loop that drives a run: the only one that writes the run's lookups, and the only one that asks the throttles.
 //!
 //! One turn of the loop: hear what came back → decide what it means → see who may go → write all of it in one
 //! transaction → send. An answer and the intent of the call that takes its place share a commit, so a busy run pays one
@@ -223,7 +223,7 @@ impl<T: Transport> Coordinator<T> {
     fn tell_others(&mut self) {
         self.accounts
             .iter_mut()
-            .filter(|account| account.gate.has_news())
+            .filter(|account| account.throttle.has_news())
             .for_each(|account| account.together(|_, _| ()));
     }
 
@@ -275,7 +275,7 @@ impl<T: Transport> Coordinator<T> {
     /// Writes what ended and what begins in one transaction, then sends what begins.
     async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
         let held = self.held_until(Instant::now()).is_some();
-        // What came up while the gates were asked holds for those that were granted before.
+        // What came up while the throttles were asked holds for those that were granted before.
         let sends = if held || self.halt.draining() { self.take_back(sends) } else { sends };
         if held || self.writer.is_empty() && sends.is_empty() {
             return Ok(());
@@ -341,7 +341,7 @@ impl<T: Transport> Coordinator<T> {
             timeout: runtime.config.timeout,
             service: Arc::clone(service),
             question: Question::new(service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
-            shut: runtime.gate.shut(),
+            latch: runtime.throttle.latch(),
             number: ready.ask.number.clone(),
             credentials: Arc::clone(&runtime.credentials),
             stays: self.halt.is_broken(),

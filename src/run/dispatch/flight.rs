@@ -1,7 +1,7 @@
 //! A lookup that may go, and one that is on its way.
 
 use super::queue::Ready;
-use crate::http::account::Token;
+use crate::http::throttle::Token;
 use std::sync::Arc;
 use tokio::task;
 use tokio::time::Instant;

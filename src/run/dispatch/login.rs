@@ -4,7 +4,7 @@ use super::clients::transport;
 use super::credentials::Credentials;
 use crate::config::catalogue::Auth;
 use crate::config::{Account, Settings};
-use crate::http::account::LOGIN_WINDOW;
+use crate::http::throttle::LOGIN_WINDOW;
 use crate::http::transport::{SendError, Transport};
 use crate::ledger::{Learned, Ledger, Lesson, LoginTurn, NewLogin};
 use crate::run::error::RunError;

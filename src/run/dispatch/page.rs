@@ -34,9 +34,9 @@ impl<T: Transport> Coordinator<T> {
             }
         }
         let (at, now) = (flight.ready.at, Instant::now());
-        let gate = &mut self.accounts[account].gate;
-        gate.asked_to_wait(now, wait);
-        let in_outage = gate.strayed(now);
+        let throttle = &mut self.accounts[account].throttle;
+        throttle.asked_to_wait(now, wait);
+        let in_outage = throttle.strayed(now);
         let step = self.step(&flight);
         let (name, service) = (step.account.clone(), step.service.name.clone());
         if flight.ready.ask.letter_making {

@@ -3,7 +3,7 @@
 use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
 use super::halt::Reason;
-use crate::http::account::left;
+use crate::http::throttle::left;
 use crate::http::transport::Transport;
 use crate::run::event::Level;
 use std::time::Duration;
@@ -16,8 +16,8 @@ impl<T: Transport> Coordinator<T> {
     /// Says what an earlier process was told, since this one begins by waiting for it.
     pub(super) fn tell_what_is_held(&self) {
         let now = Instant::now();
-        for AccountRuntime { config, gate, .. } in &self.accounts {
-            if let Some((until, why)) = gate.held(now) {
+        for AccountRuntime { config, throttle, .. } in &self.accounts {
+            if let Some((until, why)) = throttle.held(now) {
                 let message =
                     format!("{} was asked to wait ({why}): going on in {}", config.name, left(now, until));
                 self.notice(Level::Warning, held_kind(why), message);
@@ -85,7 +85,7 @@ impl<T: Transport> Coordinator<T> {
         if let Some(why) = self.writer.holds().pause() {
             return Some(why.to_owned());
         }
-        self.accounts.iter_mut().find_map(|account| account.gate.pause(now)).or_else(|| {
+        self.accounts.iter_mut().find_map(|account| account.throttle.pause(now)).or_else(|| {
             let waiting = self.backlog.flights.is_empty();
             let mut accounts = self.accounts.iter().zip(&self.backlog.accounts).filter(|_| waiting);
             let put_off = accounts.find_map(|(account, work)| account.put_off(work, now));

@@ -1,16 +1,16 @@
-//! Who may go: the accounts' gates are asked in turns, so that what the job allows at once is shared by all of them.
+//! Who may go: the accounts' throttles are asked in turns, so that what the job allows at once is shared by all of them.
 
 use super::coordinator::Coordinator;
 use super::earlier::earlier;
 use super::flight::Departure;
 use super::halt::Reason;
-use crate::http::account::{Permit, StopReason};
+use crate::http::throttle::{Permit, StopReason};
 use crate::http::transport::Transport;
 use std::collections::VecDeque;
 use tokio::time::Instant;
 
 impl<T: Transport> Coordinator<T> {
-    /// Asks the accounts' gates who may go, and gives out what is to be sent and when to ask again.
+    /// Asks the accounts' throttles who may go, and gives out what is to be sent and when to ask again.
     pub(super) async fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
         let (mut sends, mut next) = (Vec::new(), None);
         let now = Instant::now();
@@ -45,7 +45,7 @@ impl<T: Transport> Coordinator<T> {
         (sends, next)
     }
 
-    /// Asks an account's gate for so many calls at most. False where it is of no use to ask on.
+    /// Asks an account's throttle for so many calls at most. False where it is of no use to ask on.
     async fn ask(
         &mut self,
         at: usize,
@@ -81,7 +81,7 @@ impl<T: Transport> Coordinator<T> {
         true
     }
 
-    /// Whether an account's gate is to be asked.
+    /// Whether an account's throttle is to be asked.
     pub(super) fn may_ask(&self, at: usize) -> bool {
         // What is still to be read of an earlier turn goes before what was read of a later one.
         let until = self.backlog.lagging(at).map(|(_, after)| after);

@@ -11,8 +11,8 @@ use super::worker::{Done, ExchangeResult, Kept};
 use crate::config::Account;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
-use crate::http::account::{TroubleKind, Verdict, back_off};
 use crate::http::cause::{BadCertificate, Cause};
+use crate::http::throttle::{TroubleKind, Verdict, back_off};
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::Step;
 use crate::ledger::{
@@ -41,7 +41,7 @@ impl<T: Transport> Coordinator<T> {
         let cause = done.came.cause().unwrap_or(Cause::Other);
         match done.came {
             ExchangeResult::Answer(answer) => {
-                self.accounts[account].gate.answered(done.generation);
+                self.accounts[account].throttle.answered(done.generation);
                 self.accounts[account].waiting_since = None;
                 self.answered(&flight, *answer);
             }
@@ -78,7 +78,7 @@ impl<T: Transport> Coordinator<T> {
                 self.lost(account, flight, code, None);
             }
             came @ (ExchangeResult::TooLarge | ExchangeResult::Unread(_) | ExchangeResult::Mismatched(_)) => {
-                self.accounts[account].gate.answered(done.generation);
+                self.accounts[account].throttle.answered(done.generation);
                 self.useless(account, flight, came);
             }
             ExchangeResult::ClientRefused(code, message) => {
@@ -89,13 +89,13 @@ impl<T: Transport> Coordinator<T> {
                 self.backlog.requeue(flight.ready);
             }
             ExchangeResult::Fault(fault) => {
-                self.accounts[account].gate.answered(done.generation);
+                self.accounts[account].throttle.answered(done.generation);
                 self.fault(&flight, &fault);
             }
             ExchangeResult::Foreign(page, wait) => self.foreign_page(account, flight, page, wait).await,
             ExchangeResult::NotTaken => {
                 let verdict =
-                    self.accounts[account].gate.not_taken(Instant::now(), flight.ready.at.to_bits());
+                    self.accounts[account].throttle.not_taken(Instant::now(), flight.ready.at.to_bits());
                 self.unsent(flight, Some("not-taken"));
                 self.apply(account, &verdict, None);
             }
@@ -244,8 +244,8 @@ impl<T: Transport> Coordinator<T> {
     fn token_refused(&mut self, account: usize, mut flight: Flight, generation: u64, code: String) {
         self.end(&flight, AttemptState::Refused, FREE, Some(code));
         self.change(Change::to(flight.ready.at, State::Pending, None));
-        let gate = &mut self.accounts[account].gate;
-        gate.token_refused(generation, flight.ready.refusals);
+        let throttle = &mut self.accounts[account].throttle;
+        throttle.token_refused(generation, flight.ready.refusals);
         flight.ready.refusals += 1;
         self.backlog.requeue(flight.ready);
     }
@@ -254,7 +254,8 @@ impl<T: Transport> Coordinator<T> {
         self.end(&flight, AttemptState::Refused, FREE, Some("429".to_owned()));
         self.change(Change::to(flight.ready.at, State::Pending, None));
         self.backlog.requeue(flight.ready);
-        let (now, cool_down) = self.accounts[account].together(|gate, now| (now, gate.throttled(now, wait)));
+        let (now, cool_down) =
+            self.accounts[account].together(|throttle, now| (now, throttle.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
         self.learn(account, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
         if cool_down.begins {
@@ -267,9 +268,10 @@ impl<T: Transport> Coordinator<T> {
         }
     }
 
-    /// Tells the gate of the trouble that a call of this lookup has met. Whether the account is in an outage now.
+    /// Tells the throttle of the trouble that a call of this lookup has met. Whether the account is in an outage now.
     fn trouble(&mut self, account: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
-        let verdict = self.accounts[account].gate.trouble(Instant::now(), kind, cause, ready.at.to_bits());
+        let verdict =
+            self.accounts[account].throttle.trouble(Instant::now(), kind, cause, ready.at.to_bits());
         self.apply(account, &verdict, Some(ready));
         verdict.in_outage
     }
@@ -278,8 +280,8 @@ impl<T: Transport> Coordinator<T> {
     /// whose call has just come back.
     fn apply(&mut self, account: usize, verdict: &Verdict, mut at_hand: Option<&mut Ready>) {
         if verdict.begins {
-            let AccountRuntime { config, gate, .. } = &self.accounts[account];
-            let (name, cause) = (&config.name, gate.cause().unwrap_or(Cause::Other));
+            let AccountRuntime { config, throttle, .. } = &self.accounts[account];
+            let (name, cause) = (&config.name, throttle.cause().unwrap_or(Cause::Other));
             tracing::info!(account = %name, %cause, "outage");
             let message = format!(
                 "{name} is not answering ({cause}): the account pauses, asks its health address and goes on when it is back \
@@ -307,7 +309,7 @@ impl<T: Transport> Coordinator<T> {
     ) {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, FREE, Some(code.to_owned()));
-        self.accounts[account].gate.asked_to_wait(Instant::now(), retry_after);
+        self.accounts[account].throttle.asked_to_wait(Instant::now(), retry_after);
         let in_outage = self.trouble(account, kind, cause, &mut flight.ready);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
@@ -321,7 +323,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn try_again(&mut self, account: usize, mut flight: Flight, retry_after: Option<Duration>) {
         let at = flight.ready.at;
         flight.ready.spent += 1;
-        let in_doubt = self.accounts[account].gate.is_in_doubt();
+        let in_doubt = self.accounts[account].throttle.is_in_doubt();
         let next = flight.ready.attempts().after_refusal(&self.prepared.job.rules, in_doubt);
         if let Next::End(outcome) = next {
             let change = Change { spent: 1, ..Change::to(at, state_of(outcome), None) };
@@ -369,11 +371,12 @@ impl<T: Transport> Coordinator<T> {
     /// Ends or keeps the lookups that were held back while an outage was in doubt.
     pub(super) fn resolve_doubts(&mut self) {
         for account in 0..self.accounts.len() {
-            if self.backlog.accounts[account].doubted.is_empty() || self.accounts[account].gate.is_in_doubt()
+            if self.backlog.accounts[account].doubted.is_empty()
+                || self.accounts[account].throttle.is_in_doubt()
             {
                 continue;
             }
-            let out = self.accounts[account].gate.is_out();
+            let out = self.accounts[account].throttle.is_out();
             for flight in std::mem::take(&mut self.backlog.accounts[account].doubted) {
                 if out || self.halt.draining() {
                     self.backlog.requeue(flight.ready);
@@ -420,12 +423,12 @@ impl<T: Transport> Coordinator<T> {
         self.backlog.stop_steps(&affected);
     }
 
-    /// Starts the one login that the gate has asked for, unless these very credentials were refused before.
+    /// Starts the one login that the throttle has asked for, unless these very credentials were refused before.
     pub(super) fn log_in(&mut self, account: usize) {
-        self.accounts[account].gate.login_begins(Instant::now());
+        self.accounts[account].throttle.login_begins(Instant::now());
         if self.accounts[account].refused {
-            let AccountRuntime { config, gate, .. } = &mut self.accounts[account];
-            gate.login_done(Instant::now(), refused_before(&config.name), None);
+            let AccountRuntime { config, throttle, .. } = &mut self.accounts[account];
+            throttle.login_done(Instant::now(), refused_before(&config.name), None);
             return;
         }
         let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[account]));
@@ -454,13 +457,13 @@ impl<T: Transport> Coordinator<T> {
                 return Ok(());
             }
             Login::Refused => {
-                let AccountRuntime { config, gate, .. } = &mut self.accounts[account];
-                gate.login_done(Instant::now(), refused_before(&config.name), None);
+                let AccountRuntime { config, throttle, .. } = &mut self.accounts[account];
+                throttle.login_done(Instant::now(), refused_before(&config.name), None);
                 return Ok(());
             }
             Login::Wait(wait) => {
                 let now = Instant::now();
-                self.accounts[account].gate.login_postponed(now, wait);
+                self.accounts[account].throttle.login_postponed(now, wait);
                 let why = "its logins of five minutes are used up, or another process was told to wait";
                 self.tell_of_login_hold(account, now, now + wait, why);
                 return Ok(());
@@ -481,12 +484,12 @@ impl<T: Transport> Coordinator<T> {
         }
         let now = Instant::now();
         let throttled = matches!(reading, LoginReading::Throttled);
-        let verdict = self.accounts[account].gate.login_done(now, reading, retry_after);
+        let verdict = self.accounts[account].throttle.login_done(now, reading, retry_after);
         self.apply(account, &verdict, None);
         if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
             self.notice(Level::Warning, "login", why);
         }
-        if let Some(until) = self.accounts[account].gate.login_held_until() {
+        if let Some(until) = self.accounts[account].throttle.login_held_until() {
             if throttled {
                 self.tell_of_login_hold(account, now, until, "the login asks us to slow down (429)");
             }
@@ -498,9 +501,9 @@ impl<T: Transport> Coordinator<T> {
     /// What the health address said, or that nobody answered there.
     pub(super) fn health_came(&mut self, account: usize, said: Option<Health>) {
         let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
-        let gate = &mut self.accounts[account].gate;
-        gate.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
-        let verdict = gate.health_done(now, there);
+        let throttle = &mut self.accounts[account].throttle;
+        throttle.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
+        let verdict = throttle.health_done(now, there);
         self.apply(account, &verdict, None);
     }
 
@@ -511,7 +514,7 @@ impl<T: Transport> Coordinator<T> {
             self.untrusted(account, Address::Login, why);
             return;
         }
-        let verdict = self.accounts[account].gate.login_lost(Instant::now(), error);
+        let verdict = self.accounts[account].throttle.login_lost(Instant::now(), error);
         self.apply(account, &verdict, None);
         if verdict.begins || !verdict.in_outage {
             let why = format!("{}: no token: {error}", self.accounts[account].config.name);
@@ -540,7 +543,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn ask_health(&mut self, account: usize) {
         let transport = Arc::clone(&self.transports[account]);
         let Some(url) = self.accounts[account].health.clone() else { return };
-        self.accounts[account].gate.health_begins();
+        self.accounts[account].throttle.health_begins();
         self.mailbox.spawn(async move {
             let said = match transport.health(&url).await {
                 Ok(said) => Some(said),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A token that lives for no longer is not worth handing on: the gate renews that long before the end.
+/// A token that lives for no longer is not worth handing on: the throttle renews that long before the end.
 const NEARLY_OVER: Duration = Duration::from_mins(1);
 
 /// The tokens of a process, by the digest of what they were logged in with.

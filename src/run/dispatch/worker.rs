@@ -3,8 +3,8 @@
 use super::credentials::Credentials;
 use crate::config::catalogue::Service;
 use crate::domain::redact::{Known, SHORTEST_TOKEN};
-use crate::http::account::{Shut, Token};
 use crate::http::cause::Cause;
+use crate::http::throttle::{Latch, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{Arrived, LookupId, pack};
 use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, UNREADABLE, Unread, read};
@@ -24,7 +24,7 @@ pub(super) struct Sending {
     pub(super) service: Arc<Service>,
     /// What the answer is held against.
     pub(super) question: Question,
-    pub(super) shut: Shut,
+    pub(super) latch: Latch,
     /// The number that is asked about, as it is sent.
     pub(super) number: String,
     pub(super) credentials: Arc<Credentials>,
@@ -142,13 +142,13 @@ impl fmt::Display for ExchangeResult {
 /// Sends one request and reads what comes back.
 pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) -> Done {
     let generation = sending.token.generation();
-    let stays = sending.stays || sending.shut.is_closed();
+    let stays = sending.stays || sending.latch.is_closed();
     let came = if stays { ExchangeResult::Unsent } else { send(&*transport, &sending).await };
     Done { account: sending.account, at: sending.at, generation, came }
 }
 
 async fn send<T: Transport>(transport: &T, sending: &Sending) -> ExchangeResult {
-    let on_head = |status: u16| sending.shut.head(status);
+    let on_head = |status: u16| sending.latch.head(status);
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;

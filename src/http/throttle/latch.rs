@@ -1,22 +1,22 @@
-//! The flap that closes the moment a 429 is seen, before anybody has decided anything.
+//! The latch that closes the moment a 429 is seen, before anybody has decided anything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A shared handle. The transport's head hook closes it, each worker looks at it right before sending, and the
-/// account opens it when the cool-down is over: so nothing leaves between a 429's arrival and the account's knowing.
+/// throttle opens it when the cool-down is over: so nothing leaves between a 429's arrival and the throttle's knowing.
 #[derive(Debug, Clone, Default)]
-pub struct Shut(Arc<Inner>);
+pub struct Latch(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// Heads with 429 that the account has not been told of.
+    /// Heads with 429 that the throttle has not been told of.
     heads: AtomicU32,
     cooling: AtomicBool,
 }
 
-impl Shut {
-    /// Takes note of an answer's head: a 429 closes. To be followed by `Account::throttled` for the same answer.
+impl Latch {
+    /// Takes note of an answer's head: a 429 closes. To be followed by `Throttle::throttled` for the same answer.
     pub fn head(&self, status: u16) {
         if status == 429 {
             self.0.heads.fetch_add(1, Ordering::SeqCst);
@@ -28,7 +28,7 @@ impl Shut {
         self.0.cooling.load(Ordering::SeqCst) || self.0.heads.load(Ordering::SeqCst) > 0
     }
 
-    /// The account knows of one more 429 and is cooling down.
+    /// The throttle knows of one more 429 and is cooling down.
     pub(super) fn told(&self) {
         self.close();
         let less = |heads: u32| heads.checked_sub(1);
@@ -53,20 +53,20 @@ mod tests {
 
     #[test]
     fn closed_from_the_head_to_the_end_of_the_cool_down() {
-        let shut = Shut::default();
-        let worker = shut.clone();
-        shut.head(200);
+        let latch = Latch::default();
+        let worker = latch.clone();
+        latch.head(200);
         assert!(!worker.is_closed());
-        shut.head(429);
-        shut.head(429);
+        latch.head(429);
+        latch.head(429);
         assert!(worker.is_closed());
-        shut.told();
-        shut.open();
+        latch.told();
+        latch.open();
         assert!(worker.is_closed(), "the second is not told yet");
-        shut.told();
-        shut.told();
+        latch.told();
+        latch.told();
         assert!(worker.is_closed());
-        shut.open();
+        latch.open();
         assert!(!worker.is_closed());
     }
 }

@@ -1,6 +1,6 @@
-//! The gate of one account at an upstream: token, pace, cool-down and outage, over all services and workers.
+//! The throttle of one account at an upstream: token, pace, cool-down and outage, over all services and workers.
 //!
-//! A state machine over values of time. It neither waits nor sends: the run asks [`Account::permit`] what to do now, does
+//! A state machine over values of time. It neither waits nor sends: the run asks [`Throttle::permit`] what to do now, does
 //! it, and tells what came of it. So everything is decided in one place and in order, and tested in simulated time.
 //! Nothing here knows lookups (but for their ids in a streak of failures), the ledger, or the wall clock: what must
 //! outlive the process (the end and level of a cool-down, times of logins and the wait after a 429 to one, the last call)
@@ -8,20 +8,20 @@
 
 mod back_off;
 mod cool_down;
+mod latch;
 mod outage;
 mod pace;
 mod pause;
 mod priority;
-mod shut;
 mod stop;
 mod together;
 mod token;
 
 pub use back_off::back_off;
 pub use cool_down::{CoolDown, CoolDownEnd};
+pub use latch::Latch;
 pub use outage::{TroubleKind, Verdict};
 pub use pause::left;
-pub use shut::Shut;
 pub use together::{Moment, Shared};
 pub use token::{LOGIN_WINDOW, Token};
 
@@ -30,7 +30,7 @@ use crate::http::cause::Cause;
 use crate::http::transport::SendError;
 use crate::upstream::LoginReading;
 use cool_down::CoolDowns;
-use outage::{Gate, Outages};
+use outage::{OutageStep, Outages};
 use pace::{Pace, Speed};
 use priority::Priority;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ const OUTAGE_HEARD: i64 = 6 * 60 * 1_000_000;
 
 /// What an account is held to.
 #[derive(Debug, Clone)]
-pub struct AccountRules {
+pub struct ThrottleRules {
     /// Calls in a span, over all services; the slower of the account's and the job's.
     pub rate: Rate,
     /// The account's own: what all processes together are held to.
@@ -72,7 +72,7 @@ pub struct AccountRules {
 /// What may be done now.
 #[derive(Debug)]
 pub enum Permit {
-    /// One call may be sent; its pace is taken. The caller tells [`Account::sent`] and then the result.
+    /// One call may be sent; its pace is taken. The caller tells [`Throttle::sent`] and then the result.
     Go {
         /// The token to send it with.
         token: Arc<Token>,
@@ -84,10 +84,10 @@ pub enum Permit {
         /// What is waited for.
         why: Why,
     },
-    /// A login is needed. Who sends it tells [`Account::login_begins`], and then [`Account::login_done`]; between the two
+    /// A login is needed. Who sends it tells [`Throttle::login_begins`], and then [`Throttle::login_done`]; between the two
     /// no other is asked for.
     Login,
-    /// The health address is to be asked. Who does tells [`Account::health_begins`], and then [`Account::health_done`];
+    /// The health address is to be asked. Who does tells [`Throttle::health_begins`], and then [`Throttle::health_done`];
     /// between the two it is not asked for again.
     Health,
     /// Nothing more, ever.
@@ -109,10 +109,10 @@ pub enum Why {
     Pace,
 }
 
-/// The gate of one account.
+/// The throttle of one account.
 #[derive(Debug)]
-pub struct Account {
-    rules: AccountRules,
+pub struct Throttle {
+    rules: ThrottleRules,
     speed: Speed,
     pace: Pace,
     cool_downs: CoolDowns,
@@ -120,7 +120,7 @@ pub struct Account {
     /// Why a call or a login failed last.
     cause: Option<Cause>,
     tokens: Tokens,
-    shut: Shut,
+    latch: Latch,
     slots: Slots,
     priority: Priority,
     /// What was last heard of other processes, and when; nothing where nobody listens.
@@ -129,9 +129,9 @@ pub struct Account {
     rng: fastrand::Rng,
 }
 
-impl Account {
-    /// A gate that has seen nothing yet. `rng` gives the jitter of cool-downs.
-    pub fn new(rules: AccountRules, now: Instant, rng: fastrand::Rng) -> Self {
+impl Throttle {
+    /// A throttle that has seen nothing yet. `rng` gives the jitter of cool-downs.
+    pub fn new(rules: ThrottleRules, now: Instant, rng: fastrand::Rng) -> Self {
         let speed = Speed::of(rules.rate, rules.burst);
         Self {
             speed,
@@ -140,7 +140,7 @@ impl Account {
             outages: Outages::new(rules.outage_wait, rules.has_health),
             cause: None,
             tokens: Tokens::new(rules.refresh_after, rules.logins),
-            shut: Shut::default(),
+            latch: Latch::default(),
             slots: Slots::default(),
             priority: Priority::new(rules.low),
             shared: None,
@@ -151,7 +151,7 @@ impl Account {
     }
 
     /// Takes up the last cool-down of an earlier process: when it ends, and its level. One that ended has the pace climb
-    /// back from where it would be by now, and ten times [`AccountRules::cool_down`] after its end it is forgotten.
+    /// back from where it would be by now, and ten times [`ThrottleRules::cool_down`] after its end it is forgotten.
     pub fn restore_cool_down(&mut self, now: Instant, end: CoolDownEnd, level: u32) {
         self.cool_downs.restore(now, end, level);
     }
@@ -225,14 +225,14 @@ impl Account {
     }
 
     /// Takes up what other processes have told since. To be followed by what is to be done at this very moment, and then
-    /// by [`Account::tell`], while nobody else can do the same.
+    /// by [`Throttle::tell`], while nobody else can do the same.
     pub fn hear(&mut self, moment: Moment, told: Shared) {
         let known = self.shared.map(|(_, shared)| shared);
         // What was taken up once is not read again: the wall clock may have been set meanwhile.
         if known.is_none_or(|known| known.cool_down_until != told.cool_down_until) {
             let until = moment.instant(told.cool_down_until);
             if self.cool_downs.join(moment.at, until, told.cool_down_level) {
-                self.shut.close();
+                self.latch.close();
             }
         }
         let wait = Duration::from_micros(told.outage_wait.max(0).unsigned_abs());
@@ -277,11 +277,11 @@ impl Account {
     }
 
     fn outage(&mut self, now: Instant, in_flight: u32) -> Option<Permit> {
-        match self.outages.gate(now, in_flight) {
-            Gate::Open => None,
-            Gate::Health => Some(Permit::Health),
-            Gate::Wait(until) => Some(Permit::Wait { until, why: Why::Outage }),
-            Gate::Over => {
+        match self.outages.step(now, in_flight) {
+            OutageStep::Open => None,
+            OutageStep::Health => Some(Permit::Health),
+            OutageStep::Wait(until) => Some(Permit::Wait { until, why: Why::Outage }),
+            OutageStep::Over => {
                 self.stop = Some(StopReason::Unavailable { cause: self.cause });
                 self.stopped()
             }
@@ -291,10 +291,10 @@ impl Account {
     fn cooling(&mut self, now: Instant) -> Option<Permit> {
         let until = self.cool_downs.until(now);
         if until.is_none() {
-            self.shut.open();
+            self.latch.open();
         }
         // A 429 whose head was seen and whose result is on its way closes without an end.
-        let closed = until.is_some() || self.shut.is_closed();
+        let closed = until.is_some() || self.latch.is_closed();
         closed.then_some(Permit::Wait { until, why: Why::CoolDown })
     }
 
@@ -325,7 +325,7 @@ impl Account {
     /// A call was answered with 429: the whole account cools down. To be told once for each 429.
     pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) -> CoolDown {
         self.outages.answered();
-        self.shut.told();
+        self.latch.told();
         let cool_down = self.cool_downs.throttled(now, retry_after, self.rng.f64());
         if let Some((moment, shared)) = &mut self.shared {
             shared.cool_down_until = shared.cool_down_until.max(moment.wall(cool_down.until));
@@ -381,7 +381,7 @@ impl Account {
         self.cause
     }
 
-    /// Whether the health address is still to say if this is an outage. A doubt ends by [`Account::health_done`], by any
+    /// Whether the health address is still to say if this is an outage. A doubt ends by [`Throttle::health_done`], by any
     /// answer, and by a login that is not reached.
     pub fn is_in_doubt(&self) -> bool {
         self.outages.is_in_doubt()
@@ -449,8 +449,8 @@ impl Account {
     }
 
     /// The handle that stops sending at a 429's head.
-    pub fn shut(&self) -> Shut {
-        self.shut.clone()
+    pub fn latch(&self) -> Latch {
+        self.latch.clone()
     }
 
     /// The end of the wait after the last 429 to a login, ahead or past, to be kept over restarts; nothing after a login

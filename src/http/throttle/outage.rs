@@ -57,7 +57,7 @@ pub struct Verdict {
 
 /// Whether the outage lets a call through.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Gate {
+pub(super) enum OutageStep {
     Open,
     Health,
     /// Until a time, or until what is under way is done.
@@ -122,12 +122,12 @@ impl Outages {
     }
 
     /// What may be done. Asking changes nothing: who acts on the answer says so.
-    pub(super) fn gate(&self, now: Instant, in_flight: u32) -> Gate {
+    pub(super) fn step(&self, now: Instant, in_flight: u32) -> OutageStep {
         match &self.state {
-            State::Calm(_) => Gate::Open,
-            State::Doubt { asked: true, .. } => Gate::Wait(None),
-            State::Doubt { asked: false, .. } => Gate::Health,
-            State::Out(out) => out.gate(now, in_flight, self.has_health, self.told),
+            State::Calm(_) => OutageStep::Open,
+            State::Doubt { asked: true, .. } => OutageStep::Wait(None),
+            State::Doubt { asked: false, .. } => OutageStep::Health,
+            State::Out(out) => out.step(now, in_flight, self.has_health, self.told),
         }
     }
 
@@ -353,17 +353,17 @@ impl Outages {
 }
 
 impl Out {
-    fn gate(&self, now: Instant, in_flight: u32, has_health: bool, told: Option<Instant>) -> Gate {
+    fn step(&self, now: Instant, in_flight: u32, has_health: bool, told: Option<Instant>) -> OutageStep {
         match self.phase {
-            Phase::Resting(until) if now < until => Gate::Wait(Some(until)),
+            Phase::Resting(until) if now < until => OutageStep::Wait(Some(until)),
             // Its time is over, and the upstream still wants to be left alone.
-            Phase::Resting(_) if told > Some(now) => Gate::Over,
-            Phase::Resting(_) if has_health && !self.by_login => Gate::Health,
-            Phase::Asking => Gate::Wait(None),
+            Phase::Resting(_) if told > Some(now) => OutageStep::Over,
+            Phase::Resting(_) if has_health && !self.by_login => OutageStep::Health,
+            Phase::Asking => OutageStep::Wait(None),
             // With nothing in flight the call that was to try came back without a result (unsent, or given up).
-            Phase::Trying if in_flight > 0 => Gate::Wait(None),
-            Phase::Resting(_) | Phase::Ready | Phase::Trying => Gate::Open,
-            Phase::Over => Gate::Over,
+            Phase::Trying if in_flight > 0 => OutageStep::Wait(None),
+            Phase::Resting(_) | Phase::Ready | Phase::Trying => OutageStep::Open,
+            Phase::Over => OutageStep::Over,
         }
     }
 

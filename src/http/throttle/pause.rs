@@ -1,10 +1,10 @@
 //! Why an account is still, in words for the person who watches it.
 
-use super::Account;
+use super::Throttle;
 use super::stop::because;
 use tokio::time::Instant;
 
-impl Account {
+impl Throttle {
     /// Why nothing is being sent, where that will last; nothing while only the pace is kept.
     pub fn pause(&self, now: Instant) -> Option<String> {
         if self.stop.is_some() {

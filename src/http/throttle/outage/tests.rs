@@ -6,12 +6,12 @@ const HOURS: Duration = Duration::from_hours(6);
 
 impl Outages {
     /// What a call is told, and does where it is to ask the health address.
-    fn act(&mut self, now: Instant, in_flight: u32) -> Gate {
-        let gate = self.gate(now, in_flight);
-        if gate == Gate::Health {
+    fn act(&mut self, now: Instant, in_flight: u32) -> OutageStep {
+        let step = self.step(now, in_flight);
+        if step == OutageStep::Health {
             self.health_begins();
         }
-        gate
+        step
     }
 }
 
@@ -30,7 +30,11 @@ fn five_in_a_row_and_what_was_not_carried_out_is_given_back() {
     let (mut outages, now, verdict) = out(true, HOURS);
     assert_eq!(verdict, Verdict { in_outage: true, begins: true, in_doubt: false, refunds: vec![1, 1] });
     assert_eq!(outages.trouble(now, 9, TimedOut), Verdict { in_outage: true, ..Verdict::default() });
-    assert_eq!(outages.act(now, 3), Gate::Wait(Some(now + SECOND)), "a straggler does not lengthen the wait");
+    assert_eq!(
+        outages.act(now, 3),
+        OutageStep::Wait(Some(now + SECOND)),
+        "a straggler does not lengthen the wait"
+    );
 }
 
 #[test]
@@ -48,30 +52,30 @@ fn an_answer_between_starts_the_count_again() {
 fn health_then_one_call_then_over() {
     let (mut outages, now, _) = out(true, HOURS);
     let now = now + SECOND;
-    assert_eq!(outages.act(now, 0), Gate::Health);
-    assert_eq!(outages.act(now, 0), Gate::Wait(None));
+    assert_eq!(outages.act(now, 0), OutageStep::Health);
+    assert_eq!(outages.act(now, 0), OutageStep::Wait(None));
     outages.health_done(now, false);
-    assert_eq!(outages.act(now, 0), Gate::Wait(Some(now + 2 * SECOND)));
+    assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + 2 * SECOND)));
     let now = now + 2 * SECOND;
-    assert_eq!(outages.act(now, 0), Gate::Health);
+    assert_eq!(outages.act(now, 0), OutageStep::Health);
     assert!(outages.health_done(now, true).in_outage);
-    assert_eq!(outages.act(now, 0), Gate::Open);
+    assert_eq!(outages.act(now, 0), OutageStep::Open);
     outages.went();
-    assert_eq!(outages.act(now, 1), Gate::Wait(None), "one alone");
+    assert_eq!(outages.act(now, 1), OutageStep::Wait(None), "one alone");
     assert!(outages.trouble(now, 1, TimedOut).in_outage);
-    assert_eq!(outages.act(now, 0), Gate::Wait(Some(now + 4 * SECOND)));
+    assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + 4 * SECOND)));
     outages.answered();
-    assert_eq!(outages.act(now, 0), Gate::Open);
+    assert_eq!(outages.act(now, 0), OutageStep::Open);
     assert_eq!(outages.pause(), None);
 }
 
 #[test]
 fn a_try_that_came_back_without_result_is_made_again() {
     let (mut outages, now, _) = out(false, HOURS);
-    assert_eq!(outages.act(now + SECOND, 0), Gate::Open, "no health address: straight to the try");
+    assert_eq!(outages.act(now + SECOND, 0), OutageStep::Open, "no health address: straight to the try");
     outages.went();
-    assert_eq!(outages.act(now + SECOND, 1), Gate::Wait(None));
-    assert_eq!(outages.act(now + SECOND, 0), Gate::Open);
+    assert_eq!(outages.act(now + SECOND, 1), OutageStep::Wait(None));
+    assert_eq!(outages.act(now + SECOND, 0), OutageStep::Open);
 }
 
 #[test]
@@ -80,19 +84,19 @@ fn waits_grow_to_five_minutes_and_end_with_a_last_question() {
     let (mut now, mut waits) = (start, Vec::new());
     loop {
         match outages.act(now, 0) {
-            Gate::Wait(Some(until)) => {
+            OutageStep::Wait(Some(until)) => {
                 waits.push((until - now).as_secs());
                 now = until;
             }
-            Gate::Health => drop(outages.health_done(now, false)),
-            Gate::Over => break,
+            OutageStep::Health => drop(outages.health_done(now, false)),
+            OutageStep::Over => break,
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 189]);
     assert_eq!(now, start + Duration::from_secs(1_000));
     let (mut none, now, _) = out(true, Duration::ZERO);
-    assert_eq!(none.act(now, 0), Gate::Over);
+    assert_eq!(none.act(now, 0), OutageStep::Over);
 }
 
 #[test]
@@ -105,17 +109,17 @@ fn five_that_were_not_taken_in_a_row_are_one_step() {
         assert!(verdict.refunds.is_empty(), "they spent no attempt");
     }
     let now = now + SECOND;
-    assert_eq!(outages.act(now, 0), Gate::Health);
+    assert_eq!(outages.act(now, 0), OutageStep::Health);
     outages.health_done(now, true);
-    assert_eq!(outages.act(now, 0), Gate::Open);
+    assert_eq!(outages.act(now, 0), OutageStep::Open);
     for nth in 1..=5 {
         outages.went();
         assert!(outages.not_taken(now, 7).in_outage);
-        let gate = outages.act(now, 0);
+        let step = outages.act(now, 0);
         assert_eq!(
-            gate == Gate::Open,
+            step == OutageStep::Open,
             nth < 5,
-            "{nth}: a try without a result is made again, five times: {gate:?}"
+            "{nth}: a try without a result is made again, five times: {step:?}"
         );
     }
     let mut outages = Outages::new(HOURS, true);
@@ -144,9 +148,9 @@ fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
         outages
     };
     let mut outages = doubt(true);
-    assert_eq!((outages.act(now, 0), outages.act(now, 0)), (Gate::Health, Gate::Wait(None)));
+    assert_eq!((outages.act(now, 0), outages.act(now, 0)), (OutageStep::Health, OutageStep::Wait(None)));
     assert_eq!(outages.health_done(now, true), Verdict::default());
-    assert_eq!(outages.act(now, 0), Gate::Open);
+    assert_eq!(outages.act(now, 0), OutageStep::Open);
     let mut outages = doubt(true);
     outages.act(now, 0);
     let later = Verdict { in_doubt: true, ..Verdict::default() };
@@ -157,7 +161,7 @@ fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
     let mut outages = doubt(true);
     outages.answered();
     assert!(!outages.is_in_doubt(), "an answer ends it before the health address was asked");
-    assert_eq!(doubt(false).act(now, 0), Gate::Open);
+    assert_eq!(doubt(false).act(now, 0), OutageStep::Open);
     let mut outages = Outages::new(HOURS, true);
     let verdicts: Vec<_> = (0..5).map(|_| outages.trouble(now, 7, NotConnected).in_outage).collect();
     assert_eq!(verdicts, [false, false, false, false, true], "not connected is never a lookup's own");
@@ -168,10 +172,10 @@ fn a_login_out_of_reach_waits_without_asking_the_services_health() {
     let now = Instant::now();
     let mut outages = Outages::new(HOURS, true);
     assert!(outages.login_unreachable(now).begins);
-    assert_eq!(outages.act(now, 0), Gate::Wait(Some(now + SECOND)));
-    assert_eq!(outages.act(now + SECOND, 0), Gate::Open);
+    assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + SECOND)));
+    assert_eq!(outages.act(now + SECOND, 0), OutageStep::Open);
     assert!(!outages.login_unreachable(now + SECOND).begins);
-    assert_eq!(outages.act(now + SECOND, 0), Gate::Wait(Some(now + 3 * SECOND)));
+    assert_eq!(outages.act(now + SECOND, 0), OutageStep::Wait(Some(now + 3 * SECOND)));
     assert_eq!(outages.pause(), Some((Some(now + 3 * SECOND), now + HOURS)));
     outages.logged_in();
     assert_eq!(outages.pause(), None);
@@ -183,16 +187,20 @@ fn one_process_looks_and_the_others_hear_of_it() {
     ours.trouble(now, 4, NotConnected);
     let mut theirs = Outages::new(HOURS, true);
     theirs.join(now, ours.tell(now));
-    assert_eq!(theirs.act(now, 0), Gate::Wait(Some(now + SECOND)));
-    assert_eq!(ours.act(now + SECOND, 0), Gate::Health);
+    assert_eq!(theirs.act(now, 0), OutageStep::Wait(Some(now + SECOND)));
+    assert_eq!(ours.act(now + SECOND, 0), OutageStep::Health);
     theirs.join(now + SECOND, ours.tell(now + SECOND));
-    assert_eq!(theirs.act(now + SECOND, 0), Gate::Wait(Some(now + SECOND + LOOKING)), "ours is looking");
+    assert_eq!(
+        theirs.act(now + SECOND, 0),
+        OutageStep::Wait(Some(now + SECOND + LOOKING)),
+        "ours is looking"
+    );
     ours.health_done(now + 2 * SECOND, false);
     theirs.join(now + 2 * SECOND, ours.tell(now + 2 * SECOND));
-    assert_eq!(theirs.act(now + 2 * SECOND, 0), Gate::Wait(Some(now + 4 * SECOND)));
-    assert_eq!(theirs.act(now + 4 * SECOND, 0), Gate::Health, "whoever comes first");
+    assert_eq!(theirs.act(now + 2 * SECOND, 0), OutageStep::Wait(Some(now + 4 * SECOND)));
+    assert_eq!(theirs.act(now + 4 * SECOND, 0), OutageStep::Health, "whoever comes first");
     theirs.health_done(now + 4 * SECOND, true);
-    assert_eq!(theirs.act(now + 4 * SECOND, 0), Gate::Open);
+    assert_eq!(theirs.act(now + 4 * SECOND, 0), OutageStep::Open);
     theirs.went();
     theirs.answered();
     assert!(theirs.has_news());
@@ -209,25 +217,25 @@ fn what_the_upstream_asks_for_is_waited_for_and_heard_by_others() {
     for lookup in 0..5 {
         ours.trouble(now, lookup, Unavailable);
     }
-    assert_eq!(ours.act(now, 0), Gate::Wait(Some(now + 20 * MINUTE)), "on the way into it");
+    assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + 20 * MINUTE)), "on the way into it");
     ours.asked_to_wait(now + 30 * MINUTE);
     ours.asked_to_wait(now + 10 * MINUTE);
-    assert_eq!(ours.act(now, 0), Gate::Wait(Some(now + 30 * MINUTE)), "the latest counts");
+    assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + 30 * MINUTE)), "the latest counts");
     let told = ours.tell(now);
     assert_eq!(told, Some((now + 30 * MINUTE, 30 * MINUTE)));
     let mut theirs = Outages::new(HOURS, true);
     theirs.join(now, told);
-    assert_eq!(theirs.act(now, 0), Gate::Wait(Some(now + 30 * MINUTE)));
+    assert_eq!(theirs.act(now, 0), OutageStep::Wait(Some(now + 30 * MINUTE)));
     assert_eq!(theirs.told(now), Some(now + 30 * MINUTE));
     ours.join(now, told);
     let now = now + 30 * MINUTE;
-    assert_eq!(ours.act(now, 0), Gate::Health, "not forgotten by hearing its own words");
+    assert_eq!(ours.act(now, 0), OutageStep::Health, "not forgotten by hearing its own words");
     assert_eq!(ours.told(now), None);
     ours.asked_to_wait(now + MINUTE);
     ours.health_done(now, false);
-    assert_eq!(ours.act(now, 0), Gate::Wait(Some(now + MINUTE)), "said by the health address");
+    assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + MINUTE)), "said by the health address");
     ours.answered();
-    assert_eq!((ours.act(now, 0), ours.told(now)), (Gate::Open, None));
+    assert_eq!((ours.act(now, 0), ours.told(now)), (OutageStep::Open, None));
 }
 
 #[test]
@@ -236,8 +244,8 @@ fn whoever_is_told_to_come_after_the_end_does_not_ask_at_the_end() {
     let mut outages = Outages::new(HOURS, true);
     outages.asked_to_wait(now + 4 * HOURS);
     assert!(outages.login_unreachable(now).begins);
-    assert_eq!(outages.act(now, 0), Gate::Wait(Some(now + HOURS)));
-    assert_eq!(outages.act(now + HOURS, 0), Gate::Over);
+    assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + HOURS)));
+    assert_eq!(outages.act(now + HOURS, 0), OutageStep::Over);
 }
 
 #[test]
@@ -250,21 +258,21 @@ fn a_foreign_page_is_no_answer_and_no_failure() {
     }
     assert!(outages.trouble(now, 4, ServerError).begins, "it did not begin the count anew");
     let now = now + SECOND;
-    assert_eq!(outages.act(now, 0), Gate::Open);
+    assert_eq!(outages.act(now, 0), OutageStep::Open);
     outages.went();
     assert!(outages.strayed(now));
-    assert_eq!(outages.act(now, 0), Gate::Wait(Some(now + 2 * SECOND)), "the try was not answered");
+    assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + 2 * SECOND)), "the try was not answered");
 }
 
 #[test]
 fn who_has_waited_long_enough_does_not_end_it_for_others() {
     let (mut ours, now, _) = out(true, SECOND);
     ours.trouble(now, 4, NotConnected);
-    assert_eq!(ours.act(now + SECOND, 0), Gate::Health);
+    assert_eq!(ours.act(now + SECOND, 0), OutageStep::Health);
     ours.health_done(now + SECOND, false);
     assert!(ours.is_over());
     ours.join(now + SECOND, None);
     ours.tell(now + SECOND);
     ours.join(now + SECOND, None);
-    assert_eq!(ours.act(now + SECOND, 0), Gate::Over);
+    assert_eq!(ours.act(now + SECOND, 0), OutageStep::Over);
 }

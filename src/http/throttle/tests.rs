@@ -1,4 +1,4 @@
-//! The whole gate, in simulated time.
+//! The whole throttle, in simulated time.
 
 use super::scripted::{Asked, EXPIRED, HIT, Report, Say, What, rules, run};
 use super::*;
@@ -227,63 +227,66 @@ async fn after_a_long_outage_the_login_comes_first() {
 #[test]
 fn what_outlives_the_process_is_taken_up() {
     let now = Instant::now();
-    let mut account = Account::new(rules("1/s", 4), now, fastrand::Rng::with_seed(1));
-    account.restore_logins(now, &[MINUTE; 10]);
-    account.restore_cool_down(now, CoolDownEnd::Left(30 * SECOND), 2);
-    account.not_before(now + 10 * MINUTE);
-    account.restore_login_hold(now, 2 * MINUTE);
-    assert_eq!(account.login_held_until(), Some(now + 2 * MINUTE));
+    let mut throttle = Throttle::new(rules("1/s", 4), now, fastrand::Rng::with_seed(1));
+    throttle.restore_logins(now, &[MINUTE; 10]);
+    throttle.restore_cool_down(now, CoolDownEnd::Left(30 * SECOND), 2);
+    throttle.not_before(now + 10 * MINUTE);
+    throttle.restore_login_hold(now, 2 * MINUTE);
+    assert_eq!(throttle.login_held_until(), Some(now + 2 * MINUTE));
     let waits = |permit: Permit, expected: Why, end: Instant| {
         assert!(
             matches!(permit, Permit::Wait { until: Some(until), why } if why == expected && until == end)
         );
     };
-    waits(account.permit(now, 0), Why::CoolDown, now + 30 * SECOND);
-    assert_eq!(account.pause(now).unwrap(), "the upstream asks us to slow down (429): going on in 30 s");
-    assert_eq!((account.cool_downs.until(now), account.cool_downs.level(now)), (Some(now + 30 * SECOND), 2));
-    waits(account.permit(now + MINUTE, 0), Why::Login, now + 4 * MINUTE);
-    assert_eq!(account.pause(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
-    assert_eq!(account.held(now), Some((now + 30 * SECOND, "429")));
-    assert_eq!(account.held(now + MINUTE), Some((now + 2 * MINUTE, "429 to the login")));
-    assert_eq!(account.held(now + 3 * MINUTE), None, "the cap is our own");
-    assert!(matches!(account.permit(now + 4 * MINUTE, 0), Permit::Login));
+    waits(throttle.permit(now, 0), Why::CoolDown, now + 30 * SECOND);
+    assert_eq!(throttle.pause(now).unwrap(), "the upstream asks us to slow down (429): going on in 30 s");
+    assert_eq!(
+        (throttle.cool_downs.until(now), throttle.cool_downs.level(now)),
+        (Some(now + 30 * SECOND), 2)
+    );
+    waits(throttle.permit(now + MINUTE, 0), Why::Login, now + 4 * MINUTE);
+    assert_eq!(throttle.pause(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
+    assert_eq!(throttle.held(now), Some((now + 30 * SECOND, "429")));
+    assert_eq!(throttle.held(now + MINUTE), Some((now + 2 * MINUTE, "429 to the login")));
+    assert_eq!(throttle.held(now + 3 * MINUTE), None, "the cap is our own");
+    assert!(matches!(throttle.permit(now + 4 * MINUTE, 0), Permit::Login));
     let token = LoginReading::Token { token: "t".into(), expires_in: None };
-    assert_eq!(account.login_done(now + 4 * MINUTE, token, None), Verdict::default());
-    waits(account.permit(now + 5 * MINUTE, 0), Why::Pace, now + 10 * MINUTE);
-    assert_eq!(account.pause(now + 5 * MINUTE), None);
+    assert_eq!(throttle.login_done(now + 4 * MINUTE, token, None), Verdict::default());
+    waits(throttle.permit(now + 5 * MINUTE, 0), Why::Pace, now + 10 * MINUTE);
+    assert_eq!(throttle.pause(now + 5 * MINUTE), None);
     assert!(matches!(
-        account.permit(now + 10 * MINUTE, 4),
+        throttle.permit(now + 10 * MINUTE, 4),
         Permit::Wait { until: None, why: Why::Concurrency }
     ));
-    assert!(matches!(account.permit(now + 10 * MINUTE, 3), Permit::Go { .. }));
+    assert!(matches!(throttle.permit(now + 10 * MINUTE, 3), Permit::Go { .. }));
 }
 
 #[test]
 fn a_head_closes_before_the_result_is_told() {
     let now = Instant::now();
-    let mut account = Account::new(rules("unlimited", 4), now, fastrand::Rng::with_seed(1));
-    account.shut().head(429);
-    assert!(matches!(account.permit(now, 1), Permit::Wait { until: None, why: Why::CoolDown }));
-    let cool_down = account.throttled(now, None);
-    assert!(account.shut().is_closed() && cool_down.begins);
-    assert!(matches!(account.permit(cool_down.until, 0), Permit::Login));
-    assert!(!account.shut().is_closed());
+    let mut throttle = Throttle::new(rules("unlimited", 4), now, fastrand::Rng::with_seed(1));
+    throttle.latch().head(429);
+    assert!(matches!(throttle.permit(now, 1), Permit::Wait { until: None, why: Why::CoolDown }));
+    let cool_down = throttle.throttled(now, None);
+    assert!(throttle.latch().is_closed() && cool_down.begins);
+    assert!(matches!(throttle.permit(cool_down.until, 0), Permit::Login));
+    assert!(!throttle.latch().is_closed());
 }
 
-/// Two processes' gates on one account, with what they share handed from one to the other.
+/// Two processes' throttles on one account, with what they share handed from one to the other.
 #[test]
 fn a_429_to_one_process_stops_the_other_before_its_next_call() {
     let (now, wall) = (Instant::now(), 1_800_000_000_000_000);
-    let gate = || Account::new(rules("50/s", 8), now, fastrand::Rng::with_seed(1));
-    let (mut one, mut two) = (gate(), gate());
+    let throttle = || Throttle::new(rules("50/s", 8), now, fastrand::Rng::with_seed(1));
+    let (mut one, mut two) = (throttle(), throttle());
     let moment =
         |span: Duration| Moment { at: now + span, wall: wall + i64::try_from(span.as_micros()).unwrap() };
     let token = || LoginReading::Token { token: "t".into(), expires_in: None };
     let mut shared = Shared::default();
-    for gate in [&mut one, &mut two] {
-        gate.hear(moment(Duration::ZERO), shared);
-        assert!(matches!(gate.permit(now, 0), Permit::Login));
-        gate.login_done(now, token(), None);
+    for throttle in [&mut one, &mut two] {
+        throttle.hear(moment(Duration::ZERO), shared);
+        assert!(matches!(throttle.permit(now, 0), Permit::Login));
+        throttle.login_done(now, token(), None);
     }
     one.hear(moment(MS), shared);
     assert!(matches!(one.permit(now + MS, 0), Permit::Go { .. }));
@@ -297,12 +300,12 @@ fn a_429_to_one_process_stops_the_other_before_its_next_call() {
     assert!(one.throttled(now + 40 * MS, Some(10 * SECOND)).begins);
     shared = one.tell();
     two.hear(moment(41 * MS), shared);
-    assert!(two.shut().is_closed(), "also for what is granted and not yet sent");
+    assert!(two.latch().is_closed(), "also for what is granted and not yet sent");
     assert!(matches!(two.permit(now + 41 * MS, 1), Permit::Wait { why: Why::CoolDown, .. }));
     assert!(!two.throttled(now + 42 * MS, None).begins, "the level climbs once");
     shared = two.tell();
     assert_eq!(shared.cool_down_level, 1);
     two.hear(moment(11 * SECOND), shared);
     assert!(matches!(two.permit(now + 11 * SECOND, 1), Permit::Go { .. }));
-    assert!(!two.shut().is_closed());
+    assert!(!two.latch().is_closed());
 }

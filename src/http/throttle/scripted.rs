@@ -1,7 +1,7 @@
-//! A transport that answers from a script in simulated time, and a small run that drives an [`Account`] with it. Neither
+//! A transport that answers from a script in simulated time, and a small run that drives an [`Throttle`] with it. Neither
 //! ledger nor socket: paused time would fire their time-outs.
 
-use super::{Account, AccountRules, Permit, Shut, StopReason, TroubleKind};
+use super::{Latch, Permit, StopReason, Throttle, ThrottleRules, TroubleKind};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
 use crate::http::cause::Cause;
@@ -102,8 +102,8 @@ pub(super) struct Report {
     pub(super) stop: Option<StopReason>,
 }
 
-pub(super) fn rules(rate: &str, concurrency: u32) -> AccountRules {
-    AccountRules {
+pub(super) fn rules(rate: &str, concurrency: u32) -> ThrottleRules {
+    ThrottleRules {
         rate: Rate::parse(rate).unwrap(),
         shared_rate: Rate::parse(rate).unwrap(),
         burst: 1,
@@ -130,29 +130,29 @@ struct Lookup {
 }
 
 struct Run {
-    account: Account,
+    throttle: Throttle,
     transport: Arc<ScriptedTransport>,
-    shut: Shut,
+    latch: Latch,
     pending: VecDeque<Lookup>,
     tasks: JoinSet<Done>,
     in_flight: u32,
     report: Report,
 }
 
-/// Drives `lookups` lookups to their answers, or until the account stops.
+/// Drives `lookups` lookups to their answers, or until the throttle stops it.
 pub(super) async fn run(
     lookups: u64,
-    rules: AccountRules,
+    rules: ThrottleRules,
     script: impl Fn(&Asked<'_>) -> Say + Send + Sync + 'static,
 ) -> Report {
     let start = Instant::now();
-    let account = Account::new(rules, start, fastrand::Rng::with_seed(3));
+    let throttle = Throttle::new(rules, start, fastrand::Rng::with_seed(3));
     let transport = ScriptedTransport { start, script: Box::new(script), log: Mutex::default() };
     let report =
         Report { calls: vec![], logins: vec![], healths: vec![], settled: 0, refunds: 0, stop: None };
     let mut run = Run {
-        shut: account.shut(),
-        account,
+        latch: throttle.latch(),
+        throttle,
         transport: Arc::new(transport),
         pending: (0..lookups).map(|id| Lookup { id, repeats: 0 }).collect(),
         tasks: JoinSet::new(),
@@ -184,11 +184,11 @@ impl Run {
         let now = Instant::now();
         while !self.pending.is_empty() && self.report.stop.is_none() {
             let transport = Arc::clone(&self.transport);
-            match self.account.permit(now, self.in_flight) {
+            match self.throttle.permit(now, self.in_flight) {
                 Permit::Wait { until, .. } => return until,
                 Permit::Stop(reason) => self.report.stop = Some(reason),
                 Permit::Login => {
-                    self.account.login_begins(now);
+                    self.throttle.login_begins(now);
                     let login = LoginRequest {
                         url: String::new(),
                         content: LoginContent::Json,
@@ -198,15 +198,15 @@ impl Run {
                     self.tasks.spawn(async move { Done::Login(transport.login(&login).await) });
                 }
                 Permit::Health => {
-                    self.account.health_begins();
+                    self.throttle.health_begins();
                     self.tasks.spawn(async move { Done::Health(transport.health("").await.ok()) });
                 }
                 Permit::Go { token } => {
-                    assert!(!self.shut.is_closed());
+                    assert!(!self.latch.is_closed());
                     let Some(lookup) = self.pending.pop_front() else { continue };
                     self.in_flight += 1;
-                    self.account.sent(now, now);
-                    let shut = self.shut.clone();
+                    self.throttle.sent(now, now);
+                    let latch = self.latch.clone();
                     self.tasks.spawn(async move {
                         let request = Request {
                             method: Method::Get,
@@ -215,7 +215,7 @@ impl Run {
                             headers: Vec::new(),
                             body: None,
                         };
-                        let head = |status| shut.head(status);
+                        let head = |status| latch.head(status);
                         let answer = transport.send(&request, token.value(), Duration::MAX, head).await;
                         Done::Call(lookup, token.generation(), answer)
                     });
@@ -231,15 +231,15 @@ impl Run {
             Done::Login(answer) => match answer {
                 Ok(answer) => {
                     let reading = upstream::read_login(Auth::Connect, &answer);
-                    self.account.login_done(now, reading, answer.retry_after)
+                    self.throttle.login_done(now, reading, answer.retry_after)
                 }
-                Err(error) => self.account.login_lost(now, error),
+                Err(error) => self.throttle.login_lost(now, error),
             },
             Done::Health(health) => {
                 let there = health.is_some_and(Health::is_there);
                 let wait = health.and_then(|health| health.retry_after).filter(|_| !there);
-                self.account.asked_to_wait(now, wait);
-                self.account.health_done(now, there)
+                self.throttle.asked_to_wait(now, wait);
+                self.throttle.health_done(now, there)
             }
             Done::Call(lookup, generation, answer) => {
                 self.in_flight -= 1;
@@ -261,22 +261,22 @@ impl Run {
             .map(|answer| (upstream::read(&Dialect::Creditsafe, &answer, &Question::default()), answer))
         {
             Ok((Reading::Answer(_), _)) => {
-                self.account.answered(generation);
+                self.throttle.answered(generation);
                 self.report.settled += 1;
                 return verdict;
             }
-            Ok((Reading::Throttled, answer)) => drop(self.account.throttled(now, answer.retry_after)),
+            Ok((Reading::Throttled, answer)) => drop(self.throttle.throttled(now, answer.retry_after)),
             Ok((Reading::TokenRefused { .. }, _)) => {
-                self.account.token_refused(generation, lookup.repeats);
+                self.throttle.token_refused(generation, lookup.repeats);
                 lookup.repeats += 1;
             }
             Ok((Reading::Unavailable, answer)) => {
-                self.account.asked_to_wait(now, answer.retry_after);
-                verdict = self.account.trouble(now, TroubleKind::Unavailable, Cause::Status(503), lookup.id);
+                self.throttle.asked_to_wait(now, answer.retry_after);
+                verdict = self.throttle.trouble(now, TroubleKind::Unavailable, Cause::Status(503), lookup.id);
             }
             Ok((other, _)) => panic!("{other:?}"),
             Err(error) => {
-                verdict = self.account.trouble(now, TroubleKind::NotConnected, error.cause, lookup.id);
+                verdict = self.throttle.trouble(now, TroubleKind::NotConnected, error.cause, lookup.id);
             }
         }
         self.pending.push_front(lookup);
