@@ -14,7 +14,7 @@ const NOTE: u64 = 1024;
 /// How often a file is looked for again that was there and is gone.
 const TRIES: u32 = 8;
 
-/// Opens a file that stands beside the ledger (a lock, a notice board), or makes it with mode 0600: an ordinary file of
+/// Opens a file that stands beside the ledger (a lock, a shared account file), or makes it with mode 0600: an ordinary file of
 /// ours with one name, that nobody else can write. Never through a link, and never waiting for who holds a pipe's other
 /// end. Where root works on somebody's ledger, what it makes is theirs, as SQLite does it: else they could not open it.
 pub fn companion(path: &Path, ledger: &Path) -> io::Result<File> {

@@ -20,7 +20,7 @@ struct File {
     what: &'static str,
 }
 
-/// What stands beside a ledger under its name: what SQLite keeps there, locks, notice boards, what a ledger that was taken
+/// What stands beside a ledger under its name: what SQLite keeps there, locks, shared account files, what a ledger that was taken
 /// away was rescued to, and the ring of its keys.
 const LEDGERS: &str = "the ledger, or stands beside it for the ledger";
 

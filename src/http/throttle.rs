@@ -13,8 +13,8 @@ mod outage;
 mod pace;
 mod pause;
 mod priority;
+mod shared_state;
 mod stop;
-mod together;
 mod token;
 
 pub use back_off::back_off;
@@ -22,7 +22,7 @@ pub use cool_down::{CoolDown, CoolDownEnd};
 pub use latch::Latch;
 pub use outage::{TroubleKind, Verdict};
 pub use pause::left;
-pub use together::{Moment, Shared};
+pub use shared_state::{Moment, SharedState};
 pub use token::{LOGIN_WINDOW, Token};
 
 use crate::domain::pace::Rate;
@@ -33,10 +33,10 @@ use cool_down::CoolDowns;
 use outage::{OutageStep, Outages};
 use pace::{Pace, Speed};
 use priority::Priority;
+use shared_state::Slots;
 use std::sync::Arc;
 use std::time::Duration;
 pub use stop::StopReason;
-use together::Slots;
 use token::{LoggedIn, Step, Tokens};
 use tokio::time::Instant;
 
@@ -124,7 +124,7 @@ pub struct Throttle {
     slots: Slots,
     priority: Priority,
     /// What was last heard of other processes, and when; nothing where nobody listens.
-    shared: Option<(Moment, Shared)>,
+    shared: Option<(Moment, SharedState)>,
     stop: Option<StopReason>,
     rng: fastrand::Rng,
 }
@@ -225,8 +225,8 @@ impl Throttle {
     }
 
     /// Takes up what other processes have told since. To be followed by what is to be done at this very moment, and then
-    /// by [`Throttle::tell`], while nobody else can do the same.
-    pub fn hear(&mut self, moment: Moment, told: Shared) {
+    /// by [`Throttle::shared_state`], while nobody else can do the same.
+    pub fn merge_shared(&mut self, moment: Moment, told: SharedState) {
         let known = self.shared.map(|(_, shared)| shared);
         // What was taken up once is not read again: the wall clock may have been set meanwhile.
         if known.is_none_or(|known| known.cool_down_until != told.cool_down_until) {
@@ -244,13 +244,13 @@ impl Throttle {
     }
 
     /// The same where nothing could be heard: what was known last still holds.
-    pub fn hear_nothing(&mut self, moment: Moment) {
-        self.shared = Some((moment, self.shared.map_or_else(Shared::default, |(_, shared)| shared)));
+    pub fn shared_unreadable(&mut self, moment: Moment) {
+        self.shared = Some((moment, self.shared.map_or_else(SharedState::default, |(_, shared)| shared)));
     }
 
     /// What other processes are to be told.
-    pub fn tell(&mut self) -> Shared {
-        let Some((moment, shared)) = &mut self.shared else { return Shared::default() };
+    pub fn shared_state(&mut self) -> SharedState {
+        let Some((moment, shared)) = &mut self.shared else { return SharedState::default() };
         if !self.outages.is_in_doubt() && !self.outages.is_over() {
             let (look, wait) = self
                 .outages

@@ -112,7 +112,7 @@ impl When {
 
 /// What several conditions come to together. One that is not met decides, whatever is not known of the others: what it
 /// says cannot change.
-pub fn together(verdicts: impl IntoIterator<Item = Gate>) -> Gate {
+pub fn combine(verdicts: impl IntoIterator<Item = Gate>) -> Gate {
     let weight = |gate: &Gate| match gate {
         Gate::Closed => 0,
         Gate::Waits(_) => 1,
@@ -274,7 +274,7 @@ mod tests {
         /// What is asked has every condition met, and what is known to be unmet is skipped at once and for good.
         #[test]
         fn together_they_open_only_when_all_do(gates in gates()) {
-            let all = together(gates.clone());
+            let all = combine(gates.clone());
             prop_assert_eq!(all == Gate::Open, gates.iter().all(|gate| *gate == Gate::Open));
             prop_assert_eq!(all == Gate::Closed, gates.contains(&Gate::Closed));
             let waits = gates.iter().any(|gate| matches!(gate, Gate::Waits(_)));

@@ -44,6 +44,8 @@ pub use run::{DecidedBy, NewRun, RunRow, Stage, Totals};
 pub use spent::{SpendBy, SpendRow, Spent};
 #[cfg(test)]
 pub(crate) use sqlite::{AttemptRow, Fault, Lasting};
-pub use sqlite::{Daemon, HeldBoard, Invoice, JobLock, Ledger, NoticeBoard, Records, Seen, pack, unpack};
+pub use sqlite::{
+    Daemon, Invoice, JobLock, Ledger, LockedSharedAccount, Records, Seen, SharedAccount, pack, unpack,
+};
 pub use stored_answer::StoredAnswer;
 pub use unknown::{Chosen, UnknownLookup};

@@ -24,7 +24,7 @@ use crate::domain::letters::LettersByBlock;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, State};
 use crate::domain::pace::Rate;
-use crate::job::when::{Came, Gate, code, together};
+use crate::job::when::{Came, Gate, code, combine};
 use crate::job::{Job, Step};
 use crate::ledger::{Ledger, LookupId, RunRow};
 use crate::time::{now_ms, stockholm_date};
@@ -223,7 +223,7 @@ async fn judge_rows(
 
 /// What the conditions of lookup `step` come to, as far as it follows from earlier lookups that are certainly skipped.
 fn foreseen(prepared: &Prepared, step: usize, skips: &[Option<&'static str>]) -> Gate {
-    together(prepared.job.steps[step].when.iter().map(|when| match skips[when.step] {
+    combine(prepared.job.steps[step].when.iter().map(|when| match skips[when.step] {
         None => Gate::Waits(when.step),
         code => {
             let came = Came { state: State::Settled, outcome: Some(Outcome::Skipped), code, body: None };

@@ -1,7 +1,7 @@
 //! Who gives way: a backfill takes a slot of the shared pace only where nobody of normal priority has just asked for one.
 
 use super::pace::{Speed, spaced};
-use super::together::{Moment, Shared, micros};
+use super::shared_state::{Moment, SharedState, micros};
 use std::time::Duration;
 
 /// So many intervals after the last asking of a normal one, the pace is anybody's. Who waits for a slot asks at each.
@@ -24,7 +24,12 @@ impl Priority {
     }
 
     /// Whether a slot may be asked for now, or when to try again. One of normal priority leaves word that it asks.
-    pub(super) fn turn(&mut self, shared: &mut Shared, moment: Moment, speed: Speed) -> Result<(), Duration> {
+    pub(super) fn turn(
+        &mut self,
+        shared: &mut SharedState,
+        moment: Moment,
+        speed: Speed,
+    ) -> Result<(), Duration> {
         let Some(interval) = speed.interval.map(|interval| micros(spaced(interval)).max(1)) else {
             return Ok(());
         };
@@ -52,7 +57,7 @@ impl Priority {
 
 #[cfg(test)]
 mod tests {
-    use super::super::together::Slots;
+    use super::super::shared_state::Slots;
     use super::*;
     use crate::domain::pace::Rate;
     use std::ops::Range;
@@ -85,13 +90,13 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(11);
         let speed = Speed::of(Rate::parse(rate).unwrap(), 1);
         let base = Instant::now();
-        let mut shared = Shared::default();
+        let mut shared = SharedState::default();
         loop {
             let next = processes.iter_mut().filter(|process| process.asks < process.busy.end);
             let Some(process) = next.min_by_key(|process| process.asks) else { break };
             let now = process.asks;
             let moment = Moment { at: base + Duration::from_micros(now.unsigned_abs()), wall: START + now };
-            shared = Shared::of_words(shared.words());
+            shared = SharedState::from_words(shared.to_words());
             let turn = process.priority.turn(&mut shared, moment, speed).map_err(|wait| now + micros(wait));
             let ready = turn.and_then(|()| {
                 Slots::ready(&mut shared, moment, speed).map_err(|until| micros(until - base))
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_does_not_hold_it() {
         let speed = Speed::of(Rate::parse("1/s").unwrap(), 1);
-        let mut shared = Shared::default();
+        let mut shared = SharedState::default();
         shared.asked = START + 3_600 * SECOND;
         let moment = Moment { at: Instant::now(), wall: START };
         assert!(Priority::new(true).turn(&mut shared, moment, speed).is_ok());

@@ -282,30 +282,30 @@ fn a_429_to_one_process_stops_the_other_before_its_next_call() {
     let moment =
         |span: Duration| Moment { at: now + span, wall: wall + i64::try_from(span.as_micros()).unwrap() };
     let token = || LoginReading::Token { token: "t".into(), expires_in: None };
-    let mut shared = Shared::default();
+    let mut shared = SharedState::default();
     for throttle in [&mut one, &mut two] {
-        throttle.hear(moment(Duration::ZERO), shared);
+        throttle.merge_shared(moment(Duration::ZERO), shared);
         assert!(matches!(throttle.permit(now, 0), Permit::Login));
         throttle.login_done(now, token(), None);
     }
-    one.hear(moment(MS), shared);
+    one.merge_shared(moment(MS), shared);
     assert!(matches!(one.permit(now + MS, 0), Permit::Go { .. }));
-    shared = one.tell();
-    two.hear(moment(2 * MS), shared);
+    shared = one.shared_state();
+    two.merge_shared(moment(2 * MS), shared);
     assert!(matches!(two.permit(now + 2 * MS, 0), Permit::Wait { why: Why::Pace, .. }), "the slot is taken");
-    two.hear(moment(30 * MS), shared);
+    two.merge_shared(moment(30 * MS), shared);
     assert!(matches!(two.permit(now + 30 * MS, 0), Permit::Go { .. }));
-    shared = two.tell();
-    one.hear(moment(40 * MS), shared);
+    shared = two.shared_state();
+    one.merge_shared(moment(40 * MS), shared);
     assert!(one.throttled(now + 40 * MS, Some(10 * SECOND)).begins);
-    shared = one.tell();
-    two.hear(moment(41 * MS), shared);
+    shared = one.shared_state();
+    two.merge_shared(moment(41 * MS), shared);
     assert!(two.latch().is_closed(), "also for what is granted and not yet sent");
     assert!(matches!(two.permit(now + 41 * MS, 1), Permit::Wait { why: Why::CoolDown, .. }));
     assert!(!two.throttled(now + 42 * MS, None).begins, "the level climbs once");
-    shared = two.tell();
+    shared = two.shared_state();
     assert_eq!(shared.cool_down_level, 1);
-    two.hear(moment(11 * SECOND), shared);
+    two.merge_shared(moment(11 * SECOND), shared);
     assert!(matches!(two.permit(now + 11 * SECOND, 1), Permit::Go { .. }));
     assert!(!two.latch().is_closed());
 }

@@ -1,4 +1,4 @@
-//! What processes keep of an account together: its cool-down, its logins, its notice board.
+//! What processes keep of an account together: its cool-down, its logins, the state they share.
 
 use super::*;
 
@@ -146,14 +146,14 @@ pub(in crate::ledger) async fn what_one_process_writes_on_the_board_another_read
 ) {
     let folder = tempfile::tempdir().unwrap();
     let ledger = open(folder.path()).await;
-    let board = || ledger.notice_board("creditsafe", "sandbox").unwrap();
-    let (one, two) = (board(), board());
-    let held = one.hold().unwrap();
+    let open = || ledger.shared_account("creditsafe", "sandbox").unwrap();
+    let (one, two) = (open(), open());
+    let held = one.lock().unwrap();
     assert_eq!(held.read(), [0; 8]);
     held.write([1, 2, 3, 4, 5, 6, 7, -8]);
-    assert!(two.hold().is_none());
+    assert!(two.lock().is_none());
     drop(held);
-    assert_eq!(two.hold().unwrap().read(), [1, 2, 3, 4, 5, 6, 7, -8]);
-    let other = ledger.notice_board("creditsafe", "production").unwrap();
-    assert_eq!(other.hold().unwrap().read(), [0; 8]);
+    assert_eq!(two.lock().unwrap().read(), [1, 2, 3, 4, 5, 6, 7, -8]);
+    let other = ledger.shared_account("creditsafe", "production").unwrap();
+    assert_eq!(other.lock().unwrap().read(), [0; 8]);
 }

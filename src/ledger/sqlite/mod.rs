@@ -17,7 +17,6 @@ mod handle;
 mod invoice;
 mod load;
 mod lock;
-mod notice_board;
 mod open;
 mod options;
 mod outputs;
@@ -29,6 +28,7 @@ mod rescue;
 mod resolve;
 mod runs;
 mod seen;
+mod shared_account;
 mod spend;
 mod statements;
 mod turns;
@@ -43,9 +43,9 @@ pub(crate) use faults::{AttemptRow, Fault, Lasting};
 pub use handle::Ledger;
 pub use invoice::Invoice;
 pub use lock::JobLock;
-pub use notice_board::{HeldBoard, NoticeBoard};
 pub use records::Records;
 pub use seen::Seen;
+pub use shared_account::{LockedSharedAccount, SharedAccount};
 
 #[cfg(test)]
 mod money_model;

@@ -55,7 +55,7 @@ pub(super) struct Commits {
 impl Commits {
     pub(super) fn new() -> Self {
         let above = ManyRows::new(2, ABOVE);
-        Self { ended: ManyRows::together(&ENDED), begun: ManyRows::together(&BEGUN), above }
+        Self { ended: ManyRows::joined(&ENDED), begun: ManyRows::joined(&BEGUN), above }
     }
 }
 

@@ -20,11 +20,11 @@ pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 impl ManyRows {
     /// A statement whose `{values}` stands for a `VALUES` list of `width` columns, whose numbers begin at `?1`.
     pub(super) fn new(width: usize, text: &str) -> Self {
-        Self::together(&[(width, text)])
+        Self::joined(&[(width, text)])
     }
 
     /// Several statements, each with a list of its own; all lists of an execution have the same length.
-    pub(super) fn together(statements: &[(usize, &str)]) -> Self {
+    pub(super) fn joined(statements: &[(usize, &str)]) -> Self {
         let width = statements.iter().map(|(width, _)| width).sum();
         let texts = LENGTHS.map(|length| {
             let each: Vec<String> =

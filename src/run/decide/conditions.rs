@@ -4,7 +4,7 @@ use super::prepared::Prepared;
 use crate::domain::json::Json;
 use crate::domain::outcome::{Outcome, Outcomes};
 use crate::export::leaf_names;
-use crate::job::when::{Came, First, Gate, together};
+use crate::job::when::{Came, First, Gate, combine};
 use crate::ledger::{Ledger, LookupId, Pending, StoodAt};
 use crate::run::error::RunError;
 use std::collections::{BTreeMap, HashMap};
@@ -117,7 +117,7 @@ async fn look_up(
 /// What the conditions of a lookup come to by where the others of its row stand.
 fn judge(prepared: &Prepared, at: LookupId, stood: &Stood<'_>, probes: &mut Vec<Probe>) -> Gate {
     let conditions = prepared.job.steps[usize::from(at.step)].when.iter().enumerate();
-    together(conditions.map(|(which, when)| {
+    combine(conditions.map(|(which, when)| {
         let Some(Standing { at: stood, outcome, body }) = stood.get(&lookup_id(at.row, when.step)) else {
             return Gate::Waits(when.step);
         };

@@ -8,10 +8,10 @@ use crate::config::catalogue::Auth;
 use crate::config::{Account, Settings};
 use crate::domain::money::Ore;
 use crate::http::throttle::{
-    CoolDownEnd, LOGIN_WINDOW, Moment, Permit, Shared, Throttle, ThrottleRules, Token,
+    CoolDownEnd, LOGIN_WINDOW, Moment, Permit, SharedState, Throttle, ThrottleRules, Token,
 };
 use crate::job::{Job, Step};
-use crate::ledger::{AccountMemory, Intent, Ledger, NoticeBoard, Turn};
+use crate::ledger::{AccountMemory, Intent, Ledger, SharedAccount, Turn};
 use crate::run::decide::freshness::Freshness;
 use crate::run::error::RunError;
 use crate::time::{now_ms, now_us};
@@ -29,7 +29,7 @@ pub(crate) struct AccountRuntime {
     pub(super) throttle: Throttle,
     /// The account's token in this process.
     pub(super) shared: Arc<SharedToken>,
-    board: NoticeBoard,
+    shared_account: SharedAccount,
     /// Other accounts of this ledger that are this one at the upstream.
     pub(crate) also: Vec<String>,
     /// Since when it has waited for a time that the upstream named, without an answer since.
@@ -56,15 +56,15 @@ impl AccountRuntime {
             settings.catalogue.providers.get(&account.name).ok_or_else(|| RunError::bug("no provider"))?;
         let credentials = Credentials::read(account, ledger.key()).await?;
         let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
-        let board = ledger.notice_board(&account.name, &account.environment)?;
+        let shared_account = ledger.shared_account(&account.name, &account.environment)?;
         if let Some(moved) = ledger.set_clocks_right(&account.name, &account.environment, now_ms).await?
-            && let Some(board) = board.hold()
+            && let Some(locked) = shared_account.lock()
         {
-            // That clock told it on the board too. Nothing else there is touched: the slots and a look at an outage that are
+            // That clock told other processes too. Nothing else there is touched: the slots and a look at an outage that are
             // too far ahead are known for what they are, and other processes go by them. Those that have taken the cool-down
             // up already wait for it by their own clocks, and take up none that ends sooner.
-            let told = Shared::of_words(board.read());
-            board.write(told.cooling_moved(moved.was, moved.is).words());
+            let told = SharedState::from_words(locked.read());
+            locked.write(told.cooling_moved(moved.was, moved.is).to_words());
         }
         let now_ms = now_ms();
         let memory = ledger.account(&account.name, &account.environment, now_ms - window).await?;
@@ -86,7 +86,7 @@ impl AccountRuntime {
         }
         Ok(Self {
             auth: provider.auth,
-            board,
+            shared_account,
             also,
             throttle: throttle(account, job, &memory, now_ms, health.is_some()),
             refused: memory.refused_credentials.as_ref() == Some(&credentials.digest),
@@ -103,16 +103,16 @@ impl AccountRuntime {
 
     /// Does something with the throttle at one moment, between hearing what other processes on this ledger tell of the account
     /// and telling them.
-    pub(super) fn together<R>(&mut self, act: impl FnOnce(&mut Throttle, Instant) -> R) -> R {
-        let board = self.board.hold();
+    pub(super) fn with_shared_state<R>(&mut self, act: impl FnOnce(&mut Throttle, Instant) -> R) -> R {
+        let locked = self.shared_account.lock();
         let moment = Moment { at: Instant::now(), wall: now_us() };
-        match &board {
-            Some(board) => self.throttle.hear(moment, Shared::of_words(board.read())),
-            None => self.throttle.hear_nothing(moment),
+        match &locked {
+            Some(locked) => self.throttle.merge_shared(moment, SharedState::from_words(locked.read())),
+            None => self.throttle.shared_unreadable(moment),
         }
         let done = act(&mut self.throttle, moment.at);
-        if let Some(board) = board {
-            board.write(self.throttle.tell().words());
+        if let Some(locked) = locked {
+            locked.write(self.throttle.shared_state().to_words());
         }
         done
     }
@@ -145,7 +145,7 @@ impl AccountRuntime {
         // While it is in doubt whether this is an outage, nothing goes, and asking is for the health address.
         let most = work.queue.ready(until, most).max(usize::from(self.waits_for_health(work)));
         let mut in_flight = work.in_flight;
-        self.together(|throttle, now| {
+        self.with_shared_state(|throttle, now| {
             let mut tokens = Vec::new();
             while tokens.len() < most {
                 match throttle.permit(now, in_flight) {

@@ -71,7 +71,7 @@ impl<T: Transport> Coordinator<T> {
                 .collect();
             if !granted.is_empty() {
                 self.accounts[account]
-                    .together(|throttle, now| granted.iter().for_each(|at| throttle.sent(*at, now)));
+                    .with_shared_state(|throttle, now| granted.iter().for_each(|at| throttle.sent(*at, now)));
             }
         }
         for (send, intent) in going {

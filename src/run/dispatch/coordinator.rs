@@ -224,7 +224,7 @@ impl<T: Transport> Coordinator<T> {
         self.accounts
             .iter_mut()
             .filter(|account| account.throttle.has_news())
-            .for_each(|account| account.together(|_, _| ()));
+            .for_each(|account| account.with_shared_state(|_, _| ()));
     }
 
     pub(super) fn broke(&mut self, error: RunError) {

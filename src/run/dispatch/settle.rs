@@ -255,7 +255,7 @@ impl<T: Transport> Coordinator<T> {
         self.change(Change::to(flight.ready.at, State::Pending, None));
         self.backlog.requeue(flight.ready);
         let (now, cool_down) =
-            self.accounts[account].together(|throttle, now| (now, throttle.throttled(now, wait)));
+            self.accounts[account].with_shared_state(|throttle, now| (now, throttle.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
         self.learn(account, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
         if cool_down.begins {

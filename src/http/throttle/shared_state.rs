@@ -13,7 +13,7 @@ use tokio::time::Instant;
 const AHEAD: i64 = 10_000_000;
 /// How far apart the ends of one cool-down may be that is told to other processes and to the ledger.
 const TWICE_TOLD: Duration = Duration::from_secs(1);
-/// Which layout of [`Shared::words`] this is.
+/// Which layout of [`SharedState::to_words`] this is.
 const LAYOUT: i64 = 1;
 
 /// A moment by both clocks: processes have only the wall clock in common.
@@ -44,7 +44,7 @@ pub(super) fn micros(span: Duration) -> i64 {
 
 /// What the processes share of one account. Times are microseconds since 1970; 0 is never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shared {
+pub struct SharedState {
     /// Up to when calls are charged, by a clock that is `held` behind the wall clock.
     charged: i64,
     /// How long that clock has stood still, because granted calls were sent late.
@@ -59,9 +59,9 @@ pub struct Shared {
     pub(super) asked: i64,
 }
 
-impl Shared {
+impl SharedState {
     /// As it is kept outside the process.
-    pub fn words(&self) -> [i64; 8] {
+    pub fn to_words(&self) -> [i64; 8] {
         let Self { charged, held, cool_down_until, cool_down_level, outage_look, outage_wait, asked } = *self;
         [LAYOUT, charged, held, cool_down_until, cool_down_level.into(), outage_look, outage_wait, asked]
     }
@@ -79,7 +79,7 @@ impl Shared {
     }
 
     /// Reads it again. What another version wrote, or nobody yet, is a state in which nothing has happened.
-    pub fn of_words(words: [i64; 8]) -> Self {
+    pub fn from_words(words: [i64; 8]) -> Self {
         let [LAYOUT, charged, held, cool_down_until, level, outage_look, outage_wait, asked] = words else {
             return Self::default();
         };
@@ -97,7 +97,7 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Whether a call may go now, or when to ask again. Nothing is taken.
-    pub(super) fn ready(shared: &mut Shared, moment: Moment, speed: Speed) -> Result<(), Instant> {
+    pub(super) fn ready(shared: &mut SharedState, moment: Moment, speed: Speed) -> Result<(), Instant> {
         let Some(interval) = speed.interval.map(|interval| micros(spaced(interval))) else { return Ok(()) };
         let clock = moment.wall.saturating_sub(shared.held);
         let tolerance =
@@ -111,7 +111,7 @@ impl Slots {
     }
 
     /// Takes the slot that [`Slots::ready`] found.
-    pub(super) fn take(&mut self, shared: &mut Shared, moment: Moment, speed: Speed, most_open: u32) {
+    pub(super) fn take(&mut self, shared: &mut SharedState, moment: Moment, speed: Speed, most_open: u32) {
         let Some(interval) = speed.interval.map(|interval| micros(spaced(interval))) else { return };
         let slot = shared.charged.max(moment.wall.saturating_sub(shared.held));
         shared.charged = slot.saturating_add(interval);
@@ -122,7 +122,7 @@ impl Slots {
     }
 
     /// The call granted at `granted` is sent now. As in one process, being late is charged to all.
-    pub(super) fn sent(&mut self, shared: &mut Shared, granted: Instant, moment: Moment, speed: Speed) {
+    pub(super) fn sent(&mut self, shared: &mut SharedState, granted: Instant, moment: Moment, speed: Speed) {
         let Some(at) = self.open.iter().position(|(open, _)| *open == granted) else { return };
         let Some((_, slot)) = self.open.remove(at) else { return };
         let allowed = speed.interval.map_or(0, |interval| micros(spaced(interval) / 4));
@@ -166,7 +166,7 @@ mod tests {
         let base = Instant::now();
         let at =
             |time: i64| Moment { at: base + Duration::from_micros(time.unsigned_abs()), wall: START + time };
-        let mut shared = Shared::default();
+        let mut shared = SharedState::default();
         let mut processes: Vec<Process> = (0..count).map(|_| Process::default()).collect();
         processes[0].dies = dies;
         loop {
@@ -179,7 +179,7 @@ mod tests {
             if now > seconds * 1_000_000 {
                 break;
             }
-            shared = Shared::of_words(shared.words());
+            shared = SharedState::from_words(shared.to_words());
             if let Some((granted, _)) = process.sends.take() {
                 process.slots.sent(&mut shared, granted, at(now), speed);
                 process.sent.push(now);
@@ -243,8 +243,12 @@ mod tests {
     #[test]
     fn a_cool_down_of_a_clock_that_was_ahead_is_moved_and_nothing_else() {
         let (was, is) = (START / 1_000 + 900_000, START / 1_000 + 300_000);
-        let told =
-            |cool_down_until| Shared { charged: START, asked: START, cool_down_until, ..Shared::default() };
+        let told = |cool_down_until| SharedState {
+            charged: START,
+            asked: START,
+            cool_down_until,
+            ..SharedState::default()
+        };
         for (until, right) in [
             (was * 1_000, is * 1_000),
             (was * 1_000 - 3_000, is * 1_000),
@@ -260,14 +264,14 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_does_not_stall_them() {
         let now = Instant::now();
-        let mut shared = Shared { charged: START + 3_600_000_000, ..Shared::default() };
+        let mut shared = SharedState { charged: START + 3_600_000_000, ..SharedState::default() };
         let until = Slots::ready(&mut shared, Moment { at: now, wall: START }, speed("1/s", 1)).unwrap_err();
         assert!(until <= now + Duration::from_secs(1));
     }
 
     #[test]
     fn what_nobody_or_another_version_wrote_is_nothing() {
-        let shared = Shared {
+        let shared = SharedState {
             charged: 1,
             held: 2,
             cool_down_until: 3,
@@ -276,8 +280,8 @@ mod tests {
             outage_wait: 6,
             asked: 7,
         };
-        assert_eq!(Shared::of_words(shared.words()), shared);
-        assert_eq!(Shared::of_words([0; 8]), Shared::default());
-        assert_eq!(Shared::of_words([9; 8]), Shared::default());
+        assert_eq!(SharedState::from_words(shared.to_words()), shared);
+        assert_eq!(SharedState::from_words([0; 8]), SharedState::default());
+        assert_eq!(SharedState::from_words([9; 8]), SharedState::default());
     }
 }

@@ -14,36 +14,37 @@ use std::time::Duration;
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// The board of one account.
+/// What processes share of one account, as a file.
 #[derive(Debug)]
-pub struct NoticeBoard {
+pub struct SharedAccount {
     file: File,
 }
 
-/// The board while nobody else reads or writes it. The system frees it when the process ends, however it ends.
+/// The same while nobody else reads or writes it. The system frees it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct HeldBoard<'b>(&'b File);
+pub struct LockedSharedAccount<'b>(&'b File);
 
 impl Ledger {
-    /// Opens the board of an account in an environment.
-    pub fn notice_board(&self, account: &str, environment: &str) -> Result<NoticeBoard, LedgerError> {
+    /// Opens what is shared of an account in an environment.
+    pub fn shared_account(&self, account: &str, environment: &str) -> Result<SharedAccount, LedgerError> {
         let mut name = self.path().as_os_str().to_owned();
-        // An environment of the user's own is an address, which makes no file name.
+        // An environment of the user's own is an address, which makes no file name. The word before it stands in the names
+        // of files that are there already, and stays.
         let digest = self.key().hex("notice board", &[account, environment]);
         name.push(format!(".{account}.{digest:.8}.pace"));
         let path = PathBuf::from(name);
         let unopened =
             |e: std::io::Error| LedgerError::Unopened { path: path.clone(), reason: e.to_string() };
-        Ok(NoticeBoard { file: disk::companion(&path, self.path()).map_err(unopened)? })
+        Ok(SharedAccount { file: disk::companion(&path, self.path()).map_err(unopened)? })
     }
 }
 
-impl NoticeBoard {
-    /// Takes hold of it; nothing where another process does not let go.
-    pub fn hold(&self) -> Option<HeldBoard<'_>> {
+impl SharedAccount {
+    /// Locks it; `None` if another process does not let go.
+    pub fn lock(&self) -> Option<LockedSharedAccount<'_>> {
         for _ in 0..TRIES {
             match self.file.try_lock() {
-                Ok(()) => return Some(HeldBoard(&self.file)),
+                Ok(()) => return Some(LockedSharedAccount(&self.file)),
                 Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
                 Err(TryLockError::Error(error)) => {
                     tracing::warn!(%error, "the file that processes share cannot be locked");
@@ -55,7 +56,7 @@ impl NoticeBoard {
     }
 }
 
-impl HeldBoard<'_> {
+impl LockedSharedAccount<'_> {
     /// What stands there; zeros where nothing was written yet.
     pub fn read(&self) -> [i64; 8] {
         let mut bytes = [0; 64];
@@ -76,7 +77,7 @@ impl HeldBoard<'_> {
     }
 }
 
-impl Drop for HeldBoard<'_> {
+impl Drop for LockedSharedAccount<'_> {
     fn drop(&mut self) {
         // Dropping the file would free it too.
         let _ = self.0.unlock();

@@ -1,7 +1,7 @@
 //! Four processes on one ledger and one account: is the pace of one ever passed, and is it used? Each has a job of its own;
 //! all are seen from the upstream.
 //!
-//! `cargo bench --bench together [-- --rate 50 --burst 1 --seconds 60 --processes 4 --rounds 3]`
+//! `cargo bench --bench shared_account [-- --rate 50 --burst 1 --seconds 60 --processes 4 --rounds 3]`
 
 mod common;
 
@@ -16,7 +16,7 @@ fn main() -> Result<()> {
 }
 
 async fn measure(arguments: Arguments) -> Result<()> {
-    let together = Together {
+    let setting = Setting {
         rate: arguments.get("--rate", 50)?,
         burst: arguments.get("--burst", 1)?,
         seconds: arguments.get("--seconds", 60)?,
@@ -25,11 +25,11 @@ async fn measure(arguments: Arguments) -> Result<()> {
     let rounds: u32 = arguments.get("--rounds", 3)?;
     let (mut used, mut most) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
-        let seen = together.round().await?;
+        let seen = setting.round().await?;
         used.push(seen.0);
         most.push(seen.1);
     }
-    let Together { rate, burst, seconds, processes } = together;
+    let Setting { rate, burst, seconds, processes } = setting;
     let heading = format!(
         "{processes} processes sharing {rate}/s with a burst of {burst}: {seconds} s, {rounds} rounds"
     );
@@ -40,14 +40,14 @@ async fn measure(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-struct Together {
+struct Setting {
     rate: u32,
     burst: u32,
     seconds: u32,
     processes: u32,
 }
 
-impl Together {
+impl Setting {
     /// The share of the pace that was used in per cent, and the most arrivals in any second.
     async fn round(&self) -> Result<(f64, f64)> {
         let upstream = Upstream::start("").await?;
