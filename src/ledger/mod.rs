@@ -37,7 +37,7 @@ pub use fire::{Cause, FireRow, JobBook, NewFire, Watched};
 pub use ids::{AttemptIds, run_id, transactionid};
 pub use input::{Counts, NewRow};
 pub use output::{OutputColumn, OutputFile};
-pub use pending::{Elsewhere, Holder, Known, Pending, StoodAt, Turn};
+pub use pending::{Elsewhere, Holder, Known, OrderKey, Pending, StoodAt};
 pub use read_again::{ReadAgain, UnreadAt, UnreadLookup};
 pub use reconciled::{Reconciled, Settled, SettledAttempt};
 pub use run::{DecidedBy, NewRun, RunRow, Stage, Totals};

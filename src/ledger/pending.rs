@@ -68,9 +68,9 @@ pub struct Elsewhere {
     pub letter_making: bool,
 }
 
-/// A lookup's turn: in input order its id alone.
+/// The key by which the lookups of a run are ordered: in input order the id alone.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Turn {
+pub struct OrderKey {
     /// When the register last answered about the row's number, in milliseconds since 1970; 0 is never, or does not count.
     pub heard_at: i64,
     /// Which lookup.

@@ -4,7 +4,7 @@
 //! transaction, in as little memory as a thousand.
 
 use crate::domain::number::Kind;
-use crate::ledger::{Ledger, LedgerError, Pending, Turn};
+use crate::ledger::{Ledger, LedgerError, OrderKey, Pending};
 use sqlx::Row;
 
 impl Ledger {
@@ -52,12 +52,12 @@ impl Ledger {
         }
     }
 
-    /// The next pending lookups of some steps of a run after a turn, in the order that [`Ledger::rank`] put them in.
+    /// The next pending lookups of some steps of a run after a key, in the order that [`Ledger::rank`] put them in.
     pub async fn pending_by_turn(
         &self,
         run: i64,
         steps: &[u16],
-        after: Turn,
+        after: OrderKey,
         limit: u32,
     ) -> Result<Vec<Pending>, LedgerError> {
         let rows = sqlx::query(NEXT)
@@ -98,11 +98,11 @@ mod tests {
     const NUMBERS: [&str; 3] = ["556012-5790", "559900-0006", "559900-0014"];
 
     async fn order(ledger: &Ledger, run: i64, page: u32) -> Vec<i64> {
-        let (mut after, mut rows) = (Turn::default(), Vec::new());
+        let (mut after, mut rows) = (OrderKey::default(), Vec::new());
         loop {
             let pending = ledger.pending_by_turn(run, &[0], after, page).await.unwrap();
             let Some(last) = pending.last() else { return rows };
-            after = Turn { heard_at: last.heard_at, at: last.at };
+            after = OrderKey { heard_at: last.heard_at, at: last.at };
             rows.extend(pending.iter().map(|lookup| lookup.at.row));
         }
     }

@@ -8,7 +8,7 @@ use super::verdict::{Verdict, gated, verdict};
 use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::job::when::Gate;
-use crate::ledger::{Known, Ledger, LookupId, SavedCall, Seen, Turn};
+use crate::ledger::{Known, Ledger, LookupId, OrderKey, SavedCall, Seen};
 use crate::run::error::RunError;
 use crate::time::stockholm_date;
 use std::collections::HashMap;
@@ -35,8 +35,8 @@ pub(crate) struct Page {
 
 /// Which pending lookups are read.
 pub(crate) enum Which {
-    /// The next so many of some steps after a turn, in the order of the job.
-    After(Vec<u16>, Turn, u32),
+    /// The next so many of some steps after a key, in the order of the job.
+    After(Vec<u16>, OrderKey, u32),
     /// These.
     At(Vec<LookupId>),
 }

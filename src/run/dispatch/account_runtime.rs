@@ -11,7 +11,7 @@ use crate::http::throttle::{
     CoolDownEnd, LOGIN_WINDOW, Moment, Permit, SharedState, Throttle, ThrottleRules, Token,
 };
 use crate::job::{Job, Step};
-use crate::ledger::{AccountMemory, Intent, Ledger, SharedAccount, Turn};
+use crate::ledger::{AccountMemory, Intent, Ledger, OrderKey, SharedAccount};
 use crate::run::decide::freshness::Freshness;
 use crate::run::error::RunError;
 use crate::time::{now_ms, now_us};
@@ -123,9 +123,9 @@ impl AccountRuntime {
         Some((self.service_ids[usize::from(next.at.step)], next.ask.price.unwrap_or_default()))
     }
 
-    /// Whether the throttle is to be asked: for a lookup whose turn is not after `until`, as far as money goes, or for what
+    /// Whether the throttle is to be asked: for a lookup that is not ordered after `until`, as far as money goes, or for what
     /// decides about those that are held back.
-    pub(super) fn may_ask(&self, work: &Work, until: Option<Turn>) -> bool {
+    pub(super) fn may_ask(&self, work: &Work, until: Option<OrderKey>) -> bool {
         !self.is_short && work.queue.ready(until, 1) > 0 || self.waits_for_health(work)
     }
 
@@ -140,7 +140,7 @@ impl AccountRuntime {
         &mut self,
         work: &Work,
         most: usize,
-        until: Option<Turn>,
+        until: Option<OrderKey>,
     ) -> (Instant, Vec<Arc<Token>>, Option<Permit>) {
         // While it is in doubt whether this is an outage, nothing goes, and asking is for the health address.
         let most = work.queue.ready(until, most).max(usize::from(self.waits_for_health(work)));

@@ -16,7 +16,7 @@ use super::queue::Ready;
 use super::reading::{Asked, Reading};
 use super::work::Work;
 use crate::domain::outcome::{Outcome, Source, State};
-use crate::ledger::{Change, LookupId, Turn};
+use crate::ledger::{Change, LookupId, OrderKey};
 use crate::run::decide::conditions::Probe;
 use crate::run::decide::fetch::{Fetched, Which};
 use crate::run::decide::prepared::Prepared;
@@ -333,7 +333,7 @@ impl Backlog {
     }
 
     /// Which of an account's cursors is to be read next, and up to where it has come, where there is room for more.
-    pub(super) fn lagging(&self, at: usize) -> Option<(usize, Turn)> {
+    pub(super) fn lagging(&self, at: usize) -> Option<(usize, OrderKey)> {
         let work = &self.accounts[at];
         if work.waiting() >= MOST_WAITING {
             return None;
@@ -357,9 +357,9 @@ impl Backlog {
         let Some((account, asked)) = self.asked.take() else { return BTreeSet::new() };
         match asked {
             Asked::Next(cursor) => {
-                let turn = |fetched: &Fetched| Turn { heard_at: fetched.heard_at, at: fetched.at };
+                let order_key = |fetched: &Fetched| OrderKey { heard_at: fetched.heard_at, at: fetched.at };
                 let exhausted = lookups.len() < READ_AHEAD;
-                self.accounts[account].reading.came_to(cursor, lookups.last().map(turn), exhausted);
+                self.accounts[account].reading.came_to(cursor, lookups.last().map(order_key), exhausted);
                 BTreeSet::new()
             }
             Asked::Again(ids) => {

@@ -1,6 +1,6 @@
 //! What is ready to be asked, in the order of the run, and who follows whom: the coordinator's memory, bounded however long the run.
 
-use crate::ledger::{LookupId, Turn};
+use crate::ledger::{LookupId, OrderKey};
 use crate::run::decide::attempt::Attempts;
 use crate::run::decide::prepared::Ask;
 use std::cmp::Reverse;
@@ -29,15 +29,15 @@ impl Ready {
         Attempts { spent: self.spent, lost: self.lost }
     }
 
-    fn turn(&self) -> Turn {
-        Turn { heard_at: self.heard_at, at: self.at }
+    fn order_key(&self) -> OrderKey {
+        OrderKey { heard_at: self.heard_at, at: self.at }
     }
 }
 
 /// The lookups of one account that wait: those that may go, in the order of the run, and those that wait for a time.
 #[derive(Default)]
 pub(super) struct Queue {
-    ready: BTreeMap<Turn, Ready>,
+    ready: BTreeMap<OrderKey, Ready>,
     delayed: HashMap<LookupId, Ready>,
     due: BinaryHeap<Reverse<(Instant, LookupId)>>,
     /// Those of the delayed whose time the upstream has named.
@@ -46,7 +46,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn push(&mut self, ready: Ready) {
-        self.ready.insert(ready.turn(), ready);
+        self.ready.insert(ready.order_key(), ready);
     }
 
     /// Not before `due`; `put_off` is whether the upstream has named that time.
@@ -86,8 +86,8 @@ impl Queue {
         self.ready.pop_first().map(|(_, ready)| ready)
     }
 
-    /// How many may go whose turn is not after `until`; `most` where there are more.
-    pub(super) fn ready(&self, until: Option<Turn>, most: usize) -> usize {
+    /// How many may go that are not ordered after `until`; `most` where there are more.
+    pub(super) fn ready(&self, until: Option<OrderKey>, most: usize) -> usize {
         match until {
             None => self.ready.len().min(most),
             Some(until) => self.ready.range(..=until).take(most).count(),
@@ -116,7 +116,7 @@ impl Queue {
 
     /// Gives out the lookups of some steps; they stay pending in the ledger.
     pub(super) fn drop_steps(&mut self, dropped: impl Fn(u16) -> bool) -> Vec<LookupId> {
-        let ready = self.ready.extract_if(.., |turn, _| dropped(turn.at.step)).map(|(turn, _)| turn.at);
+        let ready = self.ready.extract_if(.., |key, _| dropped(key.at.step)).map(|(key, _)| key.at);
         let mut gone: Vec<LookupId> = ready.collect();
         gone.extend(self.delayed.extract_if(|at, _| dropped(at.step)).map(|(at, _)| at));
         self.due.retain(|Reverse((_, at))| !dropped(at.step));
@@ -177,7 +177,7 @@ mod tests {
         assert!(queue.get_mut(lookup_id(1)).is_some());
         queue.push(ready(2));
         queue.delay(ready(4), now, false);
-        let until = |row| Some(Turn { heard_at: 0, at: lookup_id(row) });
+        let until = |row| Some(OrderKey { heard_at: 0, at: lookup_id(row) });
         assert_eq!([None, until(1), until(2)].map(|until| queue.ready(until, 9)), [2, 0, 1]);
         assert_eq!(queue.drop_steps(|step| step == 0), [lookup_id(2), lookup_id(1), lookup_id(4)]);
         assert!(!queue.has_ready() && queue.next_due().is_none());

@@ -4,7 +4,7 @@
 //! together, in the order of the run; each that has a condition goes by itself, since it may have to wait for another
 //! account's answers.
 
-use crate::ledger::{LookupId, Turn};
+use crate::ledger::{LookupId, OrderKey};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -26,7 +26,7 @@ pub(super) enum Asked {
 struct Cursor {
     steps: Vec<u16>,
     /// They are read up to here.
-    after: Turn,
+    after: OrderKey,
     exhausted: bool,
 }
 
@@ -45,7 +45,7 @@ impl Reading {
     /// Of an account with these steps, each with whether it has a condition.
     pub(super) fn new(steps: impl Iterator<Item = (u16, bool)>) -> Self {
         let (gated, always): (Vec<_>, Vec<_>) = steps.partition(|(_, has_condition)| *has_condition);
-        let cursor = |steps| Cursor { steps, after: Turn::default(), exhausted: false };
+        let cursor = |steps| Cursor { steps, after: OrderKey::default(), exhausted: false };
         let always: Vec<u16> = always.into_iter().map(|(step, _)| step).collect();
         let first = (!always.is_empty()).then(|| cursor(always));
         let cursors =
@@ -54,20 +54,20 @@ impl Reading {
     }
 
     /// The steps that a cursor reads, and up to where it has come.
-    pub(super) fn cursor(&self, at: usize) -> (&[u16], Turn) {
+    pub(super) fn cursor(&self, at: usize) -> (&[u16], OrderKey) {
         (&self.cursors[at].steps, self.cursors[at].after)
     }
 
     /// The cursor that lags behind the others in the order of the run, among those with something left to read and room for
     /// what they read.
-    pub(super) fn lagging(&self, has_room: impl Fn(u16) -> bool) -> Option<(usize, Turn)> {
+    pub(super) fn lagging(&self, has_room: impl Fn(u16) -> bool) -> Option<(usize, OrderKey)> {
         let cursors = self.cursors.iter().enumerate().filter(|(_, cursor)| !cursor.exhausted);
         let readable = cursors.filter(|(_, cursor)| cursor.steps.iter().all(|step| has_room(*step)));
         readable.map(|(at, cursor)| (at, cursor.after)).min_by_key(|(_, after)| *after)
     }
 
     /// A cursor has come to `last`; to its end where there may be no more.
-    pub(super) fn came_to(&mut self, at: usize, last: Option<Turn>, exhausted: bool) {
+    pub(super) fn came_to(&mut self, at: usize, last: Option<OrderKey>, exhausted: bool) {
         let cursor = &mut self.cursors[at];
         cursor.after = last.unwrap_or(cursor.after);
         cursor.exhausted |= exhausted;
@@ -135,26 +135,26 @@ mod tests {
         LookupId { row, step }
     }
 
-    fn turn(row: i64, step: u16) -> Turn {
-        Turn { heard_at: 0, at: at(row, step) }
+    fn order_key(row: i64, step: u16) -> OrderKey {
+        OrderKey { heard_at: 0, at: at(row, step) }
     }
 
     #[test]
     fn each_condition_is_read_by_itself_and_whoever_lags_comes_first() {
         let mut reading = Reading::new([(0, false), (2, true), (3, false), (5, true)].into_iter());
-        assert_eq!(reading.cursor(0), (&[0, 3][..], Turn::default()));
+        assert_eq!(reading.cursor(0), (&[0, 3][..], OrderKey::default()));
         let all = |_| true;
         assert_eq!(reading.lagging(all).map(|(at, _)| at), Some(0));
-        reading.came_to(0, Some(turn(9, 3)), false);
+        reading.came_to(0, Some(order_key(9, 3)), false);
         assert_eq!(reading.lagging(all).map(|(at, _)| at), Some(1));
-        reading.came_to(1, Some(turn(7, 2)), false);
-        reading.came_to(2, Some(turn(8, 5)), false);
-        assert_eq!(reading.lagging(all), Some((1, turn(7, 2))));
-        assert_eq!(reading.lagging(|step| step != 2), Some((2, turn(8, 5))), "too many of it wait");
+        reading.came_to(1, Some(order_key(7, 2)), false);
+        reading.came_to(2, Some(order_key(8, 5)), false);
+        assert_eq!(reading.lagging(all), Some((1, order_key(7, 2))));
+        assert_eq!(reading.lagging(|step| step != 2), Some((2, order_key(8, 5))), "too many of it wait");
         reading.came_to(2, None, true);
-        assert_eq!(reading.lagging(|step| step != 2), Some((0, turn(9, 3))));
+        assert_eq!(reading.lagging(|step| step != 2), Some((0, order_key(9, 3))));
         reading.drop_steps(|step| step != 2);
-        assert_eq!(reading.lagging(all), Some((1, turn(7, 2))));
+        assert_eq!(reading.lagging(all), Some((1, order_key(7, 2))));
         assert!(!reading.is_over());
         reading.came_to(1, None, true);
         assert!(reading.is_over());
