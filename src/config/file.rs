@@ -46,7 +46,7 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     }
     let mut reader = Reader { folder, catalogue: &catalogue, problems };
     let accounts = reader.accounts(&view);
-    document.verdict(reader.problems)?;
+    document.result(reader.problems)?;
     for account in accounts.values() {
         account.protect(&mut protected);
     }

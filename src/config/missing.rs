@@ -35,7 +35,7 @@ impl Unreadable {
     ///
     /// # Errors
     /// All that could not be read, where there is any.
-    pub fn verdict(self) -> Result<(), Self> {
+    pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 }

@@ -72,7 +72,7 @@ impl Catalogue {
             let message = "there is no [[service]]: nothing could be asked";
             problems.push(Problem::new(document.top(), message));
         }
-        document.verdict(problems)?;
+        document.result(problems)?;
         self.providers.insert(provider.name.clone(), provider);
         Ok(())
     }
@@ -96,7 +96,7 @@ fn same_lines(one: &str, other: &str) -> bool {
 fn parse(path: &Path, text: &str) -> Result<Provider, Problems> {
     let document = Document::parse(path, text)?;
     let (provider, problems) = read(&document, None);
-    document.verdict(problems)?;
+    document.result(problems)?;
     Ok(provider)
 }
 
@@ -222,7 +222,7 @@ fn services(view: &View<'_>, provided: &Provided<'_>, problems: &mut Vec<Problem
         Arc::new(service::service(&view, provided, &mut reach, problems))
     });
     let services = services.collect();
-    reach.verdict(problems);
+    reach.report(problems);
     services
 }
 

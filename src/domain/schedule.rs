@@ -93,12 +93,12 @@ pub struct Fire {
     /// Its due time, without jitter, in milliseconds since 1970: what it is known by.
     pub due: i64,
     /// What to do about it.
-    pub verdict: Verdict,
+    pub action: FireAction,
 }
 
 /// What to do about a fire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FireAction {
     /// It is its time.
     OnTime,
     /// It was missed, and is made up for.
@@ -115,12 +115,12 @@ impl Schedule {
         let fire = newest.map(|due| {
             let late = now - self.fires_at(job, due);
             let caught_up = self.missed == Missed::RunOnce && late <= millis(self.catch_up);
-            let verdict = match (late <= ON_TIME, caught_up) {
-                (true, _) => Verdict::OnTime,
-                (false, true) => Verdict::CatchUp,
-                (false, false) => Verdict::LeaveOut,
+            let action = match (late <= ON_TIME, caught_up) {
+                (true, _) => FireAction::OnTime,
+                (false, true) => FireAction::CatchUp,
+                (false, false) => FireAction::LeaveOut,
             };
-            Fire { due, verdict }
+            Fire { due, action }
         });
         let wake = self.next(newest.unwrap_or(last)).map(|next| self.fires_at(job, next.at));
         Decision { fire, wake }
@@ -128,9 +128,9 @@ impl Schedule {
 
     /// Why a fire is left out, where it is. `at_work` is whether the job is running.
     pub fn left_out(&self, fire: Fire, at_work: bool) -> Option<&'static str> {
-        match fire.verdict {
-            Verdict::LeaveOut => Some(self.too_late()),
-            Verdict::OnTime | Verdict::CatchUp => {
+        match fire.action {
+            FireAction::LeaveOut => Some(self.too_late()),
+            FireAction::OnTime | FireAction::CatchUp => {
                 (at_work && self.overlap == Overlap::Skip).then_some("the job is still running")
             }
         }

@@ -20,7 +20,7 @@ mod token;
 pub use back_off::back_off;
 pub use cool_down::{CoolDown, CoolDownEnd};
 pub use latch::Latch;
-pub use outage::{TroubleKind, Verdict};
+pub use outage::{OutageEffect, TroubleKind};
 pub use pause::left;
 pub use shared_state::{Moment, SharedState};
 pub use token::{LOGIN_WINDOW, Token};
@@ -344,7 +344,7 @@ impl Throttle {
     }
 
     /// A call of this lookup failed in a way that may be the upstream's failing, and why.
-    pub fn trouble(&mut self, now: Instant, kind: TroubleKind, cause: Cause, lookup: u64) -> Verdict {
+    pub fn trouble(&mut self, now: Instant, kind: TroubleKind, cause: Cause, lookup: u64) -> OutageEffect {
         self.cause = Some(cause);
         self.outages.trouble(now, lookup, kind)
     }
@@ -371,7 +371,7 @@ impl Throttle {
 
     /// A call of this lookup was certainly not carried out, though the upstream was there: over HTTP/2 it did not take the
     /// stream, or the request was never written. To be sent again with the next permit.
-    pub fn not_taken(&mut self, now: Instant, lookup: u64) -> Verdict {
+    pub fn not_taken(&mut self, now: Instant, lookup: u64) -> OutageEffect {
         self.cause = Some(Cause::NotTaken);
         self.outages.not_taken(now, lookup)
     }
@@ -408,7 +408,7 @@ impl Throttle {
         now: Instant,
         reading: LoginReading,
         retry_after: Option<Duration>,
-    ) -> Verdict {
+    ) -> OutageEffect {
         if let LoginReading::Unavailable { code } = &reading {
             self.cause = Some(code.parse().map_or(Cause::Unreadable, Cause::Status));
             self.asked_to_wait(now, retry_after);
@@ -417,7 +417,7 @@ impl Throttle {
     }
 
     /// The login that was asked for has no answer. Where it certainly reached nobody, it is none of the cap.
-    pub fn login_lost(&mut self, now: Instant, error: SendError) -> Verdict {
+    pub fn login_lost(&mut self, now: Instant, error: SendError) -> OutageEffect {
         self.cause = Some(error.cause);
         if error.kind.is_unprocessed() {
             self.tokens.uncount();
@@ -425,7 +425,12 @@ impl Throttle {
         self.logged_in(now, LoginReading::Unavailable { code: error.to_string() }, None)
     }
 
-    fn logged_in(&mut self, now: Instant, reading: LoginReading, retry_after: Option<Duration>) -> Verdict {
+    fn logged_in(
+        &mut self,
+        now: Instant,
+        reading: LoginReading,
+        retry_after: Option<Duration>,
+    ) -> OutageEffect {
         match self.tokens.login_done(now, reading, retry_after) {
             LoggedIn::Served => self.outages.logged_in(),
             LoggedIn::Waiting => {}
@@ -434,7 +439,7 @@ impl Throttle {
                 self.stop.get_or_insert(reason);
             }
         }
-        Verdict::default()
+        OutageEffect::default()
     }
 
     /// The login that was asked for was not sent and may be after `wait`: other processes have used up the cap.
@@ -442,9 +447,9 @@ impl Throttle {
         self.tokens.postponed(now + wait);
     }
 
-    /// Whether the health address says that the service is healthy. The verdict tells whether the account is in an outage
+    /// Whether the health address says that the service is healthy. The effect tells whether the account is in an outage
     /// now; where it was in doubt before, that decides what becomes of the lookup whose trouble it was.
-    pub fn health_done(&mut self, now: Instant, healthy: bool) -> Verdict {
+    pub fn health_done(&mut self, now: Instant, healthy: bool) -> OutageEffect {
         self.outages.health_done(now, healthy)
     }
 

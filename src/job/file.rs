@@ -58,7 +58,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
     reader.some_time(&view.table("run"));
     reader.caps(&view);
     reader.prices(&view, &job);
-    document.verdict(reader.problems)?;
+    document.result(reader.problems)?;
     Ok(job)
 }
 

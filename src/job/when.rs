@@ -80,7 +80,7 @@ pub enum Gate {
 
 impl When {
     /// Whether it is met by what its lookup came to. `first` is what is to become of a row without an answer yet.
-    pub fn verdict(&self, came: Came<'_>, first: First) -> Gate {
+    pub fn evaluate(&self, came: Came<'_>, first: First) -> Gate {
         let Some(outcome) = came.outcome.filter(|_| matches!(came.state, State::Settled | State::Parked))
         else {
             return Gate::Waits(self.step);
@@ -112,14 +112,14 @@ impl When {
 
 /// What several conditions come to together. One that is not met decides, whatever is not known of the others: what it
 /// says cannot change.
-pub fn combine(verdicts: impl IntoIterator<Item = Gate>) -> Gate {
+pub fn combine(gates: impl IntoIterator<Item = Gate>) -> Gate {
     let weight = |gate: &Gate| match gate {
         Gate::Closed => 0,
         Gate::Waits(_) => 1,
         Gate::Undecided => 2,
         Gate::Open => 3,
     };
-    verdicts.into_iter().min_by_key(weight).unwrap_or(Gate::Open)
+    gates.into_iter().min_by_key(weight).unwrap_or(Gate::Open)
 }
 
 impl Test {
@@ -201,16 +201,16 @@ mod tests {
             (settled(Skipped, Some(code::TOO_OLD)), Gate::Open),
             (settled(Skipped, Some(code::FIRST)), Gate::Open),
         ] {
-            assert_eq!(hits.verdict(came, First::Buy), gate, "{came:?}");
+            assert_eq!(hits.evaluate(came, First::Buy), gate, "{came:?}");
         }
-        assert_eq!(hits.verdict(settled(Skipped, Some(code::FIRST)), First::Skip), Gate::Closed);
+        assert_eq!(hits.evaluate(settled(Skipped, Some(code::FIRST)), First::Skip), Gate::Closed);
         let skipped = When { outcomes: vec![Skipped], ..when() };
-        assert_eq!(skipped.verdict(settled(Skipped, Some(code::KIND)), First::Buy), Gate::Open);
+        assert_eq!(skipped.evaluate(settled(Skipped, Some(code::KIND)), First::Buy), Gate::Open);
         let invalid = When { outcomes: vec![Invalid], ..when() };
-        assert_eq!(invalid.verdict(settled(Invalid, Some(code::LOCAL)), First::Buy), Gate::Open);
+        assert_eq!(invalid.evaluate(settled(Invalid, Some(code::LOCAL)), First::Buy), Gate::Open);
         let codes = When { codes: ["S4", "S6"].map(CodeForm::new).into(), ..when() };
-        assert_eq!(codes.verdict(settled(Rejected, Some("S6")), First::Buy), Gate::Open);
-        assert_eq!(codes.verdict(settled(Hit, None), First::Buy), Gate::Closed);
+        assert_eq!(codes.evaluate(settled(Rejected, Some("S6")), First::Buy), Gate::Open);
+        assert_eq!(codes.evaluate(settled(Hit, None), First::Buy), Gate::Closed);
     }
 
     #[test]
@@ -250,11 +250,11 @@ mod tests {
             let when = When { test: Some(test), ..when() };
             let came = Came { body: Some(&body), ..settled(Outcome::Hit, None) };
             let gate = if open { Gate::Open } else { Gate::Closed };
-            assert_eq!(when.verdict(came, First::Buy), gate, "{when:?}");
+            assert_eq!(when.evaluate(came, First::Buy), gate, "{when:?}");
         }
         let absent = When { test: Some(is("/report", Is::Absent)), ..when() };
         assert_eq!(
-            absent.verdict(settled(Outcome::NoHit, Some("15")), First::Buy),
+            absent.evaluate(settled(Outcome::NoHit, Some("15")), First::Buy),
             Gate::Open,
             "there is no body"
         );

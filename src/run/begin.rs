@@ -313,7 +313,7 @@ async fn accounts(context: &Context, job: &Job, used: &Used<'_>) -> Result<Vec<A
         // What would be told next is told as well.
         RunError::gather(&mut unread, used.read_requestors(job).await)?;
     }
-    unread.verdict()?;
+    unread.into_result()?;
     tell_doubles(context, &accounts);
     Ok(accounts)
 }

@@ -1,10 +1,10 @@
 //! Letters of disclosure that nobody asked for are refused before anything is sent, and those that an account denies once
 //! they have been seen.
 
+use super::decide::disposition::{Disposition, disposition};
 use super::decide::fetch::{known, resolve};
 use super::decide::freshness::{Freshness, Reuse};
 use super::decide::prepared::{Ask, Prepared, Resolved};
-use super::decide::verdict::{Verdict, verdict};
 use super::error::RunError;
 use crate::config::Account;
 use crate::domain::letters::LettersByBlock;
@@ -90,7 +90,8 @@ impl LetterCount {
         for (at, resolved) in making {
             let step = usize::from(at.step);
             let reuse = Reuse::of(&prepared.job.steps[step]);
-            let Verdict::Ask(ask) = verdict(resolved, Some(at), &known, reuse, asked.freshness) else {
+            let Disposition::Ask(ask) = disposition(resolved, Some(at), &known, reuse, asked.freshness)
+            else {
                 continue;
             };
             let seen = match &mut self.seen {

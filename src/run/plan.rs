@@ -6,11 +6,11 @@ use super::counter::{Counter, Judged, Purchase};
 use super::decide::accounts::{Used, environment};
 use super::decide::budget::{not_passed, planned};
 use super::decide::conditions;
+use super::decide::disposition::{Disposition, disposition, gated};
 use super::decide::fetch::{known, resolve};
 use super::decide::freshness::{Freshness, Reuse};
 use super::decide::prepared::{Ask, Prepared, Resolved, service_name};
 use super::decide::prices::{priced, without_price};
-use super::decide::verdict::{Verdict, gated, verdict};
 use super::dispatch::{remembered_refusal, transports};
 use super::error::RunError;
 use super::event::{BadExample, PlanRefusal, PlanReport, PlanStep};
@@ -134,7 +134,7 @@ async fn asked_before(
     if !unread.is_empty() {
         RunError::gather(&mut unread, used.read_requestors(job).await)?;
     }
-    unread.verdict()?;
+    unread.into_result()?;
     Ok(refused)
 }
 
@@ -227,7 +227,7 @@ fn foreseen(prepared: &Prepared, step: usize, skips: &[Option<&'static str>]) ->
         None => Gate::Waits(when.step),
         code => {
             let came = Came { state: State::Settled, outcome: Some(Outcome::Skipped), code, body: None };
-            when.verdict(came, prepared.first(u16::try_from(step).unwrap_or(u16::MAX), when.step))
+            when.evaluate(came, prepared.first(u16::try_from(step).unwrap_or(u16::MAX), when.step))
         }
     }))
 }
@@ -249,22 +249,22 @@ async fn judge(
     for Planned { at, resolved, gate } in planned {
         let waits = matches!(gate, Gate::Waits(_));
         let gate = if waits { Gate::Open } else { gate };
-        let verdict = verdict(resolved, at, &known, reuse, books.freshness);
-        match gated(verdict, gate, at.unwrap_or(LookupId { row: 0, step: 0 })) {
-            Verdict::Ask(ask) | Verdict::Elsewhere(ask) => {
+        let disposition = disposition(resolved, at, &known, reuse, books.freshness);
+        match gated(disposition, gate, at.unwrap_or(LookupId { row: 0, step: 0 })) {
+            Disposition::Ask(ask) | Disposition::Elsewhere(ask) => {
                 let block = || ask.block(&prepared.job.steps[step]).map(str::to_owned);
                 let letter = ask.letter_making.then(|| (block(), ask.kind));
                 let Ask { identity, price, .. } = ask;
                 judged.buy.push(Purchase { identity, price, letter, gated: waits });
             }
-            Verdict::Follow(..) => sums.duplicates += 1,
-            Verdict::Reuse(ask, answer) if answer.outcome == Outcome::Unknown => {
+            Disposition::Follow(..) => sums.duplicates += 1,
+            Disposition::Reuse(ask, answer) if answer.outcome == Outcome::Unknown => {
                 judged.unread.push(ask.identity);
             }
-            Verdict::Reuse(ask, _) => judged.fresh.push(ask.identity),
-            Verdict::LetterUnknown => sums.unknown += 1,
-            Verdict::Skip(_) | Verdict::Wait(_) => sums.skipped += 1,
-            Verdict::Invalid(_) => sums.invalid += 1,
+            Disposition::Reuse(ask, _) => judged.fresh.push(ask.identity),
+            Disposition::LetterUnknown => sums.unknown += 1,
+            Disposition::Skip(_) | Disposition::Wait(_) => sums.skipped += 1,
+            Disposition::Invalid(_) => sums.invalid += 1,
         }
     }
     books.counter.add(judged).await;

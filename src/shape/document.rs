@@ -59,7 +59,7 @@ impl<'t> Document<'t> {
     }
 
     /// The problems of this file, or nothing where there are none.
-    pub fn verdict(&self, problems: Vec<Problem>) -> Result<(), Problems> {
+    pub fn result(&self, problems: Vec<Problem>) -> Result<(), Problems> {
         if problems.is_empty() { Ok(()) } else { Err(self.problems(problems)) }
     }
 

@@ -16,7 +16,7 @@ use super::registers::{ChangesReport, SignatoryReport, UnitsReport, changes, sig
 use super::service::Service;
 
 /// What an answer says, before it is written down.
-pub(super) struct Verdict {
+pub(super) struct AnswerContent {
     /// HTTP status.
     pub(super) status: u16,
     /// The `error` member.
@@ -72,7 +72,7 @@ pub(super) enum Standing {
 const ALWAYS_NO_HIT: [&str; 2] = ["5569565855", "9999999999"];
 const ALWAYS_HIT: [&str; 2] = ["5565144408", "8001010001"];
 
-impl Verdict {
+impl AnswerContent {
     /// An error and nothing else.
     pub(super) fn error(status: u16, error: Problem) -> Self {
         Self { status, error: Some(error), report: None, letter: false }
@@ -89,8 +89,8 @@ impl Verdict {
 
 impl Register<'_> {
     /// The answer of that service to that call.
-    pub(super) fn answer(&self, service: Service, query: &Query) -> Verdict {
-        let verdict = query.check_common().and_then(|()| match service {
+    pub(super) fn answer(&self, service: Service, query: &Query) -> AnswerContent {
+        let content = query.check_common().and_then(|()| match service {
             Service::GetData => self.get_data(query),
             Service::GetDataUnits => self.units(query),
             Service::DatecheckCompany => self.changes(query, false),
@@ -99,22 +99,22 @@ impl Register<'_> {
             Service::GetSignatory => self.signatories(query),
             _ => Err(query.input("no data service")),
         });
-        verdict.unwrap_or_else(|problem| Verdict::error(400, problem))
+        content.unwrap_or_else(|problem| AnswerContent::error(400, problem))
     }
 
-    fn get_data(&self, query: &Query) -> Result<Verdict, Problem> {
+    fn get_data(&self, query: &Query) -> Result<AnswerContent, Problem> {
         let language = query.language();
         query.check_length("lodfreetext", 500)?;
         let number = sent_number(query, &[10, 12])?;
         let name = query.get("blockname").filter(|name| self.has_block(name));
         let block = Block::of(name.ok_or_else(|| Problem::new("11", language))?);
         let (code, with_report) = match self.standing(&number) {
-            Standing::NoHit => return Ok(Verdict::no_hit(language)),
+            Standing::NoHit => return Ok(AnswerContent::no_hit(language)),
             Standing::Hit => (None, true),
             Standing::Partial(code) => (Some(code), true),
             Standing::Rejected(code) => (Some(code), false),
         };
-        Ok(Verdict {
+        Ok(AnswerContent {
             status: 200,
             error: code.map(|code| self.rejection(&number, code, language)),
             report: with_report.then(|| self.data_report(&number, code, block)),
@@ -131,12 +131,13 @@ impl Register<'_> {
         Report::Person(Box::new(person(self.seed, number, veil, block.figures, block.credit)))
     }
 
-    fn units(&self, query: &Query) -> Result<Verdict, Problem> {
+    fn units(&self, query: &Query) -> Result<AnswerContent, Problem> {
         query.flag("legacyformat")?;
         query.check_length("searchnumber", 10)?;
         let include_inactive = query.flag("includeinactive")?;
-        let found =
-            |words: &[&str]| Ok(Verdict::report(Report::Units(units(self.seed, words, include_inactive))));
+        let found = |words: &[&str]| {
+            Ok(AnswerContent::report(Report::Units(units(self.seed, words, include_inactive))))
+        };
         if query.get("searchnumber").is_none() {
             let words = ["name", "address", "postnr"].map(|name| query.get(name).unwrap_or_default());
             if words.iter().all(|word| word.is_empty()) {
@@ -146,12 +147,12 @@ impl Register<'_> {
         }
         let number = sent_number(query, &[10])?;
         match self.standing(&number) {
-            Standing::NoHit => Ok(Verdict::no_hit(query.language())),
+            Standing::NoHit => Ok(AnswerContent::no_hit(query.language())),
             _ => found(&["units", number.ten()]),
         }
     }
 
-    fn changes(&self, query: &Query, consumer: bool) -> Result<Verdict, Problem> {
+    fn changes(&self, query: &Query, consumer: bool) -> Result<AnswerContent, Problem> {
         query.flag("legacyformat")?;
         let number = sent_number(query, if consumer { &[12] } else { &[10, 12] })?;
         let months = if consumer || number.who() == Who::Person { 36 } else { 60 };
@@ -159,9 +160,9 @@ impl Register<'_> {
         let since = query.reference_date(earliest)?;
         let wrong_register = consumer && number.who() != Who::Person;
         match self.standing(&number) {
-            Standing::NoHit => Ok(Verdict::no_hit(query.language())),
-            _ if wrong_register => Ok(Verdict::no_hit(query.language())),
-            _ => Ok(Verdict::report(Report::Changes(changes(
+            Standing::NoHit => Ok(AnswerContent::no_hit(query.language())),
+            _ if wrong_register => Ok(AnswerContent::no_hit(query.language())),
+            _ => Ok(AnswerContent::report(Report::Changes(changes(
                 self.seed,
                 &number,
                 consumer,
@@ -170,7 +171,7 @@ impl Register<'_> {
         }
     }
 
-    fn spar(&self, query: &Query) -> Result<Verdict, Problem> {
+    fn spar(&self, query: &Query) -> Result<AnswerContent, Problem> {
         let relations = query.flag("relation")?;
         query.flag("usespartest")?;
         let text = query.get("searchnumber").filter(|text| text.len() == 12);
@@ -178,26 +179,26 @@ impl Register<'_> {
             text.and_then(Number::read).filter(|number| number.who() == Who::Person && number.is_valid());
         let number = number.ok_or_else(|| Problem::new("EX2", query.language()))?;
         let (veil, left) = match self.standing(&number) {
-            Standing::NoHit => return Ok(Verdict::no_hit(query.language())),
+            Standing::NoHit => return Ok(AnswerContent::no_hit(query.language())),
             Standing::Partial("S2") => (Veil::Protected, None),
             Standing::Rejected("S4") => (Veil::None, Some("Avliden")),
             Standing::Partial("S6") => (Veil::None, Some("Utvandrad")),
             _ => (Veil::None, None),
         };
         let left = left.map(|reason| Deregistration { reason, date: self.day_of_leaving(&number) });
-        Ok(Verdict::report(Report::Spar(Box::new(spar(self.seed, &number, veil, left, relations)))))
+        Ok(AnswerContent::report(Report::Spar(Box::new(spar(self.seed, &number, veil, left, relations)))))
     }
 
     /// A missing number is 400 with the very code that 404 uses for a miss: the manual has it so.
-    fn signatories(&self, query: &Query) -> Result<Verdict, Problem> {
+    fn signatories(&self, query: &Query) -> Result<AnswerContent, Problem> {
         if query.get("searchnumber").is_none() {
             return Err(Problem::new("15", query.language()));
         }
         let number = sent_number(query, &[10])?;
         match self.standing(&number) {
-            Standing::NoHit => Ok(Verdict::no_hit(query.language())),
-            _ if number.who() == Who::Person => Ok(Verdict::no_hit(query.language())),
-            _ => Ok(Verdict::report(Report::Signatories(signatories(self.seed, &number)))),
+            Standing::NoHit => Ok(AnswerContent::no_hit(query.language())),
+            _ if number.who() == Who::Person => Ok(AnswerContent::no_hit(query.language())),
+            _ => Ok(AnswerContent::report(Report::Signatories(signatories(self.seed, &number)))),
         }
     }
 
@@ -255,18 +256,18 @@ mod tests {
     const COMPANY: &str = "5565144408";
     const PARTNERSHIP: &str = "9696000000";
 
-    fn ask(service: Service, query: &str) -> Verdict {
+    fn ask(service: Service, query: &str) -> AnswerContent {
         ask_of(&Register { seed: 1, blocks: None, today: || date(2026, 7, 21) }, service, query)
     }
 
-    fn ask_of(register: &Register<'_>, service: Service, query: &str) -> Verdict {
+    fn ask_of(register: &Register<'_>, service: Service, query: &str) -> AnswerContent {
         let uri = format!("http://x{}?{query}", service.path()).parse().expect("an address");
         register.answer(service, &Query::read(&uri))
     }
 
-    fn said(verdict: &Verdict) -> (u16, &str, bool) {
-        let code = verdict.error.as_ref().map_or("", |error| error.code.as_ref());
-        (verdict.status, code, verdict.report.is_some())
+    fn said(content: &AnswerContent) -> (u16, &str, bool) {
+        let code = content.error.as_ref().map_or("", |error| error.code.as_ref());
+        (content.status, code, content.report.is_some())
     }
 
     #[test]
@@ -377,9 +378,9 @@ mod tests {
         let mut seen = [false; 2];
         for seed in 0..2_000 {
             let register = Register { seed, blocks: None, today: || date(2026, 7, 21) };
-            let verdict =
+            let content =
                 ask_of(&register, Service::GetData, "searchnumber=5560125790&blockname=CompanyBasic");
-            match said(&verdict) {
+            match said(&content) {
                 (200, "", true) | (404, "15", false) => {}
                 (200, code, report) => {
                     assert!(code.starts_with('S'), "{code}");

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Response, Uri};
 use jiff::civil::Date;
 
 use super::alter::{alter, enlarge};
-use super::answers::{Register, Verdict};
+use super::answers::{AnswerContent, Register};
 use super::bill::{Arrival, Entry};
 use super::codes::{self, Problem};
 use super::nordic::{self, Question};
@@ -72,20 +72,20 @@ impl Call<'_> {
     }
 
     fn refused(&self, code: &'static str) -> Reply {
-        self.written(Verdict::error(403, Problem::new(code, self.query.language())))
+        self.written(AnswerContent::error(403, Problem::new(code, self.query.language())))
     }
 
-    fn verdict(&self) -> Verdict {
+    fn content(&self) -> AnswerContent {
         let blocks = self.live.scenario.blocks.as_deref();
         Register { seed: self.world.seed, blocks, today }.answer(self.service, self.query)
     }
 
     fn truth(&self) -> Reply {
-        self.written(self.verdict())
+        self.written(self.content())
     }
 
-    fn written(&self, verdict: Verdict) -> Reply {
-        Reply::of(verdict, self.service, self.log_id, &self.world.base_url, self.uri)
+    fn written(&self, content: AnswerContent) -> Reply {
+        Reply::of(content, self.service, self.log_id, &self.world.base_url, self.uri)
     }
 
     fn distorted(&self, deed: &Deed, headers: &HeaderMap) -> Reply {
@@ -105,10 +105,10 @@ impl Call<'_> {
                 );
                 let detail = detail.as_ref().map(|detail| detail.replace("{number}", number));
                 let error = Some(Problem { code: Cow::Owned(code.clone()), text, detail });
-                let truth = report.then(|| self.verdict());
+                let truth = report.then(|| self.content());
                 let letter = truth.as_ref().is_some_and(|truth| truth.letter);
                 let report = truth.and_then(|truth| truth.report);
-                self.written(Verdict { status: *status, error, report, letter })
+                self.written(AnswerContent { status: *status, error, report, letter })
             }
             Deed::Alter(alterations) => alter(self.truth(), alterations),
             Deed::Huge { size } => enlarge(self.truth(), *size),
@@ -121,7 +121,7 @@ impl Call<'_> {
         let code = reply.code.as_deref();
         let answered =
             !matches!(fault.map(|fault| &fault.deed), Some(Deed::Close | Deed::Reset | Deed::Stall));
-        let hidden = fault.filter(|fault| fault.carried_out).map(|_| self.verdict());
+        let hidden = fault.filter(|fault| fault.carried_out).map(|_| self.content());
         let answers = !reply.is_page() && codes::is_billed(reply.status.as_u16(), code);
         let billed = !answered || hidden.is_some() || answers;
         let letter = hidden.map_or(reply.letter, |hidden| hidden.letter);

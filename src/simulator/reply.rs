@@ -8,7 +8,7 @@ use axum::http::header::{CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri};
 use serde::Serialize;
 
-use super::answers::{Report, Verdict};
+use super::answers::{AnswerContent, Report};
 use super::codes::Problem;
 use super::service::Service;
 use crate::time;
@@ -65,8 +65,14 @@ pub(super) enum RetryAfter {
 }
 
 impl Reply {
-    /// The verdict in the envelope of its service.
-    pub(super) fn of(verdict: Verdict, service: Service, log_id: u64, base_url: &str, uri: &Uri) -> Self {
+    /// The answer in the envelope of its service.
+    pub(super) fn of(
+        content: AnswerContent,
+        service: Service,
+        log_id: u64,
+        base_url: &str,
+        uri: &Uri,
+    ) -> Self {
         let request_url = format!("{base_url}{uri}");
         let stamp = time::rfc3339(time::now_ms());
         // GetData writes its times without a zone, the others with one (apis.md section 1: both are documented).
@@ -78,16 +84,16 @@ impl Reply {
                 resource: service.resource(),
                 method: "GET",
                 request_url: &request_url,
-                lod_created: (service == Service::GetData).then_some(verdict.letter),
+                lod_created: (service == Service::GetData).then_some(content.letter),
             },
-            error: verdict.error.as_ref(),
-            report: verdict.report.as_ref(),
+            error: content.error.as_ref(),
+            report: content.report.as_ref(),
         };
         // Nothing in these types can fail to be written; an empty body would show in every test.
         let mut body = Vec::with_capacity(2_048);
         let _ = serde_json::to_writer(&mut body, &envelope);
-        let code = verdict.error.map(|error| error.code);
-        Self { letter: verdict.letter, code, ..Self::new(verdict.status, JSON, body) }
+        let code = content.error.map(|error| error.code);
+        Self { letter: content.letter, code, ..Self::new(content.status, JSON, body) }
     }
 
     fn new(status: u16, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {

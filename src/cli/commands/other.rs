@@ -43,20 +43,20 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
     }
     // Last, when all is told that makes it true.
     for (good, warnings) in report.good.iter().zip(warnings) {
-        let verdict = match verdict(good.faults.len(), warnings) {
+        let found = match found(good.faults.len(), warnings) {
             // It was held against none.
             own if good.job.is_some() && settings.is_err() => {
                 format!("{own} of its own, but the configuration has some")
             }
             own => own,
         };
-        desk.say(&format!("{}: {}, {verdict}\n", good.path.display(), good.kind.as_str()))?;
+        desk.say(&format!("{}: {}, {found}\n", good.path.display(), good.kind.as_str()))?;
     }
     if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
 }
 
 /// What a file comes to of which nothing kept it from being read.
-fn verdict(faults: usize, warnings: usize) -> String {
+fn found(faults: usize, warnings: usize) -> String {
     let count =
         |number: usize, one, several| counted(u64::try_from(number).unwrap_or(u64::MAX), one, several);
     match (faults, warnings) {

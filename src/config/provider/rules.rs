@@ -161,7 +161,7 @@ impl Reach {
     }
 
     /// The rules that match in no service's list.
-    pub(super) fn verdict(self, problems: &mut Vec<Problem>) {
+    pub(super) fn report(self, problems: &mut Vec<Problem>) {
         problems.extend(self.0.into_iter().filter_map(|((start, end), why)| {
             Some(Problem::new(start..end, "this rule can never match").help(why?))
         }));

@@ -6,7 +6,7 @@ use crate::daemon::Told;
 use crate::daemon::carry::{Carrying, Ending, observer};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
-use crate::domain::schedule::{Fire, Verdict};
+use crate::domain::schedule::{Fire, FireAction};
 use crate::ledger::{Cause, FireRow, LedgerError, NewFire};
 use crate::run::event::Level;
 use crate::run::{Context, StopRequest};
@@ -40,7 +40,7 @@ impl Serving {
     async fn claim(&mut self, name: &str, fire: Fire, now: i64) -> Result<(), LedgerError> {
         let Some(watch) = self.watched.get(name) else { return Ok(()) };
         let left_out = watch.schedule.left_out(fire, self.at_work.contains_key(name));
-        let cause = if fire.verdict == Verdict::OnTime { Cause::Schedule } else { Cause::Missed };
+        let cause = if fire.action == FireAction::OnTime { Cause::Schedule } else { Cause::Missed };
         let new = NewFire { job: name, due: fire.due, cause, left_out };
         let zone = watch.schedule.zone.clone();
         let Some(claimed) = self.setup.ledger.claim(&self.daemon, new, now).await? else {

@@ -91,7 +91,7 @@ fn every_change_of_clock() {
                 let (asked, mut last, mut fires) = (schedule(&[line], zone), from, Vec::new());
                 for now in (from..=to).step_by(60_000) {
                     if let Some(fire) = asked.due("job", last, now).fire {
-                        assert_eq!((fire.due, fire.verdict), (now, Verdict::OnTime), "{line} in {zone}");
+                        assert_eq!((fire.due, fire.action), (now, FireAction::OnTime), "{line} in {zone}");
                         fires.push(fire.due);
                         last = fire.due;
                     }
@@ -130,22 +130,22 @@ fn missed_fires_are_made_up_for_once_or_left_out() {
     let skip = Schedule { missed: Missed::Skip, ..nightly.clone() };
     let short = Schedule { catch_up: Duration::from_hours(6), ..nightly.clone() };
     let (last, newest) = (ms("2026-11-18T01:30:00Z"), ms("2026-11-21T01:30:00Z"));
-    for (schedule, now, verdict) in [
-        (&nightly, "2026-11-21T01:30:00Z", Verdict::OnTime),
-        (&skip, "2026-11-21T01:31:00Z", Verdict::OnTime),
-        (&nightly, "2026-11-21T01:31:01Z", Verdict::CatchUp),
-        (&skip, "2026-11-21T01:31:01Z", Verdict::LeaveOut),
-        (&short, "2026-11-21T07:30:00Z", Verdict::CatchUp),
-        (&short, "2026-11-21T08:00:00Z", Verdict::LeaveOut),
+    for (schedule, now, action) in [
+        (&nightly, "2026-11-21T01:30:00Z", FireAction::OnTime),
+        (&skip, "2026-11-21T01:31:00Z", FireAction::OnTime),
+        (&nightly, "2026-11-21T01:31:01Z", FireAction::CatchUp),
+        (&skip, "2026-11-21T01:31:01Z", FireAction::LeaveOut),
+        (&short, "2026-11-21T07:30:00Z", FireAction::CatchUp),
+        (&short, "2026-11-21T08:00:00Z", FireAction::LeaveOut),
     ] {
         let decision = schedule.due("job", last, ms(now));
-        assert_eq!(decision.fire, Some(Fire { due: newest, verdict }), "{now}");
+        assert_eq!(decision.fire, Some(Fire { due: newest, action }), "{now}");
         assert_eq!(decision.wake, Some(ms("2026-11-22T01:30:00Z")));
         assert_eq!(schedule.due("job", newest, ms(now)).fire, None);
     }
     let yearly = schedule(&["@yearly"], "UTC");
     let late = yearly.due("job", ms("2020-06-01T00:00:00Z"), ms("2026-11-21T00:00:00Z")).fire.unwrap();
-    assert_eq!((late.due, late.verdict), (ms("2026-01-01T00:00:00Z"), Verdict::LeaveOut));
+    assert_eq!((late.due, late.action), (ms("2026-01-01T00:00:00Z"), FireAction::LeaveOut));
     // A clock that is set back makes nothing due again.
     assert_eq!(nightly.due("job", newest, last).fire, None);
 }

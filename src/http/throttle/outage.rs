@@ -42,7 +42,7 @@ impl TroubleKind {
 
 /// What a failed call means for its account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct OutageEffect {
     /// Whether the account is in an outage: what was certainly not carried out then spends no attempt.
     pub in_outage: bool,
     /// Whether it begins with this.
@@ -161,10 +161,10 @@ impl Outages {
 
     /// The request of this lookup was not taken. That is no trouble by itself: a server that closes a connection in good
     /// order says so of whatever crossed its word on the way.
-    pub(super) fn not_taken(&mut self, now: Instant, lookup: u64) -> Verdict {
+    pub(super) fn not_taken(&mut self, now: Instant, lookup: u64) -> OutageEffect {
         self.not_taken += 1;
         if self.not_taken < NOT_TAKEN {
-            return Verdict { in_outage: self.is_out(), ..Verdict::default() };
+            return OutageEffect { in_outage: self.is_out(), ..OutageEffect::default() };
         }
         self.not_taken = 0;
         self.trouble(now, lookup, TroubleKind::NotTaken)
@@ -196,55 +196,55 @@ impl Outages {
         self.is_out()
     }
 
-    pub(super) fn trouble(&mut self, now: Instant, lookup: u64, kind: TroubleKind) -> Verdict {
+    pub(super) fn trouble(&mut self, now: Instant, lookup: u64, kind: TroubleKind) -> OutageEffect {
         let trouble = Trouble { lookup, kind };
         match &mut self.state {
             State::Calm(streak) => {
                 streak.push(trouble);
                 if streak.len() < STREAK {
-                    return Verdict::default();
+                    return OutageEffect::default();
                 }
                 let streak = std::mem::take(streak);
                 self.judge(now, streak)
             }
             State::Doubt { streak, .. } => {
                 streak.push(trouble);
-                Verdict { in_doubt: true, ..Verdict::default() }
+                OutageEffect { in_doubt: true, ..OutageEffect::default() }
             }
             State::Out(out) => {
                 if out.phase == Phase::Trying {
                     out.rest(now, self.told);
                     self.news = true;
                 }
-                Verdict { in_outage: true, ..Verdict::default() }
+                OutageEffect { in_outage: true, ..OutageEffect::default() }
             }
         }
     }
 
-    fn judge(&mut self, now: Instant, mut streak: Vec<Trouble>) -> Verdict {
+    fn judge(&mut self, now: Instant, mut streak: Vec<Trouble>) -> OutageEffect {
         let first = streak.first().map(|trouble| trouble.lookup);
         let own = streak.iter().all(|t| Some(t.lookup) == first && t.kind.may_be_a_lookups_own());
         if own && !self.has_health {
-            return Verdict::default();
+            return OutageEffect::default();
         }
         if own {
             self.state = State::Doubt { streak, asked: false };
-            return Verdict { in_doubt: true, ..Verdict::default() };
+            return OutageEffect { in_doubt: true, ..OutageEffect::default() };
         }
         streak.pop();
         self.begin(now, false, &streak)
     }
 
-    fn begin(&mut self, now: Instant, by_login: bool, streak: &[Trouble]) -> Verdict {
+    fn begin(&mut self, now: Instant, by_login: bool, streak: &[Trouble]) -> OutageEffect {
         let mut out = Out { ends: now + self.patience, wait: FIRST_WAIT, phase: Phase::Ready, by_login };
         out.rest(now, self.told);
         self.state = State::Out(out);
         self.news = true;
         let refunds = streak.iter().filter(|t| t.kind.is_unprocessed()).map(|t| t.lookup).collect();
-        Verdict { in_outage: true, begins: true, in_doubt: false, refunds }
+        OutageEffect { in_outage: true, begins: true, in_doubt: false, refunds }
     }
 
-    pub(super) fn health_done(&mut self, now: Instant, healthy: bool) -> Verdict {
+    pub(super) fn health_done(&mut self, now: Instant, healthy: bool) -> OutageEffect {
         match &mut self.state {
             State::Doubt { .. } if healthy => self.state = State::Calm(Vec::new()),
             State::Doubt { streak, .. } => {
@@ -261,14 +261,14 @@ impl Outages {
             }
             State::Calm(_) | State::Out(_) => {}
         }
-        Verdict { in_outage: self.out().is_some(), ..Verdict::default() }
+        OutageEffect { in_outage: self.out().is_some(), ..OutageEffect::default() }
     }
 
-    pub(super) fn login_unreachable(&mut self, now: Instant) -> Verdict {
+    pub(super) fn login_unreachable(&mut self, now: Instant) -> OutageEffect {
         match &mut self.state {
             State::Out(out) => {
                 out.rest(now, self.told);
-                Verdict { in_outage: true, ..Verdict::default() }
+                OutageEffect { in_outage: true, ..OutageEffect::default() }
             }
             State::Calm(streak) | State::Doubt { streak, .. } => {
                 let streak = std::mem::take(streak);

@@ -227,7 +227,7 @@ impl Run {
 
     fn done(&mut self, done: Done) {
         let now = Instant::now();
-        let verdict = match done {
+        let effect = match done {
             Done::Login(answer) => match answer {
                 Ok(answer) => {
                     let reading = upstream::read_login(Auth::Connect, &answer);
@@ -246,7 +246,7 @@ impl Run {
                 self.call_done(now, lookup, generation, answer)
             }
         };
-        self.report.refunds += verdict.refunds.len();
+        self.report.refunds += effect.refunds.len();
     }
 
     fn call_done(
@@ -255,15 +255,15 @@ impl Run {
         mut lookup: Lookup,
         generation: u64,
         answer: Result<Response, SendError>,
-    ) -> super::Verdict {
-        let mut verdict = super::Verdict::default();
+    ) -> super::OutageEffect {
+        let mut effect = super::OutageEffect::default();
         match answer
             .map(|answer| (upstream::read(&Dialect::Creditsafe, &answer, &Question::default()), answer))
         {
             Ok((Reading::Answer(_), _)) => {
                 self.throttle.answered(generation);
                 self.report.settled += 1;
-                return verdict;
+                return effect;
             }
             Ok((Reading::Throttled, answer)) => drop(self.throttle.throttled(now, answer.retry_after)),
             Ok((Reading::TokenRefused { .. }, _)) => {
@@ -272,14 +272,14 @@ impl Run {
             }
             Ok((Reading::Unavailable, answer)) => {
                 self.throttle.asked_to_wait(now, answer.retry_after);
-                verdict = self.throttle.trouble(now, TroubleKind::Unavailable, Cause::Status(503), lookup.id);
+                effect = self.throttle.trouble(now, TroubleKind::Unavailable, Cause::Status(503), lookup.id);
             }
             Ok((other, _)) => panic!("{other:?}"),
             Err(error) => {
-                verdict = self.throttle.trouble(now, TroubleKind::NotConnected, error.cause, lookup.id);
+                effect = self.throttle.trouble(now, TroubleKind::NotConnected, error.cause, lookup.id);
             }
         }
         self.pending.push_front(lookup);
-        verdict
+        effect
     }
 }

@@ -251,7 +251,7 @@ fn what_outlives_the_process_is_taken_up() {
     assert_eq!(throttle.held(now + 3 * MINUTE), None, "the cap is our own");
     assert!(matches!(throttle.permit(now + 4 * MINUTE, 0), Permit::Login));
     let token = LoginReading::Token { token: "t".into(), expires_in: None };
-    assert_eq!(throttle.login_done(now + 4 * MINUTE, token, None), Verdict::default());
+    assert_eq!(throttle.login_done(now + 4 * MINUTE, token, None), OutageEffect::default());
     waits(throttle.permit(now + 5 * MINUTE, 0), Why::Pace, now + 10 * MINUTE);
     assert_eq!(throttle.pause(now + 5 * MINUTE), None);
     assert!(matches!(

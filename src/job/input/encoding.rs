@@ -50,7 +50,7 @@ impl Encoding {
     }
 
     /// At the end of the file: letters that are rare, and not one that is ordinary, are those of another page.
-    pub(super) fn verdict(&self, file: &str) -> Result<(), InputError> {
+    pub(super) fn result(&self, file: &str) -> Result<(), InputError> {
         match self.rare {
             Some(line) if !self.ordinary => {
                 Err(InputError::Encoding { file: file.to_owned(), line, page: Page::Unknown })
@@ -225,7 +225,7 @@ mod tests {
         for line in lines {
             seen = seen.and_then(|()| encoding.note("f", &line));
         }
-        seen.and_then(|()| encoding.verdict("f")).map_err(|error| match error {
+        seen.and_then(|()| encoding.result("f")).map_err(|error| match error {
             InputError::Encoding { line, page, .. } => (line, page),
             other => panic!("{other}"),
         })

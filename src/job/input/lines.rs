@@ -58,7 +58,7 @@ impl Lines {
         let mut limited = self.input.by_ref().take(LONGEST as u64 + 1);
         limited.read_until(b'\n', bytes).map_err(|cause| InputError::unreadable(&self.file, cause))?;
         if bytes.is_empty() {
-            return self.encoding.verdict(&self.file).map(|()| false);
+            return self.encoding.result(&self.file).map(|()| false);
         }
         self.number += 1;
         self.line.number = self.number;

@@ -99,7 +99,7 @@ async fn requestors(used: &[&Account], job: &Job) -> Result<Vec<Option<String>>,
         });
     }
     // What cannot be read is gathered with what else cannot, so it comes first.
-    unread.verdict()?;
+    unread.into_result()?;
     nobody.map_or(Ok(requestors), Err)
 }
 

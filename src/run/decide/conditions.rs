@@ -128,7 +128,10 @@ fn judge(prepared: &Prepared, at: LookupId, stood: &Stood<'_>, probes: &mut Vec<
             probes.push(Probe { at: (at.step, which), found, names });
         }
         let (state, outcome, code) = (stood.state, *outcome, stood.code.as_deref());
-        when.verdict(Came { state, outcome, code, body: body.as_deref() }, prepared.first(at.step, when.step))
+        when.evaluate(
+            Came { state, outcome, code, body: body.as_deref() },
+            prepared.first(at.step, when.step),
+        )
     }))
 }
 

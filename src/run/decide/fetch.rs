@@ -2,9 +2,9 @@
 
 use super::conditions;
 use super::conditions::Probe;
+use super::disposition::{Disposition, disposition, gated};
 use super::freshness::{Freshness, Reuse};
 use super::prepared::{On, Prepared, Resolved};
-use super::verdict::{Verdict, gated, verdict};
 use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::job::when::Gate;
@@ -22,7 +22,7 @@ pub(crate) struct Fetched {
     pub(crate) lost: bool,
     /// The purpose's id in the ledger.
     pub(crate) purpose: i64,
-    pub(crate) verdict: Verdict,
+    pub(crate) disposition: Disposition,
     /// Of one that waits: whom it waits for, and whom these wait for in turn.
     pub(crate) chain: Vec<LookupId>,
 }
@@ -68,18 +68,18 @@ pub(crate) async fn fetch(
     let mut lookups = Vec::with_capacity(pending.len());
     for (((lookup, resolved), decided), purpose) in pending.iter().zip(resolved).zip(decided).zip(purposes) {
         let step = &prepared.job.steps[usize::from(lookup.at.step)];
-        let verdict = verdict(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
-        let kept = match (&verdict, decided.gate) {
-            (Verdict::Ask(ask), Gate::Closed) => Some((ask.identity, SavedCall { price: ask.price })),
+        let disposition = disposition(resolved, Some(lookup.at), &known, Reuse::of(step), freshness);
+        let kept = match (&disposition, decided.gate) {
+            (Disposition::Ask(ask), Gate::Closed) => Some((ask.identity, SavedCall { price: ask.price })),
             _ => None,
         };
-        let mut verdict = gated(verdict, decided.gate, lookup.at);
-        if let (Verdict::Skip(skip), Some((identity, call))) = (&mut verdict, kept) {
+        let mut disposition = gated(disposition, decided.gate, lookup.at);
+        if let (Disposition::Skip(skip), Some((identity, call))) = (&mut disposition, kept) {
             // What stands twice would have been bought once.
             skip.saved = saved.first_time(identity).await?.then_some(call);
         }
         let (at, heard_at, spent, lost) = (lookup.at, lookup.heard_at, lookup.spent, lookup.lost);
-        lookups.push(Fetched { at, heard_at, spent, lost, purpose, verdict, chain: decided.chain });
+        lookups.push(Fetched { at, heard_at, spent, lost, purpose, disposition, chain: decided.chain });
     }
     Ok(Page { lookups, probes })
 }

@@ -53,7 +53,7 @@ impl Credentials {
             Places::Token(token) => (nothing(), secret("token", token.read_token().await), Vec::new()),
             Places::Nothing => (nothing(), nothing(), Vec::new()),
         };
-        unread.verdict()?;
+        unread.into_result()?;
         let address = normalized(account.token_url.as_deref().unwrap_or_default());
         let mut parts = vec![address.as_str(), name.expose_secret(), secret_value.expose_secret()];
         parts.extend(scopes.iter().map(String::as_str));

@@ -12,7 +12,7 @@ use crate::config::Account;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::cause::{BadCertificate, Cause};
-use crate::http::throttle::{TroubleKind, Verdict, back_off};
+use crate::http::throttle::{OutageEffect, TroubleKind, back_off};
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::Step;
 use crate::ledger::{
@@ -94,10 +94,10 @@ impl<T: Transport> Coordinator<T> {
             }
             ExchangeResult::Foreign(page, wait) => self.foreign_page(account, flight, page, wait).await,
             ExchangeResult::NotTaken => {
-                let verdict =
+                let effect =
                     self.accounts[account].throttle.not_taken(Instant::now(), flight.ready.at.to_bits());
                 self.unsent(flight, Some("not-taken"));
-                self.apply(account, &verdict, None);
+                self.apply(account, &effect, None);
             }
             ExchangeResult::Unsendable => self.unsendable(flight),
             ExchangeResult::Unsent => self.unsent(flight, None),
@@ -270,16 +270,15 @@ impl<T: Transport> Coordinator<T> {
 
     /// Tells the throttle of the trouble that a call of this lookup has met. Whether the account is in an outage now.
     fn trouble(&mut self, account: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
-        let verdict =
-            self.accounts[account].throttle.trouble(Instant::now(), kind, cause, ready.at.to_bits());
-        self.apply(account, &verdict, Some(ready));
-        verdict.in_outage
+        let effect = self.accounts[account].throttle.trouble(Instant::now(), kind, cause, ready.at.to_bits());
+        self.apply(account, &effect, Some(ready));
+        effect.in_outage
     }
 
     /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it, also to the lookup
     /// whose call has just come back.
-    fn apply(&mut self, account: usize, verdict: &Verdict, mut at_hand: Option<&mut Ready>) {
-        if verdict.begins {
+    fn apply(&mut self, account: usize, effect: &OutageEffect, mut at_hand: Option<&mut Ready>) {
+        if effect.begins {
             let AccountRuntime { config, throttle, .. } = &self.accounts[account];
             let (name, cause) = (&config.name, throttle.cause().unwrap_or(Cause::Other));
             tracing::info!(account = %name, %cause, "outage");
@@ -290,7 +289,7 @@ impl<T: Transport> Coordinator<T> {
             );
             self.notice(Level::Warning, "outage", message);
         }
-        for at in verdict.refunds.iter().map(|key| LookupId::from_bits(*key)) {
+        for at in effect.refunds.iter().map(|key| LookupId::from_bits(*key)) {
             if let Some(change) = self.backlog.refund(at, at_hand.as_deref_mut()) {
                 self.change(change);
             }
@@ -484,9 +483,9 @@ impl<T: Transport> Coordinator<T> {
         }
         let now = Instant::now();
         let throttled = matches!(reading, LoginReading::Throttled);
-        let verdict = self.accounts[account].throttle.login_done(now, reading, retry_after);
-        self.apply(account, &verdict, None);
-        if let Some(why) = why.filter(|_| verdict.begins || !verdict.in_outage) {
+        let effect = self.accounts[account].throttle.login_done(now, reading, retry_after);
+        self.apply(account, &effect, None);
+        if let Some(why) = why.filter(|_| effect.begins || !effect.in_outage) {
             self.notice(Level::Warning, "login", why);
         }
         if let Some(until) = self.accounts[account].throttle.login_held_until() {
@@ -503,8 +502,8 @@ impl<T: Transport> Coordinator<T> {
         let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
         let throttle = &mut self.accounts[account].throttle;
         throttle.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
-        let verdict = throttle.health_done(now, there);
-        self.apply(account, &verdict, None);
+        let effect = throttle.health_done(now, there);
+        self.apply(account, &effect, None);
     }
 
     /// A login without an answer: an outage, unless it is a matter of the configuration.
@@ -514,9 +513,9 @@ impl<T: Transport> Coordinator<T> {
             self.untrusted(account, Address::Login, why);
             return;
         }
-        let verdict = self.accounts[account].throttle.login_lost(Instant::now(), error);
-        self.apply(account, &verdict, None);
-        if verdict.begins || !verdict.in_outage {
+        let effect = self.accounts[account].throttle.login_lost(Instant::now(), error);
+        self.apply(account, &effect, None);
+        if effect.begins || !effect.in_outage {
             let why = format!("{}: no token: {error}", self.accounts[account].config.name);
             self.notice(Level::Warning, "login", why);
         }

@@ -15,21 +15,24 @@ impl Outages {
     }
 }
 
-fn out(has_health: bool, patience: Duration) -> (Outages, Instant, Verdict) {
+fn out(has_health: bool, patience: Duration) -> (Outages, Instant, OutageEffect) {
     let now = Instant::now();
     let mut outages = Outages::new(patience, has_health);
     for (lookup, kind) in [(1, NotConnected), (2, TimedOut), (1, Unavailable), (3, ServerError)] {
-        assert_eq!(outages.trouble(now, lookup, kind), Verdict::default());
+        assert_eq!(outages.trouble(now, lookup, kind), OutageEffect::default());
     }
-    let verdict = outages.trouble(now, 4, NotConnected);
-    (outages, now, verdict)
+    let effect = outages.trouble(now, 4, NotConnected);
+    (outages, now, effect)
 }
 
 #[test]
 fn five_in_a_row_and_what_was_not_carried_out_is_given_back() {
-    let (mut outages, now, verdict) = out(true, HOURS);
-    assert_eq!(verdict, Verdict { in_outage: true, begins: true, in_doubt: false, refunds: vec![1, 1] });
-    assert_eq!(outages.trouble(now, 9, TimedOut), Verdict { in_outage: true, ..Verdict::default() });
+    let (mut outages, now, effect) = out(true, HOURS);
+    assert_eq!(effect, OutageEffect { in_outage: true, begins: true, in_doubt: false, refunds: vec![1, 1] });
+    assert_eq!(
+        outages.trouble(now, 9, TimedOut),
+        OutageEffect { in_outage: true, ..OutageEffect::default() }
+    );
     assert_eq!(
         outages.act(now, 3),
         OutageStep::Wait(Some(now + SECOND)),
@@ -104,9 +107,9 @@ fn five_that_were_not_taken_in_a_row_are_one_step() {
     let now = Instant::now();
     let mut outages = Outages::new(HOURS, true);
     for nth in 1..=25 {
-        let verdict = outages.not_taken(now, 7);
-        assert_eq!((verdict.begins, verdict.in_outage), (nth == 25, nth == 25), "{nth}");
-        assert!(verdict.refunds.is_empty(), "they spent no attempt");
+        let effect = outages.not_taken(now, 7);
+        assert_eq!((effect.begins, effect.in_outage), (nth == 25, nth == 25), "{nth}");
+        assert!(effect.refunds.is_empty(), "they spent no attempt");
     }
     let now = now + SECOND;
     assert_eq!(outages.act(now, 0), OutageStep::Health);
@@ -141,30 +144,30 @@ fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
     let doubt = |has_health| {
         let mut outages = Outages::new(HOURS, has_health);
         for nth in 1..=5 {
-            let verdict = outages.trouble(now, 7, Unavailable);
-            assert_eq!((verdict.in_outage, verdict.in_doubt), (false, has_health && nth == 5));
+            let effect = outages.trouble(now, 7, Unavailable);
+            assert_eq!((effect.in_outage, effect.in_doubt), (false, has_health && nth == 5));
         }
         assert_eq!(outages.is_in_doubt(), has_health);
         outages
     };
     let mut outages = doubt(true);
     assert_eq!((outages.act(now, 0), outages.act(now, 0)), (OutageStep::Health, OutageStep::Wait(None)));
-    assert_eq!(outages.health_done(now, true), Verdict::default());
+    assert_eq!(outages.health_done(now, true), OutageEffect::default());
     assert_eq!(outages.act(now, 0), OutageStep::Open);
     let mut outages = doubt(true);
     outages.act(now, 0);
-    let later = Verdict { in_doubt: true, ..Verdict::default() };
+    let later = OutageEffect { in_doubt: true, ..OutageEffect::default() };
     assert_eq!(outages.trouble(now, 8, NotConnected), later, "another one's, before the answer");
-    let verdict = outages.health_done(now, false);
-    assert_eq!((verdict.in_outage, verdict.in_doubt, verdict.begins), (true, false, true));
-    assert_eq!(verdict.refunds, [7, 7, 7, 7, 7, 8]);
+    let effect = outages.health_done(now, false);
+    assert_eq!((effect.in_outage, effect.in_doubt, effect.begins), (true, false, true));
+    assert_eq!(effect.refunds, [7, 7, 7, 7, 7, 8]);
     let mut outages = doubt(true);
     outages.answered();
     assert!(!outages.is_in_doubt(), "an answer ends it before the health address was asked");
     assert_eq!(doubt(false).act(now, 0), OutageStep::Open);
     let mut outages = Outages::new(HOURS, true);
-    let verdicts: Vec<_> = (0..5).map(|_| outages.trouble(now, 7, NotConnected).in_outage).collect();
-    assert_eq!(verdicts, [false, false, false, false, true], "not connected is never a lookup's own");
+    let in_outage: Vec<_> = (0..5).map(|_| outages.trouble(now, 7, NotConnected).in_outage).collect();
+    assert_eq!(in_outage, [false, false, false, false, true], "not connected is never a lookup's own");
 }
 
 #[test]

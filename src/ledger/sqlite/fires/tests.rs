@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::cron::CronLine;
-use crate::domain::schedule::{Missed, Overlap, Schedule, Verdict};
+use crate::domain::schedule::{FireAction, Missed, Overlap, Schedule};
 use crate::ledger::sqlite::tests::{new_run, open};
 use crate::ledger::{NewRun, run_id};
 use jiff::tz::TimeZone;
@@ -204,7 +204,7 @@ impl Year {
             let decision = self.schedule.due(JOB, self.nodes[at].last, now);
             if let Some(fire) = decision.fire {
                 let left_out = self.schedule.left_out(fire, self.at_work.is_some());
-                let cause = if fire.verdict == Verdict::OnTime { Cause::Schedule } else { Cause::Missed };
+                let cause = if fire.action == FireAction::OnTime { Cause::Schedule } else { Cause::Missed };
                 let new = NewFire { job: JOB, due: fire.due, cause, left_out };
                 if let Some(claimed) = self.ledger.claim(&daemon, new, now).await.unwrap()
                     && left_out.is_none()
@@ -267,7 +267,8 @@ async fn a_year_of_nights() {
             year.turn(at).await;
             if year.nodes[at].daemon.is_some() {
                 let newest = year.schedule.due(JOB, START, year.now).fire;
-                awaited.extend(newest.filter(|fire| fire.verdict != Verdict::LeaveOut).map(|fire| fire.due));
+                awaited
+                    .extend(newest.filter(|fire| fire.action != FireAction::LeaveOut).map(|fire| fire.due));
             }
         }
     }

@@ -3,9 +3,9 @@
 use super::Backlog;
 use crate::domain::outcome::State;
 use crate::ledger::{Holder, LookupId};
+use crate::run::decide::disposition::{Disposition, Skip};
 use crate::run::decide::fetch::Fetched;
 use crate::run::decide::prepared::service_name;
-use crate::run::decide::verdict::{Skip, Verdict};
 use crate::run::dispatch::leaders::{Ending, Lead};
 use crate::run::dispatch::queue::Ready;
 
@@ -26,27 +26,27 @@ pub(in crate::run::dispatch) enum Sorted {
 impl Backlog {
     /// Sorts in a lookup that was read ahead. Gives out what needs no request.
     pub(in crate::run::dispatch) fn sort(&mut self, fetched: Fetched) -> Option<Sorted> {
-        let Fetched { at, heard_at, spent, lost, purpose, verdict, chain } = fetched;
+        let Fetched { at, heard_at, spent, lost, purpose, disposition, chain } = fetched;
         if self.stops(at) {
             self.let_go(at);
             return None;
         }
         let ready = |ask| Ready { at, heard_at, ask, spent, lost, refusals: 0, purpose };
         let letters = self.prepared.job.steps[usize::from(at.step)].letters;
-        match verdict {
+        match disposition {
             // All were counted before anything was sent; one that comes up after all is a mistake of ours that must not cost
             // anybody a letter.
-            Verdict::Ask(ask) if ask.letter_making && !letters => Some(Sorted::Unforeseen),
-            Verdict::Ask(ask) => self.enqueue(ready(ask)),
-            Verdict::Follow(ask, holder) => self.follow(ready(ask), holder),
-            Verdict::Reuse(ask, answer) => match self.of(at).leaders.lead(ask.identity, at) {
+            Disposition::Ask(ask) if ask.letter_making && !letters => Some(Sorted::Unforeseen),
+            Disposition::Ask(ask) => self.enqueue(ready(ask)),
+            Disposition::Follow(ask, holder) => self.follow(ready(ask), holder),
+            Disposition::Reuse(ask, answer) => match self.of(at).leaders.lead(ask.identity, at) {
                 Lead::Mine => {
                     Some(Sorted::Reuse(Ending { outcome: answer.outcome, attempt: answer.attempt }))
                 }
                 Lead::Ended(ending) => Some(Sorted::Reuse(ending)),
                 Lead::Wait => None,
             },
-            Verdict::Elsewhere(ask) => match self.of(at).leaders.lead(ask.identity, at) {
+            Disposition::Elsewhere(ask) => match self.of(at).leaders.lead(ask.identity, at) {
                 Lead::Mine => {
                     self.wait_for_another(at);
                     None
@@ -54,14 +54,14 @@ impl Backlog {
                 Lead::Ended(ending) => Some(Sorted::Reuse(ending)),
                 Lead::Wait => None,
             },
-            Verdict::LetterUnknown => Some(Sorted::LetterUnknown),
-            Verdict::Invalid(reason) => Some(Sorted::Invalid(reason)),
-            Verdict::Skip(skip) => Some(Sorted::Skip(skip)),
-            Verdict::Wait(_) if chain.iter().any(|gate| self.has_no_turn(*gate)) => {
+            Disposition::LetterUnknown => Some(Sorted::LetterUnknown),
+            Disposition::Invalid(reason) => Some(Sorted::Invalid(reason)),
+            Disposition::Skip(skip) => Some(Sorted::Skip(skip)),
+            Disposition::Wait(_) if chain.iter().any(|gate| self.has_no_turn(*gate)) => {
                 self.let_go(at);
                 None
             }
-            Verdict::Wait(gate) => {
+            Disposition::Wait(gate) => {
                 if !self.dependants.wait(at, gate) {
                     self.of(at).reading.again(at);
                 }

@@ -2,8 +2,8 @@ use super::super::tests::{ask, prepared};
 use super::*;
 use crate::domain::identity::Identity;
 use crate::ledger::StoredAnswer;
+use crate::run::decide::disposition::Disposition;
 use crate::run::decide::prepared::Ask;
-use crate::run::decide::verdict::Verdict;
 use std::time::Duration;
 
 /// Two services of one account; the second lookup has a condition on the first, the third is of the second's service.
@@ -19,12 +19,12 @@ fn at(row: i64, step: u16) -> LookupId {
     LookupId { row, step }
 }
 
-fn fetched(at: LookupId, verdict: Verdict) -> Fetched {
-    Fetched { at, heard_at: 0, spent: 0, lost: false, purpose: 0, verdict, chain: Vec::new() }
+fn fetched(at: LookupId, disposition: Disposition) -> Fetched {
+    Fetched { at, heard_at: 0, spent: 0, lost: false, purpose: 0, disposition, chain: Vec::new() }
 }
 
 fn asks(row: i64, identity: u8) -> Fetched {
-    fetched(at(row, 0), Verdict::Ask(ask(Identity([identity; 16]))))
+    fetched(at(row, 0), Disposition::Ask(ask(Identity([identity; 16]))))
 }
 
 fn end(at: LookupId, outcome: Outcome, attempt: Option<i64>) -> End {
@@ -70,19 +70,19 @@ async fn an_end_that_a_reading_cannot_have_seen_is_kept_until_it_is_sorted_in() 
     let mut backlog = reading(vec![asks(1, 1)]);
     assert_eq!(backlog.ended(end(at(1, 0), Outcome::Hit, Some(7))), []);
     assert!(matches!(backlog.sort(asks(2, 1)), Some(Sorted::Reuse(HIT))));
-    let waits = fetched(at(1, 1), Verdict::Wait(at(1, 0)));
+    let waits = fetched(at(1, 1), Disposition::Wait(at(1, 0)));
     assert!(backlog.sort(waits).is_none());
     assert!(backlog.accounts[0].reading.holds(at(1, 1)), "its condition is decided already");
     backlog.end_reading(Vec::new());
     let answer = StoredAnswer { attempt: 9, outcome: Outcome::NoHit, fetched_at: 0, used_here: false };
-    let stored = fetched(at(3, 0), Verdict::Reuse(ask(Identity([1; 16])), answer));
+    let stored = fetched(at(3, 0), Disposition::Reuse(ask(Identity([1; 16])), answer));
     let own = Ending { outcome: Outcome::NoHit, attempt: 9 };
     assert!(matches!(backlog.sort(stored), Some(Sorted::Reuse(ending)) if ending == own));
 }
 
 #[tokio::test]
 async fn who_has_a_condition_is_read_again_by_an_end_and_let_go_with_who_is_let_go() {
-    let waits = |row, step| fetched(at(row, step), Verdict::Wait(at(row, step - 1)));
+    let waits = |row, step| fetched(at(row, step), Disposition::Wait(at(row, step - 1)));
     let mut backlog =
         reading(vec![asks(1, 1), asks(2, 2), waits(1, 1), waits(1, 2), waits(2, 1), waits(2, 2)]);
     backlog.end_reading(Vec::new());
@@ -95,7 +95,7 @@ async fn who_has_a_condition_is_read_again_by_an_end_and_let_go_with_who_is_let_
 
 #[tokio::test]
 async fn what_is_in_flight_of_a_stopped_service_still_ends_and_is_waited_for() {
-    let waits = |row| fetched(at(row, 1), Verdict::Wait(at(row, 0)));
+    let waits = |row| fetched(at(row, 1), Disposition::Wait(at(row, 0)));
     let mut backlog = reading(vec![asks(1, 1), asks(2, 2), waits(1), waits(2)]);
     backlog.end_reading(Vec::new());
     let flight = sent(&mut backlog);
@@ -118,7 +118,7 @@ async fn what_is_left_is_told_by_the_first_thing_that_keeps_it() {
     let mut backlog = reading(vec![asks(1, 1)]);
     assert_eq!((backlog.left(), backlog.next_look()), (Left::Reading, None));
     assert!(backlog.begin_reading(Instant::now()).is_none(), "one reading at a time");
-    let elsewhere = fetched(at(2, 0), Verdict::Elsewhere(ask(Identity([2; 16]))));
+    let elsewhere = fetched(at(2, 0), Disposition::Elsewhere(ask(Identity([2; 16]))));
     assert!(backlog.sort(elsewhere).is_none());
     backlog.end_reading(Vec::new());
     assert_eq!(backlog.left(), Left::ToRead, "another process has its question");
@@ -147,6 +147,6 @@ async fn what_is_left_is_told_by_the_first_thing_that_keeps_it() {
 async fn a_letter_that_was_not_foreseen_is_not_queued() {
     let letter = Ask { letter_making: true, ..ask(Identity([1; 16])) };
     let mut backlog = Backlog::new(prepared(JOB));
-    let sorted = backlog.sort(fetched(at(1, 0), Verdict::Ask(letter)));
+    let sorted = backlog.sort(fetched(at(1, 0), Disposition::Ask(letter)));
     assert!(matches!(sorted, Some(Sorted::Unforeseen)) && backlog.accounts[0].queue.len() == 0);
 }

@@ -8,7 +8,7 @@ use crate::ledger::{Elsewhere, Holder, Known, LookupId, SavedCall, StoredAnswer}
 use std::collections::HashMap;
 
 /// What is to be done with a pending lookup.
-pub(crate) enum Verdict {
+pub(crate) enum Disposition {
     /// Ask it, unless an earlier row of this run is just asking the same.
     Ask(Ask),
     /// It follows an earlier lookup of this run.
@@ -38,14 +38,14 @@ pub(crate) struct Skip {
 }
 
 /// What a condition makes of what would be done without one.
-pub(crate) fn gated(verdict: Verdict, gate: Gate, at: LookupId) -> Verdict {
-    let skip = |code, reason: &str| Verdict::Skip(Skip { code, reason: reason.to_owned(), saved: None });
-    match (gate, verdict) {
+pub(crate) fn gated(disposition: Disposition, gate: Gate, at: LookupId) -> Disposition {
+    let skip = |code, reason: &str| Disposition::Skip(Skip { code, reason: reason.to_owned(), saved: None });
+    match (gate, disposition) {
         // Whatever its condition comes to, it is not asked.
-        (_, Verdict::Skip(why)) if why.code == code::KIND => Verdict::Skip(why),
-        (Gate::Open, verdict) => verdict,
+        (_, Disposition::Skip(why)) if why.code == code::KIND => Disposition::Skip(why),
+        (Gate::Open, disposition) => disposition,
         (Gate::Waits(step), _) => {
-            Verdict::Wait(LookupId { row: at.row, step: u16::try_from(step).unwrap_or(u16::MAX) })
+            Disposition::Wait(LookupId { row: at.row, step: u16::try_from(step).unwrap_or(u16::MAX) })
         }
         (Gate::Undecided, _) => skip(
             code::UNDECIDED,
@@ -57,43 +57,43 @@ pub(crate) fn gated(verdict: Verdict, gate: Gate, at: LookupId) -> Verdict {
 
 /// What is to be done with a lookup, given what the ledger knows of it. An earlier row of the same run comes before
 /// everything else, so that a number that stands twice has one outcome.
-pub(crate) fn verdict(
+pub(crate) fn disposition(
     resolved: Resolved,
     at: Option<LookupId>,
     known: &HashMap<Identity, Known>,
     reuse: Reuse,
     freshness: Freshness,
-) -> Verdict {
+) -> Disposition {
     let ask = match resolved {
         Resolved::Ask(ask) => ask,
-        Resolved::Invalid(reason) => return Verdict::Invalid(reason),
-        Resolved::Skipped { code, reason } => return Verdict::Skip(Skip { code, reason, saved: None }),
+        Resolved::Invalid(reason) => return Disposition::Invalid(reason),
+        Resolved::Skipped { code, reason } => return Disposition::Skip(Skip { code, reason, saved: None }),
     };
-    let Some(known) = known.get(&ask.identity) else { return Verdict::Ask(ask) };
+    let Some(known) = known.get(&ask.identity) else { return Disposition::Ask(ask) };
     if let Some(holder) = known.holder.filter(|holder| Some(holder.at) != at) {
-        return Verdict::Follow(ask, holder);
+        return Disposition::Follow(ask, holder);
     }
     let after = freshness.reuse_after(reuse.within);
     let recent = |answer: &StoredAnswer| after.is_some_and(|after| answer.fetched_at > after);
     let fresh = |answer: &StoredAnswer| recent(answer) && reuse.outcomes.contains(answer.outcome);
     if let Some(answer) = known.answer.filter(|answer| answer.used_here || fresh(answer)) {
-        return Verdict::Reuse(ask, answer);
+        return Disposition::Reuse(ask, answer);
     }
     // What could not be read an hour ago cannot be read now: it is not paid for again so soon.
     let unread = known.unread.filter(|_| !freshness.unknown_too);
     if let Some(unread) = unread.filter(|unread| unread.used_here || recent(unread)) {
-        return Verdict::Reuse(ask, unread);
+        return Disposition::Reuse(ask, unread);
     }
     let waits = |elsewhere: Elsewhere| {
         after.is_some() || elsewhere.letter_making && ask.letter_making && !freshness.unknown_too
     };
     if known.elsewhere.is_some_and(waits) {
-        return Verdict::Elsewhere(ask);
+        return Disposition::Elsewhere(ask);
     }
     if known.letter_unknown && ask.letter_making && !freshness.unknown_too {
-        return Verdict::LetterUnknown;
+        return Disposition::LetterUnknown;
     }
-    Verdict::Ask(ask)
+    Disposition::Ask(ask)
 }
 
 #[cfg(test)]
@@ -136,15 +136,15 @@ mod tests {
         let known = HashMap::from([(ID, known)]);
         let freshness = Freshness { now: 10 * 3_600_000, began: 0, buy_again, unknown_too };
         let reuse = Reuse { within: reuse, outcomes: Outcomes::default() };
-        match verdict(ask(letter), Some(AT), &known, reuse, freshness) {
-            Verdict::Ask(_) => "ask",
-            Verdict::Follow(..) => "follow",
-            Verdict::Reuse(..) => "reuse",
-            Verdict::LetterUnknown => "letter",
-            Verdict::Invalid(_) => "invalid",
-            Verdict::Skip(_) => "skip",
-            Verdict::Wait(_) => "wait",
-            Verdict::Elsewhere(_) => "elsewhere",
+        match disposition(ask(letter), Some(AT), &known, reuse, freshness) {
+            Disposition::Ask(_) => "ask",
+            Disposition::Follow(..) => "follow",
+            Disposition::Reuse(..) => "reuse",
+            Disposition::LetterUnknown => "letter",
+            Disposition::Invalid(_) => "invalid",
+            Disposition::Skip(_) => "skip",
+            Disposition::Wait(_) => "wait",
+            Disposition::Elsewhere(_) => "elsewhere",
         }
     }
 
@@ -172,8 +172,8 @@ mod tests {
         let freshness = Freshness { now: 10 * 3_600_000, began: 0, buy_again: false, unknown_too: false };
         for (outcomes, reused) in [([Outcome::Hit], true), ([Outcome::NoHit], false)] {
             let reuse = Reuse { within: 2 * HOUR, outcomes: outcomes.into_iter().collect() };
-            let verdict = verdict(ask(false), Some(AT), &known, reuse, freshness);
-            assert_eq!(matches!(verdict, Verdict::Reuse(..)), reused);
+            let disposition = disposition(ask(false), Some(AT), &known, reuse, freshness);
+            assert_eq!(matches!(disposition, Disposition::Reuse(..)), reused);
         }
     }
 
@@ -234,7 +234,7 @@ mod tests {
         let known = HashMap::from([(ID, both)]);
         let freshness = Freshness { now: 10 * 3_600_000, began: 0, buy_again: false, unknown_too: false };
         let reuse = Reuse { within: 2 * HOUR, outcomes: Outcomes::default() };
-        let Verdict::Reuse(_, used) = verdict(ask(false), Some(AT), &known, reuse, freshness) else {
+        let Disposition::Reuse(_, used) = disposition(ask(false), Some(AT), &known, reuse, freshness) else {
             panic!()
         };
         assert_eq!(used.outcome, Outcome::Hit, "an answer that is fresh and can be read comes first");
@@ -242,17 +242,19 @@ mod tests {
 
     #[test]
     fn a_condition_comes_before_everything_but_what_is_never_asked() {
-        let verdict = |gate| match gated(Verdict::Reuse(plain(), answer(0, false)), gate, AT) {
-            Verdict::Reuse(..) => "reuse".to_owned(),
-            Verdict::Wait(at) => format!("wait for {}", at.step),
-            Verdict::Skip(skip) => skip.code.to_owned(),
+        let disposition = |gate| match gated(Disposition::Reuse(plain(), answer(0, false)), gate, AT) {
+            Disposition::Reuse(..) => "reuse".to_owned(),
+            Disposition::Wait(at) => format!("wait for {}", at.step),
+            Disposition::Skip(skip) => skip.code.to_owned(),
             _ => "else".to_owned(),
         };
-        assert_eq!(verdict(Gate::Open), "reuse");
-        assert_eq!(verdict(Gate::Waits(3)), "wait for 3");
-        assert_eq!(verdict(Gate::Closed), "gate");
-        assert_eq!(verdict(Gate::Undecided), "undecided");
-        let never = Verdict::Skip(Skip { code: code::KIND, reason: String::new(), saved: None });
-        assert!(matches!(gated(never, Gate::Waits(0), AT), Verdict::Skip(skip) if skip.code == code::KIND));
+        assert_eq!(disposition(Gate::Open), "reuse");
+        assert_eq!(disposition(Gate::Waits(3)), "wait for 3");
+        assert_eq!(disposition(Gate::Closed), "gate");
+        assert_eq!(disposition(Gate::Undecided), "undecided");
+        let never = Disposition::Skip(Skip { code: code::KIND, reason: String::new(), saved: None });
+        assert!(
+            matches!(gated(never, Gate::Waits(0), AT), Disposition::Skip(skip) if skip.code == code::KIND)
+        );
     }
 }
