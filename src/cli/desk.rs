@@ -50,9 +50,9 @@ pub(super) enum Failure {
     /// Standard output or a file named on the command line cannot be written.
     #[error("{0}")]
     Output(String),
-    /// Told already; only the code is left to give.
+    /// Reported already; only the code is left to give.
     #[error("")]
-    Told(Exit),
+    Reported(Exit),
 }
 
 impl Failure {
@@ -66,7 +66,7 @@ impl Failure {
             Self::Run(error) => error.exit(),
             Self::Daemon(error) => error.exit(),
             Self::Export(_) | Self::Output(_) => Exit::Output,
-            Self::Told(exit) => *exit,
+            Self::Reported(exit) => *exit,
         }
     }
 }

@@ -105,7 +105,7 @@ async fn dispatch(desk: &Desk, command: Command) -> Result<Exit, Failure> {
 
 fn tell(desk: &Desk, failure: &Failure) {
     match failure {
-        Failure::Told(_) => {}
+        Failure::Reported(_) => {}
         Failure::Clap(error) => tell_usage(&desk.console, error),
         failure => {
             let exit = failure.exit();

@@ -26,7 +26,7 @@ pub use reconcile::{
 pub use reporter::{Reporter, Voice, error_line, with_examples, with_lines};
 pub use runs::{StatusReport, runs_text, status_text};
 pub use schedule::{
-    JobLine, NextFire, daemons_text, fires_text, jobs_json, jobs_text, told_json, told_text, too_long,
+    JobLine, NextFire, daemons_text, fires_text, jobs_json, jobs_text, log_json, log_text, too_long,
 };
 pub use spend::{SpendReport, spend_csv, spend_json, spend_text};
 pub use summary::{Closing, ColumnFound, OutputLine, exported_text, summary_text};

@@ -46,7 +46,7 @@ fn every_failure_begins_with_error_once() {
             assert!(text.starts_with("error: ") && text.matches("error: ").count() == 1, "{line}: {text}");
         }
     }
-    assert_eq!(told("orgpull check j.toml", &Failure::Told(Exit::Config)), "");
+    assert_eq!(told("orgpull check j.toml", &Failure::Reported(Exit::Config)), "");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One fire from its claim to its end: the job's unfinished run first, then the fire's own.
 
-use super::{Teller, Told};
+use super::{LogEntry, LogSink};
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::domain::schedule::Overlap;
@@ -37,7 +37,7 @@ pub(super) struct Carrying {
     pub(super) context: Context,
     pub(super) job: Job,
     pub(super) fire: FireRow,
-    pub(super) teller: Teller,
+    pub(super) log_sink: LogSink,
 }
 
 impl Carrying {
@@ -87,7 +87,9 @@ impl Carrying {
                     After::AgainIn(wait) => {
                         if !std::mem::replace(&mut waits, true) {
                             let message = format!("{}: waits: {}", self.job.name, broken.error);
-                            (self.teller)(Told::new(Level::Info, "waiting", message).of(&self.job.name));
+                            (self.log_sink)(
+                                LogEntry::new(Level::Info, "waiting", message).of(&self.job.name),
+                            );
                         }
                         let interrupted = self.interrupted_within(wait).await;
                         // The night's time is not used up by waiting for it.
@@ -169,11 +171,11 @@ impl Carrying {
         };
         let which = if run.is_empty() { "no run".to_owned() } else { format!("run {run}") };
         let message = format!("{}: {which} ended with exit {}: {reason}", self.job.name, exit.code());
-        (self.teller)(Told {
+        (self.log_sink)(LogEntry {
             run: (!run.is_empty()).then(|| run.to_owned()),
             due: Some(self.fire.due),
             exit: Some(exit.code()),
-            ..Told::new(level, "ended", message).of(&self.job.name)
+            ..LogEntry::new(level, "ended", message).of(&self.job.name)
         });
     }
 }
@@ -206,8 +208,8 @@ fn ended(run: &RunRow) -> Option<Ending> {
 }
 
 /// What is heard of a run: that it begins, and what an operator wants to know. How far it is, `orgpull status` tells.
-pub(super) fn observer(job: &str, due: i64, teller: &Teller) -> Observer {
-    let (job, teller) = (job.to_owned(), Arc::clone(teller));
+pub(super) fn observer(job: &str, due: i64, log_sink: &LogSink) -> Observer {
+    let (job, log_sink) = (job.to_owned(), Arc::clone(log_sink));
     let waiting = Mutex::new(None);
     Arc::new(move |event| match event {
         Event::Started(started) => {
@@ -217,11 +219,11 @@ pub(super) fn observer(job: &str, due: i64, teller: &Teller) -> Observer {
                 started.run,
                 counted(started.pending, "lookup", "lookups")
             );
-            let told = Told::new(Level::Info, "run", message).of(&job);
-            teller(Told { run: Some(started.run), due: Some(due), ..told });
+            let entry = LogEntry::new(Level::Info, "run", message).of(&job);
+            log_sink(LogEntry { run: Some(started.run), due: Some(due), ..entry });
         }
         Event::Notice(notice) => {
-            teller(Told::new(notice.level, notice.kind, format!("{job}: {}", notice.message)).of(&job));
+            log_sink(LogEntry::new(notice.level, notice.kind, format!("{job}: {}", notice.message)).of(&job));
         }
         Event::Progress(progress) => {
             // What is waited for is told as it begins: its first words are what, the rest is how long.
@@ -231,7 +233,7 @@ pub(super) fn observer(job: &str, due: i64, teller: &Teller) -> Observer {
             if *told != what
                 && let Some(pause) = &progress.pause
             {
-                teller(Told::new(Level::Info, "waiting", format!("{job}: {pause}")).of(&job));
+                log_sink(LogEntry::new(Level::Info, "waiting", format!("{job}: {pause}")).of(&job));
             }
             *told = what;
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Hears what the daemon has to tell. It must not block.
-pub type Teller = Arc<dyn Fn(Told) + Send + Sync>;
+pub type LogSink = Arc<dyn Fn(LogEntry) + Send + Sync>;
 
 /// Reads the configuration, at the start and whenever it is to be read again.
 pub type Configure = Box<dyn Fn() -> Result<Settings, ConfigError> + Send + Sync>;
@@ -32,7 +32,7 @@ pub struct Setup {
     /// This machine's name, for whoever asks who has a fire.
     pub host: String,
     /// Who hears of it.
-    pub teller: Teller,
+    pub log_sink: LogSink,
     /// What signals ask.
     pub stop: watch::Receiver<StopRequest>,
     /// Told where everything is to be read again.
@@ -41,7 +41,7 @@ pub struct Setup {
 
 /// One line for the log. None holds a number, a token or a body.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct LogEntry {
     /// How loud.
     pub level: Level,
     /// A stable word for machines: `serving`, `fire`, `skipped`, `run`, `ended`, `broken`, `paused`, `stopping` …
@@ -58,7 +58,7 @@ pub struct Told {
     pub message: String,
 }
 
-impl Told {
+impl LogEntry {
     pub(super) fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
         Self { level, kind, job: None, run: None, due: None, exit: None, message: message.into() }
     }

@@ -19,7 +19,7 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
     let settings = desk.settings(false)?;
     let (folder, good) = folder(desk, &args.dir, &settings, false)?;
     if !good {
-        return Err(Failure::Told(Exit::Config));
+        return Err(Failure::Reported(Exit::Config));
     }
     let jobs: Vec<&Job> = folder.jobs().into_iter().filter(|job| job.schedule.is_some()).collect();
     if jobs.is_empty() {

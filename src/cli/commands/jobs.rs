@@ -38,7 +38,7 @@ pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, F
         let look = desk.look();
         desk.say(&format!("{}\n{}", jobs_text(&lines, look), daemons_text(&daemons, look)))?;
     }
-    if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+    if good { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
 
 async fn known(ledger: &Ledger, job: &Job) -> Result<JobLine, Failure> {
@@ -114,7 +114,7 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
         desk.console.line(&format!(
             "error: {why}; `orgpull run FILE` runs the job {job} from here; nothing was done"
         ));
-        Err(Failure::Told(Exit::Config))
+        Err(Failure::Reported(Exit::Config))
     };
     let daemons = ledger.daemons().await?;
     if daemons.is_empty() {

@@ -52,7 +52,7 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
         };
         desk.say(&format!("{}: {}, {found}\n", good.path.display(), good.kind.as_str()))?;
     }
-    if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+    if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
 
 /// What a file comes to of which nothing kept it from being read.

@@ -67,7 +67,7 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
         Some(refusal) => {
             let text = with_lines(&format!("error: {}", refusal.why), &refusal.ways_out);
             desk.console.line(&text);
-            Err(Failure::Told(refusal.exit))
+            Err(Failure::Reported(refusal.exit))
         }
     }
 }

@@ -33,7 +33,7 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     let output = args.output.as_deref();
     let listing = output.map(|path| Listing::create(path, &protected, &RECONCILE_HEADER)).transpose()?;
     let report = Reconciliation::of(&args.file, account, days);
-    let mut told = Told { report, listing, json: args.json, first: true };
+    let mut output = ReconcileOutput { report, listing, json: args.json, first: true };
     if args.json {
         Desk::print("{\"lines\": [")?;
     }
@@ -42,16 +42,16 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
         if lines.is_empty() {
             break;
         }
-        told.take(&lines)?;
+        output.take(&lines)?;
     }
     loop {
         let calls = invoice.next_unbilled().await?;
         if calls.is_empty() {
             break;
         }
-        told.take(&calls)?;
+        output.take(&calls)?;
     }
-    told.end(desk)
+    output.end(desk)
 }
 
 /// `orgpull resolve`.
@@ -162,8 +162,8 @@ async fn taken_in<'l>(
     Ok((invoice, (first, last)))
 }
 
-/// Everything that is told, as it comes.
-struct Told<'a> {
+/// Everything that is printed, as it comes.
+struct ReconcileOutput<'a> {
     report: Reconciliation<'a>,
     listing: Option<Listing>,
     json: bool,
@@ -171,7 +171,7 @@ struct Told<'a> {
     first: bool,
 }
 
-impl Told<'_> {
+impl ReconcileOutput<'_> {
     fn take(&mut self, lines: &[Reconciled]) -> Result<(), Failure> {
         let mut text = String::new();
         for line in lines {

@@ -1,13 +1,13 @@
 //! `schedule`: the daemon, and what it is going to do.
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
-use super::super::report::{NextFire, fires_text, told_json, told_text, too_long};
+use super::super::report::{NextFire, fires_text, log_json, log_text, too_long};
 use super::super::{Desk, Failure, signals};
 use super::folder::{absolute, folder, ledger_if_any};
 use super::install::install;
 use super::simulated::simulator_for;
 use crate::config::{SIMULATOR, Settings};
-use crate::daemon::{self, Configure, DaemonError, Setup, Teller, Told};
+use crate::daemon::{self, Configure, DaemonError, LogEntry, LogSink, Setup};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
@@ -31,8 +31,8 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let deaf = |e: std::io::Error| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}")));
     let (stop, reload) = signals::daemon_requests().map_err(deaf)?;
-    let teller = teller(desk);
-    teller(files(&settings));
+    let log_sink = log_sink(desk);
+    log_sink(files(&settings));
     let mut stopped = stop.clone();
     let ledger = tokio::select! {
         opened = Ledger::open(&settings.database) => Arc::new(opened?),
@@ -57,7 +57,7 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
         simulate: args.simulation.simulate,
         grace: args.grace,
         host: host(),
-        teller,
+        log_sink,
         stop,
         reload,
     };
@@ -85,24 +85,24 @@ fn configure(desk: &Desk, simulated: Option<(String, Rate)>) -> Configure {
 }
 
 /// One line each, in the form of the logs; `-q` keeps back what is no warning.
-fn teller(desk: &Desk) -> Teller {
+fn log_sink(desk: &Desk) -> LogSink {
     let (console, quiet, format) = (desk.console.clone(), desk.global.quiet, desk.global.log_format);
-    Arc::new(move |told| {
-        if !quiet || told.level == Level::Warning {
+    Arc::new(move |entry| {
+        if !quiet || entry.level == Level::Warning {
             console.line(&match format {
-                LogFormat::Text => told_text(&told, now_ms(), console.look()),
-                LogFormat::Json => told_json(&told, now_ms()).to_string(),
+                LogFormat::Text => log_text(&entry, now_ms(), console.look()),
+                LogFormat::Json => log_json(&entry, now_ms()).to_string(),
             });
         }
     })
 }
 
 /// Which files it goes by, as every run names them.
-fn files(settings: &Settings) -> Told {
+fn files(settings: &Settings) -> LogEntry {
     let configuration =
         settings.path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let message = format!("configuration {configuration}, ledger {}", settings.database.display());
-    Told { level: Level::Info, kind: "files", job: None, run: None, due: None, exit: None, message }
+    LogEntry { level: Level::Info, kind: "files", job: None, run: None, due: None, exit: None, message }
 }
 
 /// This machine's name.
@@ -142,7 +142,7 @@ async fn list(desk: &Desk, args: &ScheduleArgs) -> Result<Exit, Failure> {
     fires.sort_by_key(|fire| (fire.due.at, fire.job));
     fires.truncate(count);
     desk.show(&fires_text(&fires, desk.look()))?;
-    if good { Ok(Exit::Settled) } else { Err(Failure::Told(Exit::Config)) }
+    if good { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
 
 /// What the job's last run cost, which the next one may be expected to, and whether some of it has no price.

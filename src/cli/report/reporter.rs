@@ -44,7 +44,7 @@ pub struct Reporter {
     form: Form,
     json: bool,
     chatty: bool,
-    told: Mutex<Told>,
+    state: Mutex<ReportState>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ enum Form {
 }
 
 /// What was told so far, and when.
-struct Told {
+struct ReportState {
     job: String,
     start: Instant,
     lines: usize,
@@ -67,9 +67,9 @@ struct Told {
 impl Reporter {
     /// A reporter whose time begins now.
     pub fn new(console: Console, voice: Voice) -> Self {
-        let told = Told { job: String::new(), start: Instant::now(), lines: 0, last_json: None };
+        let state = ReportState { job: String::new(), start: Instant::now(), lines: 0, last_json: None };
         let json = voice.mode == ProgressMode::Json;
-        Self { console, form: voice.form(), json, chatty: voice.verbose, told: Mutex::new(told) }
+        Self { console, form: voice.form(), json, chatty: voice.verbose, state: Mutex::new(state) }
     }
 
     /// Names the files that a run begins with: the configuration, where there is one, and the ledger.
@@ -142,13 +142,13 @@ impl Reporter {
 
     fn plain(&self, event: &Event) {
         let line = {
-            let mut told = self.told();
+            let mut state = self.state();
             match event {
-                Event::Started(started) => Some(told.begin(started)),
+                Event::Started(started) => Some(state.begin(started)),
                 Event::Notice(notice) => Some(notice_line(notice)),
-                Event::Loading { rows } => told.due(Instant::now()).then(|| bar::loading(*rows)),
+                Event::Loading { rows } => state.due(Instant::now()).then(|| bar::loading(*rows)),
                 Event::Progress(progress) => {
-                    told.due(Instant::now()).then(|| format!("{}: {}", told.job, bar::line(progress)))
+                    state.due(Instant::now()).then(|| format!("{}: {}", state.job, bar::line(progress)))
                 }
             }
         };
@@ -160,7 +160,7 @@ impl Reporter {
     fn bar(&self, event: &Event) {
         match event {
             Event::Started(started) => {
-                let line = self.told().begin(started);
+                let line = self.state().begin(started);
                 self.clear();
                 self.console.line(&line);
             }
@@ -175,14 +175,14 @@ impl Reporter {
 
     fn json(&self, event: &Event) {
         let often = matches!(event, Event::Loading { .. } | Event::Progress(_));
-        if often && !self.told().json_due(Instant::now(), event) {
+        if often && !self.state().json_due(Instant::now(), event) {
             return;
         }
         self.console.line(&event_json(event, &now()).to_string());
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ReportState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,7 +198,7 @@ impl Voice {
     }
 }
 
-impl Told {
+impl ReportState {
     fn begin(&mut self, started: &Started) -> String {
         self.job.clone_from(&started.job);
         started_line(started)

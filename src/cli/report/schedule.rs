@@ -4,7 +4,7 @@ use super::figures::{amount, counted, span};
 use super::summary::exit_tone;
 use super::table::{Cell, Sheet, words};
 use crate::cli::look::{Look, Tone};
-use crate::daemon::Told;
+use crate::daemon::LogEntry;
 use crate::domain::money::Ore;
 use crate::domain::schedule::{ClockChange, DueTime, Schedule};
 use crate::job::Needs;
@@ -53,28 +53,28 @@ pub struct JobLine {
 }
 
 /// A line of the daemon's log.
-pub fn told_text(told: &Told, now: i64, look: Look) -> String {
-    let warning = if told.level == Level::Warning { "warning: " } else { "" };
-    let message = told.message.strip_prefix("error: ").unwrap_or(&told.message);
+pub fn log_text(entry: &LogEntry, now: i64, look: Look) -> String {
+    let warning = if entry.level == Level::Warning { "warning: " } else { "" };
+    let message = entry.message.strip_prefix("error: ").unwrap_or(&entry.message);
     format!("{} {}{message}", rfc3339(now), look.paint(Tone::Warning, warning))
 }
 
 /// The same as an object.
-pub fn told_json(told: &Told, now: i64) -> Value {
-    let level = if told.level == Level::Warning { "warning" } else { "info" };
-    let mut line = json!({ "event": told.kind, "at": rfc3339(now), "level": level });
+pub fn log_json(entry: &LogEntry, now: i64) -> Value {
+    let level = if entry.level == Level::Warning { "warning" } else { "info" };
+    let mut line = json!({ "event": entry.kind, "at": rfc3339(now), "level": level });
     let fields = [
-        ("job", told.job.clone().map(Value::from)),
-        ("due", told.due.map(|due| rfc3339(due).into())),
-        ("run", told.run.clone().map(Value::from)),
-        ("exit", told.exit.map(Value::from)),
+        ("job", entry.job.clone().map(Value::from)),
+        ("due", entry.due.map(|due| rfc3339(due).into())),
+        ("run", entry.run.clone().map(Value::from)),
+        ("exit", entry.exit.map(Value::from)),
     ];
     for (key, value) in fields {
         if let Some(value) = value {
             line[key] = value;
         }
     }
-    line["message"] = told.message.clone().into();
+    line["message"] = entry.message.clone().into();
     line
 }
 
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn what_the_daemon_says() {
-        let told = Told {
+        let entry = LogEntry {
             level: Level::Warning,
             kind: "ended",
             job: Some("nightly".to_owned()),
@@ -328,8 +328,8 @@ mod tests {
             message: "nightly: run dqfawx9ap4 ended with exit 10: away".to_owned(),
         };
         let text = "1970-01-01T00:00:01Z warning: nightly: run dqfawx9ap4 ended with exit 10: away";
-        assert_eq!(told_text(&told, 1_000, Look::PLAIN), text);
-        let json = told_json(&told, 1_000);
+        assert_eq!(log_text(&entry, 1_000, Look::PLAIN), text);
+        let json = log_json(&entry, 1_000);
         assert_eq!((&json["event"], &json["due"]), (&json!("ended"), &json!("1970-01-01T00:00:00Z")));
         assert_eq!((&json["run"], &json["exit"]), (&json!("dqfawx9ap4"), &json!(10)));
     }

@@ -2,7 +2,7 @@
 
 use super::tasks::broken_off;
 use super::{AtWork, DAY, Done, Serving};
-use crate::daemon::Told;
+use crate::daemon::LogEntry;
 use crate::daemon::carry::{Carrying, Ending, observer};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
@@ -48,14 +48,16 @@ impl Serving {
             return Ok(());
         };
         let due = local(&zone, fire.due);
-        let told = match left_out {
-            Some(why) => Told::new(Level::Warning, "skipped", format!("{name}: left out, due {due}: {why}")),
-            None if cause == Cause::Missed => {
-                Told::new(Level::Info, "fire", format!("{name} fires: due {due}, which was missed"))
+        let entry = match left_out {
+            Some(why) => {
+                LogEntry::new(Level::Warning, "skipped", format!("{name}: left out, due {due}: {why}"))
             }
-            None => Told::new(Level::Info, "fire", format!("{name} fires: due {due}")),
+            None if cause == Cause::Missed => {
+                LogEntry::new(Level::Info, "fire", format!("{name} fires: due {due}, which was missed"))
+            }
+            None => LogEntry::new(Level::Info, "fire", format!("{name} fires: due {due}")),
         };
-        self.tell(Told { due: Some(fire.due), ..told.of(name) });
+        self.tell(LogEntry { due: Some(fire.due), ..entry.of(name) });
         if left_out.is_none() {
             self.set_going(claimed);
         }
@@ -84,8 +86,8 @@ impl Serving {
             if now - fire.due > most && self.setup.ledger.run_of_fire(fire.id).await?.is_none() {
                 self.setup.ledger.end_fire(&self.daemon, fire.id, None, too_late, now).await?;
                 let message = format!("{name}: left out, due {due}: {too_late}");
-                let told = Told::new(Level::Warning, "skipped", message).of(&name);
-                self.tell(Told { due: Some(fire.due), ..told });
+                let entry = LogEntry::new(Level::Warning, "skipped", message).of(&name);
+                self.tell(LogEntry { due: Some(fire.due), ..entry });
                 continue;
             }
             let message = match (fire.cause, &fire.daemon) {
@@ -95,8 +97,8 @@ impl Serving {
                 }
                 _ => format!("{name} fires: due {due}, taken over from a daemon that is gone"),
             };
-            let told = Told::new(Level::Info, "fire", message).of(&name);
-            self.tell(Told { due: Some(fire.due), ..told });
+            let entry = LogEntry::new(Level::Info, "fire", message).of(&name);
+            self.tell(LogEntry { due: Some(fire.due), ..entry });
             self.set_going(fire);
         }
         Ok(())
@@ -111,8 +113,8 @@ impl Serving {
                  shares its name): it is begun when there is one again, within a day if it was given by hand",
                 scrub(&fire.job)
             );
-            let told = Told::new(Level::Warning, "waiting", message).of(&fire.job);
-            self.tell(Told { due: Some(fire.due), ..told });
+            let entry = LogEntry::new(Level::Warning, "waiting", message).of(&fire.job);
+            self.tell(LogEntry { due: Some(fire.due), ..entry });
         }
         Ok(())
     }
@@ -143,15 +145,15 @@ impl Serving {
         // Where the file is gone, or just being edited, the fire stays open: it is taken up again when the job is back.
         let Some(watch) = self.watched.get(&fire.job) else { return };
         self.at_work.insert(fire.job.clone(), AtWork { fire: fire.id, waiting: VecDeque::new() });
-        let teller = self.setup.teller.clone();
+        let log_sink = self.setup.log_sink.clone();
         let context = Context {
             ledger: self.setup.ledger.clone(),
             settings: self.settings.clone(),
-            observer: observer(&fire.job, fire.due, &teller),
+            observer: observer(&fire.job, fire.due, &log_sink),
             stop: self.runs_stop.subscribe(),
             tokens: self.tokens.clone(),
         };
-        let carrying = Carrying { context, job: watch.job.clone(), fire: fire.clone(), teller };
+        let carrying = Carrying { context, job: watch.job.clone(), fire: fire.clone(), log_sink };
         let runtime = Handle::current();
         self.tasks.begin(fire, async move {
             // On a thread of its own: runs are not in each other's way.
@@ -177,8 +179,8 @@ impl Serving {
                 Ending::LeftOut(why) => {
                     self.setup.ledger.end_fire(&self.daemon, id, None, why, now).await?;
                     let message = format!("{name}: left out: {why}");
-                    let told = Told::new(Level::Warning, "skipped", message).of(&name);
-                    self.tell(Told { due: Some(fire.due), ..told });
+                    let entry = LogEntry::new(Level::Warning, "skipped", message).of(&name);
+                    self.tell(LogEntry { due: Some(fire.due), ..entry });
                 }
                 Ending::Interrupted => {}
             }
@@ -202,7 +204,7 @@ impl Serving {
             if after == 1 { "it failed".to_owned() } else { format!("it failed {after} times in a row") };
         self.setup.ledger.pause(name, &why, now_ms()).await?;
         let message = format!("{name} is paused: {why}; `orgpull unpause {name}` lets it go on");
-        self.tell(Told::new(Level::Warning, "paused", message).of(name));
+        self.tell(LogEntry::new(Level::Warning, "paused", message).of(name));
         Ok(())
     }
 }
