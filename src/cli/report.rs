@@ -23,7 +23,7 @@ pub use reconcile::{
     HEADER as RECONCILE_HEADER, Reconciliation, Sums, reconcile_cells, reconcile_line, reconcile_text,
     reconcile_totals, resolve_text,
 };
-pub use reporter::{Reporter, Voice, error_line, with_examples, with_lines};
+pub use reporter::{OutputMode, Reporter, error_line, with_examples, with_lines};
 pub use runs::{StatusReport, runs_text, status_text};
 pub use schedule::{
     JobLine, NextFire, daemons_text, fires_text, jobs_json, jobs_text, log_json, log_text, too_long,

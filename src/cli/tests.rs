@@ -7,16 +7,16 @@ use crate::run::RunError;
 use std::io;
 use std::path::Path;
 
-pub(super) fn desk(line: &str) -> (Desk, Kept) {
+pub(super) fn invocation(line: &str) -> (Invocation, Kept) {
     let words: Vec<OsString> = line.split_whitespace().map(Into::into).collect();
     let kept = Kept::default();
     let cli = parse(&words).unwrap();
-    (Desk::new(&cli, &words[1..], Console::new(kept.clone())), kept)
+    (Invocation::new(&cli, &words[1..], Console::new(kept.clone())), kept)
 }
 
 fn told(line: &str, failure: &Failure) -> String {
-    let (desk, kept) = desk(line);
-    tell(&desk, failure);
+    let (invocation, kept) = invocation(line);
+    tell(&invocation, failure);
     kept.text()
 }
 
@@ -86,7 +86,7 @@ fn json_lines_stay_json_to_the_end() {
 fn results_for_a_person_are_silent_when_quiet() {
     for (line, said) in [("orgpull status", "finished\n"), ("orgpull status -q", "")] {
         let mut out = Vec::new();
-        desk(line).0.say_to(&mut out, "finished\n").unwrap();
+        invocation(line).0.say_to(&mut out, "finished\n").unwrap();
         assert_eq!(out, said.as_bytes(), "{line}");
     }
 }
@@ -94,8 +94,8 @@ fn results_for_a_person_are_silent_when_quiet() {
 #[test]
 fn a_warning_takes_the_form_of_progress_and_is_silent_when_quiet() {
     let warned = |line: &str| {
-        let (desk, kept) = desk(line);
-        desk.warn("job-file", "j.toml is gone".to_owned());
+        let (invocation, kept) = invocation(line);
+        invocation.warn("job-file", "j.toml is gone".to_owned());
         kept.text()
     };
     assert_eq!(warned("orgpull export latest"), "warning: j.toml is gone\n");

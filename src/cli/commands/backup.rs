@@ -1,14 +1,14 @@
 //! `backup`: a copy of the ledger.
 
 use super::super::args::BackupArgs;
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::protected;
 use crate::domain::exit::Exit;
 use crate::ledger::{BackupError, Ledger};
 
 /// `orgpull backup`.
-pub(in crate::cli) async fn backup(desk: &Desk, args: &BackupArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+pub(in crate::cli) async fn backup(invocation: &Invocation, args: &BackupArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let protected = protected(&settings, &ledger).await;
     ledger.back_up(&args.file, args.force, &protected).await.map_err(|error| match error {
@@ -16,6 +16,6 @@ pub(in crate::cli) async fn backup(desk: &Desk, args: &BackupArgs) -> Result<Exi
         BackupError::Unwritten { .. } => Failure::Output(error.to_string()),
         BackupError::Ledger(error) => error.into(),
     })?;
-    desk.say(&format!("{} is a copy of {}\n", args.file.display(), ledger.path().display()))?;
+    invocation.say(&format!("{} is a copy of {}\n", args.file.display(), ledger.path().display()))?;
     Ok(Exit::Settled)
 }

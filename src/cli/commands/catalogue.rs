@@ -1,7 +1,7 @@
 //! `catalogue`: what the known providers and services are, from the files that describe them.
 
 use super::super::args::CatalogueArgs;
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use crate::config::catalogue::{
     Auth, Catalogue, Code, Dialect, Digits, Fallback, Meaning, Param, ParamKind, Provider, Rule, Service,
 };
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 
 /// `orgpull catalogue`.
-pub(in crate::cli) fn catalogue(desk: &Desk, args: &CatalogueArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(false)?;
+pub(in crate::cli) fn catalogue(invocation: &Invocation, args: &CatalogueArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(false)?;
     let catalogue = &settings.catalogue;
     let shown = match args.name.as_deref() {
         None => Shown::All(catalogue.providers.values().collect()),
@@ -23,9 +23,9 @@ pub(in crate::cli) fn catalogue(desk: &Desk, args: &CatalogueArgs) -> Result<Exi
         },
     };
     if args.json {
-        Desk::print(&format!("{:#}\n", shown.json()))?;
+        Invocation::print(&format!("{:#}\n", shown.json()))?;
     } else {
-        desk.say(&shown.text())?;
+        invocation.say(&shown.text())?;
     }
     Ok(Exit::Settled)
 }

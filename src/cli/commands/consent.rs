@@ -4,7 +4,7 @@ use super::super::args::RetryArgs;
 use super::super::console::seen_as;
 use super::super::look::Look;
 use super::super::report::{money, plan_text};
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use crate::config::Settings;
 use crate::domain::counted::counted;
 use crate::domain::money::Ore;
@@ -19,7 +19,7 @@ use std::io::{BufRead, IsTerminal, Write};
 /// Shows a person at a terminal the plan of a run that costs more than they said, and asks. Where nobody is, as under cron,
 /// nothing is asked: budgets are for that.
 pub(super) async fn wanted(
-    desk: &Desk,
+    invocation: &Invocation,
     settings: &Settings,
     job: &Job,
     options: &Options,
@@ -55,12 +55,12 @@ pub(super) async fn wanted(
     if plan.refusal.is_some() || price <= settings.confirm_above && !plan.is_unpriced() {
         return Ok(true);
     }
-    let look = desk.console.look();
+    let look = invocation.console.look();
     let plan = (plan_text(&plan, look), may_cost(price, plan.is_unpriced()));
     if answered_yes(&format!("{}\nThis may cost {}. Run it? [y/N] ", plan.0, plan.1), look)? {
         return Ok(true);
     }
-    desk.console.line("nothing is sent");
+    invocation.console.line("nothing is sent");
     Ok(false)
 }
 
@@ -83,7 +83,7 @@ fn answered_yes(question: &str, look: Look) -> Result<bool, Failure> {
 
 /// Says what asking again may cost, and asks.
 pub(super) async fn agreed(
-    desk: &Desk,
+    invocation: &Invocation,
     settings: &Settings,
     ledger: &Ledger,
     (run, job): (&RunRow, &Job),
@@ -108,8 +108,8 @@ pub(super) async fn agreed(
     );
     if !std::io::stdin().is_terminal() {
         let command =
-            desk.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
+            invocation.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
         return Err(Failure::Usage(format!("{what} There is nobody to ask: {command}")));
     }
-    answered_yes(&format!("{what} Ask again? [y/N] "), desk.console.look())
+    answered_yes(&format!("{what} Ask again? [y/N] "), invocation.console.look())
 }

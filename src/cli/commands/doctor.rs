@@ -2,7 +2,7 @@
 
 use super::super::args::DoctorArgs;
 use super::super::look::{Look, Tone};
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use crate::config::{Account, Settings};
 use crate::domain::address::origin;
 use crate::domain::counted::counted;
@@ -70,8 +70,8 @@ impl Finding {
 }
 
 /// `orgpull doctor`.
-pub(in crate::cli) async fn doctor(desk: &Desk, args: &DoctorArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(false)?;
+pub(in crate::cli) async fn doctor(invocation: &Invocation, args: &DoctorArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(false)?;
     let mut findings = configuration(&settings);
     for account in settings.accounts.values() {
         findings.extend(credentials(account).await);
@@ -87,15 +87,15 @@ pub(in crate::cli) async fn doctor(desk: &Desk, args: &DoctorArgs) -> Result<Exi
             .iter()
             .map(|finding| json!({ "check": finding.what, "state": finding.word(), "text": finding.text }))
             .collect();
-        Desk::print(&format!("{:#}\n", json!({ "exit": worst.code(), "checks": checks })))?;
+        Invocation::print(&format!("{:#}\n", json!({ "exit": worst.code(), "checks": checks })))?;
     } else {
-        let look = desk.look();
+        let look = invocation.look();
         for finding in &findings {
             let line = finding.line(look);
             if finding.exit == Exit::Settled && !finding.warning {
-                desk.say(&line)?;
+                invocation.say(&line)?;
             } else {
-                desk.show(&line)?;
+                invocation.show(&line)?;
             }
         }
     }

@@ -4,7 +4,7 @@ use super::super::args::{Place, Reporting};
 use super::super::report::{
     Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples, with_lines,
 };
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::consent::wanted;
 use super::read::summed_up;
 use crate::config::Settings;
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 /// What drives runs, and who hears of it.
 pub(super) struct Driving<'d> {
-    pub(super) desk: &'d Desk,
+    pub(super) invocation: &'d Invocation,
     pub(super) context: &'d Context,
     pub(super) reporter: &'d Reporter,
     pub(super) asked: &'d Asked<'d>,
@@ -40,20 +40,20 @@ impl Driving<'_> {
             let ended = match run::execute(self.context, job.clone(), options.clone()).await {
                 Ok(Some(ended)) => ended,
                 Ok(None) => {
-                    self.desk.say(&format!("nothing of {} is unfinished\n", job.name))?;
+                    self.invocation.say(&format!("nothing of {} is unfinished\n", job.name))?;
                     return Ok(Exit::Settled);
                 }
                 Err(broken) => {
                     return self.broke_off(&broken, (&job.name, &job.path), earlier.as_ref()).await;
                 }
             };
-            let first = self.desk.global.quiet && ended.continued && ended.run.stage == Stage::Finished;
+            let first = self.invocation.global.quiet && ended.continued && ended.run.stage == Stage::Finished;
             if !first || options.only_continue {
                 return Ok(exit_of(&self.close(ended, earlier.as_ref(), true).await?));
             }
             options.budget = options.budget.less(ended.spent);
             let summary = self.close(ended, earlier.as_ref(), false).await?;
-            if asks && !wanted(self.desk, &self.context.settings, &job, &options).await? {
+            if asks && !wanted(self.invocation, &self.context.settings, &job, &options).await? {
                 let exit = exit_of(&summary).worst(Exit::Stopped);
                 self.asked.write(&Summary { exit: Some(exit.code()), ..summary })?;
                 return Ok(exit);
@@ -69,15 +69,15 @@ impl Driving<'_> {
         earlier: Option<&Summary>,
         is_last: bool,
     ) -> Result<Summary, Failure> {
-        let Self { desk, context, reporter, asked, began } = self;
-        let summary = summed_up(desk, &context.ledger, &ended.run, Some(ended.exit)).await?;
+        let Self { invocation, context, reporter, asked, began } = self;
+        let summary = summed_up(invocation, &context.ledger, &ended.run, Some(ended.exit)).await?;
         let summary = after(earlier, summary);
         reporter.finish(&summary);
         // First, since whoever reads the text may have gone.
         if is_last {
             asked.write(&summary)?;
         }
-        if desk.global.quiet && ended.exit == Exit::Settled {
+        if invocation.global.quiet && ended.exit == Exit::Settled {
             return Ok(summary);
         }
         let outputs: Vec<OutputLine> = ended.written.iter().map(output_line).collect();
@@ -85,10 +85,10 @@ impl Driving<'_> {
             Closing { summary: &summary, outputs: &outputs, again: ended.again, took: began.elapsed() };
         if asked.on_stdout() {
             if !reporter.is_json() {
-                desk.console.write(summary_text(&closing, desk.console.look()).trim_end());
+                invocation.console.write(summary_text(&closing, invocation.console.look()).trim_end());
             }
         } else {
-            desk.show(&summary_text(&closing, desk.look()))?;
+            invocation.show(&summary_text(&closing, invocation.look()))?;
         }
         Ok(summary)
     }
@@ -100,7 +100,7 @@ impl Driving<'_> {
         job: (&str, &Path),
         earlier: Option<&Summary>,
     ) -> Result<Exit, Failure> {
-        let Self { desk, context, reporter, asked, began } = self;
+        let Self { invocation, context, reporter, asked, began } = self;
         let (error, exit, why) = (&broken.error, broken.error.exit(), broken.to_string());
         let tell = |message| {
             reporter.event(&Event::Notice(Notice { level: Level::Warning, kind: "ledger-gone", message }));
@@ -109,10 +109,10 @@ impl Driving<'_> {
         let mut summary = match &broken.run {
             Some(run) => {
                 let run = context.ledger.find(&run.run).await?.pop().unwrap_or_else(|| run.clone());
-                summed_up(desk, &context.ledger, &run, Some(exit)).await?
+                summed_up(invocation, &context.ledger, &run, Some(exit)).await?
             }
             None => Summary {
-                next: desk.next_after_refusal(exit, Some(job.0), Some(job.1)),
+                next: invocation.next_after_refusal(exit, Some(job.0), Some(job.1)),
                 exit: Some(exit.code()),
                 ..none_begun(job)
             },
@@ -139,7 +139,7 @@ impl Driving<'_> {
         if summary.calls > 0 && !reporter.is_json() && !asked.on_stdout() {
             let closing =
                 Closing { summary: &summary, outputs: &[], again: Spend::default(), took: began.elapsed() };
-            printed = desk.show(&summary_text(&closing, desk.look()));
+            printed = invocation.show(&summary_text(&closing, invocation.look()));
         }
         reporter.failed(&told, exit, Some(&summary.next));
         let summary = after(earlier, summary);
@@ -240,7 +240,7 @@ impl<'a> Asked<'a> {
         let text = format!("{json:#}\n");
         match &self.reporting.summary_json {
             None => Ok(()),
-            Some(Place::Stream) => Desk::print(&text),
+            Some(Place::Stream) => Invocation::print(&text),
             Some(Place::File(path)) => self
                 .write_file(path, &text)
                 .map_err(|error| Failure::Output(format!("--summary-json: {error}"))),

@@ -3,7 +3,7 @@
 use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
 use super::super::console::print_bytes;
 use super::super::report::exported_text;
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::driving::output_line;
 use super::{job_to_export, one_run};
 use crate::disk::Scratch;
@@ -16,14 +16,14 @@ use crate::run;
 use std::io::Read;
 
 /// `orgpull export`.
-pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -> Result<Exit, Failure> {
     let target = args.target().map_err(|error| Failure::Clap(Box::new(error)))?;
-    let settings = desk.settings(args.simulate)?;
+    let settings = invocation.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let found = one_run(&ledger, &args.run).await?;
     let exported = match &target {
         ExportTo::Own => {
-            let job = job_to_export(&found, &settings, desk)?;
+            let job = job_to_export(&found, &settings, invocation)?;
             run::export(&ledger, &found, &job, &settings).await?
         }
         ExportTo::Job(path) => {
@@ -31,23 +31,23 @@ pub(in crate::cli) async fn export(desk: &Desk, args: &ExportArgs) -> Result<Exi
             run::export(&ledger, &found, &job, &settings).await?
         }
         ExportTo::File { output, format, shape } => {
-            let job = job_to_export(&found, &settings, desk)?;
+            let job = job_to_export(&found, &settings, invocation)?;
             let Place::File(path) = output else {
-                return stream(desk, &ledger, &found, &job, &settings, *format, *shape).await;
+                return stream(invocation, &ledger, &found, &job, &settings, *format, *shape).await;
             };
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             run::export_one(&ledger, &found, &job, &settings, one_output(path, *format, *shape)).await?
         }
     };
     for written in &exported.written {
-        desk.say(&exported_text(&output_line(written)))?;
+        invocation.say(&exported_text(&output_line(written)))?;
     }
-    tell_pending(desk, &ledger, &found).await?;
-    Ok(damaged(desk, &found, &exported))
+    tell_pending(invocation, &ledger, &found).await?;
+    Ok(damaged(invocation, &found, &exported))
 }
 
 /// Tells that a run is not finished: a file does not say of itself that it is not the last one.
-async fn tell_pending(desk: &Desk, ledger: &Ledger, found: &RunRow) -> Result<(), Failure> {
+async fn tell_pending(invocation: &Invocation, ledger: &Ledger, found: &RunRow) -> Result<(), Failure> {
     let (rows, lookups) = ledger.still_pending(found.id).await?;
     if rows > 0 {
         let what = counted(rows, "row", "rows");
@@ -57,17 +57,17 @@ async fn tell_pending(desk: &Desk, ledger: &Ledger, found: &RunRow) -> Result<()
             "run {} is not finished: {what} of it {are} still pending, with {of} that nothing is known of yet",
             found.run
         );
-        desk.warn("pending", message);
+        invocation.warn("pending", message);
     }
     Ok(())
 }
 
 /// Tells what is damaged, and how to end.
-fn damaged(desk: &Desk, found: &RunRow, exported: &Exported) -> Exit {
+fn damaged(invocation: &Invocation, found: &RunRow, exported: &Exported) -> Exit {
     match run::damage(&found.run, &exported.damage) {
         None => Exit::Settled,
         Some(message) => {
-            desk.console.line(&format!("warning: {message}"));
+            invocation.console.line(&format!("warning: {message}"));
             Exit::Unsettled
         }
     }
@@ -76,7 +76,7 @@ fn damaged(desk: &Desk, found: &RunRow, exported: &Exported) -> Exit {
 /// To standard output: written whole to a file that nobody else can read, then copied, so that a failure shows nothing.
 /// It stands beside the ledger: that folder holds personal data already, and the system's temporary one must not.
 async fn stream(
-    desk: &Desk,
+    invocation: &Invocation,
     ledger: &Ledger,
     found: &RunRow,
     job: &Job,
@@ -94,8 +94,8 @@ async fn stream(
     loop {
         let length = file.read(&mut piece).map_err(unwritable)?;
         if length == 0 {
-            tell_pending(desk, ledger, found).await?;
-            return Ok(damaged(desk, found, &exported));
+            tell_pending(invocation, ledger, found).await?;
+            return Ok(damaged(invocation, found, &exported));
         }
         print_bytes(&mut std::io::stdout().lock(), &piece[..length])?;
     }

@@ -1,7 +1,7 @@
 //! A folder of jobs as commands look at it, and the ledger beside it.
 
 use super::super::report::error_line;
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use crate::config::Settings;
 use crate::daemon::{DaemonError, Folder};
 use crate::ledger::{Ledger, LedgerError};
@@ -13,7 +13,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 
 /// The jobs of a folder, after its problems have been told; whether there were any.
 pub(super) fn folder(
-    desk: &Desk,
+    invocation: &Invocation,
     dir: &Path,
     settings: &Settings,
     simulate: bool,
@@ -21,11 +21,11 @@ pub(super) fn folder(
     let mut folder = Folder::new(&absolute(dir), simulate);
     let (_, broken) = folder.look(settings).map_err(DaemonError::from)?;
     for error in broken {
-        desk.console.line(&error_line(&error.to_string()));
+        invocation.console.line(&error_line(&error.to_string()));
     }
     let twice = folder.twice();
     for twice in &twice {
-        desk.console.line(&error_line(&twice.to_string()));
+        invocation.console.line(&error_line(&twice.to_string()));
     }
     let good = folder.broken() == 0 && twice.is_empty();
     Ok((folder, good))

@@ -1,7 +1,7 @@
 //! `schedule install`: units for systemd.
 
 use super::super::args::InstallArgs;
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::folder::{absolute, folder};
 use crate::config::Settings;
 use crate::config::secret::Secret;
@@ -15,9 +15,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// `orgpull schedule install`.
-pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(false)?;
-    let (folder, good) = folder(desk, &args.dir, &settings, false)?;
+pub(super) fn install(invocation: &Invocation, args: &InstallArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(false)?;
+    let (folder, good) = folder(invocation, &args.dir, &settings, false)?;
     if !good {
         return Err(Failure::Reported(Exit::Config));
     }
@@ -25,13 +25,13 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
     if jobs.is_empty() {
         return Err(DaemonError::NothingToDo { folder: absolute(&args.dir), broken: 0 }.into());
     }
-    let site = site(desk, args, &settings, &jobs)?;
+    let site = site(invocation, args, &settings, &jobs)?;
     let units = if args.timer { timers(&site, &jobs)? } else { vec![daemon(&site, &absolute(&args.dir))] };
     let place = place(args)?;
-    told_of_units(desk, args, &site, &jobs);
+    told_of_units(invocation, args, &site, &jobs);
     if args.print {
         let shown = units.iter().map(|unit| format!("# {}\n{}", place.join(&unit.name).display(), unit.text));
-        Desk::print(&shown.collect::<Vec<_>>().join("\n"))?;
+        Invocation::print(&shown.collect::<Vec<_>>().join("\n"))?;
         return Ok(Exit::Settled);
     }
     let mut protected = settings.protected.clone();
@@ -40,11 +40,11 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
     }
     write(&place, &units, &protected)?;
     // Not folded: a command that is broken in two is two commands to the shell.
-    Desk::print(&next(args, &place, &units))?;
+    Invocation::print(&next(args, &place, &units))?;
     for stale in stale(&place, &absolute(&args.dir), &units) {
         let (systemctl, file) = (systemctl(args), place.join(&stale));
         let remove = if args.user { "rm" } else { "sudo rm" };
-        desk.warn(
+        invocation.warn(
             "install",
             format!(
                 "{stale} of an earlier install for these jobs is still there and may still be on, and a job of two services is \
@@ -57,14 +57,14 @@ pub(super) fn install(desk: &Desk, args: &InstallArgs) -> Result<Exit, Failure> 
 }
 
 /// What whoever runs these units should know.
-fn told_of_units(desk: &Desk, args: &InstallArgs, site: &Site, jobs: &[&Job]) {
+fn told_of_units(invocation: &Invocation, args: &InstallArgs, site: &Site, jobs: &[&Job]) {
     if let Manager::System { owner: (0, _) } = site.manager {
         let ledger = site.database.display();
         let message = format!(
             "root owns {ledger}, so the service runs as root: give the ledger and its folder to a user of their own and \
              install again, if that is not meant"
         );
-        desk.warn("install", message);
+        invocation.warn("install", message);
     }
     let ending: Vec<&str> =
         jobs.iter().filter(|job| job.rules.max_time.is_some()).map(|job| job.name.as_str()).collect();
@@ -74,7 +74,7 @@ fn told_of_units(desk: &Desk, args: &InstallArgs, site: &Site, jobs: &[&Job]) {
              and the journal say which",
             ending.join(", ")
         );
-        desk.warn("install", message);
+        invocation.warn("install", message);
     }
 }
 
@@ -123,7 +123,12 @@ fn timers(site: &Site, jobs: &[&Job]) -> Result<Vec<UnitFile>, Failure> {
 }
 
 /// Where everything is, and what a service needs of it.
-fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> Result<Site, Failure> {
+fn site(
+    invocation: &Invocation,
+    args: &InstallArgs,
+    settings: &Settings,
+    jobs: &[&Job],
+) -> Result<Site, Failure> {
     let program = std::env::current_exe()
         .map_err(|e| Failure::Usage(format!("this program's own file cannot be found: {e}")))?;
     let database = absolute(&settings.database);
@@ -142,7 +147,7 @@ fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> 
             writes.push(there(plain(&output.path))?);
         }
     }
-    let credentials = credentials(desk, settings);
+    let credentials = credentials(invocation, settings);
     let all = reads.iter().chain(&writes).chain(credentials.iter().map(|(_, path)| path)).chain([&program]);
     let odd = |path: &&PathBuf| path.to_str().is_none_or(|text| text.contains(char::is_control));
     if let Some(odd) = all.into_iter().find(odd) {
@@ -158,14 +163,14 @@ fn site(desk: &Desk, args: &InstallArgs, settings: &Settings, jobs: &[&Job]) -> 
 }
 
 /// The files of secrets, each under the name by which it is handed over. Secrets that no service has are warned of.
-fn credentials(desk: &Desk, settings: &Settings) -> Vec<(String, PathBuf)> {
+fn credentials(invocation: &Invocation, settings: &Settings) -> Vec<(String, PathBuf)> {
     let mut credentials = Vec::new();
     for account in settings.accounts.values() {
         let requestor = account.requestor_id.as_ref().map(|id| ("requestor_id", id));
         for (what, secret) in account.credentials.secrets().into_iter().chain(requestor) {
             match secret {
                 Secret::File(path) => credentials.push((Secret::credential_name(path), path.clone())),
-                Secret::Env(name) => desk.warn(
+                Secret::Env(name) => invocation.warn(
                     "install",
                     format!(
                         "the {what} of account `{}` is in the environment variable {name}, which no service has: put it \

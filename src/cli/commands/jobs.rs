@@ -2,7 +2,7 @@
 
 use super::super::args::{JobArgs, JobsArgs};
 use super::super::report::{JobLine, daemons_text, jobs_json, jobs_text};
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::folder::{folder, ledger_if_any};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
@@ -17,9 +17,9 @@ use std::collections::BTreeSet;
 const SILENT: i64 = 90_000;
 
 /// `orgpull jobs`.
-pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
-    let (folder, good) = folder(desk, &args.dir, &settings, args.simulate)?;
+pub(in crate::cli) async fn jobs(invocation: &Invocation, args: &JobsArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
+    let (folder, good) = folder(invocation, &args.dir, &settings, args.simulate)?;
     let ledger = ledger_if_any(&settings).await?;
     let mut lines = Vec::new();
     for job in folder.jobs() {
@@ -29,14 +29,14 @@ pub(in crate::cli) async fn jobs(desk: &Desk, args: &JobsArgs) -> Result<Exit, F
         });
     }
     if args.json {
-        Desk::print(&format!("{:#}\n", jobs_json(&lines)))?;
+        Invocation::print(&format!("{:#}\n", jobs_json(&lines)))?;
     } else {
         let daemons = match &ledger {
             Some(ledger) => ledger.daemons().await?,
             None => Vec::new(),
         };
-        let look = desk.look();
-        desk.say(&format!("{}\n{}", jobs_text(&lines, look), daemons_text(&daemons, look)))?;
+        let look = invocation.look();
+        invocation.say(&format!("{}\n{}", jobs_text(&lines, look), daemons_text(&daemons, look)))?;
     }
     if good { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
@@ -79,16 +79,16 @@ fn line(job: &Job, book: JobBook, run: Option<RunRow>, running: Option<String>) 
 }
 
 /// `orgpull pause`.
-pub(in crate::cli) async fn pause(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
-    let ledger = ledger_of(desk, args).await?;
+pub(in crate::cli) async fn pause(invocation: &Invocation, args: &JobArgs) -> Result<Exit, Failure> {
+    let ledger = ledger_of(invocation, args).await?;
     ledger.pause(&args.job, "by hand", now_ms()).await?;
     ledger.still_there()?;
-    desk.say(&format!(
+    invocation.say(&format!(
         "{0} is paused until `orgpull unpause {0}`; a run that goes on is not stopped\n",
         args.job
     ))?;
     if !ledger.knows_job(&args.job).await? {
-        desk.warn(
+        invocation.warn(
             "schedule",
             format!("nothing has run or watched a job called {} on this ledger yet", args.job),
         );
@@ -97,21 +97,21 @@ pub(in crate::cli) async fn pause(desk: &Desk, args: &JobArgs) -> Result<Exit, F
 }
 
 /// `orgpull unpause`.
-pub(in crate::cli) async fn unpause(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
-    let ledger = ledger_of(desk, args).await?;
+pub(in crate::cli) async fn unpause(invocation: &Invocation, args: &JobArgs) -> Result<Exit, Failure> {
+    let ledger = ledger_of(invocation, args).await?;
     let was = ledger.unpause(&args.job, now_ms()).await?;
     ledger.still_there()?;
     let goes_on = "goes on with its next fire; what was due meanwhile is not made up for";
-    desk.say(&format!("{} {}\n", args.job, if was { goes_on } else { "was not paused" }))?;
+    invocation.say(&format!("{} {}\n", args.job, if was { goes_on } else { "was not paused" }))?;
     Ok(Exit::Settled)
 }
 
 /// `orgpull fire`.
-pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Failure> {
-    let ledger = ledger_of(desk, args).await?;
+pub(in crate::cli) async fn fire(invocation: &Invocation, args: &JobArgs) -> Result<Exit, Failure> {
+    let ledger = ledger_of(invocation, args).await?;
     let refused = |why: &str| {
         let job = &args.job;
-        desk.console.line(&format!(
+        invocation.console.line(&format!(
             "error: {why}; `orgpull run FILE` runs the job {job} from here; nothing was done"
         ));
         Err(Failure::Reported(Exit::Config))
@@ -128,10 +128,10 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
     };
     ledger.fire_by_hand(&args.job, now_ms()).await?;
     ledger.still_there()?;
-    desk.say(&format!("{} is given to the daemon, which begins within some seconds\n", args.job))?;
+    invocation.say(&format!("{} is given to the daemon, which begins within some seconds\n", args.job))?;
     if now_ms() - last > SILENT {
         let since = rfc3339(last);
-        desk.warn(
+        invocation.warn(
             "schedule",
             format!("the daemon has not been heard of since {since}: it may be stopped, or hang"),
         );
@@ -139,14 +139,15 @@ pub(in crate::cli) async fn fire(desk: &Desk, args: &JobArgs) -> Result<Exit, Fa
     let folders: BTreeSet<&str> = having.iter().map(|daemon| daemon.folder.as_str()).collect();
     if folders.len() > 1 {
         let folders = folders.into_iter().collect::<Vec<_>>().join(" and ");
-        desk.warn("schedule", format!("daemons of {folders} have a job of this name: one of them takes it"));
+        invocation
+            .warn("schedule", format!("daemons of {folders} have a job of this name: one of them takes it"));
     }
     Ok(Exit::Settled)
 }
 
-async fn ledger_of(desk: &Desk, args: &JobArgs) -> Result<Ledger, Failure> {
+async fn ledger_of(invocation: &Invocation, args: &JobArgs) -> Result<Ledger, Failure> {
     // What was typed may be a number by mistake.
     Text::JobName.check(&args.job).map_err(|why| Failure::Usage(format!("`{}`: {why}", scrub(&args.job))))?;
-    let settings = desk.settings(args.simulate)?;
+    let settings = invocation.settings(args.simulate)?;
     Ok(Ledger::open(&settings.database).await?)
 }

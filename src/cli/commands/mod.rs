@@ -18,7 +18,7 @@ mod simulated;
 pub(super) mod spend;
 
 use super::args::Place;
-use super::{Desk, Failure};
+use super::{Failure, Invocation};
 use crate::config::{Account, SIMULATOR, Settings};
 use crate::disk::Protected;
 use crate::domain::pace::Rate;
@@ -52,11 +52,11 @@ fn unpaced(job: &mut Job) {
 }
 
 /// The job of a run: its file as it stands, or the ledger's copy where the file is gone.
-fn job_of(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure> {
+fn job_of(run: &RunRow, settings: &Settings, invocation: &Invocation) -> Result<Job, Failure> {
     let path = Path::new(&run.job_path);
     if !path.exists() {
         let job = ledgers_copy(run, settings)?;
-        desk.warn("job-file", format!("{} is gone: the ledger's copy of it is used", path.display()));
+        invocation.warn("job-file", format!("{} is gone: the ledger's copy of it is used", path.display()));
         return Ok(job);
     }
     let mut job = file::load(path, settings)?;
@@ -67,15 +67,15 @@ fn job_of(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure
 }
 
 /// The same for an export, which asks nothing: a file that is being mended keeps no answer back.
-fn job_to_export(run: &RunRow, settings: &Settings, desk: &Desk) -> Result<Job, Failure> {
-    let refused = match job_of(run, settings, desk) {
+fn job_to_export(run: &RunRow, settings: &Settings, invocation: &Invocation) -> Result<Job, Failure> {
+    let refused = match job_of(run, settings, invocation) {
         Err(refused) if Path::new(&run.job_path).exists() => refused,
         done => return done,
     };
     // What is wrong with the file as it stands says more than what is wrong with an older one.
     let Ok(job) = ledgers_copy(run, settings) else { return Err(refused) };
     let why = "cannot be used (`orgpull check` says why): the ledger's copy of it is used";
-    desk.warn("job-file", format!("{} {why}", run.job_path));
+    invocation.warn("job-file", format!("{} {why}", run.job_path));
     Ok(job)
 }
 

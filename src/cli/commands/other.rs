@@ -2,7 +2,7 @@
 
 use super::super::args::{CheckArgs, CompletionsArgs, LoginArgs, ManArgs, SimulatorArgs};
 use super::super::report::{error_line, too_long, with_lines};
-use super::super::{Desk, Failure, docs, signals};
+use super::super::{Failure, Invocation, docs, signals};
 use super::named_account;
 use crate::config::{Account, Settings};
 use crate::domain::counted::counted;
@@ -21,25 +21,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// `orgpull check`.
-pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failure> {
-    let report = check_paths(&args.paths, &desk.flags(false));
+pub(in crate::cli) fn check(invocation: &Invocation, args: &CheckArgs) -> Result<Exit, Failure> {
+    let report = check_paths(&args.paths, &invocation.flags(false));
     let mut warnings = vec![0; report.good.len()];
     for (good, told) in report.good.iter().zip(&mut warnings) {
         for fault in &good.faults {
-            desk.console.line(&error_line(&fault.to_string()));
+            invocation.console.line(&error_line(&fault.to_string()));
         }
-        good.warnings.iter().for_each(|warning| desk.warn("configuration", warning.clone()));
+        good.warnings.iter().for_each(|warning| invocation.warn("configuration", warning.clone()));
         *told += good.warnings.len();
     }
-    let settings = desk.settings(false);
+    let settings = invocation.settings(false);
     if let Ok(settings) = &settings {
-        warn_of_jobs(desk, settings, &report, &mut warnings);
+        warn_of_jobs(invocation, settings, &report, &mut warnings);
     }
     if let Some(error) = &report.configuration {
-        desk.console.line(&error_line(&error.to_string()));
+        invocation.console.line(&error_line(&error.to_string()));
     }
     for bad in &report.bad {
-        desk.console.line(&error_line(&bad.to_string()));
+        invocation.console.line(&error_line(&bad.to_string()));
     }
     // Last, when all is told that makes it true.
     for (good, warnings) in report.good.iter().zip(warnings) {
@@ -50,7 +50,7 @@ pub(in crate::cli) fn check(desk: &Desk, args: &CheckArgs) -> Result<Exit, Failu
             }
             own => own,
         };
-        desk.say(&format!("{}: {}, {found}\n", good.path.display(), good.kind.as_str()))?;
+        invocation.say(&format!("{}: {}, {found}\n", good.path.display(), good.kind.as_str()))?;
     }
     if report.is_good() { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
@@ -71,12 +71,12 @@ fn found(faults: usize, warnings: usize) -> String {
 
 /// Warns of jobs that share a name, of those that need longer than the time between their fires, and of letters of
 /// disclosure that nobody asked for. Counts what it tells of each file.
-fn warn_of_jobs(desk: &Desk, settings: &Settings, report: &Report, told: &mut [usize]) {
+fn warn_of_jobs(invocation: &Invocation, settings: &Settings, report: &Report, told: &mut [usize]) {
     let mut known: BTreeMap<&str, (usize, &Path)> = BTreeMap::new();
     for (at, good) in report.good.iter().enumerate() {
         let (path, Some(job)) = (good.path.as_path(), good.job.as_deref()) else { continue };
         let mut warn = |kind, text| {
-            desk.warn(kind, text);
+            invocation.warn(kind, text);
             told[at] += 1;
         };
         if let Some(needs) = needs(job, settings) {
@@ -110,14 +110,17 @@ fn same_name(job: &str, one: &Path, other: &Path) -> String {
 }
 
 /// `orgpull simulator`.
-pub(in crate::cli) async fn simulator(desk: &Desk, args: &SimulatorArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn simulator(
+    invocation: &Invocation,
+    args: &SimulatorArgs,
+) -> Result<Exit, Failure> {
     let scenario = match &args.scenario {
         Some(path) => Scenario::load(path)?,
         None => Scenario::default(),
     };
     let options = simulator::Options { listen: args.listen, seed: args.seed.unwrap_or_default(), scenario };
     let simulator = Simulator::start(options).await?;
-    desk.say(&format!(
+    invocation.say(&format!(
         "the simulator listens at {} (made-up data; base_url and token_url {0}/v1/authenticate)\n",
         simulator.base_url()
     ))?;
@@ -129,8 +132,8 @@ pub(in crate::cli) async fn simulator(desk: &Desk, args: &SimulatorArgs) -> Resu
 }
 
 /// `orgpull login`.
-pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(false)?;
+pub(in crate::cli) async fn login(invocation: &Invocation, args: &LoginArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(false)?;
     let chosen: Vec<&Account> = match &args.provider {
         Some(name) => vec![named_account(&settings, name)?],
         None => settings.accounts.values().collect(),
@@ -146,7 +149,7 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
             // The others are tried all the same.
             Err(error @ RunError::Secrets(_)) => {
                 let exit = error.exit();
-                desk.reporter().failed(&format!("{}: {error}", account.name), exit, None);
+                invocation.reporter().failed(&format!("{}: {error}", account.name), exit, None);
                 worst = worst.worst(exit);
                 continue;
             }
@@ -154,9 +157,9 @@ pub(in crate::cli) async fn login(desk: &Desk, args: &LoginArgs) -> Result<Exit,
         };
         let line = format!("{}: {line}\n", account.name);
         if exit == Exit::Settled {
-            desk.say(&line)?;
+            invocation.say(&line)?;
         } else {
-            desk.show(&line)?;
+            invocation.show(&line)?;
         }
         worst = worst.worst(exit);
     }
@@ -197,7 +200,7 @@ fn told(account: &Account, tried: TriedLogin) -> (Exit, String) {
 
 /// `orgpull schema`.
 pub(in crate::cli) fn schema() -> Result<Exit, Failure> {
-    Desk::print(&crate::shape::schema::job())?;
+    Invocation::print(&crate::shape::schema::job())?;
     Ok(Exit::Settled)
 }
 
@@ -208,12 +211,12 @@ pub(in crate::cli) fn completions(args: &CompletionsArgs) -> Result<Exit, Failur
 }
 
 /// `orgpull man`.
-pub(in crate::cli) fn man(desk: &Desk, args: &ManArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) fn man(invocation: &Invocation, args: &ManArgs) -> Result<Exit, Failure> {
     match &args.dir {
         None => docs::man(&mut io::stdout().lock())?,
         // Whatever is wrong with a configuration, the manual can be written.
         Some(folder) => {
-            let protected = desk.settings(false).map(|settings| settings.protected).unwrap_or_default();
+            let protected = invocation.settings(false).map(|settings| settings.protected).unwrap_or_default();
             docs::man_pages(folder, &protected).map_err(|error| Failure::Output(error.to_string()))?;
         }
     }

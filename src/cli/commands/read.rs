@@ -5,7 +5,7 @@ use super::super::report::{
     ColumnFound, OutputLine, StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text,
     status_text, summary_json, too_long, with_lines,
 };
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::simulated::only_simulated;
 use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
@@ -22,8 +22,8 @@ const UNKNOWNS: i64 = 50;
 const MOST_UNKNOWNS: i64 = 100_000;
 
 /// `orgpull plan`.
-pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+pub(in crate::cli) async fn plan(invocation: &Invocation, args: PlanArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let job = load_job(&args.job, &settings, args.simulate)?;
     let ledger = match Ledger::open_existing(&settings.database).await {
         Ok(ledger) => Some(ledger),
@@ -50,51 +50,51 @@ pub(in crate::cli) async fn plan(desk: &Desk, args: PlanArgs) -> Result<Exit, Fa
     if let Some(ledger) = &ledger
         && let Some(warning) = run::clock_warning(ledger).await?
     {
-        desk.warn("clock", warning);
+        invocation.warn("clock", warning);
     }
     let mut report = run::plan(&settings, ledger.as_ref(), job, options).await?;
     report.diff = diff;
     if args.json {
-        Desk::print(&format!("{:#}\n", plan_json(&report)))?;
+        Invocation::print(&format!("{:#}\n", plan_json(&report)))?;
     } else {
-        desk.say(&plan_text(&report, desk.look()))?;
+        invocation.say(&plan_text(&report, invocation.look()))?;
     }
     if let Some(every) = every.filter(|every| *every < report.duration) {
-        desk.warn("schedule", too_long(&report.job, Needs { time: report.duration, every }));
+        invocation.warn("schedule", too_long(&report.job, Needs { time: report.duration, every }));
     }
     match report.refusal {
         None => Ok(Exit::Settled),
         Some(refusal) => {
             let text = with_lines(&format!("error: {}", refusal.why), &refusal.ways_out);
-            desk.console.line(&text);
+            invocation.console.line(&text);
             Err(Failure::Reported(refusal.exit))
         }
     }
 }
 
 /// `orgpull runs`.
-pub(in crate::cli) async fn runs(desk: &Desk, args: &RunsArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+pub(in crate::cli) async fn runs(invocation: &Invocation, args: &RunsArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let ledger = Ledger::open_to_read(&settings.database).await?;
     let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
     let mut summaries = Vec::new();
     for run in ledger.recent(limit).await? {
-        summaries.push(summed_up(desk, &ledger, &run, None).await?);
+        summaries.push(summed_up(invocation, &ledger, &run, None).await?);
     }
     if args.json {
-        Desk::print(&format!("{:#}\n", runs_json(&summaries)))?;
+        Invocation::print(&format!("{:#}\n", runs_json(&summaries)))?;
     } else {
-        desk.say(&runs_text(&summaries, desk.look()))?;
+        invocation.say(&runs_text(&summaries, invocation.look()))?;
     }
     Ok(Exit::Settled)
 }
 
 /// `orgpull status`.
-pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+pub(in crate::cli) async fn status(invocation: &Invocation, args: &StatusArgs) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let ledger = Ledger::open_to_read(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
-    let mut summary = summed_up(desk, &ledger, &run, None).await?;
+    let mut summary = summed_up(invocation, &ledger, &run, None).await?;
     if args.json {
         let json = if args.unknowns {
             let unknowns = ledger.unknowns(run.id, MOST_UNKNOWNS).await?;
@@ -102,11 +102,11 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
         } else {
             summary_json(&summary)
         };
-        Desk::print(&format!("{json:#}\n"))?;
+        Invocation::print(&format!("{json:#}\n"))?;
         return Ok(Exit::Settled);
     }
     // Whoever has typed a command is not told to type it.
-    let typed = desk.typed().command(args.simulate, &["status", &summary.run]);
+    let typed = invocation.typed().command(args.simulate, &["status", &summary.run]);
     if summary.next.ends_with(&typed) {
         summary.next.clear();
     }
@@ -122,7 +122,7 @@ pub(in crate::cli) async fn status(desk: &Desk, args: &StatusArgs) -> Result<Exi
         unknown: &unknown,
         holds: &holds,
     };
-    desk.say(&status_text(&report, desk.look()))?;
+    invocation.say(&status_text(&report, invocation.look()))?;
     Ok(Exit::Settled)
 }
 
@@ -141,7 +141,7 @@ async fn held(ledger: &Ledger, run: &RunRow) -> Result<Vec<String>, Failure> {
 
 /// A run summed up, with what to type next. `exit` is that of this invocation, which the ledger may not know.
 pub(super) async fn summed_up(
-    desk: &Desk,
+    invocation: &Invocation,
     ledger: &Ledger,
     run: &RunRow,
     exit: Option<Exit>,
@@ -150,7 +150,7 @@ pub(super) async fn summed_up(
     if let Some(exit) = exit {
         summary.exit = Some(exit.code());
     }
-    summary.next = next_step(&summary, &desk.typed());
+    summary.next = next_step(&summary, &invocation.typed());
     Ok(summary)
 }
 

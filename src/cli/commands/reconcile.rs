@@ -5,7 +5,7 @@ use super::super::report::{
     RECONCILE_HEADER, Reconciliation, reconcile_cells, reconcile_line, reconcile_text, reconcile_totals,
     resolve_text,
 };
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use super::{named_account, one_run, protected};
 use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
@@ -22,8 +22,11 @@ use std::path::Path;
 const PAGE: usize = 1_024;
 
 /// `orgpull reconcile`.
-pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+pub(in crate::cli) async fn reconcile(
+    invocation: &Invocation,
+    args: &ReconcileArgs,
+) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let account = account(&settings, args.invoice.provider.as_deref())?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let invoice = ledger.invoice(&account.name, &account.environment).await?;
@@ -35,7 +38,7 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
     let report = Reconciliation::of(&args.file, account, days);
     let mut output = ReconcileOutput { report, listing, json: args.json, first: true };
     if args.json {
-        Desk::print("{\"lines\": [")?;
+        Invocation::print("{\"lines\": [")?;
     }
     loop {
         let lines = invoice.next_lines().await?;
@@ -51,21 +54,26 @@ pub(in crate::cli) async fn reconcile(desk: &Desk, args: &ReconcileArgs) -> Resu
         }
         output.take(&calls)?;
     }
-    output.end(desk)
+    output.end(invocation)
 }
 
 /// `orgpull resolve`.
-pub(in crate::cli) async fn resolve(desk: &Desk, args: &ResolveArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn resolve(invocation: &Invocation, args: &ResolveArgs) -> Result<Exit, Failure> {
     match (&args.run, args.settles, &args.invoice) {
-        (Some(run), Some(settles), _) => resolve_run(desk, args, run, settles.into()).await,
-        (_, _, Some(invoice)) => resolve_invoice(desk, args, invoice).await,
+        (Some(run), Some(settles), _) => resolve_run(invocation, args, run, settles.into()).await,
+        (_, _, Some(invoice)) => resolve_invoice(invocation, args, invoice).await,
         _ => Err(Failure::Usage("give a run with --as, or --invoice".to_owned())),
     }
 }
 
 /// `orgpull resolve RUN --as`.
-async fn resolve_run(desk: &Desk, args: &ResolveArgs, run: &str, settles: Settles) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+async fn resolve_run(
+    invocation: &Invocation,
+    args: &ResolveArgs,
+    run: &str,
+    settles: Settles,
+) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let run = one_run(&ledger, run).await?;
     let step = args.lookup.as_ref().map(|id| {
@@ -80,16 +88,16 @@ async fn resolve_run(desk: &Desk, args: &ResolveArgs, run: &str, settles: Settle
     // What a dead process left in flight is lost too.
     ledger.park_started(run.id, now_ms()).await?;
     let settled = ledger.resolve(run.id, chosen, settles).await?;
-    let retry = desk.typed().command(args.simulate, &["retry", &run.run]);
+    let retry = invocation.typed().command(args.simulate, &["retry", &run.run]);
     let retry = if settled.to_retry.is_empty() { Vec::new() } else { vec![retry] };
     let what = format!("run {} of {}", run.run, run.job);
-    desk.say(&resolve_text(&what, &settled, &retry, desk.look()))?;
+    invocation.say(&resolve_text(&what, &settled, &retry, invocation.look()))?;
     Ok(Exit::Settled)
 }
 
 /// `orgpull resolve --invoice`.
-async fn resolve_invoice(desk: &Desk, args: &ResolveArgs, file: &Path) -> Result<Exit, Failure> {
-    let settings = desk.settings(args.simulate)?;
+async fn resolve_invoice(invocation: &Invocation, args: &ResolveArgs, file: &Path) -> Result<Exit, Failure> {
+    let settings = invocation.settings(args.simulate)?;
     let account = account(&settings, args.statement.provider.as_deref())?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     for run in ledger.runs_in_flight().await? {
@@ -100,11 +108,11 @@ async fn resolve_invoice(desk: &Desk, args: &ResolveArgs, file: &Path) -> Result
     let invoice = ledger.invoice_to_settle(&account.name, &account.environment).await?;
     let (mut invoice, days) = taken_in(invoice, account, file, &args.statement).await?;
     let settled = invoice.settle().await?;
-    let typed = desk.typed();
+    let typed = invocation.typed();
     let retry = |run: &String| typed.command(args.simulate, &["retry", run.as_str()]);
     let retry: Vec<String> = settled.to_retry.iter().map(retry).collect();
     let what = format!("{}, complete for {} to {}", file.display(), days.0, days.1);
-    desk.say(&resolve_text(&what, &settled, &retry, desk.look()))?;
+    invocation.say(&resolve_text(&what, &settled, &retry, invocation.look()))?;
     Ok(Exit::Settled)
 }
 
@@ -185,10 +193,10 @@ impl ReconcileOutput<'_> {
                 text.push_str(&reconcile_line(line).to_string());
             }
         }
-        if text.is_empty() { Ok(()) } else { Desk::print(&text) }
+        if text.is_empty() { Ok(()) } else { Invocation::print(&text) }
     }
 
-    fn end(self, desk: &Desk) -> Result<Exit, Failure> {
+    fn end(self, invocation: &Invocation) -> Result<Exit, Failure> {
         if let Some(listing) = self.listing {
             listing.finish()?;
         }
@@ -196,11 +204,11 @@ impl ReconcileOutput<'_> {
             .into_iter()
             .all(|verdict| verdict == Verdict::Agreed || self.report.of_verdict(verdict).lines == 0);
         if self.json {
-            Desk::print(&format!("\n],\n\"totals\": {}}}\n", reconcile_totals(&self.report)))?;
+            Invocation::print(&format!("\n],\n\"totals\": {}}}\n", reconcile_totals(&self.report)))?;
         } else if agreed {
-            desk.say(&reconcile_text(&self.report, desk.look()))?;
+            invocation.say(&reconcile_text(&self.report, invocation.look()))?;
         } else {
-            desk.show(&reconcile_text(&self.report, desk.look()))?;
+            invocation.show(&reconcile_text(&self.report, invocation.look()))?;
         }
         Ok(if agreed { Exit::Settled } else { Exit::Unsettled })
     }

@@ -2,7 +2,7 @@
 
 use super::super::args::{RetryArgs, RunArgs};
 use super::super::report::Reporter;
-use super::super::{Desk, Failure, signals};
+use super::super::{Failure, Invocation, signals};
 use super::consent::agreed;
 use super::consent::wanted;
 use super::driving::{Asked, Driving, exit_of};
@@ -19,8 +19,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// `orgpull run`.
-pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Failure> {
-    let mut settings = desk.settings(args.simulation.simulate)?;
+pub(in crate::cli) async fn run(invocation: &Invocation, args: RunArgs) -> Result<Exit, Failure> {
+    let mut settings = invocation.settings(args.simulation.simulate)?;
     let job = load_job(&args.job, &settings, args.simulation.simulate)?;
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let options = Options {
@@ -33,15 +33,15 @@ pub(in crate::cli) async fn run(desk: &Desk, args: RunArgs) -> Result<Exit, Fail
         ..Options::default()
     };
     let asks = !args.reporting.yes && !args.simulation.simulate;
-    if asks && !wanted(desk, &settings, &job, &options).await? {
+    if asks && !wanted(invocation, &settings, &job, &options).await? {
         // 0 would say that all is settled.
         return Ok(Exit::Stopped);
     }
     let began = Instant::now();
     let asked = Asked::of(&args.reporting, &job, &settings);
     let how = (args.simulation.simulate, job.rules.outage_wait);
-    let (context, reporter) = begin(desk, settings, &asked, how).await?;
-    let driving = Driving { desk, context: &context, reporter: &reporter, asked: &asked, began };
+    let (context, reporter) = begin(invocation, settings, &asked, how).await?;
+    let driving = Driving { invocation, context: &context, reporter: &reporter, asked: &asked, began };
     let exit = Box::pin(driving.runs(job, Options { began: Some(began), ..options }, asks)).await?;
     end(context, simulator).await?;
     Ok(exit)
@@ -59,12 +59,12 @@ async fn end(context: Context, simulator: Option<Simulator>) -> Result<(), Failu
 }
 
 /// `orgpull retry`.
-pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, Failure> {
-    let mut settings = desk.settings(args.simulation.simulate)?;
+pub(in crate::cli) async fn retry(invocation: &Invocation, args: RetryArgs) -> Result<Exit, Failure> {
+    let mut settings = invocation.settings(args.simulation.simulate)?;
     let ledger = Ledger::open_existing(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
-    let job = job_of(&run, &settings, desk)?;
-    if args.unknown && !agreed(desk, &settings, &ledger, (&run, &job), &args).await? {
+    let job = job_of(&run, &settings, invocation)?;
+    if args.unknown && !agreed(invocation, &settings, &ledger, (&run, &job), &args).await? {
         return Ok(Exit::Stopped);
     }
     drop(ledger);
@@ -72,9 +72,9 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
     let began = Instant::now();
     let asked = Asked::of(&args.reporting, &job, &settings);
     let how = (args.simulation.simulate, job.rules.outage_wait);
-    let (context, reporter) = begin(desk, settings, &asked, how).await?;
+    let (context, reporter) = begin(invocation, settings, &asked, how).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
-    let driving = Driving { desk, context: &context, reporter: &reporter, asked: &asked, began };
+    let driving = Driving { invocation, context: &context, reporter: &reporter, asked: &asked, began };
     let exit = match run::retry(&context, job, &run, args.unknown).await {
         Ok(ended) => exit_of(&driving.close(ended, None, true).await?),
         Err(broken) => driving.broke_off(&broken, (&job_name, &job_path), None).await?,
@@ -84,7 +84,7 @@ pub(in crate::cli) async fn retry(desk: &Desk, args: RetryArgs) -> Result<Exit, 
 }
 
 async fn begin(
-    desk: &Desk,
+    invocation: &Invocation,
     settings: Settings,
     asked: &Asked<'_>,
     (simulate, outage_wait): (bool, Duration),
@@ -92,7 +92,7 @@ async fn begin(
     asked.writable()?;
     let mut stop = signals::stop_requests()
         .map_err(|e| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}"))))?;
-    let reporter = Arc::new(desk.reporter());
+    let reporter = Arc::new(invocation.reporter());
     reporter.files(settings.path.as_deref(), &settings.database);
     let ledger = tokio::select! {
         opened = Ledger::open(&settings.database) => Arc::new(opened?),

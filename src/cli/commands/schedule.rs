@@ -2,7 +2,7 @@
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
 use super::super::report::{NextFire, fires_text, log_json, log_text, too_long};
-use super::super::{Desk, Failure, signals};
+use super::super::{Failure, Invocation, signals};
 use super::folder::{absolute, folder, ledger_if_any};
 use super::install::install;
 use super::simulated::simulator_for;
@@ -20,18 +20,18 @@ use crate::time::now_ms;
 use std::sync::Arc;
 
 /// `orgpull schedule`.
-pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn schedule(invocation: &Invocation, args: ScheduleArgs) -> Result<Exit, Failure> {
     if let Some(ScheduleCommand::Install(args)) = &args.command {
-        return install(desk, args);
+        return install(invocation, args);
     }
     if args.list {
-        return list(desk, &args).await;
+        return list(invocation, &args).await;
     }
-    let mut settings = desk.settings(args.simulation.simulate)?;
+    let mut settings = invocation.settings(args.simulation.simulate)?;
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let deaf = |e: std::io::Error| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}")));
     let (stop, reload) = signals::daemon_requests().map_err(deaf)?;
-    let log_sink = log_sink(desk);
+    let log_sink = log_sink(invocation);
     log_sink(files(&settings));
     let mut stopped = stop.clone();
     let ledger = tokio::select! {
@@ -51,7 +51,7 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
         folder: absolute(&args.dir),
         ledger: Arc::clone(&ledger),
         configure: configure(
-            desk,
+            invocation,
             simulator.as_ref().map(|simulator| (simulator.base_url(), simulator.pace())),
         ),
         simulate: args.simulation.simulate,
@@ -72,8 +72,8 @@ pub(in crate::cli) async fn schedule(desk: &Desk, args: ScheduleArgs) -> Result<
 }
 
 /// Reads the configuration again, and keeps what this process has made up: the simulator's address and pace.
-fn configure(desk: &Desk, simulated: Option<(String, Rate)>) -> Configure {
-    let flags = desk.flags(simulated.is_some());
+fn configure(invocation: &Invocation, simulated: Option<(String, Rate)>) -> Configure {
+    let flags = invocation.flags(simulated.is_some());
     Box::new(move || {
         let mut settings = Settings::load(flags.clone())?;
         if let Some((address, pace)) = &simulated {
@@ -85,8 +85,9 @@ fn configure(desk: &Desk, simulated: Option<(String, Rate)>) -> Configure {
 }
 
 /// One line each, in the form of the logs; `-q` keeps back what is no warning.
-fn log_sink(desk: &Desk) -> LogSink {
-    let (console, quiet, format) = (desk.console.clone(), desk.global.quiet, desk.global.log_format);
+fn log_sink(invocation: &Invocation) -> LogSink {
+    let (console, quiet, format) =
+        (invocation.console.clone(), invocation.global.quiet, invocation.global.log_format);
     Arc::new(move |entry| {
         if !quiet || entry.level == Level::Warning {
             console.line(&match format {
@@ -111,10 +112,10 @@ fn host() -> String {
 }
 
 /// `orgpull schedule --list`.
-async fn list(desk: &Desk, args: &ScheduleArgs) -> Result<Exit, Failure> {
+async fn list(invocation: &Invocation, args: &ScheduleArgs) -> Result<Exit, Failure> {
     let simulate = args.simulation.simulate;
-    let settings = desk.settings(simulate)?;
-    let (folder, good) = folder(desk, &args.dir, &settings, simulate)?;
+    let settings = invocation.settings(simulate)?;
+    let (folder, good) = folder(invocation, &args.dir, &settings, simulate)?;
     let ledger = ledger_if_any(&settings).await?;
     let jobs: Vec<&Job> = folder.jobs().into_iter().filter(|job| job.schedule.is_some()).collect();
     if jobs.is_empty() {
@@ -136,12 +137,12 @@ async fn list(desk: &Desk, args: &ScheduleArgs) -> Result<Exit, Failure> {
         let times = std::iter::successors(first, next).take(count);
         fires.extend(times.map(|due| NextFire { job: &job.name, schedule, due, cost, paused }));
         if let Some(needs) = needs(job, &settings) {
-            desk.warn("schedule", too_long(&job.name, needs));
+            invocation.warn("schedule", too_long(&job.name, needs));
         }
     }
     fires.sort_by_key(|fire| (fire.due.at, fire.job));
     fires.truncate(count);
-    desk.show(&fires_text(&fires, desk.look()))?;
+    invocation.show(&fires_text(&fires, invocation.look()))?;
     if good { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
 

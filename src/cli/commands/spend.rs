@@ -2,14 +2,14 @@
 
 use super::super::args::SpendArgs;
 use super::super::report::{SpendReport, spend_csv, spend_json, spend_text};
-use super::super::{Desk, Failure};
+use super::super::{Failure, Invocation};
 use crate::domain::exit::Exit;
 use crate::ledger::{Ledger, Spent};
 use crate::time::stockholm_midnight;
 use jiff::civil::Date;
 
 /// `orgpull spend`.
-pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn spend(invocation: &Invocation, args: &SpendArgs) -> Result<Exit, Failure> {
     let (since, until) = (args.since.map(|days| days.first), args.until.map(|days| days.last));
     if let (Some(since), Some(until)) = (since, until)
         && until < since
@@ -18,7 +18,7 @@ pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit,
     }
     let from = since.map(midnight).transpose()?;
     let before = until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
-    let settings = desk.settings(args.simulate)?;
+    let settings = invocation.settings(args.simulate)?;
     let ledger = Ledger::open_to_read(&settings.database).await?;
     let by = args.by.into();
     let rows = ledger.spend(by, from, before).await?;
@@ -28,11 +28,11 @@ pub(in crate::cli) async fn spend(desk: &Desk, args: &SpendArgs) -> Result<Exit,
     }
     let report = SpendReport { by, since, until, rows: &rows, total };
     if args.json {
-        Desk::print(&format!("{:#}\n", spend_json(&report)))?;
+        Invocation::print(&format!("{:#}\n", spend_json(&report)))?;
     } else if args.csv {
-        Desk::print(&spend_csv(&report))?;
+        Invocation::print(&spend_csv(&report))?;
     } else {
-        desk.say(&spend_text(&report, desk.look()))?;
+        invocation.say(&spend_text(&report, invocation.look()))?;
     }
     Ok(Exit::Settled)
 }

@@ -1,4 +1,4 @@
-use super::super::tests::desk;
+use super::super::tests::invocation;
 use super::*;
 use crate::ledger::Stage;
 
@@ -49,13 +49,13 @@ fn a_broken_job_file_stops_a_retry_and_no_export() {
     let path = folder.path().join("portfolio.toml");
     std::fs::write(&path, "name = ").unwrap();
     let settings = Settings::with_catalogue_only();
-    let (desk, told) = desk("orgpull export portfolio --output x.csv");
-    assert!(matches!(job_of(&run(&path, JOB), &settings, &desk), Err(Failure::File(_))));
+    let (invocation, told) = invocation("orgpull export portfolio --output x.csv");
+    assert!(matches!(job_of(&run(&path, JOB), &settings, &invocation), Err(Failure::File(_))));
     assert_eq!(told.text(), "");
-    let job = job_to_export(&run(&path, JOB), &settings, &desk).unwrap();
+    let job = job_to_export(&run(&path, JOB), &settings, &invocation).unwrap();
     assert_eq!(job.outputs.len(), 1);
     assert!(told.text().starts_with("warning: ") && told.text().contains("`orgpull check` says why"));
-    let Err(Failure::File(error)) = job_to_export(&run(&path, "name = 1"), &settings, &desk) else {
+    let Err(Failure::File(error)) = job_to_export(&run(&path, "name = 1"), &settings, &invocation) else {
         panic!("a copy that is no better is used")
     };
     assert!(error.to_string().contains("portfolio.toml:1:8"), "{error}");
@@ -65,8 +65,8 @@ fn a_broken_job_file_stops_a_retry_and_no_export() {
 fn a_job_file_that_is_gone_is_replaced_by_the_ledgers_copy() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("portfolio.toml");
-    let (desk, told) = desk("orgpull export portfolio");
-    let job = job_to_export(&run(&path, JOB), &Settings::with_catalogue_only(), &desk).unwrap();
+    let (invocation, told) = invocation("orgpull export portfolio");
+    let job = job_to_export(&run(&path, JOB), &Settings::with_catalogue_only(), &invocation).unwrap();
     assert_eq!((job.name.as_str(), job.rules.rate), ("portfolio", Rate::Unlimited));
     assert!(told.text().contains("is gone: the ledger's copy of it is used"), "{}", told.text());
     assert_eq!(told.text().lines().count(), 1);

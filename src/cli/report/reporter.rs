@@ -27,7 +27,7 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 
 /// How loud the reporter is and in which form.
 #[derive(Debug, Clone, Copy)]
-pub struct Voice {
+pub struct OutputMode {
     /// `--progress`.
     pub mode: ProgressMode,
     /// `-q`: nothing but a failure.
@@ -66,10 +66,16 @@ struct ReportState {
 
 impl Reporter {
     /// A reporter whose time begins now.
-    pub fn new(console: Console, voice: Voice) -> Self {
+    pub fn new(console: Console, output_mode: OutputMode) -> Self {
         let state = ReportState { job: String::new(), start: Instant::now(), lines: 0, last_json: None };
-        let json = voice.mode == ProgressMode::Json;
-        Self { console, form: voice.form(), json, chatty: voice.verbose, state: Mutex::new(state) }
+        let json = output_mode.mode == ProgressMode::Json;
+        Self {
+            console,
+            form: output_mode.form(),
+            json,
+            chatty: output_mode.verbose,
+            state: Mutex::new(state),
+        }
     }
 
     /// Names the files that a run begins with: the configuration, where there is one, and the ledger.
@@ -186,7 +192,7 @@ impl Reporter {
     }
 }
 
-impl Voice {
+impl OutputMode {
     fn form(self) -> Form {
         match self.mode {
             _ if self.quiet => Form::Silent,

@@ -4,13 +4,13 @@ use crate::cli::console::tests::Kept;
 use crate::run::event::Progress;
 
 fn reporter(mode: ProgressMode) -> (Reporter, Kept) {
-    let voice = Voice { mode, quiet: false, verbose: false, terminal: false };
-    voiced(voice)
+    let output_mode = OutputMode { mode, quiet: false, verbose: false, terminal: false };
+    in_mode(output_mode)
 }
 
-fn voiced(voice: Voice) -> (Reporter, Kept) {
+fn in_mode(output_mode: OutputMode) -> (Reporter, Kept) {
     let kept = Kept::default();
-    (Reporter::new(Console::new(kept.clone()), voice), kept)
+    (Reporter::new(Console::new(kept.clone()), output_mode), kept)
 }
 
 fn started(continued: bool) -> Event {
@@ -49,8 +49,8 @@ fn every_event() -> Vec<Event> {
 }
 
 /// Tells every event, each an hour after the one before.
-async fn tell(voice: Voice) -> String {
-    let (reporter, kept) = voiced(voice);
+async fn tell(output_mode: OutputMode) -> String {
+    let (reporter, kept) = in_mode(output_mode);
     reporter.files(Some(Path::new("/etc/orgpull.toml")), Path::new("/var/lib/orgpull.db"));
     for event in every_event() {
         tokio::time::advance(Duration::from_hours(1)).await;
@@ -62,13 +62,15 @@ async fn tell(voice: Voice) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn plain_lines() {
-    let text = tell(Voice { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: false }).await;
+    let text =
+        tell(OutputMode { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: false }).await;
     insta::assert_snapshot!(text);
 }
 
 #[tokio::test(start_paused = true)]
 async fn json_lines() {
-    let text = tell(Voice { mode: ProgressMode::Json, quiet: false, verbose: false, terminal: true }).await;
+    let text =
+        tell(OutputMode { mode: ProgressMode::Json, quiet: false, verbose: false, terminal: true }).await;
     for line in text.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(value["event"].is_string() && value["at"].is_string(), "{line}");
@@ -79,25 +81,30 @@ async fn json_lines() {
 #[tokio::test(start_paused = true)]
 async fn quiet_is_quiet_and_none_names_the_files_and_warns() {
     for mode in [ProgressMode::Auto, ProgressMode::Plain, ProgressMode::Json, ProgressMode::None] {
-        assert_eq!(tell(Voice { mode, quiet: true, verbose: false, terminal: true }).await, "", "{mode:?}");
+        assert_eq!(
+            tell(OutputMode { mode, quiet: true, verbose: false, terminal: true }).await,
+            "",
+            "{mode:?}"
+        );
     }
-    let none = Voice { mode: ProgressMode::None, quiet: false, verbose: false, terminal: true };
+    let none = OutputMode { mode: ProgressMode::None, quiet: false, verbose: false, terminal: true };
     let files = "configuration /etc/orgpull.toml, ledger /var/lib/orgpull.db";
     let warning = "warning: Creditsafe asks for a pause of 60 s";
     assert_eq!(tell(none).await.lines().collect::<Vec<_>>(), [files, warning]);
-    assert_eq!(tell(Voice { verbose: true, ..none }).await.lines().count(), 3);
+    assert_eq!(tell(OutputMode { verbose: true, ..none }).await.lines().count(), 3);
 }
 
 /// With a terminal the same notices stand above the bar; the bar itself is drawn on the real standard error only.
 #[tokio::test(start_paused = true)]
 async fn notices_stand_above_the_bar() {
-    let text = tell(Voice { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: true }).await;
+    let text =
+        tell(OutputMode { mode: ProgressMode::Auto, quiet: false, verbose: false, terminal: true }).await;
     let first: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(first, ["configuration", "run", "Creditsafe", "warning:", "run"]);
 }
 
 fn failure(mode: ProgressMode, quiet: bool, error: &str, next: Option<&str>) -> String {
-    let (reporter, kept) = voiced(Voice { mode, quiet, verbose: false, terminal: false });
+    let (reporter, kept) = in_mode(OutputMode { mode, quiet, verbose: false, terminal: false });
     reporter.failed(error, Exit::Config, next);
     kept.text()
 }
@@ -130,8 +137,9 @@ fn a_failure_among_json_lines_is_one() {
         assert_eq!(value, json!({ "event": "error", "message": "two\nlines", "exit": 3, "next": next }));
     }
     assert!(failure(ProgressMode::Json, false, "x", None).contains(r#""next":null"#));
-    let json =
-        |mode| Reporter::new(Console::stderr(), Voice { mode, quiet: true, verbose: false, terminal: true });
+    let json = |mode| {
+        Reporter::new(Console::stderr(), OutputMode { mode, quiet: true, verbose: false, terminal: true })
+    };
     assert!(json(ProgressMode::Json).is_json() && !json(ProgressMode::Plain).is_json());
 }
 

@@ -5,7 +5,7 @@ use super::console::Console;
 use super::console::{print, print_as};
 use super::look;
 use super::look::Look;
-use super::report::{Refused, Reporter, Typed, Voice, next_after_refusal};
+use super::report::{OutputMode, Refused, Reporter, Typed, next_after_refusal};
 use crate::config::{ConfigError, ConfigFlags, Settings};
 use crate::daemon::DaemonError;
 use crate::domain::exit::Exit;
@@ -78,10 +78,10 @@ impl From<io::Error> for Failure {
 }
 
 /// What every command has at hand.
-pub(super) struct Desk {
+pub(super) struct Invocation {
     pub(super) global: Global,
     pub(super) console: Console,
-    pub(super) voice: Voice,
+    pub(super) output_mode: OutputMode,
     pub(super) asked: Asked,
 }
 
@@ -97,10 +97,10 @@ pub(super) struct Asked {
     pub(super) simulate: bool,
 }
 
-impl Desk {
+impl Invocation {
     pub(super) fn new(cli: &Cli, words: &[OsString], console: Console) -> Self {
         let Cli { global, command } = cli;
-        let voice = Voice {
+        let output_mode = OutputMode {
             mode: command.reporting().map(|reporting| reporting.progress).unwrap_or_default(),
             quiet: global.quiet,
             verbose: global.verbose > 0,
@@ -115,7 +115,7 @@ impl Desk {
         if global.log_format == LogFormat::Json {
             console.unpainted();
         }
-        Self { global: global.clone(), console, voice, asked }
+        Self { global: global.clone(), console, output_mode, asked }
     }
 
     pub(super) fn flags(&self, simulate: bool) -> ConfigFlags {
@@ -129,7 +129,7 @@ impl Desk {
 
     /// A reporter on the console, in the form that was asked for.
     pub(super) fn reporter(&self) -> Reporter {
-        Reporter::new(self.console.clone(), self.voice)
+        Reporter::new(self.console.clone(), self.output_mode)
     }
 
     /// Something that does not look right and keeps nothing from going on.
