@@ -30,7 +30,7 @@ pub const SEQUENCES: [&str; 11] = [
 /// How wide, and whether in colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Look {
-    /// Columns of the terminal; nothing where there is none.
+    /// Columns of the terminal; `None` if there is none.
     width: Option<usize>,
     colour: bool,
 }
@@ -63,7 +63,7 @@ impl Look {
         Self { width: Some(width), colour }
     }
 
-    /// Columns of the terminal; nothing where there is none.
+    /// Columns of the terminal; `None` if there is none.
     pub const fn width(self) -> Option<usize> {
         self.width
     }

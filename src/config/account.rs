@@ -24,7 +24,7 @@ pub struct Account {
     pub environment: String,
     /// Scheme, host and optional path, without a trailing slash.
     pub base_url: String,
-    /// The full address of the login; nothing where there is no login.
+    /// The full address of the login; `None` if there is no login.
     pub token_url: Option<String>,
     /// What it logs in with.
     pub credentials: Credentials,
@@ -209,7 +209,7 @@ impl Account {
         self.budget.day.max_cost.is_some() || self.budget.month.max_cost.is_some()
     }
 
-    /// The price of a call: that of `service:block` before that of `service`. Nothing where nobody has given one, which is
+    /// The price of a call: that of `service:block` before that of `service`. `None` if nobody has given one, which is
     /// something else than free.
     pub fn price(&self, service: &str, block: Option<&str>) -> Option<Ore> {
         let exact = block.and_then(|block| self.prices.get(&format!("{service}:{block}")));

@@ -95,7 +95,7 @@ pub enum Auth {
 pub struct Addresses {
     /// Without a trailing slash.
     pub base_url: String,
-    /// The full address of the login; nothing where there is no login.
+    /// The full address of the login; `None` if there is no login.
     pub token_url: Option<String>,
 }
 
@@ -118,7 +118,7 @@ pub struct Service {
     pub headers: Vec<(String, Fill)>,
     /// The body.
     pub body: Option<Body>,
-    /// The free health address's path; nothing where there is none.
+    /// The free health address's path; `None` if there is none.
     pub health: Option<String>,
     /// Digits sent for each kind of number; a kind that is absent is not taken.
     pub organisation: Option<Digits>,
@@ -168,7 +168,7 @@ pub struct Param {
     pub default: Option<Fallback>,
     /// Whether its value may hold no number of a person or an organisation, since it is printed where others read it.
     pub numberless: bool,
-    /// How far back a date may be; nothing where the register does not say.
+    /// How far back a date may be; `None` if the register does not say.
     pub max_age: Option<MaxAge>,
 }
 
@@ -291,7 +291,7 @@ impl Service {
         }
     }
 
-    /// The block that is asked for where a call names none; nothing where the service has no such.
+    /// The block that is asked for where a call names none; `None` if the service has no such.
     pub fn usual_block(&self) -> Option<&str> {
         match self.param(self.block_param.as_deref()?)?.default.as_ref()? {
             Fallback::Text(text) => Some(text),
@@ -299,7 +299,7 @@ impl Service {
         }
     }
 
-    /// How many digits it takes of a kind of number; nothing where it does not take that kind.
+    /// How many digits it takes of a kind of number; `None` if it does not take that kind.
     pub const fn digits(&self, kind: Kind) -> Option<Digits> {
         match kind {
             Kind::Organisation | Kind::Partnership => self.organisation,

@@ -216,7 +216,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the service of `service` or `service:block` has blocks; nothing where there is no such service.
+    /// Whether the service of `service` or `service:block` has blocks; `None` if there is no such service.
     fn call(&mut self, call: &Item<'_>, provider: &Provider) -> Option<bool> {
         let (name, block) = match call.text.split_once(':') {
             Some((name, block)) => (name, Some(block)),

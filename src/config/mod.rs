@@ -38,7 +38,7 @@ const SIMULATOR_DATABASE: &str = "orgpull-simulator.db";
 /// The configuration as the program uses it: flags over environment over file over default.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The file it came from; nothing where none was found and none is needed.
+    /// The file it came from; `None` if none was found and none is needed.
     pub path: Option<PathBuf>,
     /// The ledger's file, absolute.
     pub database: PathBuf,

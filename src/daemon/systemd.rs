@@ -7,7 +7,7 @@ pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
 
-/// How often the manager has to hear of us, with room to spare; nothing where it does not watch.
+/// How often the manager has to hear of us, with room to spare; `None` if it does not watch.
 pub(super) fn heard_within() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|most| most / 3)
 }

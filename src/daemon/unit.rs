@@ -66,7 +66,7 @@ pub fn daemon(site: &Site, jobs: &Path) -> UnitFile {
     UnitFile { name: "orgpull.service".to_owned(), text }
 }
 
-/// Service and timer of one job; nothing where its zone has no name that systemd knows. `max_time` is whether its nights end
+/// Service and timer of one job; `None` if its zone has no name that systemd knows. `max_time` is whether its nights end
 /// by the clock: then exit 8 is what they are meant to end with.
 pub fn timer(
     site: &Site,

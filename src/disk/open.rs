@@ -74,7 +74,7 @@ pub fn noted(path: &Path, ledger: &Path) -> io::Result<File> {
     looked_at(unfollowed(path), ledger)
 }
 
-/// What was noted in such a file; nothing where that cannot be told.
+/// What was noted in such a file; empty if that cannot be told.
 pub fn note(file: &mut File) -> String {
     let mut bytes = Vec::new();
     let read = file.rewind().and_then(|()| file.take(NOTE).read_to_end(&mut bytes));

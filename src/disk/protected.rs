@@ -56,7 +56,7 @@ impl Protected {
         self
     }
 
-    /// What a file is that may not be replaced; nothing where it may. It need not be there.
+    /// What a file is that may not be replaced; `None` if it may. It need not be there.
     pub fn what(&self, path: &Path) -> Option<&'static str> {
         let place = whereabouts(path);
         let known = id(&place);

@@ -87,7 +87,7 @@ pub(super) fn others_write(folder: &Metadata) -> bool {
     !trusted(folder.uid()) || folder.mode() & GROUP_OR_OTHERS_WRITE != 0
 }
 
-/// The mode of a folder in which others may take the name of a file of ours away from it; nothing where they may not. Under a
+/// The mode of a folder in which others may take the name of a file of ours away from it; `None` if they may not. Under a
 /// sticky bit only a file's owner may.
 pub fn open_to_others(folder: &Path) -> Option<u32> {
     let about = folder.metadata().ok()?;

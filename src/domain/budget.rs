@@ -34,7 +34,7 @@ impl Spend {
         }
     }
 
-    /// With one more call at this price; nothing where nobody has given one.
+    /// With one more call at this price; `None` if nobody has given one.
     #[must_use]
     pub fn and_call(self, price: Option<Ore>) -> Self {
         let unpriced = self.unpriced.saturating_add(u64::from(price.is_none()));
@@ -140,7 +140,7 @@ impl Limit {
     }
 
     /// After how many milliseconds from its beginning it is used up, if the `elapsed` milliseconds from there are like the
-    /// rest; nothing where nothing was spent yet. The first of its two caps counts.
+    /// rest; `None` if nothing was spent yet. The first of its two caps counts.
     pub fn lasts(self, spent: Spend, elapsed: i64) -> Option<i64> {
         let of = |part: u64, whole: u64| {
             let whole = u128::from(whole) * u128::from(elapsed.max(0).unsigned_abs());

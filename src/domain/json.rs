@@ -18,7 +18,7 @@ use std::ops::{Deref, DerefMut};
 use std::slice;
 
 impl Json {
-    /// Reads a text. Nothing where it is no JSON, or would take more memory than [`LARGEST`].
+    /// Reads a text. `None` if it is no JSON, or would take more memory than [`LARGEST`].
     ///
     /// Three things are no JSON by the letter and have one meaning nevertheless: a byte-order mark, blanks and NULs after the
     /// end, and a surrogate that stands alone, which is U+FFFD. Numbers keep their digits and members their order; of two

@@ -51,7 +51,7 @@ impl fmt::Display for Recipients {
     }
 }
 
-/// The letters that one lookup of a job would have posted, by the block that posts them (nothing where its service has
+/// The letters that one lookup of a job would have posted, by the block that posts them (`None` if its service has
 /// none).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LettersByBlock {

@@ -56,7 +56,7 @@ impl Ore {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// The sum, or nothing where it does not fit.
+    /// The sum, or `None` if it does not fit.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {
             Some(sum) => Some(Self(sum)),

@@ -185,7 +185,7 @@ impl Subject {
         ascii(&self.prefix.unwrap_or_else(century)) + &ascii(&self.ten)
     }
 
-    /// The subject of a stored form; nothing where the ledger was changed by hand.
+    /// The subject of a stored form; `None` if the ledger was changed by hand.
     pub fn from_stored(digits: &str, kind: Kind) -> Option<Self> {
         let digits = digits.as_bytes();
         let (prefix, ten) = match digits.len() {
@@ -210,7 +210,7 @@ impl Subject {
     }
 }
 
-/// The century of a personal number, or nothing where it is not written and the job does not say.
+/// The century of a personal number, or `None` if it is not written and the job does not say.
 fn century_of(written: &Written, accept: Accept, today: Date) -> Result<Option<[u8; 2]>, NumberError> {
     let birth = Birth::of(&written.ten);
     let found = match (written.prefix, written.sign) {

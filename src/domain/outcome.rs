@@ -112,7 +112,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Where a lookup's answer came from; nothing where nothing was sent or reused.
+/// Where a lookup's answer came from. One for which nothing was sent or reused has no source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// An attempt of this run.

@@ -42,7 +42,7 @@ impl Rate {
         Ok(Self::Limited { count, per: Duration::from_secs(seconds) })
     }
 
-    /// The time from one call to the next, or nothing where there is no limit.
+    /// The time from one call to the next, or `None` if there is no limit.
     pub fn interval(self) -> Option<Duration> {
         match self {
             Self::Unlimited => None,

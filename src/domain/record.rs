@@ -35,7 +35,7 @@ impl std::fmt::Debug for BadRow {
 /// What became of one lookup.
 #[derive(Clone, Default)]
 pub struct LookupRecord {
-    /// The outcome, or nothing while it is pending.
+    /// The outcome, or `None` while it is pending.
     pub outcome: Option<Outcome>,
     /// The register's code, or `local`.
     pub code: Option<String>,
@@ -64,7 +64,7 @@ pub struct LookupRecord {
 }
 
 impl Record {
-    /// The same with the newest stored answers in the place of skipped lookups; nothing where there are none.
+    /// The same with the newest stored answers in the place of skipped lookups; `None` if there are none.
     pub fn with_last(&self) -> Option<Self> {
         if self.lookups.iter().all(|lookup| lookup.last.is_none()) {
             return None;

@@ -83,7 +83,7 @@ pub enum ClockChange {
 pub struct Decision {
     /// The fire to take up.
     pub fire: Option<Fire>,
-    /// When to look again, in milliseconds since 1970; nothing where nothing ever comes.
+    /// When to look again, in milliseconds since 1970; `None` if nothing ever comes.
     pub wake: Option<i64>,
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Changes {
 pub(super) struct Chosen {
     name: String,
     pointer: String,
-    /// The place of the lookup it is for; nothing where it is for each.
+    /// The place of the lookup it is for; `None` if it is for each.
     lookup: Option<usize>,
 }
 
@@ -210,7 +210,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// That of a JSON number; nothing where its exponent is beyond all measure.
+    /// That of a JSON number; `None` if its exponent is beyond all measure.
     fn of(written: &str) -> Option<Self> {
         let (mantissa, exponent) = written.split_once(['e', 'E']).unwrap_or((written, "0"));
         let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);

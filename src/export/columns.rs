@@ -52,7 +52,7 @@ enum Kind {
 struct Chosen {
     name: String,
     pointer: String,
-    /// The place of the lookup it comes from; in long outputs nothing where it comes from each.
+    /// The place of the lookup it comes from; in long outputs `None` if it comes from each.
     lookup: Option<usize>,
     found: u64,
 }

@@ -123,7 +123,7 @@ pub struct Throttle {
     latch: Latch,
     slots: Slots,
     priority: Priority,
-    /// What was last heard of other processes, and when; nothing where nobody listens.
+    /// What was last heard of other processes, and when; `None` if nobody listens.
     shared: Option<(Moment, SharedState)>,
     stop: Option<StopReason>,
     rng: fastrand::Rng,
@@ -458,7 +458,7 @@ impl Throttle {
         self.latch.clone()
     }
 
-    /// The end of the wait after the last 429 to a login, ahead or past, to be kept over restarts; nothing after a login
+    /// The end of the wait after the last 429 to a login, ahead or past, to be kept over restarts; `None` after a login
     /// that succeeded.
     pub fn login_held_until(&self) -> Option<Instant> {
         self.tokens.held_until()

@@ -64,7 +64,7 @@ impl Header {
 }
 
 /// That two columns of an output would have one name, in words for a person: `columns` are those that the input turned
-/// out to have, which a job with `carry = "*"` does not say. Nothing where all is well.
+/// out to have, which a job with `carry = "*"` does not say. `None` if all is well.
 pub fn clashes(job: &Job, columns: &[String]) -> Option<String> {
     let carried = match &job.input.carry {
         Carry::All => columns,

@@ -31,7 +31,7 @@ struct UnaskedCall {
     block: Block,
     /// Whether the account's `letters` has it, rather than neither of its lists.
     listed: bool,
-    /// What its lists lack of it, as they would name it; nothing where that is not known.
+    /// What its lists lack of it, as they would name it; empty if that is not known.
     unlisted: Vec<String>,
     /// Calls of the same service that the account says post none.
     harmless: Vec<String>,
@@ -63,7 +63,7 @@ enum To {
 }
 
 impl Unasked {
-    /// Of what was counted for each lookup of the job; nothing where no letter goes out that it has not asked for.
+    /// Of what was counted for each lookup of the job; `None` if no letter goes out that it has not asked for.
     pub fn counted<'a>(
         job: &Job,
         account: impl Fn(&Step) -> Option<&'a Account>,
@@ -76,7 +76,7 @@ impl Unasked {
     }
 
     /// Of the job as it stands, counted by the rows of its input and by the blocks that these name, where it can be read.
-    /// Nothing where no row gets letters.
+    /// `None` if no row gets letters.
     pub fn of_job(job: &Job, settings: &Settings) -> Option<Self> {
         let silent = job.steps.iter().filter(|step| !step.letters && step.service.letters);
         let silent: Vec<(&Step, &Account)> = silent
@@ -276,7 +276,7 @@ fn calls(
     named.chain(others).map(|(block, of)| UnaskedCall::of(step, account, block, to(of))).collect()
 }
 
-/// Rows whose number gets letters from what each lookup would ask of them; nothing where the input cannot be read, or not
+/// Rows whose number gets letters from what each lookup would ask of them; `None` if the input cannot be read, or not
 /// twice.
 fn by_rows(job: &Job, silent: &[(&Step, &Account)]) -> Option<Vec<LettersByBlock>> {
     if job.input.origin == Origin::Stdin {
@@ -315,7 +315,7 @@ struct AskedOf {
     block: Option<String>,
 }
 
-/// What a lookup asks of a row; nothing where a parameter that the row decides keeps
+/// What a lookup asks of a row; `None` if a parameter that the row decides keeps
 /// it from being asked.
 fn asked_of<'r>(step: &Step, today: Date, column: impl Fn(&str) -> Option<&'r str>) -> Option<AskedOf> {
     let mut block = step.block().map(str::to_owned);

@@ -15,7 +15,7 @@ pub struct Needs {
     pub every: Duration,
 }
 
-/// What a scheduled job needs where that is more than the time between its fires. It reads the input through; nothing where
+/// What a scheduled job needs where that is more than the time between its fires. It reads the input through; `None` if
 /// that cannot be read, or where no pace is set.
 pub fn needs(job: &Job, settings: &Settings) -> Option<Needs> {
     let every = job.schedule.as_ref()?.spacing(now_ms())?.usual;

@@ -49,10 +49,10 @@ pub struct Intent {
     pub letter_making: bool,
     /// When, in milliseconds since 1970.
     pub started_at: i64,
-    /// What it may cost; nothing where nobody has given a price.
+    /// What it may cost; `None` if nobody has given a price.
     pub reserved: Option<Ore>,
     /// An answer to the same identity that came after this instant, in milliseconds since 1970, is used instead, and one
-    /// that another process is fetching is waited for; nothing where it is to be bought whatever there is.
+    /// that another process is fetching is waited for; `None` if it is to be bought whatever there is.
     pub reuse_after: Option<i64>,
     /// The outcomes of answers that may be used.
     pub reuse_outcomes: Outcomes,
@@ -96,7 +96,7 @@ pub struct AttemptEnd {
     pub state: AttemptState,
     /// When, in milliseconds since 1970.
     pub settled_at: i64,
-    /// What it cost, or for a lost answer may have cost; nothing where nobody has given a price for it.
+    /// What it cost, or for a lost answer may have cost; `None` if nobody has given a price for it.
     pub cost: Option<Ore>,
     /// The answer's class.
     pub outcome: Option<Outcome>,
@@ -159,7 +159,7 @@ pub struct Change {
 /// A call that a condition kept from being made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SavedCall {
-    /// What it would have cost; nothing where nobody has given a price.
+    /// What it would have cost; `None` if nobody has given a price.
     pub price: Option<Ore>,
 }
 

@@ -74,6 +74,6 @@ pub struct JobBook {
     pub paused: Option<(i64, String)>,
     /// Its newest fire.
     pub last: Option<FireRow>,
-    /// From where its next fire is counted, in milliseconds since 1970; nothing where no daemon has seen it.
+    /// From where its next fire is counted, in milliseconds since 1970; `None` if no daemon has seen it.
     pub counted_from: Option<i64>,
 }

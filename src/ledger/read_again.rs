@@ -20,7 +20,7 @@ pub struct UnreadLookup {
     pub lookup: Pending,
     /// Our reference on the wire.
     pub transactionid: String,
-    /// What the call costs where it is billed; nothing where nobody has said.
+    /// What the call costs where it is billed; `None` if nobody has said.
     pub price: Option<Ore>,
     /// How the answer came.
     pub came: Arrived,
@@ -32,7 +32,7 @@ pub struct UnreadLookup {
 pub struct ReadAgain {
     /// The attempt that brought it.
     pub attempt: i64,
-    /// What it cost; nothing where nobody has given a price for it.
+    /// What it cost; `None` if nobody has given a price for it.
     pub cost: Option<Ore>,
     /// The answer's class.
     pub outcome: Outcome,

@@ -12,7 +12,7 @@ pub struct Reconciled {
     pub verdict: Verdict,
     /// What it says of a lost answer.
     pub settles: Option<Settles>,
-    /// The statement's line; nothing where no line names the call.
+    /// The statement's line; `None` if no line names the call.
     pub line: Option<u64>,
     /// The line that names the same call before this one.
     pub billed_on: Option<u64>,
@@ -69,6 +69,6 @@ pub struct SettledAttempt {
     pub transactionid: String,
     /// Which way.
     pub settles: Settles,
-    /// What it is billed at; nothing where nobody knows.
+    /// What it is billed at; `None` if nobody knows.
     pub cost: Option<Ore>,
 }

@@ -162,7 +162,7 @@ pub struct Totals {
 pub struct DecidedBy {
     /// `account.service`.
     pub service: String,
-    /// The answer's class; nothing where there was no answer.
+    /// The answer's class; `None` if there was no answer.
     pub outcome: Option<Outcome>,
     /// The upstream's code, or ours for what went wrong.
     pub code: Option<String>,

@@ -16,7 +16,7 @@ pub struct UnknownLookup {
     /// Of a lookup that sent nothing and stands on another one's call: that one's run and physical line. The reference and the
     /// code are that call's, the money is not.
     pub follows: Option<(String, u64)>,
-    /// What it may have cost; nothing where it had no price when it was sent.
+    /// What it may have cost; `None` if it had no price when it was sent.
     pub cost: Option<Ore>,
     /// Whether the provider has billed it, as `resolve` was told.
     pub billed: bool,

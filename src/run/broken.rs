@@ -9,7 +9,7 @@ use std::fmt;
 pub struct Broken {
     /// Why.
     pub error: RunError,
-    /// The run that it was about, as it stood before; nothing where none was begun.
+    /// The run that it was about, as it stood before; `None` if none was begun.
     pub run: Option<RunRow>,
     /// Whether that was before this invocation could send anything.
     pub unsent: bool,

@@ -28,7 +28,7 @@ pub(super) struct Judged {
 /// A question that would be asked.
 pub(super) struct Purchase {
     pub(super) identity: Identity,
-    /// Nothing where nobody has given one.
+    /// `None` if nobody has given one.
     pub(super) price: Option<Ore>,
     /// Of a call that may post a letter: what posts it, and to whom.
     pub(super) letter: Option<(Option<String>, Kind)>,

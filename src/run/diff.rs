@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What differs between a plan and the last run of its job; nothing where there is none.
+/// What differs between a plan and the last run of its job; `None` if there is none.
 pub async fn diff(ledger: &Ledger, job: &Job, settings: &Settings) -> Result<Option<PlanDiff>, RunError> {
     let Some(run) = ledger.find(&job.name).await?.pop().filter(|run| run.job == job.name) else {
         return Ok(None);

@@ -71,7 +71,7 @@ pub struct Progress {
     pub unpriced: Vec<String>,
     /// Lookups that came to an outcome in the last seconds, bought or not, per second.
     pub rate: f64,
-    /// What is left at that rate; nothing while it cannot be told.
+    /// What is left at that rate; `None` while it cannot be told.
     pub left: Option<Duration>,
     /// In flight now.
     pub in_flight: u64,
@@ -108,7 +108,7 @@ pub struct Summary {
     pub job: String,
     /// `running`, `finished`, `stopped` or `closed`.
     pub state: RunState,
-    /// The exit code of the last invocation; nothing while it is running or where it died.
+    /// The exit code of the last invocation; `None` while it is running or if it died.
     pub exit: Option<u8>,
     /// Why it ended so, for a person.
     pub reason: String,
@@ -116,7 +116,7 @@ pub struct Summary {
     pub next: String,
     /// RFC 3339.
     pub started_at: String,
-    /// RFC 3339; nothing while unfinished.
+    /// RFC 3339; `None` while unfinished.
     pub finished_at: Option<String>,
     /// Good and bad rows.
     pub rows: u64,
@@ -318,7 +318,7 @@ pub struct PlanStep {
     pub gated_price: Ore,
     /// How many of those have no price.
     pub gated_unpriced: u64,
-    /// In how many rows of the job's last runs its condition was met, and in how many it was decided; nothing where in none.
+    /// In how many rows of the job's last runs its condition was met, and in how many it was decided; `None` if in none.
     pub gate_history: Option<(u64, u64)>,
 }
 

@@ -67,7 +67,7 @@ const LOOK: Duration = Duration::from_micros(50);
 /// So many looks in a row must find everybody at rest before time goes on.
 const AT_REST: u32 = 4;
 
-/// How an invocation ended (nothing where there was nothing to continue), and after how many turns.
+/// How an invocation ended (`None` if there was nothing to continue), and after how many turns.
 type Finished = (Result<Option<Ended>, Broken>, u64);
 
 /// One invocation of a job.
@@ -104,12 +104,12 @@ struct Outcome {
     acts: Vec<Act>,
     /// Whether the ledger could not be written when it ended.
     unwritable: bool,
-    /// Nothing where it died.
+    /// `None` if it died.
     finished: Option<Finished>,
 }
 
 impl Outcome {
-    /// Nothing where it died, or had nothing to do.
+    /// `None` if it died, or had nothing to do.
     fn exit(&self) -> Option<Exit> {
         match &self.finished.as_ref()?.0 {
             Ok(ended) => ended.as_ref().map(|ended| ended.exit),

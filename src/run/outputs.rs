@@ -184,7 +184,7 @@ async fn export_to(
     Ok(export.finish()?)
 }
 
-/// What to tell of stored answers that are damaged; nothing where there are none.
+/// What to tell of stored answers that are damaged; `None` if there are none.
 pub fn damage(run: &str, damage: &Damage) -> Option<String> {
     let are = |count: u64, what: &str| match count {
         1 => format!("1 {what} is damaged in the ledger"),

@@ -12,7 +12,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// How long it is tried. What is open is lost with the process.
 const WAIT: Duration = Duration::from_hours(6);
 
-/// Rescues a ledger that is no longer the file that is open, once everything that was in flight is written; nothing where it is
+/// Rescues a ledger that is no longer the file that is open, once everything that was in flight is written; `None` if it is
 /// still there. Tried again while there is no room, until a second signal. Gives what to tell: where everything is, and how
 /// it is put back.
 ///

@@ -58,7 +58,7 @@ impl<'t> Document<'t> {
         Problems::new(self.path, self.text, problems)
     }
 
-    /// The problems of this file, or nothing where there are none.
+    /// `Err` with the problems of this file if there are any.
     pub fn result(&self, problems: Vec<Problem>) -> Result<(), Problems> {
         if problems.is_empty() { Ok(()) } else { Err(self.problems(problems)) }
     }

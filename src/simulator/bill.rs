@@ -26,7 +26,7 @@ pub struct Entry {
     pub transactionid: Option<String>,
     /// `blockname` as it was sent.
     pub block: Option<String>,
-    /// The status of the answer; nothing where the connection was ended without one, or never will have one.
+    /// The status of the answer; `None` if the connection was ended without one, or never will have one.
     pub status: Option<u16>,
     /// The code of the answer.
     pub code: Option<String>,
@@ -46,7 +46,7 @@ pub struct LoginEntry {
     /// Since the simulator started; in JSON milliseconds with three decimals.
     #[serde(rename = "at_ms", serialize_with = "as_ms")]
     pub at: Duration,
-    /// The status of the answer; nothing where there is none.
+    /// The status of the answer; `None` if there is none.
     pub status: Option<u16>,
 }
 

@@ -75,7 +75,7 @@ fn split(number: &str) -> (&str, &str) {
     if whole.contains(mark) { (number, "0") } else { (whole, part) }
 }
 
-/// Digits without the marks between groups of three; nothing where they stand elsewhere, or differ.
+/// Digits without the marks between groups of three; `None` if they stand elsewhere, or differ.
 fn ungrouped(whole: &str) -> Option<String> {
     const MARKS: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\'', ',', '.'];
     let mut marks = whole.chars().filter(|c| MARKS.contains(c));

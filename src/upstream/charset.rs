@@ -3,7 +3,7 @@
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::borrow::Cow;
 
-/// The text of a body. Nothing where it is not in the charset that its `Content-Type` declares, or that a byte-order mark
+/// The text of a body. `None` if it is not in the charset that its `Content-Type` declares, or that a byte-order mark
 /// tells; without either it is UTF-8, as JSON is.
 pub(super) fn text<'b>(content_type: Option<&str>, body: &'b [u8]) -> Option<Cow<'b, str>> {
     let (charset, body) = match Encoding::for_bom(body) {
@@ -46,7 +46,7 @@ fn named(label: &str, body: &[u8]) -> &'static Encoding {
 }
 
 /// Text in UTF-8 but for surrogates, which UTF-8 does not allow and some encoders write: halves of a pair are one character,
-/// one alone is U+FFFD. Nothing where anything else is wrong.
+/// one alone is U+FFFD. `None` if anything else is wrong.
 fn with_surrogates(mut body: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(body.len());
     while let Err(error) = std::str::from_utf8(body) {

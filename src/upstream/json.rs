@@ -5,12 +5,12 @@ use crate::domain::json::Json;
 use serde_json::Value;
 use std::time::Duration;
 
-/// A body as JSON, by the charset that comes with it. Nothing where it is no JSON at all.
+/// A body as JSON, by the charset that comes with it. `None` if it is no JSON at all.
 pub(super) fn parse(content_type: Option<&str>, body: &[u8]) -> Option<Json> {
     Json::read(&charset::text(content_type, body)?)
 }
 
-/// A scalar as text: trimmed, and nothing where it is empty, null or not a scalar.
+/// A scalar as text: trimmed, and `None` if it is empty, null or not a scalar.
 pub(super) fn scalar(value: Option<&Value>) -> Option<String> {
     let text = match value? {
         Value::String(text) => text.trim().to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn reference(value: Option<&Value>) -> Option<String> {
 /// No life of a token is told longer. Nothing that an upstream writes may reach beyond the clock of the machine.
 const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
-/// A life in seconds: as a number with or without decimals, or as text. Nothing where none is told that is longer than 0.
+/// A life in seconds: as a number with or without decimals, or as text. `None` if none is told that is longer than 0.
 pub(super) fn life(value: Option<&Value>) -> Option<Duration> {
     let seconds: f64 = scalar(value)?.parse().ok()?;
     let life = || Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_LIFE).min(LONGEST_LIFE);

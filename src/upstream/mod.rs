@@ -74,7 +74,7 @@ fn protocol(status: u16) -> Option<Reading> {
     }
 }
 
-/// The request that asks for a token; nothing where there is no login. `name` is the user key or the client's id.
+/// The request that asks for a token; `None` if there is no login. `name` is the user key or the client's id.
 pub fn login_request(
     auth: Auth,
     token_url: &str,

@@ -202,7 +202,7 @@ impl Question {
         }
     }
 
-    /// Whose number this is, with or without century, prefix and suffix. Nothing where it is none that can be read.
+    /// Whose number this is, with or without century, prefix and suffix. `None` if it is none that can be read.
     fn number(&self, text: &str) -> Option<Named> {
         let digits = digits(text)?;
         let ours = self.number.len().checked_sub(10).and_then(|from| self.number.get(from..))?;

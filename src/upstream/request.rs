@@ -96,7 +96,7 @@ impl<'a> Values<'a> {
         given.or_else(|| (fallback() == Some(&Fallback::Reference)).then_some(self.reference))
     }
 
-    /// The whole text, or nothing where a parameter in it has no value.
+    /// The whole text, or `None` if a parameter in it has no value.
     fn text(&self, fill: &'a Fill) -> Option<String> {
         fill.pieces().iter().map(|piece| self.piece(piece)).collect()
     }

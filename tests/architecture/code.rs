@@ -100,7 +100,7 @@ impl Code {
         }
     }
 
-    /// What the path that begins at a word names, counted from the crate; a group names several. Nothing where no path begins
+    /// What the path that begins at a word names, counted from the crate; a group names several. Empty if no path begins
     /// there that says where it counts from.
     pub(crate) fn imported(&self, at: usize, modules: &[String]) -> Vec<Named> {
         if !self.begins_path(at) {
@@ -244,7 +244,7 @@ fn string_end(rest: &[char]) -> usize {
     (at + 1).min(rest.len())
 }
 
-/// The length of `r"…"` or `r#"…"#`; nothing where it is a raw word such as `r#do`.
+/// The length of `r"…"` or `r#"…"#`; `None` if it is a raw word such as `r#do`.
 fn raw_end(rest: &[char]) -> Option<usize> {
     let hashes = rest[1..].iter().take_while(|c| **c == '#').count();
     if rest.get(1 + hashes) != Some(&'"') {

@@ -17,7 +17,7 @@ struct Disk {
 }
 
 impl Disk {
-    /// Mounts one of so many KiB there; nothing where this user may not.
+    /// Mounts one of so many KiB there; `None` if this user may not.
     fn mount(folder: PathBuf, kib: u32) -> Option<Self> {
         let size = format!("size={kib}k,mode=0777");
         let mounted = Command::new("mount")

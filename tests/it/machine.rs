@@ -64,7 +64,7 @@ pub(crate) struct Process {
 
 /// How a process ended.
 pub(crate) struct Ended {
-    /// Nothing where a signal killed it.
+    /// `None` if a signal killed it.
     pub(crate) exit: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,

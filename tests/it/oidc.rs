@@ -16,7 +16,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts it; nothing where it cannot be.
+    /// Starts it; `None` if it cannot be.
     fn start() -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
         if !folder.join("node_modules/oidc-provider").exists() {

@@ -36,9 +36,9 @@ pub struct JobLine {
     pub job: String,
     /// Its file.
     pub path: String,
-    /// What `[schedule]` says; nothing where there is none.
+    /// What `[schedule]` says; `None` if there is none.
     pub schedule: Option<String>,
-    /// When its next fire is due, in milliseconds since 1970, and the same in its zone; nothing while it is paused.
+    /// When its next fire is due, in milliseconds since 1970, and the same in its zone; `None` while it is paused.
     pub next: Option<(i64, String)>,
     /// When its last fire was due.
     pub last: Option<(i64, String)>,

@@ -222,7 +222,7 @@ pub(super) fn exit_tone(exit: u8) -> Tone {
     }
 }
 
-/// What an outcome is to whoever reads it; nothing where it is neither good nor bad.
+/// What an outcome is to whoever reads it; `None` if it is neither good nor bad.
 pub(super) const fn outcome_tone(outcome: Outcome) -> Option<Tone> {
     match outcome {
         Outcome::Hit | Outcome::Partial => Some(Tone::Good),

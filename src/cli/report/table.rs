@@ -22,9 +22,9 @@ pub(super) struct Column {
     head: String,
     short: Option<&'static str>,
     is_number: bool,
-    /// The lowest goes first; nothing where it stays.
+    /// The lowest goes first; `None` if it stays.
     goes: Option<u8>,
-    /// How much is left at least of a text that is cut; nothing where none is.
+    /// How much is left at least of a text that is cut; `None` if none is.
     cut: Option<usize>,
 }
 
@@ -143,7 +143,7 @@ impl Sheet {
         Layout { shown: vec![true; self.columns.len()], widths: widths.collect(), narrow }
     }
 
-    /// A layout that is no wider; nothing where what must stay does not fit.
+    /// A layout that is no wider; `None` if what must stay does not fit.
     fn fitting(&self, limit: usize) -> Option<Layout> {
         let mut layout = self.layout(true);
         loop {

@@ -25,7 +25,7 @@ impl Tasks {
         self.fires.insert(self.tasks.spawn(carried).id(), fire);
     }
 
-    /// The next that comes to its end; nothing where none is being carried out.
+    /// The next that comes to its end; `None` if none is being carried out.
     pub(super) async fn next(&mut self) -> Option<Done> {
         loop {
             let (task, ending) = match self.tasks.join_next_with_id().await? {

@@ -20,7 +20,7 @@ impl CronLine {
         if self.either { vec![line(&weekdays, "*"), line("", &days)] } else { vec![line(&weekdays, &days)] }
     }
 
-    /// Nothing where every day is meant.
+    /// Empty if every day is meant.
     fn named_weekdays(&self) -> String {
         let named = (0..7_i8).zip(DAYS).filter(|(day, _)| has(self.weekdays, *day)).map(|(_, name)| name);
         let named: Vec<&str> = named.collect();

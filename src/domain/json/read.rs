@@ -88,7 +88,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What stands here: a value that is whole, or nothing where a list or an object begins that is not empty.
+    /// What stands here: a value that is whole, or `Some(None)` if a list or an object begins that is not empty.
     #[expect(clippy::option_option, reason = "no value yet is not the same as no JSON")]
     fn begin(&mut self) -> Option<Option<Value>> {
         self.blanks();

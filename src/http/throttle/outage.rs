@@ -301,7 +301,7 @@ impl Outages {
         self.out().is_some_and(|out| out.phase == Phase::Over)
     }
 
-    /// What other processes are told: when to look again, and how long to wait after that; nothing without an outage.
+    /// What other processes are told: when to look again, and how long to wait after that; `None` without an outage.
     /// While we look ourselves, the others leave us time for it. A login that is not reached is each process's own.
     pub(super) fn tell(&mut self, now: Instant) -> Option<(Instant, Duration)> {
         self.news = false;
@@ -344,7 +344,7 @@ impl Outages {
         if let State::Out(out) = &self.state { Some(out) } else { None }
     }
 
-    /// In an outage: when it asks again (nothing while it is asking), and when it gives up.
+    /// In an outage: when it asks again (`None` while it is asking), and when it gives up.
     pub(super) fn pause(&self) -> Option<(Option<Instant>, Instant)> {
         let out = self.out()?;
         let again = if let Phase::Resting(until) = out.phase { Some(until) } else { None };

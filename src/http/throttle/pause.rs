@@ -5,7 +5,7 @@ use super::stop::because;
 use tokio::time::Instant;
 
 impl Throttle {
-    /// Why nothing is being sent, where that will last; nothing while only the pace is kept.
+    /// Why nothing is being sent, where that will last; `None` while only the pace is kept.
     pub fn pause(&self, now: Instant) -> Option<String> {
         if self.stop.is_some() {
             return None;

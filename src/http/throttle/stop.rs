@@ -30,12 +30,12 @@ pub enum StopReason {
     /// The outage outlasted `outage_wait`: exit 10.
     #[error("the upstream did not answer for as long as outage_wait allows{}: continue the run later", because(*cause))]
     Unavailable {
-        /// Why it did not answer last; nothing where only another process met it.
+        /// Why it did not answer last; `None` if only another process met it.
         cause: Option<Cause>,
     },
 }
 
-/// A cause in brackets, after a blank; nothing where there is none.
+/// A cause in brackets, after a blank; empty if there is none.
 pub(super) fn because(cause: Option<Cause>) -> String {
     cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Longer waits are taken for a mistake of the sender.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// The wait that a header's value asks for, as of `now_ms` (milliseconds since 1970), at most a day. Nothing where it
+/// The wait that a header's value asks for, as of `now_ms` (milliseconds since 1970), at most a day. `None` if it
 /// is neither seconds nor a date, and where the date is past: then our own wait is the safer one.
 pub(super) fn parse(value: &str, now_ms: i64) -> Option<Duration> {
     let value = value.trim();

@@ -107,7 +107,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `format`, else from the ending; nothing where neither tells.
+    /// `format`, else from the ending; `None` if neither tells.
     fn format(&mut self, view: &View<'_>) -> Option<Format> {
         let path = view.item("path");
         let name = path.as_ref().map(|path| path.text.to_lowercase()).unwrap_or_default();

@@ -13,7 +13,7 @@ pub(super) struct JsonLines {
     lines: Lines,
     key: String,
     kept: Vec<String>,
-    /// Every key met so far, of which those that are new are kept as well; nothing where the job names what is kept.
+    /// Every key met so far, of which those that are new are kept as well; `None` if the job names what is kept.
     all: Option<HashSet<String>>,
     /// Whether an object had the number's key, and the keys of the first that had not: a key that no object has is a slip.
     keyed: bool,

@@ -128,7 +128,7 @@ impl Ledger {
         Ok(holds.filter(|hold| hold.until > now).collect())
     }
 
-    /// What SQLite finds wrong with the file; nothing where it is whole. Reads all of it.
+    /// What SQLite finds wrong with the file; `None` if it is whole. Reads all of it.
     pub async fn damage(&self) -> Result<Option<String>, LedgerError> {
         let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
             .fetch_one(&self.readers)

@@ -28,7 +28,7 @@ pub fn pack(body: &[u8]) -> Vec<u8> {
     COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(body).ok()).unwrap_or_default()
 }
 
-/// A kept body as it was; nothing where the file was damaged.
+/// A kept body as it was; `None` if the file was damaged.
 pub fn unpack(kept: &[u8]) -> Option<Vec<u8>> {
     let length = zstd::zstd_safe::get_frame_content_size(kept).ok().flatten()?;
     let length = usize::try_from(length).ok().filter(|length| *length <= LARGEST)?;

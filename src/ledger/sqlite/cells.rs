@@ -6,7 +6,7 @@ use crate::domain::outcome::Outcome;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Row};
 
-/// A word that stands for one of a few things; nothing where the cell is empty.
+/// A word that stands for one of a few things; `None` if the cell is empty.
 pub(super) fn word<T>(
     row: &SqliteRow,
     at: impl ColumnIndex<SqliteRow>,

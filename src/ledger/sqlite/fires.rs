@@ -27,7 +27,7 @@ impl Ledger {
         Ok(Watched { last: book.counted_from.unwrap_or(now) })
     }
 
-    /// Claims a fire for a daemon; nothing where another has claimed it, or the job is paused. One that was claimed while the
+    /// Claims a fire for a daemon; `None` if another has claimed it, or the job is paused. One that was claimed while the
     /// clock was more than a day ahead makes way for the time that really comes.
     pub async fn claim(
         &self,
@@ -205,7 +205,7 @@ fn held(row: &SqliteRow) -> sqlx::Result<HeldBack> {
     Ok((paused, if cron.is_some() { row.try_get("since")? } else { None }))
 }
 
-/// A fire; nothing where it has no cause, which none is without.
+/// A fire; `None` if it has no cause, which none is without.
 fn fire(row: &SqliteRow) -> sqlx::Result<Option<FireRow>> {
     let known = |word: &str| Cause::ALL.into_iter().find(|known| known.as_str() == word);
     let Some(cause) = cells::word(row, "cause", known)? else { return Ok(None) };

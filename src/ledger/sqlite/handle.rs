@@ -20,7 +20,7 @@ pub struct Ledger {
     pub(super) key: DigestKey,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
-    /// Locked with others for as long as it is open, so that no newer version migrates it under them. Nothing where it is only
+    /// Locked with others for as long as it is open, so that no newer version migrates it under them. `None` if it is only
     /// read and cannot be locked.
     pub(super) _users: Option<File>,
     pub(super) newest: Newest,

@@ -54,7 +54,7 @@ impl Ledger {
         Ok(rows.into_iter().map(at).collect())
     }
 
-    /// One of them with its bytes; nothing where these are damaged.
+    /// One of them with its bytes; `None` if these are damaged.
     pub async fn unread_lookup(
         &self,
         run: i64,

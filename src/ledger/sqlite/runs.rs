@@ -280,7 +280,7 @@ impl Ledger {
         Ok((cells::count(&row, 0).map_err(failed)?, cells::count(&row, 1).map_err(failed)?))
     }
 
-    /// How many bytes a stored answer of a service takes, on average over the newest of the ledger; nothing where none is
+    /// How many bytes a stored answer of a service takes, on average over the newest of the ledger; `None` if none is
     /// among them.
     pub async fn answer_size(&self, account: &str, service: &str) -> Result<Option<u64>, LedgerError> {
         let size: Option<f64> = sqlx::query_scalar(

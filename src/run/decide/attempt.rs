@@ -55,7 +55,7 @@ pub(crate) fn state_of(outcome: Outcome) -> State {
     if outcome == Outcome::Unknown { State::Parked } else { State::Settled }
 }
 
-/// What an answer costs: its price where it is billed, and nothing where the account has that outcome free.
+/// What an answer costs: its price where it is billed, and zero if the account has that outcome free.
 pub(crate) const fn cost(ask: &Ask, billed: bool, is_free: bool) -> Option<Ore> {
     if billed && !is_free { ask.price } else { FREE }
 }

@@ -67,7 +67,7 @@ impl Budgets {
         self.0.iter().map(|budget| Cap { over: budget.over(now), limit: budget.limit }).collect()
     }
 
-    /// The account that a budget is of; nothing where it is the run's.
+    /// The account that a budget is of; `None` if it is the run's.
     pub(crate) fn account(&self, at: usize) -> Option<&str> {
         match &self.0[at].span {
             Span::Account { account, .. } => Some(account),

@@ -31,7 +31,7 @@ impl Reuse {
 }
 
 impl Freshness {
-    /// After which instant an answer must have come to be used again; nothing where none may be.
+    /// After which instant an answer must have come to be used again; `None` if none may be.
     pub(crate) fn reuse_after(&self, reuse: Duration) -> Option<i64> {
         let span = i64::try_from(reuse.as_millis()).unwrap_or(i64::MAX);
         (!self.buy_again && !reuse.is_zero()).then(|| self.now.saturating_sub(span))

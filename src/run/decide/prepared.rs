@@ -73,7 +73,7 @@ pub(crate) struct Ask {
     pub(crate) params: Vec<(String, String)>,
     /// What makes it the same purchase as another.
     pub(crate) identity: Identity,
-    /// What it costs; nothing where nobody has given a price.
+    /// What it costs; `None` if nobody has given a price.
     pub(crate) price: Option<Ore>,
     /// What kind of subject it is about.
     pub(crate) kind: Kind,
@@ -140,7 +140,7 @@ impl Prepared {
         pending.iter().map(|lookup| self.purpose(&lookup.columns).unwrap_or_default()).collect()
     }
 
-    /// Why a row is asked about; nothing where that is empty.
+    /// Why a row is asked about; `None` if that is empty.
     fn purpose(&self, columns: &[String]) -> Option<String> {
         let column = |name: &str| self.columns.get(name).and_then(|at| columns.get(*at)).map(String::as_str);
         let filled = self.job.purpose.as_ref()?.fill(self.today, None, column).ok()?;

@@ -158,8 +158,8 @@ impl AccountRuntime {
         })
     }
 
-    /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; nothing
-    /// where something may be sent earlier or waits for something else.
+    /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; `None`
+    /// if something may be sent earlier or waits for something else.
     pub(super) fn put_off(&self, work: &Work, now: Instant) -> Option<(Instant, &'static str)> {
         let throttle = self.throttle.held(now);
         if !work.doubted.is_empty() {

@@ -85,7 +85,7 @@ fn answers(ends: &[AttemptEnd]) -> u64 {
 }
 
 /// What becomes of calls whose ends are not written, and of those in flight: whoever goes on with the run finds them begun,
-/// and no more. Nothing where there are none.
+/// and no more. `None` if there are none.
 fn unwritten(ends: &[AttemptEnd], flights: usize) -> Option<String> {
     let answers = answers(ends);
     let others = (ends.len() + flights) as u64 - answers;

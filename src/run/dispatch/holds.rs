@@ -34,7 +34,7 @@ impl Holds {
         }
     }
 
-    /// It has failed, in an attempt that began at `began`, and is tried again in a moment. Whether that is new; nothing where
+    /// It has failed, in an attempt that began at `began`, and is tried again in a moment. Whether that is new; `None` if
     /// it was waited for long enough.
     pub(super) fn fails(&mut self, what: Use, began: Instant, patience: Duration) -> Option<bool> {
         let now = Instant::now();

@@ -51,7 +51,7 @@ impl Leaders {
         })
     }
 
-    /// Joins whoever asks for `identity`; nothing where nobody does.
+    /// Joins whoever asks for `identity`; `None` if nobody does.
     pub(super) fn join(&mut self, identity: Identity, at: LookupId) -> Option<Lead> {
         let leader = self.by_identity.get_mut(&identity)?;
         Some(match leader.ending {

@@ -84,7 +84,7 @@ impl Reading {
         self.look_again.get_or_insert_with(|| Instant::now() + ANOTHERS_ANSWER);
     }
 
-    /// Takes those that are to be read again now, `most` at a time: nothing where there are none.
+    /// Takes those that are to be read again now, `most` at a time: `None` if there are none.
     pub(super) fn take_again(&mut self, now: Instant, most: usize) -> Option<Vec<LookupId>> {
         if !self.again.is_empty() {
             let rest = self.again.iter().nth(most).copied();
