@@ -20,8 +20,8 @@ mod token;
 pub use back_off::back_off;
 pub use cool_down::{CoolDown, CoolDownEnd};
 pub use latch::Latch;
-pub use outage::{OutageEffect, TroubleKind};
-pub use pause::left;
+pub use outage::{FailureKind, OutageEffect};
+pub use pause::time_left;
 pub use shared_state::{Moment, SharedState};
 pub use token::{LOGIN_WINDOW, Token};
 
@@ -82,7 +82,7 @@ pub enum Permit {
         /// When to ask again at the latest.
         until: Option<Instant>,
         /// What is waited for.
-        why: Why,
+        why: WaitReason,
     },
     /// A login is needed. Who sends it tells [`Throttle::login_begins`], and then [`Throttle::login_done`]; between the two
     /// no other is asked for.
@@ -96,7 +96,7 @@ pub enum Permit {
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum WaitReason {
     /// As many calls as allowed are in flight.
     Concurrency,
     /// The upstream does not answer.
@@ -183,15 +183,15 @@ impl Throttle {
         let token = match self.tokens.step(now) {
             Step::Use(token) => token,
             Step::Login => return Permit::Login,
-            Step::Wait(until) => return Permit::Wait { until, why: Why::Login },
+            Step::Wait(until) => return Permit::Wait { until, why: WaitReason::Login },
         };
         self.follow_speed(now);
         if let Err(until) = self.slot(now) {
-            return Permit::Wait { until: Some(until), why: Why::Pace };
+            return Permit::Wait { until: Some(until), why: WaitReason::Pace };
         }
         self.tokens.used(now);
         self.cool_downs.granted();
-        self.outages.went();
+        self.outages.call_granted();
         Permit::Go { token }
     }
 
@@ -201,7 +201,7 @@ impl Throttle {
         let Some((moment, shared)) = &mut self.shared else { return self.pace.take(now) };
         // Whoever waits for a slower pace of its own keeps nobody from the account's.
         if self.pace.is_due(now) {
-            self.priority.turn(shared, *moment, speed).map_err(|wait| now + wait)?;
+            self.priority.may_take(shared, *moment, speed).map_err(|wait| now + wait)?;
         }
         Slots::ready(shared, *moment, speed)?;
         self.pace.take(now)?;
@@ -231,7 +231,7 @@ impl Throttle {
         // What was taken up once is not read again: the wall clock may have been set meanwhile.
         if known.is_none_or(|known| known.cool_down_until != told.cool_down_until) {
             let until = moment.instant(told.cool_down_until);
-            if self.cool_downs.join(moment.at, until, told.cool_down_level) {
+            if self.cool_downs.merge(moment.at, until, told.cool_down_level) {
                 self.latch.close();
             }
         }
@@ -239,7 +239,7 @@ impl Throttle {
         // Further ahead than a wait of anybody's own is what the upstream asked for, and then the wait says so.
         let ahead = OUTAGE_HEARD.max(told.outage_wait.saturating_add(OUTAGE_HEARD));
         let current = (-OUTAGE_HEARD..ahead).contains(&told.outage_look.saturating_sub(moment.wall));
-        self.outages.join(moment.at, current.then(|| (moment.instant(told.outage_look), wait)));
+        self.outages.merge(moment.at, current.then(|| (moment.instant(told.outage_look), wait)));
         self.shared = Some((moment, told));
     }
 
@@ -254,7 +254,7 @@ impl Throttle {
         if !self.outages.is_in_doubt() && !self.outages.is_over() {
             let (look, wait) = self
                 .outages
-                .tell(moment.at)
+                .to_share(moment.at)
                 .map_or((0, Duration::ZERO), |(look, wait)| (moment.wall(look), wait));
             shared.outage_look = look;
             shared.outage_wait = i64::try_from(wait.as_micros()).unwrap_or_default();
@@ -263,8 +263,8 @@ impl Throttle {
     }
 
     /// Whether there is something to tell other processes before the next call.
-    pub fn has_news(&self) -> bool {
-        self.outages.has_news()
+    pub fn must_share(&self) -> bool {
+        self.outages.must_share()
     }
 
     fn stopped(&self) -> Option<Permit> {
@@ -273,14 +273,14 @@ impl Throttle {
 
     fn full(&self, in_flight: u32) -> Option<Permit> {
         let full = in_flight >= self.rules.concurrency.max(1);
-        full.then_some(Permit::Wait { until: None, why: Why::Concurrency })
+        full.then_some(Permit::Wait { until: None, why: WaitReason::Concurrency })
     }
 
     fn outage(&mut self, now: Instant, in_flight: u32) -> Option<Permit> {
         match self.outages.step(now, in_flight) {
             OutageStep::Open => None,
             OutageStep::Health => Some(Permit::Health),
-            OutageStep::Wait(until) => Some(Permit::Wait { until, why: Why::Outage }),
+            OutageStep::Wait(until) => Some(Permit::Wait { until, why: WaitReason::Outage }),
             OutageStep::Over => {
                 self.stop = Some(StopReason::Unavailable { cause: self.cause });
                 self.stopped()
@@ -295,7 +295,7 @@ impl Throttle {
         }
         // A 429 whose head was seen and whose result is on its way closes without an end.
         let closed = until.is_some() || self.latch.is_closed();
-        closed.then_some(Permit::Wait { until, why: Why::CoolDown })
+        closed.then_some(Permit::Wait { until, why: WaitReason::CoolDown })
     }
 
     fn follow_speed(&mut self, now: Instant) {
@@ -325,7 +325,7 @@ impl Throttle {
     /// A call was answered with 429: the whole account cools down. To be told once for each 429.
     pub fn throttled(&mut self, now: Instant, retry_after: Option<Duration>) -> CoolDown {
         self.outages.answered();
-        self.latch.told();
+        self.latch.acknowledge();
         let cool_down = self.cool_downs.throttled(now, retry_after, self.rng.f64());
         if let Some((moment, shared)) = &mut self.shared {
             shared.cool_down_until = shared.cool_down_until.max(moment.wall(cool_down.until));
@@ -344,26 +344,32 @@ impl Throttle {
     }
 
     /// A call of this lookup failed in a way that may be the upstream's failing, and why.
-    pub fn trouble(&mut self, now: Instant, kind: TroubleKind, cause: Cause, lookup: u64) -> OutageEffect {
+    pub fn call_failed(
+        &mut self,
+        now: Instant,
+        kind: FailureKind,
+        cause: Cause,
+        lookup: u64,
+    ) -> OutageEffect {
         self.cause = Some(cause);
-        self.outages.trouble(now, lookup, kind)
+        self.outages.call_failed(now, lookup, kind)
     }
 
     /// The upstream said, with a failure or at its login or health address, when to come again: an outage looks no sooner.
-    pub fn asked_to_wait(&mut self, now: Instant, retry_after: Option<Duration>) {
+    pub fn note_retry_after(&mut self, now: Instant, retry_after: Option<Duration>) {
         if let Some(wait) = retry_after {
-            self.outages.asked_to_wait(now + wait);
+            self.outages.note_retry_after(now + wait);
         }
     }
 
     /// Something answered a call that is not the provider. Whether the account is in an outage.
-    pub fn strayed(&mut self, now: Instant) -> bool {
-        self.outages.strayed(now)
+    pub fn foreign_answer(&mut self, now: Instant) -> bool {
+        self.outages.foreign_answer(now)
     }
 
     /// Until when the upstream has asked to be left alone, where nothing can be sent before, and how it asked.
-    pub fn held(&self, now: Instant) -> Option<(Instant, &'static str)> {
-        let outage = self.outages.told(now).map(|until| (until, "Retry-After"));
+    pub fn upstream_wait(&self, now: Instant) -> Option<(Instant, &'static str)> {
+        let outage = self.outages.retry_after(now).map(|until| (until, "Retry-After"));
         let cooling = || self.cool_downs.until(now).map(|until| (until, "429"));
         let login = || self.tokens.held(now).map(|until| (until, "429 to the login"));
         outage.or_else(cooling).or_else(login)
@@ -388,8 +394,8 @@ impl Throttle {
     }
 
     /// Whether the account is in an outage.
-    pub fn is_out(&self) -> bool {
-        self.outages.is_out()
+    pub fn is_in_outage(&self) -> bool {
+        self.outages.is_in_outage()
     }
 
     /// The login that was asked for is about to be sent.
@@ -411,7 +417,7 @@ impl Throttle {
     ) -> OutageEffect {
         if let LoginReading::Unavailable { code } = &reading {
             self.cause = Some(code.parse().map_or(Cause::Unreadable, Cause::Status));
-            self.asked_to_wait(now, retry_after);
+            self.note_retry_after(now, retry_after);
         }
         self.logged_in(now, reading, retry_after)
     }

@@ -10,8 +10,8 @@ mod reqwest;
 mod retry_after;
 mod send_error;
 
-pub use self::reqwest::{HttpTransport, Look};
-pub use connections::{ClientError, Reach};
+pub use self::reqwest::{AddressProbe, HttpTransport};
+pub use connections::{ClientConfig, ClientError};
 pub use send_error::{SendError, SendErrorKind};
 
 use crate::upstream::{LoginRequest, Request, Response};
@@ -52,11 +52,11 @@ pub struct Health {
 
 impl Health {
     /// Of an address that shows a certificate which is not taken: somebody is there.
-    pub const THERE: Self = Self { status: 200, retry_after: None };
+    pub const UP: Self = Self { status: 200, retry_after: None };
 
     /// Whether somebody is there, so that one call is worth a try. A health address that has moved or wants a token says
     /// nothing of the service; what a proxy or a limit answers, and every 5xx, does.
-    pub fn is_there(self) -> bool {
+    pub fn is_up(self) -> bool {
         (200..500).contains(&self.status) && !matches!(self.status, 407 | 408 | 429)
     }
 }
@@ -86,7 +86,7 @@ mod tests {
             (504, false),
             (599, false),
         ] {
-            assert_eq!(Health { status, retry_after: None }.is_there(), there, "{status}");
+            assert_eq!(Health { status, retry_after: None }.is_up(), there, "{status}");
         }
     }
 }

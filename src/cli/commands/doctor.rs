@@ -241,12 +241,12 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
     }
     let mut clock = None;
     for path in paths {
-        match transport.look(&format!("{}{path}", account.base_url)).await {
+        match transport.probe(&format!("{}{path}", account.base_url)).await {
             Ok(seen) => {
                 let status = seen.status;
                 clock = clock.or(seen.date_ms.map(|date| now_ms() - date));
                 let text = format!("{path} answers with status {status}");
-                let there = Health { status, retry_after: None }.is_there();
+                let there = Health { status, retry_after: None }.is_up();
                 findings.push(match status {
                     ..400 => Finding::good(&what, text),
                     _ if there => Finding::warning(
@@ -264,7 +264,7 @@ async fn upstream(settings: &Settings, account: &Account) -> Vec<Finding> {
     if let Some(host) = login {
         let what = format!("{} login", account.name);
         // Whatever its front page says, somebody is there; the login itself is `orgpull login`.
-        findings.push(match transport.look(&format!("{host}/")).await {
+        findings.push(match transport.probe(&format!("{host}/")).await {
             Ok(_) => Finding::good(what, format!("{host} answers")),
             Err(error) => unreached(&what, &host, error, account, &host),
         });

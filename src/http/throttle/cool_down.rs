@@ -120,7 +120,7 @@ impl CoolDowns {
     }
 
     /// Takes up what another process was told, where it ends later than what we know. Whether it does.
-    pub(super) fn join(&mut self, now: Instant, until: Instant, level: u32) -> bool {
+    pub(super) fn merge(&mut self, now: Instant, until: Instant, level: u32) -> bool {
         if until <= now || self.until.is_some_and(|own| until <= own) {
             return false;
         }
@@ -247,11 +247,11 @@ mod tests {
     #[test]
     fn what_another_process_was_told_counts_once() {
         let (mut cool, now) = paced();
-        assert!(cool.join(now, now + 10 * SECOND, 1));
-        assert!(!cool.join(now, now + 10 * SECOND, 1));
+        assert!(cool.merge(now, now + 10 * SECOND, 1));
+        assert!(!cool.merge(now, now + 10 * SECOND, 1));
         let own = cool.throttled(now + SECOND, None, 0.0);
         assert_eq!(own, CoolDown { until: now + 10 * SECOND, level: 1, begins: false });
-        assert!(!cool.join(now + MINUTE, now + 20 * SECOND, 1), "it is over");
+        assert!(!cool.merge(now + MINUTE, now + 20 * SECOND, 1), "it is over");
     }
 
     #[test]

@@ -17,7 +17,7 @@ struct Inner {
 
 impl Latch {
     /// Takes note of an answer's head: a 429 closes. To be followed by `Throttle::throttled` for the same answer.
-    pub fn head(&self, status: u16) {
+    pub fn on_head(&self, status: u16) {
         if status == 429 {
             self.0.heads.fetch_add(1, Ordering::SeqCst);
         }
@@ -29,7 +29,7 @@ impl Latch {
     }
 
     /// The throttle knows of one more 429 and is cooling down.
-    pub(super) fn told(&self) {
+    pub(super) fn acknowledge(&self) {
         self.close();
         let less = |heads: u32| heads.checked_sub(1);
         // Without a head before it (a transport that does not tell) there is nothing to take off.
@@ -55,16 +55,16 @@ mod tests {
     fn closed_from_the_head_to_the_end_of_the_cool_down() {
         let latch = Latch::default();
         let worker = latch.clone();
-        latch.head(200);
+        latch.on_head(200);
         assert!(!worker.is_closed());
-        latch.head(429);
-        latch.head(429);
+        latch.on_head(429);
+        latch.on_head(429);
         assert!(worker.is_closed());
-        latch.told();
+        latch.acknowledge();
         latch.open();
         assert!(worker.is_closed(), "the second is not told yet");
-        latch.told();
-        latch.told();
+        latch.acknowledge();
+        latch.acknowledge();
         assert!(worker.is_closed());
         latch.open();
         assert!(!worker.is_closed());

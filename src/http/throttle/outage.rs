@@ -15,7 +15,7 @@ const LOOKING: Duration = Duration::from_secs(30);
 
 /// How a call failed that may be the upstream's failing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TroubleKind {
+pub enum FailureKind {
     /// The request never left.
     NotConnected,
     /// No answer in time, or one that was cut or cannot be read.
@@ -28,7 +28,7 @@ pub enum TroubleKind {
     NotTaken,
 }
 
-impl TroubleKind {
+impl FailureKind {
     /// Whether it is certain that nothing was carried out, though an attempt was spent.
     pub const fn is_unprocessed(self) -> bool {
         matches!(self, Self::NotConnected | Self::Unavailable)
@@ -80,18 +80,18 @@ pub(super) struct Outages {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Trouble {
+struct Failure {
     lookup: u64,
-    kind: TroubleKind,
+    kind: FailureKind,
 }
 
 #[derive(Debug)]
 enum State {
     /// Troubles since the last answer.
-    Calm(Vec<Trouble>),
+    Calm(Vec<Failure>),
     /// All of the streak are one lookup's: the health address decides.
     Doubt {
-        streak: Vec<Trouble>,
+        streak: Vec<Failure>,
         asked: bool,
     },
     Out(Out),
@@ -144,7 +144,7 @@ impl Outages {
     }
 
     /// A call was let through.
-    pub(super) fn went(&mut self) {
+    pub(super) fn call_granted(&mut self) {
         if let State::Out(out) = &mut self.state {
             out.phase = Phase::Trying;
             self.news = true;
@@ -153,7 +153,7 @@ impl Outages {
 
     /// The upstream works.
     pub(super) fn answered(&mut self) {
-        self.news |= self.is_out();
+        self.news |= self.is_in_outage();
         self.told = None;
         self.state = State::Calm(Vec::new());
         self.not_taken = 0;
@@ -164,14 +164,14 @@ impl Outages {
     pub(super) fn not_taken(&mut self, now: Instant, lookup: u64) -> OutageEffect {
         self.not_taken += 1;
         if self.not_taken < NOT_TAKEN {
-            return OutageEffect { in_outage: self.is_out(), ..OutageEffect::default() };
+            return OutageEffect { in_outage: self.is_in_outage(), ..OutageEffect::default() };
         }
         self.not_taken = 0;
-        self.trouble(now, lookup, TroubleKind::NotTaken)
+        self.call_failed(now, lookup, FailureKind::NotTaken)
     }
 
     /// The upstream said with a failure when to come again. An outage, present or to come, looks no sooner.
-    pub(super) fn asked_to_wait(&mut self, until: Instant) {
+    pub(super) fn note_retry_after(&mut self, until: Instant) {
         self.told = self.told.max(Some(until));
         if let State::Out(out @ Out { phase: Phase::Resting(_), .. }) = &mut self.state {
             out.not_before(Some(until));
@@ -180,24 +180,24 @@ impl Outages {
     }
 
     /// Until when the upstream asked to be left alone, where it is in an outage for that.
-    pub(super) fn told(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn retry_after(&self, now: Instant) -> Option<Instant> {
         let resting = matches!(self.state, State::Out(Out { phase: Phase::Resting(_), .. }));
         self.told.filter(|until| resting && now < *until)
     }
 
     /// Something answered that is not the provider: no failure of the upstream, and no sign of its working either. Whether
     /// the account is in an outage.
-    pub(super) fn strayed(&mut self, now: Instant) -> bool {
+    pub(super) fn foreign_answer(&mut self, now: Instant) -> bool {
         let told = self.told;
         if let State::Out(out @ Out { phase: Phase::Trying, .. }) = &mut self.state {
             out.rest(now, told);
             self.news = true;
         }
-        self.is_out()
+        self.is_in_outage()
     }
 
-    pub(super) fn trouble(&mut self, now: Instant, lookup: u64, kind: TroubleKind) -> OutageEffect {
-        let trouble = Trouble { lookup, kind };
+    pub(super) fn call_failed(&mut self, now: Instant, lookup: u64, kind: FailureKind) -> OutageEffect {
+        let trouble = Failure { lookup, kind };
         match &mut self.state {
             State::Calm(streak) => {
                 streak.push(trouble);
@@ -221,7 +221,7 @@ impl Outages {
         }
     }
 
-    fn judge(&mut self, now: Instant, mut streak: Vec<Trouble>) -> OutageEffect {
+    fn judge(&mut self, now: Instant, mut streak: Vec<Failure>) -> OutageEffect {
         let first = streak.first().map(|trouble| trouble.lookup);
         let own = streak.iter().all(|t| Some(t.lookup) == first && t.kind.may_be_a_lookups_own());
         if own && !self.has_health {
@@ -235,7 +235,7 @@ impl Outages {
         self.begin(now, false, &streak)
     }
 
-    fn begin(&mut self, now: Instant, by_login: bool, streak: &[Trouble]) -> OutageEffect {
+    fn begin(&mut self, now: Instant, by_login: bool, streak: &[Failure]) -> OutageEffect {
         let mut out = Out { ends: now + self.patience, wait: FIRST_WAIT, phase: Phase::Ready, by_login };
         out.rest(now, self.told);
         self.state = State::Out(out);
@@ -283,7 +283,7 @@ impl Outages {
         }
     }
 
-    pub(super) fn is_out(&self) -> bool {
+    pub(super) fn is_in_outage(&self) -> bool {
         self.out().is_some()
     }
 
@@ -292,7 +292,7 @@ impl Outages {
     }
 
     /// Whether other processes are to be told something.
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn must_share(&self) -> bool {
         self.news
     }
 
@@ -303,11 +303,11 @@ impl Outages {
 
     /// What other processes are told: when to look again, and how long to wait after that; `None` without an outage.
     /// While we look ourselves, the others leave us time for it. A login that is not reached is each process's own.
-    pub(super) fn tell(&mut self, now: Instant) -> Option<(Instant, Duration)> {
+    pub(super) fn to_share(&mut self, now: Instant) -> Option<(Instant, Duration)> {
         self.news = false;
         let out = self.out().filter(|out| !out.by_login)?;
         // A wait of our own never reaches so far: so others know that it is the upstream's word.
-        if let Some(told) = self.told(now) {
+        if let Some(told) = self.retry_after(now) {
             return Some((told, out.wait.max(told.saturating_duration_since(now))));
         }
         let look = if let Phase::Resting(until) = out.phase { until } else { now + LOOKING };
@@ -315,7 +315,7 @@ impl Outages {
     }
 
     /// Takes up what another process tells, unless there is something newer of our own to tell.
-    pub(super) fn join(&mut self, now: Instant, told: Option<(Instant, Duration)>) {
+    pub(super) fn merge(&mut self, now: Instant, told: Option<(Instant, Duration)>) {
         if self.news || self.is_over() || self.out().is_some_and(|out| out.by_login) {
             return;
         }

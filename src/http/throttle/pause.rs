@@ -6,32 +6,34 @@ use tokio::time::Instant;
 
 impl Throttle {
     /// Why nothing is being sent, where that will last; `None` while only the pace is kept.
-    pub fn pause(&self, now: Instant) -> Option<String> {
+    pub fn pause_reason(&self, now: Instant) -> Option<String> {
         if self.stop.is_some() {
             return None;
         }
         if let Some((again, ends)) = self.outages.pause() {
-            let next = again
-                .map_or_else(|| "trying now".to_owned(), |at| format!("trying again in {}", left(now, at)));
+            let next = again.map_or_else(
+                || "trying now".to_owned(),
+                |at| format!("trying again in {}", time_left(now, at)),
+            );
             let why = because(self.cause);
-            let ends = left(now, ends);
+            let ends = time_left(now, ends);
             return Some(format!("the upstream does not answer{why}: {next}, giving up in {ends}"));
         }
         if let Some(until) = self.cool_downs.until(now) {
             return Some(format!(
                 "the upstream asks us to slow down (429): going on in {}",
-                left(now, until)
+                time_left(now, until)
             ));
         }
         let until = self.tokens.pause(now)?;
         let asked = self.tokens.held(now) == Some(until);
         let why = if asked { "the login asks us to slow down (429)" } else { "no more logins for now" };
-        Some(format!("{why}: going on in {}", left(now, until)))
+        Some(format!("{why}: going on in {}", time_left(now, until)))
     }
 }
 
 /// How long until then: whole seconds, rounded up, in the two largest units.
-pub fn left(now: Instant, until: Instant) -> String {
+pub fn time_left(now: Instant, until: Instant) -> String {
     let span = until.saturating_duration_since(now);
     let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
     let two = |large: u64, unit: &str, small: u64, part: &str| {
@@ -60,7 +62,7 @@ mod tests {
             (3_600_000, "1 h"),
             (21_599_000, "5 h 59 min"),
         ] {
-            assert_eq!(left(now, now + Duration::from_millis(ms)), text);
+            assert_eq!(time_left(now, now + Duration::from_millis(ms)), text);
         }
     }
 }

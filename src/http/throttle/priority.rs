@@ -24,7 +24,7 @@ impl Priority {
     }
 
     /// Whether a slot may be asked for now, or when to try again. One of normal priority leaves word that it asks.
-    pub(super) fn turn(
+    pub(super) fn may_take(
         &mut self,
         shared: &mut SharedState,
         moment: Moment,
@@ -97,8 +97,9 @@ mod tests {
             let now = process.asks;
             let moment = Moment { at: base + Duration::from_micros(now.unsigned_abs()), wall: START + now };
             shared = SharedState::from_words(shared.to_words());
-            let turn = process.priority.turn(&mut shared, moment, speed).map_err(|wait| now + micros(wait));
-            let ready = turn.and_then(|()| {
+            let may_take =
+                process.priority.may_take(&mut shared, moment, speed).map_err(|wait| now + micros(wait));
+            let ready = may_take.and_then(|()| {
                 Slots::ready(&mut shared, moment, speed).map_err(|until| micros(until - base))
             });
             if let Err(until) = ready {
@@ -155,6 +156,6 @@ mod tests {
         let mut shared = SharedState::default();
         shared.asked = START + 3_600 * SECOND;
         let moment = Moment { at: Instant::now(), wall: START };
-        assert!(Priority::new(true).turn(&mut shared, moment, speed).is_ok());
+        assert!(Priority::new(true).may_take(&mut shared, moment, speed).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! A transport that answers from a script in simulated time, and a small run that drives an [`Throttle`] with it. Neither
 //! ledger nor socket: paused time would fire their time-outs.
 
-use super::{Latch, Permit, StopReason, Throttle, ThrottleRules, TroubleKind};
+use super::{FailureKind, Latch, Permit, StopReason, Throttle, ThrottleRules};
 use crate::config::catalogue::{Auth, Dialect};
 use crate::domain::pace::Rate;
 use crate::http::cause::Cause;
@@ -215,7 +215,7 @@ impl Run {
                             headers: Vec::new(),
                             body: None,
                         };
-                        let head = |status| latch.head(status);
+                        let head = |status| latch.on_head(status);
                         let answer = transport.send(&request, token.value(), Duration::MAX, head).await;
                         Done::Call(lookup, token.generation(), answer)
                     });
@@ -236,9 +236,9 @@ impl Run {
                 Err(error) => self.throttle.login_lost(now, error),
             },
             Done::Health(health) => {
-                let there = health.is_some_and(Health::is_there);
+                let there = health.is_some_and(Health::is_up);
                 let wait = health.and_then(|health| health.retry_after).filter(|_| !there);
-                self.throttle.asked_to_wait(now, wait);
+                self.throttle.note_retry_after(now, wait);
                 self.throttle.health_done(now, there)
             }
             Done::Call(lookup, generation, answer) => {
@@ -271,12 +271,13 @@ impl Run {
                 lookup.repeats += 1;
             }
             Ok((Reading::Unavailable, answer)) => {
-                self.throttle.asked_to_wait(now, answer.retry_after);
-                effect = self.throttle.trouble(now, TroubleKind::Unavailable, Cause::Status(503), lookup.id);
+                self.throttle.note_retry_after(now, answer.retry_after);
+                effect =
+                    self.throttle.call_failed(now, FailureKind::Unavailable, Cause::Status(503), lookup.id);
             }
             Ok((other, _)) => panic!("{other:?}"),
             Err(error) => {
-                effect = self.throttle.trouble(now, TroubleKind::NotConnected, error.cause, lookup.id);
+                effect = self.throttle.call_failed(now, FailureKind::NotConnected, error.cause, lookup.id);
             }
         }
         self.pending.push_front(lookup);

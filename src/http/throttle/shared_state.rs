@@ -69,7 +69,7 @@ impl SharedState {
     /// The same where a cool-down was told by a clock that was ahead: it ended at `was`, or later, and ends at `is` by this one
     /// (milliseconds since 1970). One that ends before was told by another clock, and stays.
     #[must_use]
-    pub fn cooling_moved(self, was: i64, is: i64) -> Self {
+    pub fn with_cool_down_moved(self, was: i64, is: i64) -> Self {
         // Its end is written in two places, one after the other.
         let told = self.cool_down_until >= was.saturating_mul(1_000).saturating_sub(micros(TWICE_TOLD));
         if !told {
@@ -257,7 +257,7 @@ mod tests {
             (START + 400_000_000, START + 400_000_000),
             (0, 0),
         ] {
-            assert_eq!(told(until).cooling_moved(was, is), told(right));
+            assert_eq!(told(until).with_cool_down_moved(was, is), told(right));
         }
     }
 

@@ -233,30 +233,33 @@ fn what_outlives_the_process_is_taken_up() {
     throttle.not_before(now + 10 * MINUTE);
     throttle.restore_login_hold(now, 2 * MINUTE);
     assert_eq!(throttle.login_held_until(), Some(now + 2 * MINUTE));
-    let waits = |permit: Permit, expected: Why, end: Instant| {
+    let waits = |permit: Permit, expected: WaitReason, end: Instant| {
         assert!(
             matches!(permit, Permit::Wait { until: Some(until), why } if why == expected && until == end)
         );
     };
-    waits(throttle.permit(now, 0), Why::CoolDown, now + 30 * SECOND);
-    assert_eq!(throttle.pause(now).unwrap(), "the upstream asks us to slow down (429): going on in 30 s");
+    waits(throttle.permit(now, 0), WaitReason::CoolDown, now + 30 * SECOND);
+    assert_eq!(
+        throttle.pause_reason(now).unwrap(),
+        "the upstream asks us to slow down (429): going on in 30 s"
+    );
     assert_eq!(
         (throttle.cool_downs.until(now), throttle.cool_downs.level(now)),
         (Some(now + 30 * SECOND), 2)
     );
-    waits(throttle.permit(now + MINUTE, 0), Why::Login, now + 4 * MINUTE);
-    assert_eq!(throttle.pause(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
-    assert_eq!(throttle.held(now), Some((now + 30 * SECOND, "429")));
-    assert_eq!(throttle.held(now + MINUTE), Some((now + 2 * MINUTE, "429 to the login")));
-    assert_eq!(throttle.held(now + 3 * MINUTE), None, "the cap is our own");
+    waits(throttle.permit(now + MINUTE, 0), WaitReason::Login, now + 4 * MINUTE);
+    assert_eq!(throttle.pause_reason(now + MINUTE).unwrap(), "no more logins for now: going on in 3 min");
+    assert_eq!(throttle.upstream_wait(now), Some((now + 30 * SECOND, "429")));
+    assert_eq!(throttle.upstream_wait(now + MINUTE), Some((now + 2 * MINUTE, "429 to the login")));
+    assert_eq!(throttle.upstream_wait(now + 3 * MINUTE), None, "the cap is our own");
     assert!(matches!(throttle.permit(now + 4 * MINUTE, 0), Permit::Login));
     let token = LoginReading::Token { token: "t".into(), expires_in: None };
     assert_eq!(throttle.login_done(now + 4 * MINUTE, token, None), OutageEffect::default());
-    waits(throttle.permit(now + 5 * MINUTE, 0), Why::Pace, now + 10 * MINUTE);
-    assert_eq!(throttle.pause(now + 5 * MINUTE), None);
+    waits(throttle.permit(now + 5 * MINUTE, 0), WaitReason::Pace, now + 10 * MINUTE);
+    assert_eq!(throttle.pause_reason(now + 5 * MINUTE), None);
     assert!(matches!(
         throttle.permit(now + 10 * MINUTE, 4),
-        Permit::Wait { until: None, why: Why::Concurrency }
+        Permit::Wait { until: None, why: WaitReason::Concurrency }
     ));
     assert!(matches!(throttle.permit(now + 10 * MINUTE, 3), Permit::Go { .. }));
 }
@@ -265,8 +268,8 @@ fn what_outlives_the_process_is_taken_up() {
 fn a_head_closes_before_the_result_is_told() {
     let now = Instant::now();
     let mut throttle = Throttle::new(rules("unlimited", 4), now, fastrand::Rng::with_seed(1));
-    throttle.latch().head(429);
-    assert!(matches!(throttle.permit(now, 1), Permit::Wait { until: None, why: Why::CoolDown }));
+    throttle.latch().on_head(429);
+    assert!(matches!(throttle.permit(now, 1), Permit::Wait { until: None, why: WaitReason::CoolDown }));
     let cool_down = throttle.throttled(now, None);
     assert!(throttle.latch().is_closed() && cool_down.begins);
     assert!(matches!(throttle.permit(cool_down.until, 0), Permit::Login));
@@ -292,7 +295,10 @@ fn a_429_to_one_process_stops_the_other_before_its_next_call() {
     assert!(matches!(one.permit(now + MS, 0), Permit::Go { .. }));
     shared = one.shared_state();
     two.merge_shared(moment(2 * MS), shared);
-    assert!(matches!(two.permit(now + 2 * MS, 0), Permit::Wait { why: Why::Pace, .. }), "the slot is taken");
+    assert!(
+        matches!(two.permit(now + 2 * MS, 0), Permit::Wait { why: WaitReason::Pace, .. }),
+        "the slot is taken"
+    );
     two.merge_shared(moment(30 * MS), shared);
     assert!(matches!(two.permit(now + 30 * MS, 0), Permit::Go { .. }));
     shared = two.shared_state();
@@ -301,7 +307,7 @@ fn a_429_to_one_process_stops_the_other_before_its_next_call() {
     shared = one.shared_state();
     two.merge_shared(moment(41 * MS), shared);
     assert!(two.latch().is_closed(), "also for what is granted and not yet sent");
-    assert!(matches!(two.permit(now + 41 * MS, 1), Permit::Wait { why: Why::CoolDown, .. }));
+    assert!(matches!(two.permit(now + 41 * MS, 1), Permit::Wait { why: WaitReason::CoolDown, .. }));
     assert!(!two.throttled(now + 42 * MS, None).begins, "the level climbs once");
     shared = two.shared_state();
     assert_eq!(shared.cool_down_level, 1);

@@ -20,7 +20,7 @@ const ALONE: Duration = Duration::from_mins(1);
 
 /// How an account connects.
 #[derive(Debug, Clone, Copy)]
-pub struct Reach<'a> {
+pub struct ClientConfig<'a> {
     /// The addresses of its services and of its login.
     pub addresses: &'a [&'a str],
     /// Calls at once.
@@ -77,7 +77,7 @@ struct Known {
 }
 
 impl Connections {
-    pub(super) fn new(reach: Reach<'_>) -> Result<Self, ClientError> {
+    pub(super) fn new(reach: ClientConfig<'_>) -> Result<Self, ClientError> {
         let roots = reach.roots.map(Certificate::from_pem_bundle).transpose();
         let roots = roots.map_err(|_| ClientError::Roots)?.unwrap_or_default();
         let secured = reach.addresses.iter().any(|url| is_near(url) && url.starts_with("https:"));
@@ -131,7 +131,10 @@ impl Connections {
 }
 
 impl Pair {
-    fn new(reach: Reach<'_>, trusting: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, ClientError> {
+    fn new(
+        reach: ClientConfig<'_>,
+        trusting: impl Fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, ClientError> {
         // Where there are roots of its own, a machine without any is no hindrance.
         let broken = if reach.roots.is_some() { ClientError::Roots } else { ClientError::Store };
         let build = |client: ClientBuilder| trusting(client).build().map_err(|_| broken);
@@ -151,7 +154,7 @@ pub(super) fn is_near(url: &str) -> bool {
 }
 
 /// A client with everything switched off that would send a request a second time.
-fn builder(reach: Reach<'_>) -> ClientBuilder {
+fn builder(reach: ClientConfig<'_>) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("orgpull/", env!("CARGO_PKG_VERSION")))
         .retry(::reqwest::retry::never())
@@ -197,7 +200,7 @@ mod tests {
             }
         });
         let url = format!("http://{address}/");
-        let reach = Reach {
+        let reach = ClientConfig {
             addresses: &[&url],
             concurrency: 8,
             timeout: Duration::from_secs(30),
@@ -233,7 +236,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loss_is_remembered_for_a_minute() {
-        let reach = Reach {
+        let reach = ClientConfig {
             addresses: &["http://127.0.0.1:1"],
             concurrency: 1,
             timeout: Duration::from_secs(1),

@@ -52,7 +52,7 @@ pub(super) fn after_head(error: &::reqwest::Error) -> SendError {
 
 /// Has the pool give the connection that refused a request to nobody else, so that the next turn goes to another one, and
 /// returns the local port of the connection that failed.
-pub(super) fn leave(error: &::reqwest::Error) -> Option<u16> {
+pub(super) fn poison(error: &::reqwest::Error) -> Option<u16> {
     let connected = connection(error)?;
     if is_not_taken(error) {
         connected.poison();

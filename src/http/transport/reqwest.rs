@@ -1,6 +1,6 @@
 //! [`Transport`] over `reqwest`.
 
-use super::connections::{ClientError, Connections, Reach};
+use super::connections::{ClientConfig, ClientError, Connections};
 use super::{Health, SendError, SendErrorKind, Transport, failure, retry_after};
 use crate::http::cause::Cause;
 use crate::time;
@@ -41,14 +41,14 @@ impl HttpTransport {
     ///
     /// Proxies are taken from the environment, but never for a loopback address. Fails where the machine's trust store
     /// cannot be read and an address needs it, and where the roots are none.
-    pub fn new(reach: Reach<'_>) -> Result<Self, ClientError> {
+    pub fn new(reach: ClientConfig<'_>) -> Result<Self, ClientError> {
         Ok(Self { connections: Connections::new(reach)? })
     }
 }
 
 /// What an address says of its upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct AddressProbe {
     /// The status of its answer.
     pub status: u16,
     /// The upstream's clock, in milliseconds since 1970, where it tells.
@@ -57,11 +57,11 @@ pub struct Look {
 
 impl HttpTransport {
     /// Asks a free address once, without a token.
-    pub async fn look(&self, url: &str) -> Result<Look, SendError> {
+    pub async fn probe(&self, url: &str) -> Result<AddressProbe, SendError> {
         let call = self.connections.client(url).get(url).timeout(TIMEOUT);
         let answer = call.send().await.map_err(|error| failure::before_head(&error))?;
         let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
-        Ok(Look { status: answer.status().as_u16(), date_ms: date.and_then(retry_after::date_ms) })
+        Ok(AddressProbe { status: answer.status().as_u16(), date_ms: date.and_then(retry_after::date_ms) })
     }
 
     async fn exchange(
@@ -84,7 +84,7 @@ impl HttpTransport {
 
     /// What a call that failed before the head of its answer came to.
     fn failed(&self, error: &::reqwest::Error) -> SendError {
-        let port = failure::leave(error);
+        let port = failure::poison(error);
         let error = failure::before_head(error);
         if matches!(error.kind, SendErrorKind::Cut | SendErrorKind::TimedOut) {
             self.connections.lost(port);

@@ -64,7 +64,7 @@ impl AccountRuntime {
             // too far ahead are known for what they are, and other processes go by them. Those that have taken the cool-down
             // up already wait for it by their own clocks, and take up none that ends sooner.
             let told = SharedState::from_words(locked.read());
-            locked.write(told.cooling_moved(moved.was, moved.is).to_words());
+            locked.write(told.with_cool_down_moved(moved.was, moved.is).to_words());
         }
         let now_ms = now_ms();
         let memory = ledger.account(&account.name, &account.environment, now_ms - window).await?;
@@ -161,7 +161,7 @@ impl AccountRuntime {
     /// Until when nothing of the account can be sent because the upstream has named that time, and with what it did; `None`
     /// if something may be sent earlier or waits for something else.
     pub(super) fn put_off(&self, work: &Work, now: Instant) -> Option<(Instant, &'static str)> {
-        let throttle = self.throttle.held(now);
+        let throttle = self.throttle.upstream_wait(now);
         if !work.doubted.is_empty() {
             None
         } else if work.queue.has_ready() {

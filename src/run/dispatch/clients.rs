@@ -2,7 +2,7 @@
 //! and files that others can read.
 
 use crate::config::{Account, Settings};
-use crate::http::transport::{HttpTransport, Reach};
+use crate::http::transport::{ClientConfig, HttpTransport};
 use crate::job::Job;
 use crate::run::error::RunError;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub(crate) fn transports(settings: &Settings, job: &Job) -> Result<Transports<Ht
 pub fn transport(account: &Account) -> Result<HttpTransport, RunError> {
     let mut addresses = vec![account.base_url.as_str()];
     addresses.extend(account.token_url.as_deref());
-    let reach = Reach {
+    let reach = ClientConfig {
         addresses: &addresses,
         concurrency: account.concurrency,
         timeout: account.timeout,

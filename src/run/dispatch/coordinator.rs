@@ -223,7 +223,7 @@ impl<T: Transport> Coordinator<T> {
     fn tell_others(&mut self) {
         self.accounts
             .iter_mut()
-            .filter(|account| account.throttle.has_news())
+            .filter(|account| account.throttle.must_share())
             .for_each(|account| account.with_shared_state(|_, _| ()));
     }
 

@@ -35,8 +35,8 @@ impl<T: Transport> Coordinator<T> {
         }
         let (at, now) = (flight.ready.at, Instant::now());
         let throttle = &mut self.accounts[account].throttle;
-        throttle.asked_to_wait(now, wait);
-        let in_outage = throttle.strayed(now);
+        throttle.note_retry_after(now, wait);
+        let in_outage = throttle.foreign_answer(now);
         let step = self.step(&flight);
         let (name, service) = (step.account.clone(), step.service.name.clone());
         if flight.ready.ask.letter_making {

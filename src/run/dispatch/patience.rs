@@ -3,7 +3,7 @@
 use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
 use super::halt::Reason;
-use crate::http::throttle::left;
+use crate::http::throttle::time_left;
 use crate::http::transport::Transport;
 use crate::run::event::Level;
 use std::time::Duration;
@@ -17,9 +17,12 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn tell_what_is_held(&self) {
         let now = Instant::now();
         for AccountRuntime { config, throttle, .. } in &self.accounts {
-            if let Some((until, why)) = throttle.held(now) {
-                let message =
-                    format!("{} was asked to wait ({why}): going on in {}", config.name, left(now, until));
+            if let Some((until, why)) = throttle.upstream_wait(now) {
+                let message = format!(
+                    "{} was asked to wait ({why}): going on in {}",
+                    config.name,
+                    time_left(now, until)
+                );
                 self.notice(Level::Warning, held_kind(why), message);
             }
         }
@@ -35,7 +38,7 @@ impl<T: Transport> Coordinator<T> {
         let message = format!(
             "{} asks to come again in {}: what it said that of waits so long, but for outage_wait at most",
             config.name,
-            left(now, now + wait)
+            time_left(now, now + wait)
         );
         self.notice(Level::Warning, "put-off", message);
     }
@@ -45,7 +48,7 @@ impl<T: Transport> Coordinator<T> {
         let message = format!(
             "{}: {why}: the next login in {}, and nothing is sent before where no token serves",
             self.accounts[account].config.name,
-            left(now, until)
+            time_left(now, until)
         );
         self.notice(Level::Warning, "login-held", message);
     }
@@ -71,7 +74,7 @@ impl<T: Transport> Coordinator<T> {
                 format!(
                     "{} asks to be left alone for {} ({why}), which is longer than outage_wait allows: continue the run then",
                     account.config.name,
-                    left(now, until)
+                    time_left(now, until)
                 )
             });
         }
@@ -85,12 +88,12 @@ impl<T: Transport> Coordinator<T> {
         if let Some(why) = self.writer.holds().pause() {
             return Some(why.to_owned());
         }
-        self.accounts.iter_mut().find_map(|account| account.throttle.pause(now)).or_else(|| {
+        self.accounts.iter_mut().find_map(|account| account.throttle.pause_reason(now)).or_else(|| {
             let waiting = self.backlog.flights.is_empty();
             let mut accounts = self.accounts.iter().zip(&self.backlog.accounts).filter(|_| waiting);
             let put_off = accounts.find_map(|(account, work)| account.put_off(work, now));
             put_off.map(|(until, why)| {
-                format!("the upstream asks to come again ({why}): going on in {}", left(now, until))
+                format!("the upstream asks to come again ({why}): going on in {}", time_left(now, until))
             })
         })
     }

@@ -12,7 +12,7 @@ use crate::config::Account;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::http::cause::{BadCertificate, Cause};
-use crate::http::throttle::{OutageEffect, TroubleKind, back_off};
+use crate::http::throttle::{FailureKind, OutageEffect, back_off};
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::Step;
 use crate::ledger::{
@@ -48,7 +48,7 @@ impl<T: Transport> Coordinator<T> {
             ExchangeResult::TokenRefused(code) => self.token_refused(account, flight, done.generation, code),
             ExchangeResult::Throttled(retry_after) => self.throttled(account, flight, retry_after),
             ExchangeResult::Unavailable(retry_after) => {
-                self.not_carried_out(account, flight, TroubleKind::Unavailable, cause, "503", retry_after);
+                self.not_carried_out(account, flight, FailureKind::Unavailable, cause, "503", retry_after);
             }
             ExchangeResult::NotConnected(Cause::Certificate(why)) => {
                 self.unsent(flight, Some("certificate"));
@@ -58,23 +58,23 @@ impl<T: Transport> Coordinator<T> {
                 self.not_carried_out(
                     account,
                     flight,
-                    TroubleKind::NotConnected,
+                    FailureKind::NotConnected,
                     cause,
                     "not-connected",
                     None,
                 );
             }
             ExchangeResult::ServerError(code) => {
-                self.trouble(account, TroubleKind::ServerError, cause, &mut flight.ready);
+                self.trouble(account, FailureKind::ServerError, cause, &mut flight.ready);
                 self.lost(account, flight, code, None);
             }
             ExchangeResult::TimedOut => {
-                self.trouble(account, TroubleKind::TimedOut, cause, &mut flight.ready);
+                self.trouble(account, FailureKind::TimedOut, cause, &mut flight.ready);
                 self.lost(account, flight, "timeout".to_owned(), None);
             }
             ExchangeResult::Lost(code) => {
                 // A maintenance page or a broken proxy would otherwise burn a whole list, each row at its price.
-                self.trouble(account, TroubleKind::TimedOut, cause, &mut flight.ready);
+                self.trouble(account, FailureKind::TimedOut, cause, &mut flight.ready);
                 self.lost(account, flight, code, None);
             }
             came @ (ExchangeResult::TooLarge | ExchangeResult::Unread(_) | ExchangeResult::Mismatched(_)) => {
@@ -269,8 +269,9 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Tells the throttle of the trouble that a call of this lookup has met. Whether the account is in an outage now.
-    fn trouble(&mut self, account: usize, kind: TroubleKind, cause: Cause, ready: &mut Ready) -> bool {
-        let effect = self.accounts[account].throttle.trouble(Instant::now(), kind, cause, ready.at.to_bits());
+    fn trouble(&mut self, account: usize, kind: FailureKind, cause: Cause, ready: &mut Ready) -> bool {
+        let effect =
+            self.accounts[account].throttle.call_failed(Instant::now(), kind, cause, ready.at.to_bits());
         self.apply(account, &effect, Some(ready));
         effect.in_outage
     }
@@ -301,14 +302,14 @@ impl<T: Transport> Coordinator<T> {
         &mut self,
         account: usize,
         mut flight: Flight,
-        kind: TroubleKind,
+        kind: FailureKind,
         cause: Cause,
         code: &str,
         retry_after: Option<Duration>,
     ) {
         let at = flight.ready.at;
         self.end(&flight, AttemptState::Refused, FREE, Some(code.to_owned()));
-        self.accounts[account].throttle.asked_to_wait(Instant::now(), retry_after);
+        self.accounts[account].throttle.note_retry_after(Instant::now(), retry_after);
         let in_outage = self.trouble(account, kind, cause, &mut flight.ready);
         if in_outage {
             self.change(Change::to(at, State::Pending, None));
@@ -375,7 +376,7 @@ impl<T: Transport> Coordinator<T> {
             {
                 continue;
             }
-            let out = self.accounts[account].throttle.is_out();
+            let out = self.accounts[account].throttle.is_in_outage();
             for flight in std::mem::take(&mut self.backlog.accounts[account].doubted) {
                 if out || self.halt.draining() {
                     self.backlog.requeue(flight.ready);
@@ -499,9 +500,9 @@ impl<T: Transport> Coordinator<T> {
 
     /// What the health address said, or that nobody answered there.
     pub(super) fn health_came(&mut self, account: usize, said: Option<Health>) {
-        let (now, there) = (Instant::now(), said.is_some_and(Health::is_there));
+        let (now, there) = (Instant::now(), said.is_some_and(Health::is_up));
         let throttle = &mut self.accounts[account].throttle;
-        throttle.asked_to_wait(now, said.and_then(|said| said.retry_after).filter(|_| !there));
+        throttle.note_retry_after(now, said.and_then(|said| said.retry_after).filter(|_| !there));
         let effect = throttle.health_done(now, there);
         self.apply(account, &effect, None);
     }
@@ -547,7 +548,7 @@ impl<T: Transport> Coordinator<T> {
             let said = match transport.health(&url).await {
                 Ok(said) => Some(said),
                 // Somebody is there: one call is tried, and tells what is at fault.
-                Err(error) if matches!(error.cause, Cause::Certificate(_)) => Some(Health::THERE),
+                Err(error) if matches!(error.cause, Cause::Certificate(_)) => Some(Health::UP),
                 Err(_) => None,
             };
             Message::Health { account, said }

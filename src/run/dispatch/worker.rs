@@ -148,7 +148,7 @@ pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) 
 }
 
 async fn send<T: Transport>(transport: &T, sending: &Sending) -> ExchangeResult {
-    let on_head = |status: u16| sending.latch.head(status);
+    let on_head = |status: u16| sending.latch.on_head(status);
     match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;

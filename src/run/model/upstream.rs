@@ -363,7 +363,7 @@ impl Transport for Line {
         if self.upstream.is_away(&account) {
             return Err(SendError::new(SendErrorKind::NotConnected, Cause::Refused));
         }
-        Ok(Health::THERE)
+        Ok(Health::UP)
     }
 
     async fn login(&self, request: &LoginRequest) -> Result<Response, SendError> {

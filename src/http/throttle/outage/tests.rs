@@ -1,5 +1,5 @@
 use super::*;
-use TroubleKind::{NotConnected, ServerError, TimedOut, Unavailable};
+use FailureKind::{NotConnected, ServerError, TimedOut, Unavailable};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOURS: Duration = Duration::from_hours(6);
@@ -19,9 +19,9 @@ fn out(has_health: bool, patience: Duration) -> (Outages, Instant, OutageEffect)
     let now = Instant::now();
     let mut outages = Outages::new(patience, has_health);
     for (lookup, kind) in [(1, NotConnected), (2, TimedOut), (1, Unavailable), (3, ServerError)] {
-        assert_eq!(outages.trouble(now, lookup, kind), OutageEffect::default());
+        assert_eq!(outages.call_failed(now, lookup, kind), OutageEffect::default());
     }
-    let effect = outages.trouble(now, 4, NotConnected);
+    let effect = outages.call_failed(now, 4, NotConnected);
     (outages, now, effect)
 }
 
@@ -30,7 +30,7 @@ fn five_in_a_row_and_what_was_not_carried_out_is_given_back() {
     let (mut outages, now, effect) = out(true, HOURS);
     assert_eq!(effect, OutageEffect { in_outage: true, begins: true, in_doubt: false, refunds: vec![1, 1] });
     assert_eq!(
-        outages.trouble(now, 9, TimedOut),
+        outages.call_failed(now, 9, TimedOut),
         OutageEffect { in_outage: true, ..OutageEffect::default() }
     );
     assert_eq!(
@@ -44,7 +44,7 @@ fn five_in_a_row_and_what_was_not_carried_out_is_given_back() {
 fn an_answer_between_starts_the_count_again() {
     let mut outages = Outages::new(HOURS, true);
     for lookup in 0..40 {
-        assert!(!outages.trouble(Instant::now(), lookup, NotConnected).in_outage);
+        assert!(!outages.call_failed(Instant::now(), lookup, NotConnected).in_outage);
         if lookup % 4 == 3 {
             outages.answered();
         }
@@ -63,9 +63,9 @@ fn health_then_one_call_then_over() {
     assert_eq!(outages.act(now, 0), OutageStep::Health);
     assert!(outages.health_done(now, true).in_outage);
     assert_eq!(outages.act(now, 0), OutageStep::Open);
-    outages.went();
+    outages.call_granted();
     assert_eq!(outages.act(now, 1), OutageStep::Wait(None), "one alone");
-    assert!(outages.trouble(now, 1, TimedOut).in_outage);
+    assert!(outages.call_failed(now, 1, TimedOut).in_outage);
     assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + 4 * SECOND)));
     outages.answered();
     assert_eq!(outages.act(now, 0), OutageStep::Open);
@@ -76,7 +76,7 @@ fn health_then_one_call_then_over() {
 fn a_try_that_came_back_without_result_is_made_again() {
     let (mut outages, now, _) = out(false, HOURS);
     assert_eq!(outages.act(now + SECOND, 0), OutageStep::Open, "no health address: straight to the try");
-    outages.went();
+    outages.call_granted();
     assert_eq!(outages.act(now + SECOND, 1), OutageStep::Wait(None));
     assert_eq!(outages.act(now + SECOND, 0), OutageStep::Open);
 }
@@ -116,7 +116,7 @@ fn five_that_were_not_taken_in_a_row_are_one_step() {
     outages.health_done(now, true);
     assert_eq!(outages.act(now, 0), OutageStep::Open);
     for nth in 1..=5 {
-        outages.went();
+        outages.call_granted();
         assert!(outages.not_taken(now, 7).in_outage);
         let step = outages.act(now, 0);
         assert_eq!(
@@ -133,7 +133,7 @@ fn five_that_were_not_taken_in_a_row_are_one_step() {
         }
     }
     for lookup in 0..4 {
-        outages.trouble(now, lookup, NotConnected);
+        outages.call_failed(now, lookup, NotConnected);
     }
     assert!((1..=5).map(|nth| outages.not_taken(now, nth).begins).eq([false, false, false, false, true]));
 }
@@ -144,7 +144,7 @@ fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
     let doubt = |has_health| {
         let mut outages = Outages::new(HOURS, has_health);
         for nth in 1..=5 {
-            let effect = outages.trouble(now, 7, Unavailable);
+            let effect = outages.call_failed(now, 7, Unavailable);
             assert_eq!((effect.in_outage, effect.in_doubt), (false, has_health && nth == 5));
         }
         assert_eq!(outages.is_in_doubt(), has_health);
@@ -157,7 +157,7 @@ fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
     let mut outages = doubt(true);
     outages.act(now, 0);
     let later = OutageEffect { in_doubt: true, ..OutageEffect::default() };
-    assert_eq!(outages.trouble(now, 8, NotConnected), later, "another one's, before the answer");
+    assert_eq!(outages.call_failed(now, 8, NotConnected), later, "another one's, before the answer");
     let effect = outages.health_done(now, false);
     assert_eq!((effect.in_outage, effect.in_doubt, effect.begins), (true, false, true));
     assert_eq!(effect.refunds, [7, 7, 7, 7, 7, 8]);
@@ -166,7 +166,7 @@ fn one_lookups_own_trouble_is_an_outage_only_if_the_health_address_says_so() {
     assert!(!outages.is_in_doubt(), "an answer ends it before the health address was asked");
     assert_eq!(doubt(false).act(now, 0), OutageStep::Open);
     let mut outages = Outages::new(HOURS, true);
-    let in_outage: Vec<_> = (0..5).map(|_| outages.trouble(now, 7, NotConnected).in_outage).collect();
+    let in_outage: Vec<_> = (0..5).map(|_| outages.call_failed(now, 7, NotConnected).in_outage).collect();
     assert_eq!(in_outage, [false, false, false, false, true], "not connected is never a lookup's own");
 }
 
@@ -187,28 +187,28 @@ fn a_login_out_of_reach_waits_without_asking_the_services_health() {
 #[test]
 fn one_process_looks_and_the_others_hear_of_it() {
     let (mut ours, now, _) = out(true, HOURS);
-    ours.trouble(now, 4, NotConnected);
+    ours.call_failed(now, 4, NotConnected);
     let mut theirs = Outages::new(HOURS, true);
-    theirs.join(now, ours.tell(now));
+    theirs.merge(now, ours.to_share(now));
     assert_eq!(theirs.act(now, 0), OutageStep::Wait(Some(now + SECOND)));
     assert_eq!(ours.act(now + SECOND, 0), OutageStep::Health);
-    theirs.join(now + SECOND, ours.tell(now + SECOND));
+    theirs.merge(now + SECOND, ours.to_share(now + SECOND));
     assert_eq!(
         theirs.act(now + SECOND, 0),
         OutageStep::Wait(Some(now + SECOND + LOOKING)),
         "ours is looking"
     );
     ours.health_done(now + 2 * SECOND, false);
-    theirs.join(now + 2 * SECOND, ours.tell(now + 2 * SECOND));
+    theirs.merge(now + 2 * SECOND, ours.to_share(now + 2 * SECOND));
     assert_eq!(theirs.act(now + 2 * SECOND, 0), OutageStep::Wait(Some(now + 4 * SECOND)));
     assert_eq!(theirs.act(now + 4 * SECOND, 0), OutageStep::Health, "whoever comes first");
     theirs.health_done(now + 4 * SECOND, true);
     assert_eq!(theirs.act(now + 4 * SECOND, 0), OutageStep::Open);
-    theirs.went();
+    theirs.call_granted();
     theirs.answered();
-    assert!(theirs.has_news());
-    ours.join(now + 5 * SECOND, theirs.tell(now + 5 * SECOND));
-    assert!(!ours.is_out() && !theirs.is_out());
+    assert!(theirs.must_share());
+    ours.merge(now + 5 * SECOND, theirs.to_share(now + 5 * SECOND));
+    assert!(!ours.is_in_outage() && !theirs.is_in_outage());
 }
 
 #[test]
@@ -216,36 +216,36 @@ fn what_the_upstream_asks_for_is_waited_for_and_heard_by_others() {
     const MINUTE: Duration = Duration::from_mins(1);
     let now = Instant::now();
     let mut ours = Outages::new(HOURS, true);
-    ours.asked_to_wait(now + 20 * MINUTE);
+    ours.note_retry_after(now + 20 * MINUTE);
     for lookup in 0..5 {
-        ours.trouble(now, lookup, Unavailable);
+        ours.call_failed(now, lookup, Unavailable);
     }
     assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + 20 * MINUTE)), "on the way into it");
-    ours.asked_to_wait(now + 30 * MINUTE);
-    ours.asked_to_wait(now + 10 * MINUTE);
+    ours.note_retry_after(now + 30 * MINUTE);
+    ours.note_retry_after(now + 10 * MINUTE);
     assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + 30 * MINUTE)), "the latest counts");
-    let told = ours.tell(now);
+    let told = ours.to_share(now);
     assert_eq!(told, Some((now + 30 * MINUTE, 30 * MINUTE)));
     let mut theirs = Outages::new(HOURS, true);
-    theirs.join(now, told);
+    theirs.merge(now, told);
     assert_eq!(theirs.act(now, 0), OutageStep::Wait(Some(now + 30 * MINUTE)));
-    assert_eq!(theirs.told(now), Some(now + 30 * MINUTE));
-    ours.join(now, told);
+    assert_eq!(theirs.retry_after(now), Some(now + 30 * MINUTE));
+    ours.merge(now, told);
     let now = now + 30 * MINUTE;
     assert_eq!(ours.act(now, 0), OutageStep::Health, "not forgotten by hearing its own words");
-    assert_eq!(ours.told(now), None);
-    ours.asked_to_wait(now + MINUTE);
+    assert_eq!(ours.retry_after(now), None);
+    ours.note_retry_after(now + MINUTE);
     ours.health_done(now, false);
     assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + MINUTE)), "said by the health address");
     ours.answered();
-    assert_eq!((ours.act(now, 0), ours.told(now)), (OutageStep::Open, None));
+    assert_eq!((ours.act(now, 0), ours.retry_after(now)), (OutageStep::Open, None));
 }
 
 #[test]
 fn whoever_is_told_to_come_after_the_end_does_not_ask_at_the_end() {
     let now = Instant::now();
     let mut outages = Outages::new(HOURS, true);
-    outages.asked_to_wait(now + 4 * HOURS);
+    outages.note_retry_after(now + 4 * HOURS);
     assert!(outages.login_unreachable(now).begins);
     assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + HOURS)));
     assert_eq!(outages.act(now + HOURS, 0), OutageStep::Over);
@@ -256,26 +256,26 @@ fn a_foreign_page_is_no_answer_and_no_failure() {
     let now = Instant::now();
     let mut outages = Outages::new(HOURS, false);
     for lookup in 0..4 {
-        outages.trouble(now, lookup, ServerError);
-        assert!(!outages.strayed(now));
+        outages.call_failed(now, lookup, ServerError);
+        assert!(!outages.foreign_answer(now));
     }
-    assert!(outages.trouble(now, 4, ServerError).begins, "it did not begin the count anew");
+    assert!(outages.call_failed(now, 4, ServerError).begins, "it did not begin the count anew");
     let now = now + SECOND;
     assert_eq!(outages.act(now, 0), OutageStep::Open);
-    outages.went();
-    assert!(outages.strayed(now));
+    outages.call_granted();
+    assert!(outages.foreign_answer(now));
     assert_eq!(outages.act(now, 0), OutageStep::Wait(Some(now + 2 * SECOND)), "the try was not answered");
 }
 
 #[test]
 fn who_has_waited_long_enough_does_not_end_it_for_others() {
     let (mut ours, now, _) = out(true, SECOND);
-    ours.trouble(now, 4, NotConnected);
+    ours.call_failed(now, 4, NotConnected);
     assert_eq!(ours.act(now + SECOND, 0), OutageStep::Health);
     ours.health_done(now + SECOND, false);
     assert!(ours.is_over());
-    ours.join(now + SECOND, None);
-    ours.tell(now + SECOND);
-    ours.join(now + SECOND, None);
+    ours.merge(now + SECOND, None);
+    ours.to_share(now + SECOND);
+    ours.merge(now + SECOND, None);
     assert_eq!(ours.act(now + SECOND, 0), OutageStep::Over);
 }

@@ -56,7 +56,7 @@ async fn server_that(answer: Vec<u8>, stalls: bool) -> Server {
 
 fn transport(url: &str) -> HttpTransport {
     let (concurrency, timeout, keep_alive) = (4, Duration::from_secs(5), Duration::from_millis(500));
-    let reach = Reach { addresses: &[url], concurrency, timeout, keep_alive, roots: None };
+    let reach = ClientConfig { addresses: &[url], concurrency, timeout, keep_alive, roots: None };
     HttpTransport::new(reach).unwrap()
 }
 
