@@ -145,7 +145,7 @@ impl Carrying {
             return Ok(Stands::Over(ending));
         }
         let held_back = own.is_none() && self.fire.cause != Cause::Hand;
-        if held_back && ledger.job_book(&self.job.name, now_ms()).await?.paused.is_some() {
+        if held_back && ledger.schedule_record(&self.job.name, now_ms()).await?.paused.is_some() {
             return Ok(Stands::Over(Ending::LeftOut("the job is paused".to_owned())));
         }
         Ok(Stands::At { has_run: own.is_some() })

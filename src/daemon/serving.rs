@@ -196,7 +196,7 @@ impl Serving {
     /// Looks at the folder again.
     async fn look(&mut self) -> Result<(), LedgerError> {
         self.looked = Some(Instant::now());
-        self.set_clocks_right();
+        self.correct_clocks();
         match self.folder.look(&self.settings) {
             Ok((changed, broken)) => {
                 for error in broken {
@@ -220,7 +220,7 @@ impl Serving {
     }
 
     /// Jobs that fired while the clock was far ahead are not silent until it is that late again.
-    fn set_clocks_right(&mut self) {
+    fn correct_clocks(&mut self) {
         let now = now_ms();
         for watch in self.watched.values_mut().filter(|watch| watch.last > now + DAY) {
             watch.last = now;

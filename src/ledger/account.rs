@@ -53,7 +53,7 @@ pub struct NewLogin<'a> {
 
 /// Whether a login may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginTurn {
+pub enum LoginAdmission {
     /// It is written down and may be sent.
     Taken,
     /// These credentials were refused, perhaps to another process a moment ago.
@@ -64,7 +64,7 @@ pub enum LoginTurn {
 
 /// A cool-down that was told by a clock that was ahead, in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved {
+pub struct CoolDownMoved {
     /// Its end by that clock.
     pub was: i64,
     /// Its end by this one.

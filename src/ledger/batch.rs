@@ -111,12 +111,12 @@ pub struct AttemptEnd {
     /// The body, packed.
     pub body: Option<Vec<u8>>,
     /// How it came, where the body is kept as it arrived and shown by nothing.
-    pub came: Option<Arrived>,
+    pub came: Option<ResponseHead>,
 }
 
 /// How an answer came that is kept as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrived {
+pub struct ResponseHead {
     /// HTTP status.
     pub status: u16,
     /// `Content-Type`.
@@ -214,23 +214,23 @@ pub struct Batch {
     /// The budgets that intents must fit, in the order in which they are asked.
     pub caps: Vec<Cap>,
     /// What was learned of accounts.
-    pub learned: Vec<Learned>,
+    pub account_updates: Vec<AccountUpdate>,
 }
 
 /// What was just learned of an account and must hold over restarts and processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Learned {
+pub struct AccountUpdate {
     /// The account.
     pub account: String,
     /// Its environment.
     pub environment: String,
     /// What.
-    pub what: Lesson,
+    pub what: AccountChange,
 }
 
 /// What an account has taught.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lesson {
+pub enum AccountChange {
     /// It cools down after a 429.
     CoolDown {
         /// Its end, in milliseconds since 1970.
@@ -317,19 +317,20 @@ impl Batch {
     /// Whether there is nothing to write.
     pub const fn is_empty(&self) -> bool {
         let nothing_ends = self.ends.is_empty() && self.changes.is_empty();
-        nothing_ends && self.intents.is_empty() && self.learned.is_empty()
+        nothing_ends && self.intents.is_empty() && self.account_updates.is_empty()
     }
 
     /// Adds what was learned of an account; of a kind of lesson the last counts.
-    pub fn learn(&mut self, learned: Learned) {
-        let kind = |one: &Lesson, other: &Lesson| match (one, other) {
-            (Lesson::Letter { call, .. }, Lesson::Letter { call: other, .. }) => call == other,
+    pub fn update_account(&mut self, account_update: AccountUpdate) {
+        let kind = |one: &AccountChange, other: &AccountChange| match (one, other) {
+            (AccountChange::Letter { call, .. }, AccountChange::Letter { call: other, .. }) => call == other,
             _ => std::mem::discriminant(one) == std::mem::discriminant(other),
         };
-        self.learned.retain(|known| {
-            let same = (&known.account, &known.environment) == (&learned.account, &learned.environment);
-            !(same && kind(&known.what, &learned.what))
+        self.account_updates.retain(|known| {
+            let same = (&known.account, &known.environment)
+                == (&account_update.account, &account_update.environment);
+            !(same && kind(&known.what, &account_update.what))
         });
-        self.learned.push(learned);
+        self.account_updates.push(account_update);
     }
 }

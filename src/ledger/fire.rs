@@ -62,14 +62,14 @@ pub struct FireRow {
 
 /// Where a daemon begins with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Watched {
+pub struct WatchedJob {
     /// Nothing that was due until then is left to be done.
     pub last: i64,
 }
 
 /// What the ledger knows of a job's schedule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobBook {
+pub struct ScheduleRecord {
     /// Since when it is paused (milliseconds since 1970), and why.
     pub paused: Option<(i64, String)>,
     /// Its newest fire.

@@ -16,11 +16,11 @@ const TAG_BITS: u32 = 12;
 /// The highest id that is known to stand in a ledger: what is drawn for it is above, as in a hybrid logical clock, so that ids
 /// rise also after a clock that was ahead. One of an open ledger, for all runs that share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Newest(Arc<AtomicI64>);
+pub(super) struct NewestId(Arc<AtomicI64>);
 
-impl Newest {
+impl NewestId {
     /// Takes note of an id that stands in the ledger.
-    pub(super) fn saw(&self, id: i64) {
+    pub(super) fn observe(&self, id: i64) {
         self.0.fetch_max(id, Ordering::Relaxed);
     }
 }
@@ -32,12 +32,12 @@ impl Newest {
 pub struct AttemptIds {
     tag: i64,
     last: i64,
-    newest: Newest,
+    newest: NewestId,
 }
 
 impl AttemptIds {
     /// For a ledger of which this is the newest id.
-    pub(super) fn above(newest: Newest) -> Self {
+    pub(super) fn above(newest: NewestId) -> Self {
         Self { tag: drawn_tag(), last: 0, newest }
     }
 
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn ids_rise_and_never_repeat() {
-        let mut ids = AttemptIds::above(Newest::default());
+        let mut ids = AttemptIds::above(NewestId::default());
         let mut last = 0;
         for at in 0..100_000_i64 {
             // Five hundred in a millisecond, and a clock that steps back now and then.
@@ -119,13 +119,13 @@ mod tests {
     /// A clock that was ahead has drawn one: the next stands above it, and so does every other.
     #[test]
     fn ids_rise_above_what_was_seen() {
-        let newest = Newest::default();
+        let newest = NewestId::default();
         let mut ids = AttemptIds::above(newest.clone());
         let now = EPOCH + 60_000_000_000;
         let ahead = (60_000_000_005_i64 << (TAG_BITS + COUNTER_BITS)) | 0xf_ffff;
         let before = ids.next(now);
-        newest.saw(ahead);
-        newest.saw(before);
+        newest.observe(ahead);
+        newest.observe(before);
         let mut last = ahead;
         for at in 0..2_000 {
             let id = ids.next(now + at / 300);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn two_tags_never_meet() {
-        let of = |tag| AttemptIds { tag, ..AttemptIds::above(Newest::default()) };
+        let of = |tag| AttemptIds { tag, ..AttemptIds::above(NewestId::default()) };
         let (mut one, mut two) = (of(7), of(8));
         let of_one: HashSet<i64> = (0..2_000).map(|at| one.next(EPOCH + 1_000 + at / 300)).collect();
         assert!((0..2_000).all(|at| !of_one.contains(&two.next(EPOCH + 1_000 + at / 300))));
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn references_have_fourteen_characters_and_tell_ids_apart() {
-        let mut ids = AttemptIds::above(Newest::default());
+        let mut ids = AttemptIds::above(NewestId::default());
         let references: HashSet<String> =
             (0..1_000).map(|_| transactionid(ids.next(1_800_000_000_000))).collect();
         assert_eq!(references.len(), 1_000);

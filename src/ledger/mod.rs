@@ -25,19 +25,19 @@ mod sqlite;
 mod stored_answer;
 mod unknown;
 
-pub use account::{AccountMemory, Hold, LoginTurn, Moved, NewLogin};
+pub use account::{AccountMemory, CoolDownMoved, Hold, LoginAdmission, NewLogin};
 pub use answers::Answers;
 pub use batch::{
-    Arrived, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, Learned, Lesson, LookupId,
-    Over, Refusal, SavedCall,
+    AccountChange, AccountUpdate, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, LookupId,
+    Over, Refusal, ResponseHead, SavedCall,
 };
 pub use daemon::DaemonRow;
 pub use error::{BackupError, LedgerError, LockError};
-pub use fire::{Cause, FireRow, JobBook, NewFire, Watched};
+pub use fire::{Cause, FireRow, NewFire, ScheduleRecord, WatchedJob};
 pub use ids::{AttemptIds, run_id, transactionid};
 pub use input::{Counts, NewRow};
 pub use output::{OutputColumn, OutputFile};
-pub use pending::{Elsewhere, Holder, Known, OrderKey, Pending, StoodAt};
+pub use pending::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, OrderKey, Pending};
 pub use read_again::{ReadAgain, UnreadAt, UnreadLookup};
 pub use reconciled::{Reconciled, Settled, SettledAttempt};
 pub use run::{DecidedBy, NewRun, RunRow, Stage, Totals};
@@ -45,7 +45,8 @@ pub use spent::{SpendBy, SpendRow, Spent};
 #[cfg(test)]
 pub(crate) use sqlite::{AttemptRow, Fault, Lasting};
 pub use sqlite::{
-    Daemon, Invoice, JobLock, Ledger, LockedSharedAccount, Records, Seen, SharedAccount, pack, unpack,
+    Daemon, Invoice, JobLock, Ledger, LockedSharedAccount, Records, SeenIdentities, SharedAccount, pack,
+    unpack,
 };
 pub use stored_answer::StoredAnswer;
 pub use unknown::{Chosen, UnknownLookup};

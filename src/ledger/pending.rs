@@ -22,7 +22,7 @@ pub struct Pending {
 
 /// An earlier lookup of this run with the same identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Holder {
+pub struct EarlierLookup {
     /// Which.
     pub at: LookupId,
     /// Where it stands.
@@ -35,7 +35,7 @@ pub struct Holder {
 
 /// Where a lookup stands, for one that depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoodAt {
+pub struct LookupStatus {
     /// Its state.
     pub state: State,
     /// Its outcome, where it has one.
@@ -52,18 +52,18 @@ pub struct Known {
     /// The newest answer that may be used again, whatever its age.
     pub answer: Option<StoredAnswer>,
     /// The first lookup of this run that was sent for it.
-    pub holder: Option<Holder>,
+    pub holder: Option<EarlierLookup>,
     /// The answer of another run's newest call, where it cannot be read; its outcome is `unknown`.
     pub unread: Option<StoredAnswer>,
     /// Whether a letter-making call of another run was lost, or its answer cannot be read, and it was never settled since.
     pub letter_unknown: bool,
     /// A call of another run whose process is there and waits for the answer.
-    pub elsewhere: Option<Elsewhere>,
+    pub elsewhere: Option<InFlightElsewhere>,
 }
 
 /// A call that another process waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elsewhere {
+pub struct InFlightElsewhere {
     /// Whether it may post a letter.
     pub letter_making: bool,
 }

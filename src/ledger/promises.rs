@@ -114,16 +114,16 @@ pub(super) async fn start(ledger: &Ledger, run: i64, intents: Vec<Intent>) {
     ledger.commit(run, &Batch { intents, ..Batch::default() }).await.unwrap();
 }
 
-pub(super) fn learned(what: Lesson) -> Learned {
-    Learned { account: "creditsafe".to_owned(), environment: "sandbox".to_owned(), what }
+pub(super) fn account_update(what: AccountChange) -> AccountUpdate {
+    AccountUpdate { account: "creditsafe".to_owned(), environment: "sandbox".to_owned(), what }
 }
 
-async fn learn(ledger: &Ledger, what: Lesson) {
-    learn_at(ledger, what, LATER).await;
+async fn update_account(ledger: &Ledger, what: AccountChange) {
+    update_account_at(ledger, what, LATER).await;
 }
 
-async fn learn_at(ledger: &Ledger, what: Lesson, now: i64) {
-    ledger.learn_at(&learned(what), || now).await.unwrap();
+async fn update_account_at(ledger: &Ledger, what: AccountChange, now: i64) {
+    ledger.update_account_at(&account_update(what), || now).await.unwrap();
 }
 
 pub(super) async fn an_answer_and_the_next_intent_share_a_commit_and_add_up(

@@ -1,6 +1,6 @@
 //! Answers that could not be read, and are now.
 
-use super::{Arrived, LookupId, Pending};
+use super::{LookupId, Pending, ResponseHead};
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 
@@ -23,7 +23,7 @@ pub struct UnreadLookup {
     /// What the call costs where it is billed; `None` if nobody has said.
     pub price: Option<Ore>,
     /// How the answer came.
-    pub came: Arrived,
+    pub came: ResponseHead,
     /// Its bytes, as they arrived.
     pub body: Vec<u8>,
 }

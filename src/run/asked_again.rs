@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::domain::budget::Spend;
 use crate::domain::identity::Identity;
 use crate::job::Job;
-use crate::ledger::{Ledger, LookupId, RunRow, Seen};
+use crate::ledger::{Ledger, LookupId, RunRow, SeenIdentities};
 use crate::time::now_ms;
 
 /// What asking again what was lost in a run may cost, and how many letters it may post.
@@ -32,7 +32,7 @@ pub async fn again(
     let used = Used::of(settings, &job)?;
     let prepared = Box::pin(used.prepare_again(job, run, ledger.key().clone())).await?;
     let (mut sums, mut seen, mut after) =
-        (AskedAgain::default(), Seen::new().await?, LookupId { row: 0, step: 0 });
+        (AskedAgain::default(), SeenIdentities::new().await?, LookupId { row: 0, step: 0 });
     loop {
         let unknown = ledger.ended_unknown(run.id, after, 512).await?;
         let Some(last) = unknown.last() else { return Ok(sums) };

@@ -16,7 +16,7 @@ const AHEAD: i64 = 60_000;
 /// Tells what is known before the run begins. `by_hand` is whether a person, or a line of cron that was forgotten, asks for it,
 /// whom a pause does not hold back.
 pub(super) async fn tell(context: &Context, job: &Job, by_hand: bool) -> Result<(), LedgerError> {
-    let paused = context.ledger.job_book(&job.name, now_ms()).await?.paused;
+    let paused = context.ledger.schedule_record(&job.name, now_ms()).await?.paused;
     if let Some((since, why)) = paused.filter(|_| by_hand) {
         let message = format!(
             "the schedule of {} is paused since {} ({why}); it runs since it was asked to",

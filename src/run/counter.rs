@@ -6,7 +6,7 @@ use super::event::PlanStep;
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::number::Kind;
-use crate::ledger::{LedgerError, Seen};
+use crate::ledger::{LedgerError, SeenIdentities};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -46,7 +46,8 @@ impl Counter {
     /// A counter for so many lookups of a job.
     pub(super) async fn start(steps: usize) -> Result<Self, LedgerError> {
         let (sender, receiver) = mpsc::channel(ON_THE_WAY);
-        let task = tokio::spawn(count(receiver, Seen::new().await?, vec![PlanStep::default(); steps]));
+        let task =
+            tokio::spawn(count(receiver, SeenIdentities::new().await?, vec![PlanStep::default(); steps]));
         Ok(Self { sender: Some(sender), task })
     }
 
@@ -66,7 +67,7 @@ impl Counter {
 
 async fn count(
     mut receiver: mpsc::Receiver<Judged>,
-    mut seen: Seen,
+    mut seen: SeenIdentities,
     mut steps: Vec<PlanStep>,
 ) -> Result<Vec<PlanStep>, LedgerError> {
     while let Some(Judged { step, fresh, unread, buy }) = receiver.recv().await {

@@ -10,7 +10,7 @@ use crate::config::Account;
 use crate::domain::letters::LettersByBlock;
 use crate::job::letters::Unasked;
 use crate::job::{Job, Step};
-use crate::ledger::{Ledger, LookupId, RunRow, Seen};
+use crate::ledger::{Ledger, LookupId, RunRow, SeenIdentities};
 
 /// Which run's letters are counted.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ pub(super) fn count(counts: &mut LettersByBlock, step: &Step, ask: &Ask) {
 /// Letters that would go out, for each lookup of the job.
 struct LetterCount {
     counts: Vec<LettersByBlock>,
-    seen: Option<Seen>,
+    seen: Option<SeenIdentities>,
 }
 
 impl LetterCount {
@@ -96,7 +96,7 @@ impl LetterCount {
             };
             let seen = match &mut self.seen {
                 Some(seen) => seen,
-                none => none.insert(Seen::new().await?),
+                none => none.insert(SeenIdentities::new().await?),
             };
             if !seen.first_times(&[ask.identity]).await?.is_empty() {
                 count(&mut self.counts[step], &prepared.job.steps[step], &ask);

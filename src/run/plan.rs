@@ -251,7 +251,7 @@ async fn judge(
         let gate = if waits { Gate::Open } else { gate };
         let disposition = disposition(resolved, at, &known, reuse, books.freshness);
         match gated(disposition, gate, at.unwrap_or(LookupId { row: 0, step: 0 })) {
-            Disposition::Ask(ask) | Disposition::Elsewhere(ask) => {
+            Disposition::Ask(ask) | Disposition::InFlightElsewhere(ask) => {
                 let block = || ask.block(&prepared.job.steps[step]).map(str::to_owned);
                 let letter = ask.letter_making.then(|| (block(), ask.kind));
                 let Ask { identity, price, .. } = ask;

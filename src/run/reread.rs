@@ -8,7 +8,7 @@ use super::event::{Level, notice};
 use crate::domain::counted::counted;
 use crate::domain::money::Ore;
 use crate::job::Step;
-use crate::ledger::{Learned, Lesson, Pending, ReadAgain, RunRow, UnreadLookup, pack};
+use crate::ledger::{AccountChange, AccountUpdate, Pending, ReadAgain, RunRow, UnreadLookup, pack};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Question, Reading, Response, read};
 
@@ -91,9 +91,9 @@ async fn learn_letter(
         return Ok(());
     }
     let call = block.map_or_else(|| service.name.clone(), |block| format!("{}:{block}", service.name));
-    let what = Lesson::Letter { call, at: now_ms() };
+    let what = AccountChange::Letter { call, at: now_ms() };
     let (account, environment) = (account.name.clone(), account.environment.clone());
-    Ok(context.ledger.learn(&Learned { account, environment, what }).await?)
+    Ok(context.ledger.update_account(&AccountUpdate { account, environment, what }).await?)
 }
 
 fn read_again(

@@ -7,7 +7,7 @@ use super::folder::{folder, ledger_if_any};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
 use crate::job::Job;
-use crate::ledger::{DaemonRow, FireRow, JobBook, JobLock, Ledger, RunRow};
+use crate::ledger::{DaemonRow, FireRow, JobLock, Ledger, RunRow, ScheduleRecord};
 use crate::shape::{Text, suggestion};
 use crate::time::{local, now_ms, rfc3339};
 use jiff::tz::TimeZone;
@@ -25,7 +25,7 @@ pub(in crate::cli) async fn jobs(invocation: &Invocation, args: &JobsArgs) -> Re
     for job in folder.jobs() {
         lines.push(match &ledger {
             Some(ledger) => known(ledger, job).await?,
-            None => line(job, JobBook::default(), None, None),
+            None => line(job, ScheduleRecord::default(), None, None),
         });
     }
     if args.json {
@@ -42,12 +42,12 @@ pub(in crate::cli) async fn jobs(invocation: &Invocation, args: &JobsArgs) -> Re
 }
 
 async fn known(ledger: &Ledger, job: &Job) -> Result<JobLine, Failure> {
-    let book = ledger.job_book(&job.name, now_ms()).await?;
+    let book = ledger.schedule_record(&job.name, now_ms()).await?;
     let run = ledger.last_run(&job.name).await?;
     Ok(line(job, book, run, JobLock::holder(ledger.path(), &job.name)))
 }
 
-fn line(job: &Job, book: JobBook, run: Option<RunRow>, running: Option<String>) -> JobLine {
+fn line(job: &Job, book: ScheduleRecord, run: Option<RunRow>, running: Option<String>) -> JobLine {
     let zone = job.schedule.as_ref().map_or(TimeZone::UTC, |schedule| schedule.zone.clone());
     let at = |ms: i64| (ms, local(&zone, ms));
     let now = now_ms();

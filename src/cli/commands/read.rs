@@ -28,7 +28,7 @@ pub(in crate::cli) async fn plan(invocation: &Invocation, args: PlanArgs) -> Res
     let ledger = match Ledger::open_existing(&settings.database).await {
         Ok(ledger) => Some(ledger),
         Err(LedgerError::Missing(_)) => {
-            Ledger::could_be_made(&settings.database)?;
+            Ledger::can_be_created(&settings.database)?;
             None
         }
         Err(error) => return Err(error.into()),

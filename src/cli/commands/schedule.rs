@@ -13,7 +13,7 @@ use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
 use crate::domain::schedule::DueTime;
 use crate::job::{Job, needs};
-use crate::ledger::{JobBook, Ledger};
+use crate::ledger::{Ledger, ScheduleRecord};
 use crate::run::event::Level;
 use crate::run::{RunError, StopRequest};
 use crate::time::now_ms;
@@ -128,8 +128,10 @@ async fn list(invocation: &Invocation, args: &ScheduleArgs) -> Result<Exit, Fail
     for job in jobs {
         let Some(schedule) = &job.schedule else { continue };
         let (cost, book) = match &ledger {
-            Some(ledger) => (last_cost(ledger, &job.name).await?, ledger.job_book(&job.name, now).await?),
-            None => (None, JobBook::default()),
+            Some(ledger) => {
+                (last_cost(ledger, &job.name).await?, ledger.schedule_record(&job.name, now).await?)
+            }
+            None => (None, ScheduleRecord::default()),
         };
         let paused = book.paused.is_some();
         let next = |due: &DueTime| schedule.next(due.at);

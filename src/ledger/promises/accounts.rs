@@ -10,9 +10,9 @@ pub(in crate::ledger) async fn what_an_account_must_keep_is_remembered_per_envir
     let keys = ids(&ledger).await;
     start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
     // In a run's own commit, and by itself.
-    let learned = learned(Lesson::CoolDown { until: LATER + 60_000, level: 2 });
-    ledger.commit(run, &Batch { learned: vec![learned], ..Batch::default() }).await.unwrap();
-    learn(&ledger, Lesson::Refusal(Some("digest".to_owned()))).await;
+    let account_update = account_update(AccountChange::CoolDown { until: LATER + 60_000, level: 2 });
+    ledger.commit(run, &Batch { account_updates: vec![account_update], ..Batch::default() }).await.unwrap();
+    update_account(&ledger, AccountChange::Refusal(Some("digest".to_owned()))).await;
     let login = |at| NewLogin {
         account: "creditsafe",
         environment: "sandbox",
@@ -23,10 +23,10 @@ pub(in crate::ledger) async fn what_an_account_must_keep_is_remembered_per_envir
         credentials: None,
     };
     for at in [LATER - 400_000, LATER - 1_000] {
-        assert_eq!(ledger.take_login(&login(at)).await.unwrap(), LoginTurn::Taken);
+        assert_eq!(ledger.take_login(&login(at)).await.unwrap(), LoginAdmission::Taken);
     }
     // One that reached nobody is none.
-    assert_eq!(ledger.take_login(&login(LATER - 500)).await.unwrap(), LoginTurn::Taken);
+    assert_eq!(ledger.take_login(&login(LATER - 500)).await.unwrap(), LoginAdmission::Taken);
     ledger.give_back_login(&login(LATER - 500)).await.unwrap();
     let memory = ledger.account("creditsafe", "sandbox", LATER - 300_000).await.unwrap();
     assert_eq!((memory.cool_down_until, memory.cool_down_level), (LATER + 60_000, 2));
@@ -52,23 +52,27 @@ pub(in crate::ledger) async fn all_processes_together_keep_the_cap_on_logins_and
         credentials,
     };
     let known = Some("digest");
-    assert_eq!(one.take_login(&login(0, known)).await.unwrap(), LoginTurn::Taken);
-    assert_eq!(two.take_login(&login(100_000, known)).await.unwrap(), LoginTurn::Taken);
+    assert_eq!(one.take_login(&login(0, known)).await.unwrap(), LoginAdmission::Taken);
+    assert_eq!(two.take_login(&login(100_000, known)).await.unwrap(), LoginAdmission::Taken);
     for (ledger, at, wait) in [(&one, 100_000, 200_000), (&two, 299_000, 1_000)] {
-        let wait = LoginTurn::Wait(std::time::Duration::from_millis(wait));
+        let wait = LoginAdmission::Wait(std::time::Duration::from_millis(wait));
         assert_eq!(ledger.take_login(&login(at, known)).await.unwrap(), wait);
     }
-    assert_eq!(one.take_login(&login(300_000, known)).await.unwrap(), LoginTurn::Taken);
+    assert_eq!(one.take_login(&login(300_000, known)).await.unwrap(), LoginAdmission::Taken);
     // Set back by a day, the clock counts what it wrote as of now: no sooner, and no longer than the cap is.
-    let wait = LoginTurn::Wait(std::time::Duration::from_mins(5));
+    let wait = LoginAdmission::Wait(std::time::Duration::from_mins(5));
     assert_eq!(one.take_login(&login(-86_400_000, known)).await.unwrap(), wait);
-    assert_eq!(one.take_login(&login(-86_100_000, known)).await.unwrap(), LoginTurn::Taken);
-    learn(&two, Lesson::Refusal(known.map(str::to_owned))).await;
-    assert_eq!(one.take_login(&login(900_000, known)).await.unwrap(), LoginTurn::Refused);
-    assert_eq!(one.take_login(&login(900_000, Some("another"))).await.unwrap(), LoginTurn::Taken);
-    assert_eq!(one.take_login(&login(900_000, None)).await.unwrap(), LoginTurn::Taken, "asked for by name");
-    learn(&one, Lesson::LoginHold(LATER + 2_000_000)).await;
-    let wait = LoginTurn::Wait(std::time::Duration::from_secs(50));
+    assert_eq!(one.take_login(&login(-86_100_000, known)).await.unwrap(), LoginAdmission::Taken);
+    update_account(&two, AccountChange::Refusal(known.map(str::to_owned))).await;
+    assert_eq!(one.take_login(&login(900_000, known)).await.unwrap(), LoginAdmission::Refused);
+    assert_eq!(one.take_login(&login(900_000, Some("another"))).await.unwrap(), LoginAdmission::Taken);
+    assert_eq!(
+        one.take_login(&login(900_000, None)).await.unwrap(),
+        LoginAdmission::Taken,
+        "asked for by name"
+    );
+    update_account(&one, AccountChange::LoginHold(LATER + 2_000_000)).await;
+    let wait = LoginAdmission::Wait(std::time::Duration::from_secs(50));
     assert_eq!(two.take_login(&login(1_950_000, None)).await.unwrap(), wait);
 }
 
@@ -89,14 +93,14 @@ pub(in crate::ledger) async fn what_a_clock_that_was_ahead_has_written_counts_fr
         credentials: None,
     };
     ledger.take_login(&login).await.unwrap();
-    learn(&ledger, Lesson::CoolDown { until: LATER + 60_000, level: 2 }).await;
-    learn(&ledger, Lesson::LoginHold(LATER + 120_000)).await;
+    update_account(&ledger, AccountChange::CoolDown { until: LATER + 60_000, level: 2 }).await;
+    update_account(&ledger, AccountChange::LoginHold(LATER + 120_000)).await;
     let now = LATER - year;
     let set =
-        async |environment, now| ledger.set_clocks_right("creditsafe", environment, || now).await.unwrap();
+        async |environment, now| ledger.correct_clocks("creditsafe", environment, || now).await.unwrap();
     assert_eq!(set("production", now).await, None);
     assert_eq!(set("sandbox", LATER).await, None, "all is well");
-    assert_eq!(set("sandbox", now).await, Some(Moved { was: LATER + 60_000, is: now + 60_000 }));
+    assert_eq!(set("sandbox", now).await, Some(CoolDownMoved { was: LATER + 60_000, is: now + 60_000 }));
     let right = ledger.account("creditsafe", "sandbox", now - 1).await.unwrap();
     assert_eq!((right.cool_down_until, right.login_held_until), (now + 60_000, now + 120_000));
     assert_eq!(right.logins, [now]);
@@ -121,9 +125,9 @@ pub(in crate::ledger) async fn a_wait_is_moved_once_and_only_where_the_clock_was
         let memory = ledger.account("creditsafe", "sandbox", 0).await.unwrap();
         (memory.cool_down_until, memory.login_held_until)
     };
-    let set = async |now| ledger.set_clocks_right("creditsafe", "sandbox", || now).await.unwrap();
-    learn(&ledger, Lesson::CoolDown { until: LATER + HOUR, level: 1 }).await;
-    learn(&ledger, Lesson::LoginHold(LATER + HOUR)).await;
+    let set = async |now| ledger.correct_clocks("creditsafe", "sandbox", || now).await.unwrap();
+    update_account(&ledger, AccountChange::CoolDown { until: LATER + HOUR, level: 1 }).await;
+    update_account(&ledger, AccountChange::LoginHold(LATER + HOUR)).await;
     for now in [LATER, LATER + 1_000, LATER - 2, LATER - 59_000] {
         assert_eq!(set(now).await, None, "{now}");
         assert_eq!(ends().await, (LATER + HOUR, LATER + HOUR));
@@ -136,8 +140,9 @@ pub(in crate::ledger) async fn a_wait_is_moved_once_and_only_where_the_clock_was
         assert_eq!(ends().await, (now + HOUR, now + HOUR));
     }
     // One that is learned while another of a clock that was ahead stands there.
-    learn_at(&ledger, Lesson::CoolDown { until: now + 9 * HOUR, level: 2 }, now + 8 * HOUR).await;
-    learn_at(&ledger, Lesson::CoolDown { until: now + HOUR / 2, level: 3 }, now).await;
+    update_account_at(&ledger, AccountChange::CoolDown { until: now + 9 * HOUR, level: 2 }, now + 8 * HOUR)
+        .await;
+    update_account_at(&ledger, AccountChange::CoolDown { until: now + HOUR / 2, level: 3 }, now).await;
     assert_eq!((ends().await.0, set(now).await), (now + HOUR, None));
 }
 

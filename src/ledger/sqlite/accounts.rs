@@ -1,6 +1,9 @@
 //! What must hold over restarts and processes for an account: its cool-down, its logins, credentials that were refused.
 
-use crate::ledger::{AccountMemory, Hold, Learned, Ledger, LedgerError, Lesson, LoginTurn, Moved, NewLogin};
+use crate::ledger::{
+    AccountChange, AccountMemory, AccountUpdate, CoolDownMoved, Hold, Ledger, LedgerError, LoginAdmission,
+    NewLogin,
+};
 use crate::time::now_ms;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
 use sqlx::{Row, SqliteConnection};
@@ -36,17 +39,19 @@ const LOGINS_RIGHT: [&str; 2] = [
 ];
 
 /// Writes down what was learned of an account, as of `now`.
-pub(super) async fn learn(
+pub(super) async fn update_account(
     connection: &mut SqliteConnection,
-    learned: &Learned,
+    account_update: &AccountUpdate,
     now: i64,
 ) -> Result<(), sqlx::Error> {
-    let of = |text| sqlx::query(text).bind(&learned.account).bind(&learned.environment);
-    let query = match &learned.what {
-        Lesson::CoolDown { until, level } => of(COOL_DOWN).bind(now).bind(AHEAD).bind(until).bind(level),
-        Lesson::LoginHold(until) => of(LOGIN_HOLD).bind(now).bind(until),
-        Lesson::Refusal(credentials) => of(REFUSAL).bind(credentials),
-        Lesson::Letter { call, at } => of(LETTER).bind(call).bind(at),
+    let of = |text| sqlx::query(text).bind(&account_update.account).bind(&account_update.environment);
+    let query = match &account_update.what {
+        AccountChange::CoolDown { until, level } => {
+            of(COOL_DOWN).bind(now).bind(AHEAD).bind(until).bind(level)
+        }
+        AccountChange::LoginHold(until) => of(LOGIN_HOLD).bind(now).bind(until),
+        AccountChange::Refusal(credentials) => of(REFUSAL).bind(credentials),
+        AccountChange::Letter { call, at } => of(LETTER).bind(call).bind(at),
     };
     query.execute(connection).await.map(drop)
 }
@@ -138,24 +143,24 @@ impl Ledger {
     }
 
     /// Writes down at once what was learned of an account outside a run, whose own commits do it.
-    pub async fn learn(&self, learned: &Learned) -> Result<(), LedgerError> {
-        self.learn_at(learned, now_ms).await
+    pub async fn update_account(&self, account_update: &AccountUpdate) -> Result<(), LedgerError> {
+        self.update_account_at(account_update, now_ms).await
     }
 
-    pub(in crate::ledger) async fn learn_at(
+    pub(in crate::ledger) async fn update_account_at(
         &self,
-        learned: &Learned,
+        account_update: &AccountUpdate,
         now: impl Fn() -> i64,
     ) -> Result<(), LedgerError> {
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
-        learn(&mut transaction, learned, now()).await.map_err(|e| self.failed(&e))?;
+        update_account(&mut transaction, account_update, now()).await.map_err(|e| self.failed(&e))?;
         transaction.commit().await.map_err(|e| self.failed(&e))
     }
 
     /// Writes down a login before it is sent, where it may be sent: asked and written in one transaction, so that all
     /// processes together keep the cap. A ledger that was taken away is an error, and the login stays here.
-    pub async fn take_login(&self, login: &NewLogin<'_>) -> Result<LoginTurn, LedgerError> {
+    pub async fn take_login(&self, login: &NewLogin<'_>) -> Result<LoginAdmission, LedgerError> {
         let NewLogin { account, environment, at, run, most, window, credentials } = *login;
         let query = sqlx::query(
             "INSERT INTO logins (account, environment, at, run) SELECT ?1, ?2, ?3, ?4 \
@@ -169,17 +174,17 @@ impl Ledger {
         }
         if self.write(query.bind(credentials)).await?.rows_affected() > 0 {
             self.still_there()?;
-            return Ok(LoginTurn::Taken);
+            return Ok(LoginAdmission::Taken);
         }
         let memory = self.account(account, environment, at - window).await?;
         if credentials.is_some() && memory.refused_credentials.as_deref() == credentials {
-            return Ok(LoginTurn::Refused);
+            return Ok(LoginAdmission::Refused);
         }
         let mut times = memory.logins;
         times.sort_unstable_by(|a, b| b.cmp(a));
         let capped = times.get(most.max(1) as usize - 1).map_or(0, |time| time + window);
         let left = capped.max(memory.login_held_until).saturating_sub(at);
-        Ok(LoginTurn::Wait(Duration::from_millis(left.max(1).unsigned_abs())))
+        Ok(LoginAdmission::Wait(Duration::from_millis(left.max(1).unsigned_abs())))
     }
 
     /// Takes back a login that was written down and then reached nobody.
@@ -195,12 +200,12 @@ impl Ledger {
     /// the same: its logins, and what is left of a cool-down or of a hold on logins. Each once, and nothing that this clock
     /// has written. `now` is asked once the ledger is ours: what another process writes while it is waited for is no clock that
     /// was ahead. Gives the cool-down, where that was moved.
-    pub async fn set_clocks_right(
+    pub async fn correct_clocks(
         &self,
         account: &str,
         environment: &str,
         now: impl Fn() -> i64,
-    ) -> Result<Option<Moved>, LedgerError> {
+    ) -> Result<Option<CoolDownMoved>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
@@ -218,7 +223,7 @@ impl Ledger {
             query.execute(&mut *transaction).await.map_err(failed)?;
         }
         transaction.commit().await.map_err(failed)?;
-        Ok(moved.map(|(was, is)| Moved { was, is }))
+        Ok(moved.map(|(was, is)| CoolDownMoved { was, is }))
     }
 
     /// Notes who an account asks as (a digest), and tells which others of this ledger ask as the same.

@@ -4,7 +4,7 @@
 //! budgets. Since nobody else writes while it is open, what is decided here holds for all processes on the ledger, and it
 //! costs no fsync of its own.
 
-use super::accounts::learn;
+use super::accounts::update_account;
 use super::admit::{Rival, admit};
 use super::statements::{BEGUN, ENDED};
 use super::values::{ManyRows, Query, list};
@@ -41,8 +41,8 @@ impl Ledger {
             let written = self.write_ended(&mut transaction, run, ends, changes).await.map_err(failed)?;
             self.expect(written, ends.len() + bodies + changes.len())?;
         }
-        for learned in &batch.learned {
-            learn(&mut transaction, learned, now_ms()).await.map_err(failed)?;
+        for account_update in &batch.account_updates {
+            update_account(&mut transaction, account_update, now_ms()).await.map_err(failed)?;
         }
         let committed = if batch.intents.is_empty() {
             Committed::default()
@@ -111,7 +111,7 @@ impl Ledger {
                 query.bind(&intent.identity.0[..]).bind(intent.id)
             });
             if query.fetch_optional(&mut *connection).await.map_err(failed)?.is_some() {
-                self.newest.saw(newest);
+                self.newest.observe(newest);
                 return Err(LedgerError::IdTaken);
             }
         }
@@ -217,10 +217,10 @@ fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{LATER, answered, begin, ids, intent, learned, run_of, start};
+    use super::super::tests::{LATER, account_update, answered, begin, ids, intent, run_of, start};
     use super::*;
     use crate::domain::outcome::Outcome;
-    use crate::ledger::{JobLock, LedgerError, Lesson};
+    use crate::ledger::{AccountChange, JobLock, LedgerError};
 
     #[tokio::test]
     async fn what_is_learned_is_written_with_what_it_was_learned_by_or_not_at_all() {
@@ -229,11 +229,17 @@ mod tests {
         let keys = ids(&ledger).await;
         start(&ledger, run, vec![intent(keys, 1, 10, 1, false)]).await;
         let mut batch = Batch { ends: vec![answered(10, Outcome::Hit)], ..Batch::default() };
-        batch.learn(learned(Lesson::Letter { call: "getdata:Basic".to_owned(), at: LATER }));
+        batch.update_account(account_update(AccountChange::Letter {
+            call: "getdata:Basic".to_owned(),
+            at: LATER,
+        }));
         for level in 1..=3 {
-            batch.learn(learned(Lesson::CoolDown { until: LATER + i64::from(level), level }));
+            batch.update_account(account_update(AccountChange::CoolDown {
+                until: LATER + i64::from(level),
+                level,
+            }));
         }
-        assert_eq!(batch.learned.len(), 2, "of one kind the last counts");
+        assert_eq!(batch.account_updates.len(), 2, "of one kind the last counts");
         let twice = Batch { ends: [batch.ends.clone(), batch.ends.clone()].concat(), ..batch };
         // A clash of another key than an attempt's is not mended by drawing another id.
         assert!(matches!(ledger.commit(run, &twice).await, Err(LedgerError::Database { .. })));

@@ -5,7 +5,7 @@ use super::values::{ManyRows, list};
 use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, State};
-use crate::ledger::{Elsewhere, Holder, Known, Pending, StoodAt, StoredAnswer};
+use crate::ledger::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, Pending, StoredAnswer};
 use crate::ledger::{JobLock, Ledger, LedgerError, LookupId, unpack};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -119,7 +119,7 @@ impl Ledger {
         &self,
         run: i64,
         ids: &[(LookupId, bool)],
-    ) -> Result<HashMap<LookupId, StoodAt>, LedgerError> {
+    ) -> Result<HashMap<LookupId, LookupStatus>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let mut reader = self.readers.acquire().await.map_err(failed)?;
         let mut stood = HashMap::with_capacity(ids.len());
@@ -265,7 +265,7 @@ impl Ledger {
                 *at_work.entry(job.to_owned()).or_insert_with(|| JobLock::is_held(self.path(), job))
             });
             let known = known.entry(identity).or_default();
-            known.elsewhere = waits.then_some(Elsewhere { letter_making });
+            known.elsewhere = waits.then_some(InFlightElsewhere { letter_making });
             known.letter_unknown = letter_making && !waits;
             known.unread = unread(&row)?;
         }
@@ -328,18 +328,18 @@ fn lookup_id(row: &SqliteRow) -> sqlx::Result<LookupId> {
     Ok(LookupId { row: row.try_get("row")?, step: row.try_get("step")? })
 }
 
-fn holder(row: &SqliteRow) -> sqlx::Result<Option<Holder>> {
+fn holder(row: &SqliteRow) -> sqlx::Result<Option<EarlierLookup>> {
     let Some(state) = cells::word(row, "state", State::parse)? else { return Ok(None) };
     let outcome = cells::outcome(row, "outcome")?;
-    Ok(Some(Holder { at: lookup_id(row)?, state, outcome, attempt: row.try_get("attempt")? }))
+    Ok(Some(EarlierLookup { at: lookup_id(row)?, state, outcome, attempt: row.try_get("attempt")? }))
 }
 
-fn stands(row: &SqliteRow) -> sqlx::Result<(LookupId, StoodAt)> {
+fn stands(row: &SqliteRow) -> sqlx::Result<(LookupId, LookupStatus)> {
     let damaged = |what: &str| sqlx::Error::Decode(what.into());
     let state =
         cells::word(row, "state", State::parse)?.ok_or_else(|| damaged("a lookup without a state"))?;
     // What is left of an answer that is damaged can be read by nobody.
     let body = row.try_get::<Option<&[u8]>, _>("body")?.map(|packed| unpack(packed).unwrap_or_default());
     let (outcome, code) = (cells::outcome(row, "outcome")?, row.try_get("code")?);
-    Ok((lookup_id(row)?, StoodAt { state, outcome, code, body }))
+    Ok((lookup_id(row)?, LookupStatus { state, outcome, code, body }))
 }

@@ -1,7 +1,9 @@
 //! Fires: claimed before their runs start, taken over where their daemon is gone, and what jobs make of them.
 
 use super::cells;
-use crate::ledger::{Cause, Daemon, FireRow, JobBook, Ledger, LedgerError, NewFire, RunRow, Watched};
+use crate::ledger::{
+    Cause, Daemon, FireRow, Ledger, LedgerError, NewFire, RunRow, ScheduleRecord, WatchedJob,
+};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use std::collections::BTreeSet;
@@ -17,14 +19,14 @@ const NO_FAILURE: &str = "(0, 8, 130)";
 impl Ledger {
     /// Notes that a daemon watches a job with this schedule, and tells where it begins: a schedule that is new, or says
     /// something new, begins now.
-    pub async fn watch(&self, job: &str, cron: &str, now: i64) -> Result<Watched, LedgerError> {
+    pub async fn watch(&self, job: &str, cron: &str, now: i64) -> Result<WatchedJob, LedgerError> {
         let query = sqlx::query(
             "INSERT INTO schedules (job, cron, since) VALUES (?1, ?2, ?3) ON CONFLICT (job) DO UPDATE SET cron = ?2, \
              since = iif(since > ?4, ?3, max(since, ?3)) WHERE cron IS NOT ?2",
         );
         self.write_one(query.bind(job).bind(cron).bind(now).bind(now + DAY)).await?;
-        let book = self.job_book(job, now).await?;
-        Ok(Watched { last: book.counted_from.unwrap_or(now) })
+        let book = self.schedule_record(job, now).await?;
+        Ok(WatchedJob { last: book.counted_from.unwrap_or(now) })
     }
 
     /// Claims a fire for a daemon; `None` if another has claimed it, or the job is paused. One that was claimed while the
@@ -151,7 +153,7 @@ impl Ledger {
 
     /// What is known of a job's schedule. What lies more than a day ahead of now was written while the clock was wrong, and
     /// counts for nothing: else the job would be silent until then.
-    pub async fn job_book(&self, job: &str, now: i64) -> Result<JobBook, LedgerError> {
+    pub async fn schedule_record(&self, job: &str, now: i64) -> Result<ScheduleRecord, LedgerError> {
         let row = sqlx::query("SELECT since, paused_at, paused_why, cron FROM schedules WHERE job = ?")
             .bind(job)
             .fetch_optional(&self.readers)
@@ -170,7 +172,7 @@ impl Ledger {
                 .map_err(|e| self.failed(&e))?;
         let (paused, since) = row.as_ref().map_or(Ok((None, None)), held).map_err(|e| self.failed(&e))?;
         let since = since.map(|since| if since > now + DAY { fired.unwrap_or(now) } else { since });
-        Ok(JobBook {
+        Ok(ScheduleRecord {
             paused,
             last,
             counted_from: since.map(|since| fired.map_or(since, |due| due.max(since))),

@@ -1,11 +1,11 @@
 //! The open ledger, and what of it needs no statement.
 
+use super::busy_timeout::BusyTimeout;
 use super::files::Files;
-use super::patience::Patience;
-use super::statements::{Commits, Lookers};
+use super::statements::{CommitStatements, Lookers};
 use super::values::ManyRows;
 use crate::domain::identity::DigestKey;
-use crate::ledger::ids::Newest;
+use crate::ledger::ids::NewestId;
 use crate::ledger::{AttemptIds, LedgerError};
 use sqlx::{SqliteConnection, SqlitePool};
 use std::fs::File;
@@ -23,11 +23,11 @@ pub struct Ledger {
     /// Locked with others for as long as it is open, so that no newer version migrates it under them. `None` if it is only
     /// read and cannot be locked.
     pub(super) _users: Option<File>,
-    pub(super) newest: Newest,
-    pub(super) commits: Commits,
+    pub(super) newest: NewestId,
+    pub(super) commits: CommitStatements,
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
-    pub(super) patience: Patience,
+    pub(super) busy_timeout: BusyTimeout,
 }
 
 impl Ledger {
@@ -61,12 +61,12 @@ impl Ledger {
     /// From now on nothing waits longer than this for another process to let go of the ledger, within reason: from five
     /// seconds to a minute.
     pub fn wait_at_most(&self, most: Duration) {
-        self.patience.set_most(most);
+        self.busy_timeout.set_at_most(most);
     }
 
     /// The process is to end: whatever waits for another process to let go of the ledger gives up within a second, and so does
     /// all that comes later.
     pub fn hurry(&self) {
-        self.patience.hurry();
+        self.busy_timeout.shorten();
     }
 }

@@ -203,7 +203,7 @@ impl World {
             cost: (!is_unpriced).then_some(cost),
             outcome: is_answer.then_some(Outcome::Hit),
             body: (is_answer || is_kept).then(|| pack(b"{}")),
-            came: is_kept.then_some(Arrived { status: 200, content_type: None }),
+            came: is_kept.then_some(ResponseHead { status: 200, content_type: None }),
             letter: None,
             ..answered(id, Outcome::Hit)
         };

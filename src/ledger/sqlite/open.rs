@@ -1,16 +1,16 @@
 //! Opening the ledger: whose file it is, its migrations, its connections.
 
+use super::busy_timeout::{BUSY, BusyTimeout};
 use super::failed::failed;
 use super::files::{Files, beside, has_one_name};
 use super::options::{options, readers};
-use super::patience::{BUSY, Patience};
-use super::rescue::nothing_waits;
-use super::statements::{Commits, Lookers, rivals};
+use super::rescue::refuse_pending_rescue;
+use super::statements::{CommitStatements, Lookers, rivals};
 use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
 use crate::domain::identity::DigestKey;
 use crate::ledger::Ledger;
 use crate::ledger::LedgerError;
-use crate::ledger::ids::Newest;
+use crate::ledger::ids::NewestId;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
@@ -45,12 +45,12 @@ impl Ledger {
         if looked.map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })? {
             return Self::open(path).await;
         }
-        nothing_waits(path).await?;
+        refuse_pending_rescue(path).await?;
         Err(LedgerError::Missing(path.to_owned()))
     }
 
     /// Whether a ledger could be made there, without making it: for a plan.
-    pub fn could_be_made(path: &Path) -> Result<(), LedgerError> {
+    pub fn can_be_created(path: &Path) -> Result<(), LedgerError> {
         let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
         let there =
             folders.clone().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(Path::new("."));
@@ -60,12 +60,12 @@ impl Ledger {
 
     pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
-        nothing_waits(path).await?;
+        refuse_pending_rescue(path).await?;
         create(path).map_err(|e| unopened(e.to_string()))?;
         let mut files = Files::of(path).map_err(|e| unopened(e.to_string()))?;
         // One file has one name: locks stand beside it, and a link must not lead to others.
         let path = &disk::behind_links(path).map_err(|e| unopened(e.to_string()))?;
-        ours_alone(path)?;
+        check_owner_only(path)?;
         has_one_name(path)?;
         // Migrating takes no lock of its own on SQLite, and two processes that start together would race.
         let lock = lock_file(path).await.map_err(|e| unopened(e.to_string()))?;
@@ -79,12 +79,12 @@ impl Ledger {
         users.lock_shared().map_err(|e| unopened(e.to_string()))?;
         ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
         // Its log is there by now, and nothing of ours is in it yet: nobody may have been quicker to make it than SQLite.
-        ours_alone(path)?;
+        check_owner_only(path)?;
         drop(lock);
         let key = Self::digest_key(path, &mut writer).await?;
-        let newest = Newest::default();
+        let newest = NewestId::default();
         let id = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts").fetch_one(&mut writer);
-        newest.saw(id.await.map_err(|e| refusal(path, &e))?);
+        newest.observe(id.await.map_err(|e| refusal(path, &e))?);
         let readers = readers(options.read_only(true)).await.map_err(|e| refusal(path, &e))?;
         files.and_companions(path);
         let ledger = Self {
@@ -95,10 +95,10 @@ impl Ledger {
             readers,
             _users: Some(users),
             newest,
-            commits: Commits::new(),
+            commits: CommitStatements::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
-            patience: Patience::new(),
+            busy_timeout: BusyTimeout::new(),
         };
         // Every connection has opened its files by now: what they are was asked before the first and is asked after the last.
         ledger.still_there()?;
@@ -164,7 +164,7 @@ impl Ledger {
         tokio::select! {
             biased;
             begun = writer.begin_with("BEGIN IMMEDIATE") => begun.map_err(|e| self.failed(&e)),
-            () = self.patience.lost() => Err(LedgerError::Busy(self.path.clone())),
+            () = self.busy_timeout.expired() => Err(LedgerError::Busy(self.path.clone())),
         }
     }
 
@@ -177,7 +177,7 @@ impl Ledger {
         tokio::select! {
             biased;
             closed = closing => if let Err(error) = closed { tracing::debug!(%error, "closing the ledger") },
-            () = self.patience.lost() => {}
+            () = self.busy_timeout.expired() => {}
         }
     }
 }
@@ -347,7 +347,7 @@ async fn back_up(path: &Path, writer: &mut SqliteConnection, version: i64) -> Re
 
 /// Nobody but its owner may write the ledger, or what SQLite keeps beside it: what was bought and what was answered is
 /// read from there.
-pub(super) fn ours_alone(path: &Path) -> Result<(), LedgerError> {
+pub(super) fn check_owner_only(path: &Path) -> Result<(), LedgerError> {
     let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
     match disk::standing(path).map_err(|e| unopened(e.to_string()))? {
         Standing::Writable(exposed) => Err(LedgerError::Exposed { path: path.to_owned(), exposed }),

@@ -1,6 +1,6 @@
 //! How connections to the ledger are set up.
 
-use super::patience::BUSY;
+use super::busy_timeout::BUSY;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,

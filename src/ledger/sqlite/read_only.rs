@@ -1,12 +1,12 @@
 //! Opening a ledger to look at it where it cannot be written: on a file system that is read-only, or as a user who may not.
 
+use super::busy_timeout::{BUSY, BusyTimeout};
 use super::files::{Files, beside, has_one_name};
-use super::open::{MIGRATIONS, ours_alone, recognise, refusal, tables, version};
+use super::open::{MIGRATIONS, check_owner_only, recognise, refusal, tables, version};
 use super::options::readers;
-use super::patience::{BUSY, Patience};
-use super::statements::{Commits, Lookers, rivals};
+use super::statements::{CommitStatements, Lookers, rivals};
 use crate::disk;
-use crate::ledger::ids::Newest;
+use crate::ledger::ids::NewestId;
 use crate::ledger::{Ledger, LedgerError};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -29,7 +29,7 @@ impl Ledger {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
         let mut files = Files::of(path).map_err(|e| unopened(e.to_string()))?;
         let path = &disk::behind_links(path).map_err(|e| unopened(e.to_string()))?;
-        ours_alone(path)?;
+        check_owner_only(path)?;
         has_one_name(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -58,11 +58,11 @@ impl Ledger {
             writer: Mutex::new(writer),
             readers,
             _users: None,
-            newest: Newest::default(),
-            commits: Commits::new(),
+            newest: NewestId::default(),
+            commits: CommitStatements::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
-            patience: Patience::new(),
+            busy_timeout: BusyTimeout::new(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::cells;
 use super::commit::ore;
 use crate::domain::money::Ore;
-use crate::ledger::{Arrived, Ledger, LedgerError, LookupId, ReadAgain, UnreadAt, UnreadLookup, unpack};
+use crate::ledger::{Ledger, LedgerError, LookupId, ReadAgain, ResponseHead, UnreadAt, UnreadLookup, unpack};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -79,8 +79,9 @@ impl Ledger {
 
     fn unread_of(&self, row: &SqliteRow) -> Result<Option<UnreadLookup>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
-        let came =
-            || Ok(Arrived { status: row.try_get("status")?, content_type: row.try_get("content_type")? });
+        let came = || {
+            Ok(ResponseHead { status: row.try_get("status")?, content_type: row.try_get("content_type")? })
+        };
         let Some(body) = unpack(row.try_get("body").map_err(failed)?) else { return Ok(None) };
         Ok(Some(UnreadLookup {
             lookup: self.pending_of(row)?,

@@ -61,7 +61,7 @@ impl Ledger {
 
 /// Refuses to go on where a rescued ledger stands beside the path and knows of calls that the file there does not: they would
 /// be bought again. Whoever puts it back, or does not want it, moves it away.
-pub(super) async fn nothing_waits(path: &Path) -> Result<(), LedgerError> {
+pub(super) async fn refuse_pending_rescue(path: &Path) -> Result<(), LedgerError> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     for rescued in rescued_beside(&path) {
         let known = match newest(&rescued).await {

@@ -12,14 +12,14 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The identities met so far.
-pub struct Seen {
+pub struct SeenIdentities {
     connection: SqliteConnection,
     insert: ManyRows,
     path: PathBuf,
     _folder: TempDir,
 }
 
-impl Seen {
+impl SeenIdentities {
     /// Nothing met yet.
     pub async fn new() -> Result<Self, LedgerError> {
         #[cfg(test)]

@@ -46,13 +46,13 @@ const ABOVE: &str = "SELECT 1 FROM {values} AS v CROSS JOIN attempts a INDEXED B
                      ON a.identity = v.column1 AND a.id >= v.column2 LIMIT 1";
 
 /// The statements of a commit, compiled once.
-pub(super) struct Commits {
+pub(super) struct CommitStatements {
     pub(super) ended: ManyRows,
     pub(super) begun: ManyRows,
     pub(super) above: ManyRows,
 }
 
-impl Commits {
+impl CommitStatements {
     pub(super) fn new() -> Self {
         let above = ManyRows::new(2, ABOVE);
         Self { ended: ManyRows::joined(&ENDED), begun: ManyRows::joined(&BEGUN), above }

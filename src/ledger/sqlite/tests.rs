@@ -4,7 +4,9 @@ use super::statements;
 use crate::domain::identity::Identity;
 use crate::domain::outcome::Outcome;
 use crate::ledger::promises::{self, accounts, settled};
-pub(super) use crate::ledger::promises::{LATER, answered, begin, ids, intent, learned, new_run, start};
+pub(super) use crate::ledger::promises::{
+    LATER, account_update, answered, begin, ids, intent, new_run, start,
+};
 use crate::ledger::*;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::domain::json::Json;
 use crate::domain::outcome::{Outcome, Outcomes};
 use crate::export::leaf_names;
 use crate::job::when::{Came, First, Gate, combine};
-use crate::ledger::{Ledger, LookupId, Pending, StoodAt};
+use crate::ledger::{Ledger, LookupId, LookupStatus, Pending};
 use crate::run::error::RunError;
 use std::collections::{BTreeMap, HashMap};
 
@@ -35,21 +35,21 @@ pub(crate) struct Decided {
 }
 
 /// Where lookups of some rows stand, and whether they were asked for with their answers.
-type Found = HashMap<LookupId, (StoodAt, bool)>;
+type Found = HashMap<LookupId, (LookupStatus, bool)>;
 
 /// Where lookups of a row stand, and what their answers say.
 type Stood<'f> = HashMap<LookupId, Standing<'f>>;
 
 /// Where a lookup stands, its answer read.
 struct Standing<'f> {
-    at: &'f StoodAt,
+    at: &'f LookupStatus,
     outcome: Option<Outcome>,
     body: Option<Json>,
 }
 
 impl<'f> Standing<'f> {
     /// An answer that is damaged decides as little as one that was lost.
-    fn of(at: &'f StoodAt) -> Self {
+    fn of(at: &'f LookupStatus) -> Self {
         let body = at.body.as_ref().and_then(|body| Json::of_bytes(body));
         let damaged = at.body.is_some() && body.is_none();
         Self { at, outcome: if damaged { Some(Outcome::Unknown) } else { at.outcome }, body }

@@ -4,7 +4,7 @@ use super::freshness::{Freshness, Reuse};
 use super::prepared::{Ask, Resolved};
 use crate::domain::identity::Identity;
 use crate::job::when::{Gate, code};
-use crate::ledger::{Elsewhere, Holder, Known, LookupId, SavedCall, StoredAnswer};
+use crate::ledger::{EarlierLookup, InFlightElsewhere, Known, LookupId, SavedCall, StoredAnswer};
 use std::collections::HashMap;
 
 /// What is to be done with a pending lookup.
@@ -12,11 +12,11 @@ pub(crate) enum Disposition {
     /// Ask it, unless an earlier row of this run is just asking the same.
     Ask(Ask),
     /// It follows an earlier lookup of this run.
-    Follow(Ask, Holder),
+    Follow(Ask, EarlierLookup),
     /// A stored answer is fresh enough.
     Reuse(Ask, StoredAnswer),
     /// Another process is just asking it.
-    Elsewhere(Ask),
+    InFlightElsewhere(Ask),
     /// A letter-making call with this identity was lost in another run: asking again could send a second letter.
     LetterUnknown,
     /// We refuse it: outcome `invalid`, code `local`.
@@ -84,11 +84,11 @@ pub(crate) fn disposition(
     if let Some(unread) = unread.filter(|unread| unread.used_here || recent(unread)) {
         return Disposition::Reuse(ask, unread);
     }
-    let waits = |elsewhere: Elsewhere| {
+    let waits = |elsewhere: InFlightElsewhere| {
         after.is_some() || elsewhere.letter_making && ask.letter_making && !freshness.unknown_too
     };
     if known.elsewhere.is_some_and(waits) {
-        return Disposition::Elsewhere(ask);
+        return Disposition::InFlightElsewhere(ask);
     }
     if known.letter_unknown && ask.letter_making && !freshness.unknown_too {
         return Disposition::LetterUnknown;
@@ -144,7 +144,7 @@ mod tests {
             Disposition::Invalid(_) => "invalid",
             Disposition::Skip(_) => "skip",
             Disposition::Wait(_) => "wait",
-            Disposition::Elsewhere(_) => "elsewhere",
+            Disposition::InFlightElsewhere(_) => "elsewhere",
         }
     }
 
@@ -153,8 +153,8 @@ mod tests {
         StoredAnswer { attempt: 1, outcome: Outcome::Hit, fetched_at, used_here }
     }
 
-    fn holder(at: LookupId) -> Holder {
-        Holder { at, state: State::Settled, outcome: Some(Outcome::Hit), attempt: Some(1) }
+    fn holder(at: LookupId) -> EarlierLookup {
+        EarlierLookup { at, state: State::Settled, outcome: Some(Outcome::Hit), attempt: Some(1) }
     }
 
     #[test]
@@ -195,8 +195,10 @@ mod tests {
 
     #[test]
     fn what_another_process_asks_is_waited_for_where_its_answer_would_be_used() {
-        let known =
-            |letter_making| Known { elsewhere: Some(Elsewhere { letter_making }), ..Known::default() };
+        let known = |letter_making| Known {
+            elsewhere: Some(InFlightElsewhere { letter_making }),
+            ..Known::default()
+        };
         assert_eq!(decide(known(false), false, HOUR, false, false), "elsewhere");
         assert_eq!(decide(known(false), false, Duration::ZERO, false, false), "ask");
         assert_eq!(decide(known(false), false, HOUR, true, false), "ask", "--buy-again");

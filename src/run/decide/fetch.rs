@@ -8,7 +8,7 @@ use super::prepared::{On, Prepared, Resolved};
 use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::job::when::Gate;
-use crate::ledger::{Known, Ledger, LookupId, OrderKey, SavedCall, Seen};
+use crate::ledger::{Known, Ledger, LookupId, OrderKey, SavedCall, SeenIdentities};
 use crate::run::error::RunError;
 use crate::time::stockholm_date;
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub(crate) async fn fetch(
 ) -> Result<Page, RunError> {
     let pending = match which {
         Which::After(steps, after, limit) if prepared.job.rules.oldest => {
-            ledger.pending_by_turn(run, &steps, after, limit).await?
+            ledger.pending_in_order(run, &steps, after, limit).await?
         }
         Which::After(steps, after, limit) => ledger.pending_steps(run, &steps, after.at, limit).await?,
         Which::At(ids) => ledger.pending_at(run, &ids).await?,
@@ -86,14 +86,14 @@ pub(crate) async fn fetch(
 
 /// The questions that conditions have kept from being asked, so that each is counted once.
 #[derive(Default)]
-pub(crate) struct Saved(Mutex<Option<Seen>>);
+pub(crate) struct Saved(Mutex<Option<SeenIdentities>>);
 
 impl Saved {
     async fn first_time(&self, identity: Identity) -> Result<bool, RunError> {
         let mut seen = self.0.lock().await;
         let seen = match &mut *seen {
             Some(seen) => seen,
-            none => none.insert(Seen::new().await?),
+            none => none.insert(SeenIdentities::new().await?),
         };
         Ok(!seen.first_times(&[identity]).await?.is_empty())
     }

@@ -57,7 +57,7 @@ impl AccountRuntime {
         let credentials = Credentials::read(account, ledger.key()).await?;
         let window = i64::try_from(LOGIN_WINDOW.as_millis()).unwrap_or(i64::MAX);
         let shared_account = ledger.shared_account(&account.name, &account.environment)?;
-        if let Some(moved) = ledger.set_clocks_right(&account.name, &account.environment, now_ms).await?
+        if let Some(moved) = ledger.correct_clocks(&account.name, &account.environment, now_ms).await?
             && let Some(locked) = shared_account.lock()
         {
             // That clock told other processes too. Nothing else there is touched: the slots and a look at an outage that are

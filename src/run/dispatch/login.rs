@@ -6,7 +6,7 @@ use crate::config::catalogue::Auth;
 use crate::config::{Account, Settings};
 use crate::http::throttle::LOGIN_WINDOW;
 use crate::http::transport::{SendError, Transport};
-use crate::ledger::{Learned, Ledger, Lesson, LoginTurn, NewLogin};
+use crate::ledger::{AccountChange, AccountUpdate, Ledger, LoginAdmission, NewLogin};
 use crate::run::error::RunError;
 use crate::time::now_ms;
 use crate::upstream::{LoginReading, login_request, read_login};
@@ -66,9 +66,9 @@ pub(super) async fn log_in<T: Transport>(
         credentials: credentials_digest,
     };
     match ledger.take_login(&login).await? {
-        LoginTurn::Taken => {}
-        LoginTurn::Refused => return Ok(Login::Refused),
-        LoginTurn::Wait(wait) => return Ok(Login::Wait(wait)),
+        LoginAdmission::Taken => {}
+        LoginAdmission::Refused => return Ok(Login::Refused),
+        LoginAdmission::Wait(wait) => return Ok(Login::Wait(wait)),
     }
     let error = match transport.login(&request).await {
         Ok(response) => {
@@ -120,7 +120,9 @@ pub async fn try_login(
     };
     if let Some(refused) = refused {
         let (account, environment) = (account.name.clone(), account.environment.clone());
-        ledger.learn(&Learned { account, environment, what: Lesson::Refusal(refused) }).await?;
+        ledger
+            .update_account(&AccountUpdate { account, environment, what: AccountChange::Refusal(refused) })
+            .await?;
     }
     Ok(TriedLogin::Answered(reading))
 }

@@ -16,7 +16,7 @@ use crate::http::throttle::{FailureKind, OutageEffect, back_off};
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::Step;
 use crate::ledger::{
-    AttemptEnd, AttemptState, Change, Learned, LedgerError, Lesson, LookupId, transactionid,
+    AccountChange, AccountUpdate, AttemptEnd, AttemptState, Change, LedgerError, LookupId, transactionid,
 };
 use crate::run::decide::attempt::{FREE, Next, cost, state_of};
 use crate::run::error::RunError;
@@ -218,15 +218,19 @@ impl<T: Transport> Coordinator<T> {
         );
         self.notice(Level::Warning, "service-stopped", message.clone());
         self.halt.stop(Reason::Config, message);
-        self.learn(account, Lesson::Letter { call, at: now_ms() });
+        self.update_account(account, AccountChange::Letter { call, at: now_ms() });
         self.stop_service(&name, &service);
     }
 
     /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
     /// the other.
-    fn learn(&mut self, account: usize, what: Lesson) {
+    fn update_account(&mut self, account: usize, what: AccountChange) {
         let Account { name, environment, .. } = &self.accounts[account].config;
-        self.writer.learn(Learned { account: name.clone(), environment: environment.clone(), what });
+        self.writer.update_account(AccountUpdate {
+            account: name.clone(),
+            environment: environment.clone(),
+            what,
+        });
     }
 
     /// Sends no more to a service.
@@ -257,7 +261,10 @@ impl<T: Transport> Coordinator<T> {
         let (now, cool_down) =
             self.accounts[account].with_shared_state(|throttle, now| (now, throttle.throttled(now, wait)));
         let left = cool_down.until.duration_since(now);
-        self.learn(account, Lesson::CoolDown { until: in_wall_time(left), level: cool_down.level });
+        self.update_account(
+            account,
+            AccountChange::CoolDown { until: in_wall_time(left), level: cool_down.level },
+        );
         if cool_down.begins {
             let message = format!(
                 "{} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
@@ -475,7 +482,7 @@ impl<T: Transport> Coordinator<T> {
         match &reading {
             LoginReading::Refused { .. } => {
                 let refused = Some(credentials.digest.clone());
-                self.learn(account, Lesson::Refusal(refused));
+                self.update_account(account, AccountChange::Refusal(refused));
             }
             LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
                 why = Some(format!("{}: no token: {text}", config.name));
@@ -493,7 +500,10 @@ impl<T: Transport> Coordinator<T> {
             if throttled {
                 self.tell_of_login_hold(account, now, until, "the login asks us to slow down (429)");
             }
-            self.learn(account, Lesson::LoginHold(in_wall_time(until.saturating_duration_since(now))));
+            self.update_account(
+                account,
+                AccountChange::LoginHold(in_wall_time(until.saturating_duration_since(now))),
+            );
         }
         Ok(())
     }

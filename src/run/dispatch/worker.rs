@@ -6,7 +6,7 @@ use crate::domain::redact::{Known, SHORTEST_TOKEN};
 use crate::http::cause::Cause;
 use crate::http::throttle::{Latch, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
-use crate::ledger::{Arrived, LookupId, pack};
+use crate::ledger::{LookupId, ResponseHead, pack};
 use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, UNREADABLE, Unread, read};
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
@@ -112,7 +112,7 @@ pub(super) const TOO_LARGE: &str = "too-large";
 pub(super) struct Kept {
     /// Packed.
     pub(super) body: Vec<u8>,
-    pub(super) came: Option<Arrived>,
+    pub(super) came: Option<ResponseHead>,
 }
 
 /// For the log: a class and a code, never a number or a text of the upstream's.
@@ -182,7 +182,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> ExchangeResult 
 impl Kept {
     fn of_unread(unread: &Unread, status: u16) -> Self {
         let content_type = unread.content_type.clone();
-        Self { body: pack(&unread.body), came: Some(Arrived { status, content_type }) }
+        Self { body: pack(&unread.body), came: Some(ResponseHead { status, content_type }) }
     }
 
     fn of_another(mut body: Vec<u8>, token: &SecretString) -> Self {

@@ -6,7 +6,7 @@
 
 use super::holds::{Holds, Use};
 use crate::ledger::{
-    AttemptEnd, AttemptIds, Batch, Cap, Change, Committed, Intent, Learned, Ledger, LedgerError,
+    AccountUpdate, AttemptEnd, AttemptIds, Batch, Cap, Change, Committed, Intent, Ledger, LedgerError,
     transactionid,
 };
 use crate::time::now_ms;
@@ -83,8 +83,8 @@ impl Writer {
 
     /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
     /// the other.
-    pub(super) fn learn(&mut self, learned: Learned) {
-        self.batch.learn(learned);
+    pub(super) fn update_account(&mut self, account_update: AccountUpdate) {
+        self.batch.update_account(account_update);
     }
 
     /// Whether everything that ended is on disk.
@@ -130,7 +130,10 @@ impl Writer {
                 let since = std::mem::replace(&mut self.batch, batch);
                 since.ends.into_iter().for_each(|end| self.end(end));
                 since.changes.into_iter().for_each(|change| self.change(change));
-                since.learned.into_iter().for_each(|learned| self.learn(learned));
+                since
+                    .account_updates
+                    .into_iter()
+                    .for_each(|account_update| self.update_account(account_update));
                 Err(Unwritten { began, error })
             }
         }

@@ -53,7 +53,7 @@ async fn one_of_two_daemons_wins_and_the_dead_are_followed() {
     ledger.end_fire(&three, fire.id, None, "not its own", 12).await.unwrap();
     ledger.end_fire(&two, fire.id, Some(4), "2 unknown", 12).await.unwrap();
     ledger.end_fire(&two, fire.id, None, "it has ended", 13).await.unwrap();
-    assert_eq!(ledger.job_book(JOB, 13).await.unwrap().last.unwrap().exit, Some(4));
+    assert_eq!(ledger.schedule_record(JOB, 13).await.unwrap().last.unwrap().exit, Some(4));
     assert_eq!(ledger.daemons().await.unwrap().len(), 2, "the dead are forgotten");
     ledger.retire(three).await.unwrap();
     ledger.retire(two).await.unwrap();
@@ -78,7 +78,7 @@ async fn what_is_paused_does_not_fire_and_is_not_made_up_for() {
     assert_eq!(ledger.watch(JOB, "30 3 * * *", 300).await.unwrap().last, 300);
     ledger.pause(JOB, "by hand", 400).await.unwrap();
     assert_eq!(ledger.claim(&daemon, due(500), 500).await.unwrap(), None);
-    assert_eq!(ledger.job_book(JOB, 400).await.unwrap().paused, Some((400, "by hand".to_owned())));
+    assert_eq!(ledger.schedule_record(JOB, 400).await.unwrap().paused, Some((400, "by hand".to_owned())));
     ledger.fire_by_hand(JOB, 500).await.unwrap();
     ledger.fire_by_hand(JOB, 500).await.unwrap();
     let by_hand = ledger.abandoned(&daemon, &BTreeSet::new()).await.unwrap();
@@ -87,7 +87,7 @@ async fn what_is_paused_does_not_fire_and_is_not_made_up_for() {
         [(Cause::Hand, true); 2]
     );
     assert!(ledger.unpause(JOB, 600).await.unwrap() && !ledger.unpause(JOB, 601).await.unwrap());
-    let book = ledger.job_book(JOB, 700).await.unwrap();
+    let book = ledger.schedule_record(JOB, 700).await.unwrap();
     assert_eq!((book.paused, book.counted_from), (None, Some(600)));
 }
 
@@ -100,14 +100,14 @@ async fn what_a_wrong_clock_wrote_counts_for_nothing() {
     ledger.claim(&daemon, due(200), 200).await.unwrap().unwrap();
     ledger.claim(&daemon, due(400 * DAY), 400 * DAY).await.unwrap().unwrap();
     assert_eq!(ledger.watch(JOB, "30 2 * * *", 300).await.unwrap().last, 200);
-    assert_eq!(ledger.job_book(JOB, 400 * DAY).await.unwrap().counted_from, Some(400 * DAY));
+    assert_eq!(ledger.schedule_record(JOB, 400 * DAY).await.unwrap().counted_from, Some(400 * DAY));
     ledger.watch(JOB, "30 4 * * *", 500 * DAY).await.unwrap();
-    assert_eq!(ledger.job_book(JOB, 300).await.unwrap().counted_from, Some(200));
+    assert_eq!(ledger.schedule_record(JOB, 300).await.unwrap().counted_from, Some(200));
     let ahead = ledger.claim(&daemon, due(600 * DAY), 600 * DAY).await.unwrap().unwrap();
     ledger.end_fire(&daemon, ahead.id, Some(4), "1 unknown", 600 * DAY).await.unwrap();
     assert!(!ledger.keeps_failing(JOB, 1, 300).await.unwrap());
     begin_run(&ledger, ahead.id).await;
-    assert_eq!(ledger.job_book(JOB, 300).await.unwrap().last.unwrap().due, 200);
+    assert_eq!(ledger.schedule_record(JOB, 300).await.unwrap().last.unwrap().due, 200);
     let now = 598 * DAY;
     let real = ledger.claim(&daemon, due(600 * DAY), now).await.unwrap().unwrap();
     assert_ne!(real.id, ahead.id, "its time has come only now");
@@ -118,7 +118,7 @@ async fn what_a_wrong_clock_wrote_counts_for_nothing() {
     assert!(ledger.keeps_failing(JOB, 1, 330).await.unwrap());
     ledger.pause(JOB, "it failed", 340).await.unwrap();
     assert!(ledger.unpause(JOB, 350).await.unwrap());
-    assert_eq!(ledger.job_book(JOB, 360).await.unwrap().counted_from, Some(350));
+    assert_eq!(ledger.schedule_record(JOB, 360).await.unwrap().counted_from, Some(350));
     assert!(!ledger.keeps_failing(JOB, 1, 360).await.unwrap());
 }
 

@@ -2,7 +2,7 @@
 
 use super::Backlog;
 use crate::domain::outcome::State;
-use crate::ledger::{Holder, LookupId};
+use crate::ledger::{EarlierLookup, LookupId};
 use crate::run::decide::disposition::{Disposition, Skip};
 use crate::run::decide::fetch::Fetched;
 use crate::run::decide::prepared::service_name;
@@ -46,7 +46,7 @@ impl Backlog {
                 Lead::Ended(ending) => Some(Sorted::Reuse(ending)),
                 Lead::Wait => None,
             },
-            Disposition::Elsewhere(ask) => match self.of(at).leaders.lead(ask.identity, at) {
+            Disposition::InFlightElsewhere(ask) => match self.of(at).leaders.lead(ask.identity, at) {
                 Lead::Mine => {
                     self.wait_for_another(at);
                     None
@@ -103,7 +103,7 @@ impl Backlog {
         }
     }
 
-    fn follow(&mut self, ready: Ready, holder: Holder) -> Option<Sorted> {
+    fn follow(&mut self, ready: Ready, holder: EarlierLookup) -> Option<Sorted> {
         if let (Some(outcome), Some(attempt)) = (holder.outcome, holder.attempt) {
             return Some(Sorted::Reuse(Ending { outcome, attempt }));
         }

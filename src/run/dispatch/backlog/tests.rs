@@ -118,7 +118,7 @@ async fn what_is_left_is_told_by_the_first_thing_that_keeps_it() {
     let mut backlog = reading(vec![asks(1, 1)]);
     assert_eq!((backlog.left(), backlog.next_look()), (Left::Reading, None));
     assert!(backlog.begin_reading(Instant::now()).is_none(), "one reading at a time");
-    let elsewhere = fetched(at(2, 0), Disposition::Elsewhere(ask(Identity([2; 16]))));
+    let elsewhere = fetched(at(2, 0), Disposition::InFlightElsewhere(ask(Identity([2; 16]))));
     assert!(backlog.sort(elsewhere).is_none());
     backlog.end_reading(Vec::new());
     assert_eq!(backlog.left(), Left::ToRead, "another process has its question");

@@ -1,5 +1,5 @@
 //! How long a transaction waits to begin while another process holds the ledger. SQLite's own wait can neither be shortened
-//! nor woken, so whoever has lost patience leaves it: what begins after all is rolled back at once.
+//! nor woken, so whoever has waited for long enough leaves it: what begins after all is rolled back at once.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -13,26 +13,26 @@ const LEAST: Duration = Duration::from_secs(5);
 const HURRIED: Duration = Duration::from_secs(1);
 
 /// How long is waited.
-pub(super) struct Patience {
+pub(super) struct BusyTimeout {
     /// In milliseconds.
     most: AtomicU64,
     hurried: watch::Sender<bool>,
 }
 
-impl Patience {
+impl BusyTimeout {
     pub(super) fn new() -> Self {
         let most = u64::try_from(BUSY.as_millis()).unwrap_or(u64::MAX);
         Self { most: AtomicU64::new(most), hurried: watch::Sender::new(false) }
     }
 
     /// Nothing waits longer than this from now on, within reason.
-    pub(super) fn set_most(&self, most: Duration) {
+    pub(super) fn set_at_most(&self, most: Duration) {
         let most = most.clamp(LEAST, BUSY);
         self.most.store(u64::try_from(most.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// From now on next to nothing is waited for.
-    pub(super) fn hurry(&self) {
+    pub(super) fn shorten(&self) {
         self.hurried.send_replace(true);
     }
 
@@ -41,7 +41,7 @@ impl Patience {
     }
 
     /// Comes to its end when something that begins now has been waited for long enough.
-    pub(super) async fn lost(&self) {
+    pub(super) async fn expired(&self) {
         let mut hurried = self.hurried.subscribe();
         let told = async { hurried.wait_for(|hurried| *hurried).await.is_ok() };
         if tokio::time::timeout(self.most(), told).await.is_ok() {

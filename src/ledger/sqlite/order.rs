@@ -53,7 +53,7 @@ impl Ledger {
     }
 
     /// The next pending lookups of some steps of a run after a key, in the order that [`Ledger::rank`] put them in.
-    pub async fn pending_by_turn(
+    pub async fn pending_in_order(
         &self,
         run: i64,
         steps: &[u16],
@@ -100,7 +100,7 @@ mod tests {
     async fn order(ledger: &Ledger, run: i64, page: u32) -> Vec<i64> {
         let (mut after, mut rows) = (OrderKey::default(), Vec::new());
         loop {
-            let pending = ledger.pending_by_turn(run, &[0], after, page).await.unwrap();
+            let pending = ledger.pending_in_order(run, &[0], after, page).await.unwrap();
             let Some(last) = pending.last() else { return rows };
             after = OrderKey { heard_at: last.heard_at, at: last.at };
             rows.extend(pending.iter().map(|lookup| lookup.at.row));
