@@ -107,7 +107,7 @@ impl Carrying {
     }
 
     /// What a run that broke off means for the fire. `has_run` is whether the fire has a run of its own.
-    fn after(&self, broken: &run::Broken, has_run: bool, again: &mut Iter<'_, Duration>) -> After {
+    fn after(&self, broken: &run::FailedRun, has_run: bool, again: &mut Iter<'_, Duration>) -> After {
         let (exit, reason) = (broken.error.exit(), broken.to_string());
         if exit == Exit::Busy {
             let schedule = self.job.schedule.as_ref();

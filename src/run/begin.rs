@@ -1,7 +1,6 @@
 //! Beginning a run or going on with one: everything that can be refused is refused here, before anything is sent.
 
 use super::beforehand::tell_doubles;
-use super::broken::Broken;
 use super::context::{Context, Options, unless_stopped};
 use super::copy::{self, Copied, no_clash};
 use super::decide::accounts::{Used, environment};
@@ -12,9 +11,10 @@ use super::decide::prices::priced;
 use super::dispatch::AccountRuntime;
 use super::error::RunError;
 use super::event::{Level, notice};
-use super::letters::{Asked, announced, unasked};
+use super::failed_run::FailedRun;
+use super::letters::{LetterScope, announced, unasked};
+use super::output_paths::{OutputPaths, paths};
 use super::outputs;
-use super::places::{Whose, paths};
 use super::reread::reread;
 use super::unchanged::{given_digest, input_digest, missing_column, same_input, same_questions};
 use crate::config::{Account, Unreadable};
@@ -39,7 +39,7 @@ pub(super) struct Begun {
 }
 
 /// Continues the job's unfinished run, or starts another, as the options and the job say.
-pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Result<Option<Begun>, Broken> {
+pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Result<Option<Begun>, FailedRun> {
     let ledger = &context.ledger;
     let unfinished = ledger.unfinished(&job.name, options.limit.map(signed)).await?;
     let anew = options.new || job.rules.restart && !options.only_continue;
@@ -47,7 +47,7 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
         Some(run) if !anew => {
             let about = run.clone();
             let gone_on = Box::pin(go_on(context, job, run, &options)).await;
-            gone_on.map(Some).map_err(|error| Broken { error, run: Some(about), unsent: true })
+            gone_on.map(Some).map_err(|error| FailedRun { error, run: Some(about), unsent: true })
         }
         None if options.only_continue => Ok(None),
         old => {
@@ -92,7 +92,7 @@ async fn tell_renamed(context: &Context, job: &Job) -> Result<(), LedgerError> {
 }
 
 /// Opens a run again whose `failed` and `denied` lookups are to be driven once more.
-pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool) -> Result<Begun, RunError> {
+pub(super) async fn reopen(context: &Context, job: Job, run: &str, unknown: bool) -> Result<Begun, RunError> {
     let ledger = &context.ledger;
     // Read again under the lock: another process may have ended it since.
     let run = ledger.find(run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
@@ -110,7 +110,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
     ledger.retry(run.id, unknown).await?;
     ledger.park_started(run.id, now_ms()).await?;
     let freshness = Freshness { unknown_too: unknown, ..freshness(run.buy_again) };
-    if let Err(refused) = no_surprise(ledger, Asked::of(&run, freshness), &prepared).await {
+    if let Err(refused) = no_surprise(ledger, LetterScope::of(&run, freshness), &prepared).await {
         // Its lookups are pending now: a finished run that has some would be seen by nobody.
         let exit = refused.exit().code();
         ledger.end_run(run.id, Stage::Stopped, exit, &refused.to_string(), None).await?;
@@ -121,7 +121,7 @@ pub(super) async fn again(context: &Context, job: Job, run: &str, unknown: bool)
 
 /// Refuses letters that would go out, as they are known by now: an answer that was read only just may have told of one that
 /// nobody had announced.
-async fn no_surprise(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(), RunError> {
+async fn no_surprise(ledger: &Ledger, asked: LetterScope, prepared: &Prepared) -> Result<(), RunError> {
     let used: Vec<&Account> = prepared.accounts.iter().collect();
     announced(Some(ledger), &used, &prepared.job).await?;
     unasked(ledger, asked, prepared).await
@@ -145,7 +145,7 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
     }
     warn_of_changed_input(context, &prepared.job, &run, options.input.as_ref());
     run.buy_again |= options.buy_again;
-    unasked(ledger, Asked::of(&run, freshness(run.buy_again)), &prepared).await?;
+    unasked(ledger, LetterScope::of(&run, freshness(run.buy_again)), &prepared).await?;
     ledger.resume_run(run.id, run.buy_again).await?;
     Ok(Begun { run, prepared, accounts, continued: true })
 }
@@ -248,7 +248,7 @@ async fn load(
         }
         return Err(refused);
     }
-    let asked = Asked {
+    let asked = LetterScope {
         run,
         letter_rows: signed(copied.letter_rows),
         started_at: now_ms(),
@@ -272,7 +272,7 @@ async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunErr
 /// Writes the rejects of an input that is refused, so that its owner can see what to mend.
 async fn reject(context: &Context, run: &RunRow, job: &Job) -> Result<Option<PathBuf>, RunError> {
     let protected = outputs::protected(job, &context.settings);
-    let places = Whose::of(&context.ledger, run).places(&job.outputs, false).await?;
+    let places = OutputPaths::of(&context.ledger, run).places(&job.outputs, false).await?;
     let mut rejects = Rejects::begin(&job.outputs, &paths(&places), &protected)?;
     let mut records = context.ledger.records(run.id, Answers::None).await?;
     while let Some(page) = records.page().await? {

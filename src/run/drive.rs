@@ -1,16 +1,16 @@
 //! A run that has begun, carried to the end of this invocation: the loop, then the outputs or the reason why there are none.
 
 use super::begin::Begun;
-use super::broken::Broken;
 use super::context::{Context, Ended, unless_stopped};
 use super::decide::budget::Budgets;
 use super::decide::freshness::Freshness;
 use super::decide::order::always_asked;
 use super::decide::prices::{PRICE_UNKNOWN, price_unknown, without_price};
-use super::dispatch::{AccountRuntime, Coordinator, Drove, Start, Tally, Transports};
-use super::ending::{Pulled, finish};
+use super::dispatch::{AccountRuntime, Coordinator, LoopOutcome, Start, Tally, Transports};
+use super::ending::{DrivenRun, finish};
 use super::error::RunError;
 use super::event::{Event, Level, Started, notice};
+use super::failed_run::FailedRun;
 use crate::domain::budget::{Limit, Spend};
 use crate::http::transport::Transport;
 use crate::job::Job;
@@ -33,13 +33,13 @@ pub(super) async fn drive<T: Transport>(
     begun: Begun,
     terms: Terms,
     transports: Transports<T>,
-) -> Result<Ended, Broken> {
+) -> Result<Ended, FailedRun> {
     let (run, prepared, continued) = (begun.run.clone(), begun.prepared.clone(), begun.continued);
     let came = match coordinator(context, begun, terms, transports).await {
         Ok((coordinator, before)) => {
-            let Drove { came, turns } = coordinator.drive(context.stop.clone()).await;
+            let LoopOutcome { came, turns } = coordinator.drive(context.stop.clone()).await;
             tracing::debug!(turns, "the loop has ended");
-            came.map(|(halt, again)| Pulled { halt, before, again })
+            came.map(|(halt, again)| DrivenRun { halt, before, again })
         }
         Err(error) => Err(error),
     };
@@ -52,8 +52,8 @@ pub(super) async fn ended(
     context: &Context,
     run: RunRow,
     job: &Job,
-    came: Result<Pulled, RunError>,
-) -> Result<Ended, Broken> {
+    came: Result<DrivenRun, RunError>,
+) -> Result<Ended, FailedRun> {
     let ledger = &context.ledger;
     // Answers that were written where nobody will find them are no end of a run.
     let came = came.and_then(|came| {
@@ -72,7 +72,7 @@ pub(super) async fn ended(
             Err(error)
         }
     };
-    ended.map_err(|error| Broken { error, run: Some(run), unsent: false })
+    ended.map_err(|error| FailedRun { error, run: Some(run), unsent: false })
 }
 
 /// What drives a run, with everything that it starts from, and what the run had spent before.

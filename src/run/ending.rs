@@ -15,7 +15,7 @@ use crate::ledger::{Over, RunRow, Stage};
 use crate::time::now_ms;
 
 /// How a run was driven, before it is ended.
-pub(super) struct Pulled {
+pub(super) struct DrivenRun {
     pub(super) halt: Halt,
     /// What the run had spent before.
     pub(super) before: Spend,
@@ -28,7 +28,7 @@ pub(super) async fn finish(
     context: &Context,
     run: RunRow,
     job: &Job,
-    Pulled { halt, before, again }: Pulled,
+    DrivenRun { halt, before, again }: DrivenRun,
 ) -> Result<Ended, RunError> {
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;

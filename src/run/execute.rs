@@ -3,13 +3,13 @@
 
 use super::beforehand;
 use super::begin;
-use super::broken::Broken;
 use super::context::{Context, Ended, Options};
 use super::decide::freshness::Freshness;
 use super::dispatch::StopRequest;
 use super::dispatch::transports;
 use super::drive::{Terms, drive};
 use super::error::RunError;
+use super::failed_run::FailedRun;
 use crate::domain::budget::Limit;
 use crate::job::Job;
 use crate::ledger::{JobLock, LedgerError, RunRow};
@@ -20,23 +20,23 @@ use tokio::time::Instant;
 ///
 /// Once it is asked to stop, it no longer waits for a ledger that another process holds, where the caller says so with
 /// [`Ledger::hurry`].
-pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
+pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, FailedRun> {
     carry_out(context, job, options).await.map_err(|broken| stopped_first(context, broken))
 }
 
 /// A signal that comes while another process holds the ledger is what ended the run, rather than the ledger.
-fn stopped_first(context: &Context, broken: Broken) -> Broken {
+fn stopped_first(context: &Context, broken: FailedRun) -> FailedRun {
     let stopped = *context.stop.borrow() != StopRequest::None;
     match &broken.error {
         RunError::Ledger(LedgerError::Busy(_)) if stopped => {
             let error = if broken.run.is_none() { RunError::Stopped } else { RunError::StoppedUnwritten };
-            Broken { error, ..broken }
+            FailedRun { error, ..broken }
         }
         _ => broken,
     }
 }
 
-async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, Broken> {
+async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, FailedRun> {
     let (ledger, began) = (&context.ledger, options.began.unwrap_or_else(Instant::now));
     ledger.still_there()?;
     let _lock = JobLock::take(ledger.path(), &job.name, &rfc3339(now_ms()))?;
@@ -53,12 +53,12 @@ async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Opti
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
-pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
-    let known = |broken| stopped_first(context, Broken { run: Some(run.clone()), ..broken });
+pub async fn retry(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, FailedRun> {
+    let known = |broken| stopped_first(context, FailedRun { run: Some(run.clone()), ..broken });
     Box::pin(again(context, job, run, unknown)).await.map_err(known)
 }
 
-async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, Broken> {
+async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Result<Ended, FailedRun> {
     let (ledger, began) = (&context.ledger, Instant::now());
     if run.job != job.name {
         let (run, was, is) = (run.run.clone(), run.job.clone(), job.name);
@@ -68,7 +68,7 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
     let _lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms()))?;
     let transports = transports(&context.settings, &job)?;
     beforehand::tell(context, &job, false).await?;
-    let begun = begin::again(context, job, &run.run, unknown).await?;
+    let begun = begin::reopen(context, job, &run.run, unknown).await?;
     let freshness =
         Freshness { now: now_ms(), began: run.started_at, buy_again: false, unknown_too: unknown };
     drive(context, begun, Terms { freshness, extra: Limit::default(), began }, transports).await

@@ -14,7 +14,7 @@ use crate::ledger::{Ledger, LookupId, RunRow, SeenIdentities};
 
 /// Which run's letters are counted.
 #[derive(Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct LetterScope {
     pub(super) run: i64,
     /// Rows whose number gets a letter.
     pub(super) letter_rows: i64,
@@ -23,7 +23,7 @@ pub(super) struct Asked {
     pub(super) freshness: Freshness,
 }
 
-impl Asked {
+impl LetterScope {
     pub(super) fn of(run: &RunRow, freshness: Freshness) -> Self {
         Self { run: run.id, letter_rows: run.letter_rows, started_at: run.started_at, freshness }
     }
@@ -31,7 +31,11 @@ impl Asked {
 
 /// Refuses a lookup that would send letters and does not say that it may: by what each number is and what its block is,
 /// and counted as letters would be, each once.
-pub(super) async fn unasked(ledger: &Ledger, asked: Asked, prepared: &Prepared) -> Result<(), RunError> {
+pub(super) async fn unasked(
+    ledger: &Ledger,
+    asked: LetterScope,
+    prepared: &Prepared,
+) -> Result<(), RunError> {
     let steps = &prepared.job.steps;
     let silent: Vec<bool> = steps.iter().map(|s| !s.letters && s.service.letters).collect();
     // Most runs hold no number that gets a letter, whatever is asked: they are not even read.
@@ -79,7 +83,7 @@ impl LetterCount {
     async fn add(
         &mut self,
         ledger: &Ledger,
-        asked: Asked,
+        asked: LetterScope,
         prepared: &Prepared,
         making: Vec<(LookupId, Resolved)>,
     ) -> Result<(), RunError> {

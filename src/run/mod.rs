@@ -4,10 +4,8 @@
 //! [`decide`] is what it decides by, values in and decisions out. What they tell ([`event`]) and what can go wrong ([`error`])
 //! stands below all of them.
 
-mod asked_again;
 mod beforehand;
 mod begin;
-mod broken;
 mod context;
 mod copy;
 mod counter;
@@ -19,22 +17,22 @@ mod ending;
 mod error;
 pub mod event;
 mod execute;
+mod failed_run;
 mod letters;
 #[cfg(test)]
 mod model;
+mod output_paths;
 mod outputs;
-mod places;
 mod plan;
 mod reread;
 mod rescue;
+mod retry_cost;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod unchanged;
 
-pub use asked_again::{AskedAgain, again as asked_again};
 pub use beforehand::clock as clock_warning;
-pub use broken::Broken;
 pub use context::{Context, Ended, Options};
 pub use decide::prices::price_unknown;
 pub use diff::diff;
@@ -42,7 +40,9 @@ pub use dispatch::{SharedTokens, StopRequest, TriedLogin, remembered_refusal, tr
 pub use error::RunError;
 pub use event::Observer;
 pub use execute::{execute, retry};
+pub use failed_run::FailedRun;
 pub use outputs::{damage, export, export_one, protected};
 pub use plan::plan;
 pub use rescue::rescue;
+pub use retry_cost::{RetryCost, retry_cost};
 pub use summary::summary;

@@ -16,14 +16,14 @@ mod upstream;
 mod world;
 
 use super::begin;
-use super::broken::Broken;
 use super::context::{Context, Ended, Options};
 use super::decide::freshness::Freshness;
 use super::dispatch::SharedTokens;
 use super::dispatch::StopRequest;
 use super::drive::{Terms, coordinator, ended};
-use super::ending::Pulled;
+use super::ending::DrivenRun;
 use super::event::Event;
+use super::failed_run::FailedRun;
 use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
 use crate::job::Job;
@@ -68,7 +68,7 @@ const LOOK: Duration = Duration::from_micros(50);
 const AT_REST: u32 = 4;
 
 /// How an invocation ended (`None` if there was nothing to continue), and after how many turns.
-type Finished = (Result<Option<Ended>, Broken>, u64);
+type Finished = (Result<Option<Ended>, FailedRun>, u64);
 
 /// One invocation of a job.
 struct Process {
@@ -334,7 +334,7 @@ async fn drive(
     line: Arc<Line>,
     at_files: &Cell<bool>,
     turns: &mut u64,
-) -> Result<Option<Ended>, Broken> {
+) -> Result<Option<Ended>, FailedRun> {
     let _lock = JobLock::take(context.ledger.path(), &job.name, "now")?;
     for cut_short in context.ledger.half_loaded(&job.name).await? {
         context.ledger.discard(cut_short.id).await?;
@@ -351,7 +351,7 @@ async fn drive(
     let drove = coordinator.drive(context.stop.clone()).await;
     at_files.set(true);
     *turns = drove.turns;
-    let came = drove.came.map(|(halt, again)| Pulled { halt, before, again });
+    let came = drove.came.map(|(halt, again)| DrivenRun { halt, before, again });
     ended(&context, run, &prepared.job, came).await.map(Some)
 }
 

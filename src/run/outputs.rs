@@ -3,7 +3,7 @@
 use super::decide::accounts::Used;
 use super::decide::prepared::{On, Prepared, Resolved, service_name, steps};
 use super::error::RunError;
-use super::places::{Whose, naming, paths, word};
+use super::output_paths::{OutputPaths, naming, paths, word};
 use crate::config::Settings;
 use crate::disk::Protected;
 use crate::domain::identity::DigestKey;
@@ -62,7 +62,7 @@ pub(super) async fn preflight(
     settings: &Settings,
     ledger: &Ledger,
 ) -> Result<(), RunError> {
-    let places = Whose::of(ledger, run).places(&job.outputs, false).await?;
+    let places = OutputPaths::of(ledger, run).places(&job.outputs, false).await?;
     let facts = Facts::new(run, job, settings, paths(&places));
     Ok(preflight_outputs(&job.outputs, &facts.setting(ledger.key()))?)
 }
@@ -77,8 +77,8 @@ pub(super) async fn would_fit(
 ) -> Result<(), RunError> {
     let (job, now, id) = (&prepared.job, now_ms(), run_id());
     let whose = match run {
-        Some(run) => Whose { ledger, run: run.id, naming: naming(run) },
-        None => Whose {
+        Some(run) => OutputPaths { ledger, run: run.id, naming: naming(run) },
+        None => OutputPaths {
             ledger,
             run: i64::MAX,
             naming: Naming { job: &job.name, run: &id, started_ms: now, limit },
@@ -106,7 +106,7 @@ pub async fn export(
     job: &Job,
     settings: &Settings,
 ) -> Result<Exported, RunError> {
-    let places = Whose::of(ledger, run).places(&job.outputs, true).await?;
+    let places = OutputPaths::of(ledger, run).places(&job.outputs, true).await?;
     let mut exported = export_to(ledger, run, job, settings, (&job.outputs, paths(&places))).await?;
     let mut files = Vec::with_capacity(exported.written.len());
     for (at, written) in exported.written.iter_mut().enumerate() {

@@ -1,11 +1,11 @@
 //! Beginning and planning against a real ledger, without a wire: what is refused, what is gone on with, what would be asked.
 
 use super::begin::{Begun, begin};
-use super::broken::Broken;
 use super::context::{Context, Options};
 use super::dispatch::{SharedTokens, StopRequest};
 use super::error::RunError;
 use super::event::{Event, PlanReport};
+use super::failed_run::FailedRun;
 use super::plan::plan;
 use crate::config::catalogue::Catalogue;
 use crate::config::{self, Settings};
@@ -65,7 +65,7 @@ impl Place {
             .unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    async fn begin(&self, job: Job, options: Options) -> Result<Option<Begun>, Broken> {
+    async fn begin(&self, job: Job, options: Options) -> Result<Option<Begun>, FailedRun> {
         begin(&self.context, job, options).await
     }
 
@@ -82,7 +82,7 @@ fn settings(folder: &Path) -> Settings {
     config::parse(&folder.join("orgpull.toml"), CONFIGURATION, Catalogue::built_in()).unwrap()
 }
 
-fn refusal(came: Result<Option<Begun>, Broken>) -> Broken {
+fn refusal(came: Result<Option<Begun>, FailedRun>) -> FailedRun {
     came.err().expect("it is refused")
 }
 

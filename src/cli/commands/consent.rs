@@ -93,7 +93,7 @@ pub(super) async fn agreed(
     if lost == 0 || args.reporting.yes {
         return Ok(true);
     }
-    let again = run::asked_again(settings, ledger, job.clone(), run).await.map_err(Failure::Run)?;
+    let again = run::retry_cost(settings, ledger, job.clone(), run).await.map_err(Failure::Run)?;
     let lookups = counted(lost, "lookup", "lookups");
     let letters = match again.letters {
         0 => String::new(),

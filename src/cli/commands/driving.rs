@@ -16,7 +16,7 @@ use crate::export::{ColumnCount, Written};
 use crate::job::{Job, Output};
 use crate::ledger::Stage;
 use crate::run::event::{Event, Level, Notice, RunState, Summary};
-use crate::run::{self, Broken, Context, Ended, Options, RunError};
+use crate::run::{self, Context, Ended, FailedRun, Options, RunError};
 use crate::time::{now_ms, rfc3339};
 use std::io::Write;
 use std::path::Path;
@@ -96,7 +96,7 @@ impl Driving<'_> {
     /// Says why nothing was run or why it broke off, and what to type next.
     pub(super) async fn broke_off(
         &self,
-        broken: &Broken,
+        broken: &FailedRun,
         job: (&str, &Path),
         earlier: Option<&Summary>,
     ) -> Result<Exit, Failure> {

@@ -34,7 +34,7 @@ pub(crate) struct Page {
 }
 
 /// Which pending lookups are read.
-pub(crate) enum Which {
+pub(crate) enum Selection {
     /// The next so many of some steps after a key, in the order of the job.
     After(Vec<u16>, OrderKey, u32),
     /// These.
@@ -46,16 +46,16 @@ pub(crate) async fn fetch(
     ledger: &Ledger,
     prepared: &Prepared,
     run: i64,
-    which: Which,
+    which: Selection,
     freshness: Freshness,
     saved: &Saved,
 ) -> Result<Page, RunError> {
     let pending = match which {
-        Which::After(steps, after, limit) if prepared.job.rules.oldest => {
+        Selection::After(steps, after, limit) if prepared.job.rules.oldest => {
             ledger.pending_in_order(run, &steps, after, limit).await?
         }
-        Which::After(steps, after, limit) => ledger.pending_steps(run, &steps, after.at, limit).await?,
-        Which::At(ids) => ledger.pending_at(run, &ids).await?,
+        Selection::After(steps, after, limit) => ledger.pending_steps(run, &steps, after.at, limit).await?,
+        Selection::At(ids) => ledger.pending_at(run, &ids).await?,
     };
     let (decided, probes) = conditions::ask(ledger, prepared, run, &pending).await?;
     let rows: Vec<_> = pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();

@@ -2,7 +2,7 @@
 
 use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
-use super::flight::Departure;
+use super::flight::GrantedCall;
 use super::halt::Reason;
 use super::leaders::Ending;
 use crate::domain::budget::Spend;
@@ -33,7 +33,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Counts the calls that nobody has given a price, and says once of each service that it has none: where the block is a
     /// row's own, nobody knew it before.
-    fn tell_unpriced<'a>(&mut self, sends: impl Iterator<Item = &'a Departure>) {
+    fn tell_unpriced<'a>(&mut self, sends: impl Iterator<Item = &'a GrantedCall>) {
         let mut news = BTreeSet::new();
         for send in sends {
             let service = service_name(&self.prepared.job.steps[usize::from(send.ready.at.step)]);
@@ -50,7 +50,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Sends what is durable, and takes back what was turned away.
-    pub(super) fn dispatch(&mut self, sends: Vec<Departure>, intents: &[Intent], committed: Committed) {
+    pub(super) fn dispatch(&mut self, sends: Vec<GrantedCall>, intents: &[Intent], committed: Committed) {
         self.again = self.again.and_all(committed.again);
         let mut refused = committed.refused.into_iter().peekable();
         let (mut going, mut turned_away) = (Vec::new(), Vec::new());
@@ -89,8 +89,8 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// What becomes of a lookup that is not sent now.
-    fn turned_away(&mut self, send: Departure, refusal: Refusal, spent: &[Spend]) {
-        let Departure { account, ready, .. } = send;
+    fn turned_away(&mut self, send: GrantedCall, refusal: Refusal, spent: &[Spend]) {
+        let GrantedCall { account, ready, .. } = send;
         match refusal {
             Refusal::Answered(answer) => {
                 self.reuse(ready.at, Ending { outcome: answer.outcome, attempt: answer.attempt });

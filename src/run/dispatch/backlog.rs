@@ -10,15 +10,15 @@ mod tests;
 pub(super) use sort::Sorted;
 
 use super::dependants::Dependants;
-use super::flight::{Departure, Flight};
+use super::flight::{Flight, GrantedCall};
 use super::leaders::Ending;
 use super::queue::Ready;
-use super::reading::{Asked, Reading};
+use super::reading::{ReadRequest, Reading};
 use super::work::Work;
 use crate::domain::outcome::{Outcome, Source, State};
 use crate::ledger::{Change, LookupId, OrderKey};
 use crate::run::decide::conditions::Probe;
-use crate::run::decide::fetch::{Fetched, Which};
+use crate::run::decide::fetch::{Fetched, Selection};
 use crate::run::decide::prepared::Prepared;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub(super) struct Backlog {
     stopped: Vec<bool>,
     /// Whether lookups are being read, of which account, and which.
     is_reading: bool,
-    asked: Option<(usize, Asked)>,
+    asked: Option<(usize, ReadRequest)>,
     /// The account whose turn it is to be read.
     first_read: usize,
 }
@@ -218,29 +218,29 @@ impl Backlog {
     }
 
     /// Puts back what was granted and does not go.
-    pub(super) fn take_back(&mut self, departures: Vec<Departure>) {
-        for Departure { account, ready, .. } in departures {
+    pub(super) fn take_back(&mut self, departures: Vec<GrantedCall>) {
+        for GrantedCall { account, ready, .. } in departures {
             self.accounts[account].in_flight -= 1;
             self.requeue(ready);
         }
     }
 
     /// Notes that a lookup's request is on its way.
-    pub(super) fn fly(&mut self, flight: Flight) {
+    pub(super) fn track(&mut self, flight: Flight) {
         self.flights.insert(flight.ready.at, flight);
     }
 
     /// A lookup that was in flight has come back.
-    pub(super) fn land(&mut self, at: LookupId) -> Option<Flight> {
+    pub(super) fn untrack(&mut self, at: LookupId) -> Option<Flight> {
         let flight = self.flights.remove(&at)?;
         self.of(at).in_flight -= 1;
         Some(flight)
     }
 
     /// The same of one whose task will not come back.
-    pub(super) fn land_task(&mut self, task: task::Id) -> Option<Flight> {
+    pub(super) fn untrack_task(&mut self, task: task::Id) -> Option<Flight> {
         let at = self.flights.iter().find(|(_, flight)| flight.task == task).map(|(at, _)| *at)?;
-        self.land(at)
+        self.untrack(at)
     }
 
     /// Gives a lookup of an account an attempt back: one that is just `at_hand`, in flight, held back, or waits. What has ended
@@ -299,7 +299,7 @@ impl Backlog {
     }
 
     /// Begins to read what of some account is to be read now. The accounts take turns.
-    pub(super) fn begin_reading(&mut self, now: Instant) -> Option<Which> {
+    pub(super) fn begin_reading(&mut self, now: Instant) -> Option<Selection> {
         if self.is_reading {
             return None;
         }
@@ -308,10 +308,10 @@ impl Backlog {
             let Some(asked) = self.take_turn(at, now) else { continue };
             self.first_read = at + 1;
             let which = match &asked {
-                Asked::Again(ids) => Which::At(ids.clone()),
-                Asked::Next(cursor) => {
+                ReadRequest::Again(ids) => Selection::At(ids.clone()),
+                ReadRequest::Next(cursor) => {
                     let (steps, after) = self.accounts[at].reading.cursor(*cursor);
-                    Which::After(steps.to_vec(), after, u32::try_from(READ_AHEAD).unwrap_or(u32::MAX))
+                    Selection::After(steps.to_vec(), after, u32::try_from(READ_AHEAD).unwrap_or(u32::MAX))
                 }
             };
             (self.is_reading, self.asked) = (true, Some((at, asked)));
@@ -322,14 +322,14 @@ impl Backlog {
 
     /// What of an account is to be read now. Those that have waited come first: they stand earlier in the order, and make
     /// room.
-    fn take_turn(&mut self, at: usize, now: Instant) -> Option<Asked> {
+    fn take_turn(&mut self, at: usize, now: Instant) -> Option<ReadRequest> {
         if let Some(again) = self.accounts[at].reading.take_again(now, READ_AHEAD) {
-            return Some(Asked::Again(again));
+            return Some(ReadRequest::Again(again));
         }
         let (cursor, after) = self.lagging(at)?;
         let queue = &self.accounts[at].queue;
         let idle = queue.has_ready() && queue.ready(Some(after), 1) == 0;
-        (idle || queue.len() < READ_AHEAD).then_some(Asked::Next(cursor))
+        (idle || queue.len() < READ_AHEAD).then_some(ReadRequest::Next(cursor))
     }
 
     /// Which of an account's cursors is to be read next, and up to where it has come, where there is room for more.
@@ -356,13 +356,13 @@ impl Backlog {
     pub(super) fn came(&mut self, lookups: &[Fetched]) -> BTreeSet<LookupId> {
         let Some((account, asked)) = self.asked.take() else { return BTreeSet::new() };
         match asked {
-            Asked::Next(cursor) => {
+            ReadRequest::Next(cursor) => {
                 let order_key = |fetched: &Fetched| OrderKey { heard_at: fetched.heard_at, at: fetched.at };
                 let exhausted = lookups.len() < READ_AHEAD;
                 self.accounts[account].reading.came_to(cursor, lookups.last().map(order_key), exhausted);
                 BTreeSet::new()
             }
-            Asked::Again(ids) => {
+            ReadRequest::Again(ids) => {
                 let mut missing: BTreeSet<LookupId> = ids.into_iter().collect();
                 for fetched in lookups {
                     missing.remove(&fetched.at);
@@ -374,7 +374,7 @@ impl Backlog {
 
     /// Nothing could be read: it is read again.
     pub(super) fn came_to_nothing(&mut self) {
-        if let Some((account, Asked::Again(ids))) = self.asked.take() {
+        if let Some((account, ReadRequest::Again(ids))) = self.asked.take() {
             for at in ids {
                 self.accounts[account].reading.again(at);
             }

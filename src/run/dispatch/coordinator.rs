@@ -7,16 +7,16 @@
 use super::account_runtime::AccountRuntime;
 use super::backlog::{Backlog, Left};
 use super::earlier::earlier;
-use super::flight::{Departure, Flight};
+use super::flight::{Flight, GrantedCall};
 use super::halt::Halt;
-use super::holds::Use;
+use super::ledger_availability::LedgerUse;
 use super::mailbox::Mailbox;
 use super::message::Message;
 use super::services::Services;
 use super::stop::StopRequest;
 use super::tally::Tally;
-use super::worker::{Sending, exchange};
-use super::writer::{Returned, Unwritten, Writer};
+use super::worker::{ExchangeInput, exchange};
+use super::writer::{BatchResult, Unwritten, Writer};
 use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
 use crate::ledger::{Intent, Ledger, LedgerError};
@@ -38,7 +38,7 @@ use tokio::time::Instant;
 const PROGRESS: Duration = Duration::from_millis(200);
 
 /// What came of driving a run.
-pub(crate) struct Drove {
+pub(crate) struct LoopOutcome {
     /// Why the loop ended, and what was asked though another run's call for the same was lost.
     pub(crate) came: Result<(Halt, Spend), RunError>,
     /// Turns of the loop: many more than there were events to turn for would be a loop that spins.
@@ -121,7 +121,7 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Drives the run until nothing is pending or it must stop.
-    pub(crate) async fn drive(mut self, stop: watch::Receiver<StopRequest>) -> Drove {
+    pub(crate) async fn drive(mut self, stop: watch::Receiver<StopRequest>) -> LoopOutcome {
         self.tell_what_is_held();
         let came = self.turn_until_over(stop).await;
         self.mailbox.abort();
@@ -130,7 +130,7 @@ impl<T: Transport> Coordinator<T> {
         }
         self.report(self.told + PROGRESS);
         let came = came.and_then(|()| Ok((self.halt.or_failure()?, self.again)));
-        Drove { came, turns: self.turns }
+        LoopOutcome { came, turns: self.turns }
     }
 
     async fn turn_until_over(&mut self, mut stop: watch::Receiver<StopRequest>) -> Result<(), RunError> {
@@ -149,14 +149,14 @@ impl<T: Transport> Coordinator<T> {
             // After the commit: what ended must be in the ledger before the ledger is asked what has ended.
             self.read_ahead();
             self.report(Instant::now());
-            self.lose_patience();
+            self.stop_if_put_off_too_long();
             if self.is_over() {
                 return Ok(());
             }
             let now = Instant::now();
             earlier(&mut next, self.next_look());
             earlier(&mut next, self.held_until(now));
-            if next.is_none() && self.is_still() {
+            if next.is_none() && self.is_idle() {
                 self.broke(RunError::bug("something is left to do, and nothing is under way or waited for"));
             }
             // What was decided while committing is written before anything is waited for.
@@ -176,8 +176,8 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Whether nothing is under way that a message could come from, so that only a time could bring what is next.
-    fn is_still(&self) -> bool {
-        self.mailbox.is_still() && self.backlog.left() != Left::InFlight && self.writer.is_empty()
+    fn is_idle(&self) -> bool {
+        self.mailbox.is_idle() && self.backlog.left() != Left::InFlight && self.writer.is_empty()
     }
 
     /// Sleeps until something comes back, a time comes, or a signal does.
@@ -234,7 +234,7 @@ impl<T: Transport> Coordinator<T> {
     /// A task panicked, and its message never comes. A call that it carried may have been carried out, and its answer is lost.
     fn panicked(&mut self, task: task::Id) {
         self.broke(RunError::bug("a task panicked"));
-        if let Some(flight) = self.backlog.land_task(task) {
+        if let Some(flight) = self.backlog.untrack_task(task) {
             let account = self.backlog.account_of(flight.ready.at);
             self.lost(account, flight, "panicked".to_owned(), None);
         }
@@ -269,11 +269,11 @@ impl<T: Transport> Coordinator<T> {
     /// Whether nothing is under way, so that only time can bring what comes next.
     pub(super) fn is_waiting(&self) -> bool {
         let idle = matches!(self.backlog.left(), Left::Nothing | Left::Waiting);
-        idle && self.is_still() && !self.writer.holds().any() && !self.halt.draining()
+        idle && self.is_idle() && !self.writer.availability().any() && !self.halt.draining()
     }
 
     /// Writes what ended and what begins in one transaction, then sends what begins.
-    async fn commit(&mut self, sends: Vec<Departure>) -> Result<(), RunError> {
+    async fn commit(&mut self, sends: Vec<GrantedCall>) -> Result<(), RunError> {
         let held = self.held_until(Instant::now()).is_some();
         // What came up while the throttles were asked holds for those that were granted before.
         let sends = if held || self.halt.draining() { self.take_back(sends) } else { sends };
@@ -281,19 +281,19 @@ impl<T: Transport> Coordinator<T> {
             return Ok(());
         }
         let now = now_ms();
-        let handed = self.writer.hand_over(self.intents(&sends, now), self.budgets.caps(now));
-        let returned = handed.commit().await;
+        let submitted = self.writer.submit(self.intents(&sends, now), self.budgets.caps(now));
+        let returned = submitted.commit().await;
         self.committed(sends, returned)
     }
 
     /// What was handed over is on disk, and what begins is sent; or it is not, and waits.
-    fn committed(&mut self, sends: Vec<Departure>, returned: Returned) -> Result<(), RunError> {
+    fn committed(&mut self, sends: Vec<GrantedCall>, returned: BatchResult) -> Result<(), RunError> {
         let written = match self.writer.written(returned) {
             Ok(written) => written,
             Err(Unwritten { began, error }) => {
                 self.take_back(sends);
                 return match error {
-                    LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, Use::Write),
+                    LedgerError::Full(_) | LedgerError::Busy(_) => self.hold(error, began, LedgerUse::Write),
                     error => self.unwritten(error),
                 };
             }
@@ -312,9 +312,9 @@ impl<T: Transport> Coordinator<T> {
         Ok(())
     }
 
-    fn intents(&self, sends: &[Departure], now: i64) -> Vec<Intent> {
+    fn intents(&self, sends: &[GrantedCall], now: i64) -> Vec<Intent> {
         let rules = Freshness { now, ..self.freshness };
-        let intent = |send: &Departure| {
+        let intent = |send: &GrantedCall| {
             let step = &self.prepared.job.steps[usize::from(send.ready.at.step)];
             self.accounts[send.account].intent(&send.ready, &rules, step)
         };
@@ -322,18 +322,18 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Takes back what was granted and does not go. Nothing is left of it.
-    fn take_back(&mut self, sends: Vec<Departure>) -> Vec<Departure> {
+    fn take_back(&mut self, sends: Vec<GrantedCall>) -> Vec<GrantedCall> {
         self.backlog.take_back(sends);
         Vec::new()
     }
 
-    pub(super) fn send(&mut self, send: Departure, intent: &Intent) {
-        let Departure { account, ready, token, .. } = send;
+    pub(super) fn send(&mut self, send: GrantedCall, intent: &Intent) {
+        let GrantedCall { account, ready, token, .. } = send;
         let at = ready.at;
         let service = &self.prepared.job.steps[usize::from(at.step)].service;
         let runtime = &mut self.accounts[account];
         let base = &runtime.config.base_url;
-        let sending = Sending {
+        let input = ExchangeInput {
             account,
             at,
             request: prepare(base, service, &ready.ask.number, &intent.transactionid, &ready.ask.params),
@@ -344,11 +344,11 @@ impl<T: Transport> Coordinator<T> {
             latch: runtime.throttle.latch(),
             number: ready.ask.number.clone(),
             credentials: Arc::clone(&runtime.credentials),
-            stays: self.halt.is_broken(),
+            held_back: self.halt.is_broken(),
         };
         let transport = Arc::clone(&self.transports[account]);
-        let task = self.mailbox.spawn(async move { Message::Done(exchange(transport, sending).await) });
-        self.backlog.fly(Flight { ready, attempt: intent.id, task });
+        let task = self.mailbox.spawn(async move { Message::Done(exchange(transport, input).await) });
+        self.backlog.track(Flight { ready, attempt: intent.id, task });
     }
 
     /// Second signal: whatever is in flight may have been carried out, and nobody will hear of it.

@@ -15,7 +15,7 @@ pub(super) struct Flight {
 }
 
 /// A lookup that may go.
-pub(super) struct Departure {
+pub(super) struct GrantedCall {
     pub(super) account: usize,
     pub(super) ready: Ready,
     pub(super) token: Arc<Token>,

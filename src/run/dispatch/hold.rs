@@ -3,7 +3,7 @@
 //! cannot be read another: the end of the one says nothing of the other.
 
 use super::coordinator::Coordinator;
-use super::holds::Use;
+use super::ledger_availability::LedgerUse;
 use crate::domain::counted::counted;
 use crate::http::transport::Transport;
 use crate::ledger::{AttemptEnd, AttemptState, LedgerError};
@@ -21,17 +21,22 @@ impl<T: Transport> Coordinator<T> {
     ///
     /// # Errors
     /// Where it was waited for long enough, the ledger's error.
-    pub(super) fn hold(&mut self, error: LedgerError, began: Instant, what: Use) -> Result<(), RunError> {
+    pub(super) fn hold(
+        &mut self,
+        error: LedgerError,
+        began: Instant,
+        what: LedgerUse,
+    ) -> Result<(), RunError> {
         let patience = self.prepared.job.rules.outage_wait;
-        match (self.writer.fails(what, began, patience), what) {
+        match (self.writer.failed(what, began, patience), what) {
             // What is in flight is paid for: it is heard first, and tried once more with the rest.
-            (None, Use::Write) if !self.backlog.flights.is_empty() => return self.unwritten(error),
-            (None, Use::Write) => {
+            (None, LedgerUse::Write) if !self.backlog.flights.is_empty() => return self.unwritten(error),
+            (None, LedgerUse::Write) => {
                 self.tell_what_is_unwritten();
                 return Err(error.into());
             }
-            (None, Use::Read) => return Err(error.into()),
-            (Some(true), Use::Write) => {
+            (None, LedgerUse::Read) => return Err(error.into()),
+            (Some(true), LedgerUse::Write) => {
                 let waiting = match answers(self.writer.unwritten()) {
                     0 => String::new(),
                     waiting => format!(
@@ -41,7 +46,7 @@ impl<T: Transport> Coordinator<T> {
                 };
                 self.notice(Level::Warning, "ledger-held", format!("{error}. Nothing is sent{waiting}"));
             }
-            (Some(true), Use::Read) => {
+            (Some(true), LedgerUse::Read) => {
                 self.notice(Level::Warning, "ledger-held", format!("{error}. It is read again in a moment"));
             }
             (Some(false), _) => {}
@@ -62,7 +67,7 @@ impl<T: Transport> Coordinator<T> {
     /// # Errors
     /// The failure, where nothing is in flight and it is not the first.
     pub(super) fn unwritten(&mut self, error: LedgerError) -> Result<(), RunError> {
-        if self.backlog.flights.is_empty() && self.writer.holds().writing() {
+        if self.backlog.flights.is_empty() && self.writer.availability().writing() {
             return Err(error.into());
         }
         self.writer.refuse_writes();

@@ -3,7 +3,7 @@
 use super::backlog::Sorted;
 use super::coordinator::Coordinator;
 use super::halt::Reason;
-use super::holds::Use;
+use super::ledger_availability::LedgerUse;
 use super::message::Message;
 use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
@@ -114,7 +114,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) fn not_read(&mut self, error: RunError) {
         match error {
             RunError::Ledger(error @ (LedgerError::Full(_) | LedgerError::Busy(_))) => {
-                if let Err(error) = self.hold(error, Instant::now(), Use::Read) {
+                if let Err(error) = self.hold(error, Instant::now(), LedgerUse::Read) {
                     self.broke(error);
                 }
             }

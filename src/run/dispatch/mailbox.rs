@@ -62,7 +62,7 @@ impl Mailbox {
     }
 
     /// Whether nothing has come, and nothing is under way that a message could come from.
-    pub(super) fn is_still(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         !self.has_some() && self.tasks.is_empty()
     }
 

@@ -7,7 +7,7 @@
 
 use super::coordinator::Coordinator;
 use super::flight::Flight;
-use super::streak::Stray;
+use super::streak::UnusableAnswer;
 use crate::domain::money::Ore;
 use crate::domain::outcome::State;
 use crate::http::transport::Transport;
@@ -50,7 +50,7 @@ impl<T: Transport> Coordinator<T> {
             self.end(&flight, AttemptState::Refused, Some(Ore::ZERO), Some(page.code.clone()));
             self.try_again(account, flight, wait);
         }
-        if self.services.streaks.stray(&name, &service, Stray::ForeignPage) {
+        if self.services.streaks.count(&name, &service, UnusableAnswer::ForeignPage) {
             let message = format!("five pages in a row are not the provider's: {}", page.message);
             self.stop_for(&name, &service, &page.code, &message);
         }

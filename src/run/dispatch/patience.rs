@@ -55,7 +55,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Ends a run that can send nothing for longer than it may wait, because every upstream it needs has named such a time.
     /// To sit there until `outage_wait` is over would help nobody.
-    pub(super) fn lose_patience(&mut self) {
+    pub(super) fn stop_if_put_off_too_long(&mut self) {
         if !self.is_waiting() {
             return;
         }
@@ -85,7 +85,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Why nothing is sent, where that will last.
     pub(super) fn pause(&mut self, now: Instant) -> Option<String> {
-        if let Some(why) = self.writer.holds().pause() {
+        if let Some(why) = self.writer.availability().pause() {
             return Some(why.to_owned());
         }
         self.accounts.iter_mut().find_map(|account| account.throttle.pause_reason(now)).or_else(|| {

@@ -2,7 +2,7 @@
 
 use super::coordinator::Coordinator;
 use super::earlier::earlier;
-use super::flight::Departure;
+use super::flight::GrantedCall;
 use super::halt::Reason;
 use crate::http::throttle::{Permit, StopReason};
 use crate::http::transport::Transport;
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 impl<T: Transport> Coordinator<T> {
     /// Asks the accounts' throttles who may go, and gives out what is to be sent and when to ask again.
-    pub(super) async fn permits(&mut self) -> (Vec<Departure>, Option<Instant>) {
+    pub(super) async fn permits(&mut self) -> (Vec<GrantedCall>, Option<Instant>) {
         let (mut sends, mut next) = (Vec::new(), None);
         let now = Instant::now();
         if let Some(again) = self.held_until(now) {
@@ -50,7 +50,7 @@ impl<T: Transport> Coordinator<T> {
         &mut self,
         at: usize,
         most: usize,
-        sends: &mut Vec<Departure>,
+        sends: &mut Vec<GrantedCall>,
         next: &mut Option<Instant>,
     ) -> bool {
         let mut left = most;
@@ -62,7 +62,7 @@ impl<T: Transport> Coordinator<T> {
             for token in tokens {
                 let Some(ready) = work.queue.pop() else { break };
                 work.in_flight += 1;
-                sends.push(Departure { account: at, ready, token, granted });
+                sends.push(GrantedCall { account: at, ready, token, granted });
             }
             match end {
                 None | Some(Permit::Go { .. }) => return true,
@@ -93,7 +93,7 @@ impl<T: Transport> Coordinator<T> {
     fn room(&self) -> usize {
         let most = self.prepared.job.rules.concurrency.map_or(usize::MAX, |most| most as usize);
         let room = most.saturating_sub(self.backlog.flights.len());
-        if self.writer.holds().writing() { room.min(1) } else { room }
+        if self.writer.availability().writing() { room.min(1) } else { room }
     }
 
     fn stop(&mut self, account: usize, reason: &StopReason) {

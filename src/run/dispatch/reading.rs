@@ -14,7 +14,7 @@ const ANOTHERS_ANSWER: Duration = Duration::from_millis(250);
 
 /// What of an account is read next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum ReadRequest {
     /// The lookups that follow on this cursor.
     Next(usize),
     /// These, which have been read before.

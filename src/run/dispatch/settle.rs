@@ -30,7 +30,7 @@ use tokio::time::Instant;
 impl<T: Transport> Coordinator<T> {
     /// Takes what came back for a lookup that was in flight.
     pub(super) async fn done(&mut self, done: Done) {
-        let Some(mut flight) = self.backlog.land(done.at) else { return };
+        let Some(mut flight) = self.backlog.untrack(done.at) else { return };
         let account = done.account;
         tracing::debug!(
             transactionid = %transactionid(flight.attempt),
@@ -79,7 +79,7 @@ impl<T: Transport> Coordinator<T> {
             }
             came @ (ExchangeResult::TooLarge | ExchangeResult::Unread(_) | ExchangeResult::Mismatched(_)) => {
                 self.accounts[account].throttle.answered(done.generation);
-                self.useless(account, flight, came);
+                self.unusable_answer(account, flight, came);
             }
             ExchangeResult::ClientRefused(code, message) => {
                 self.end(&flight, AttemptState::Refused, FREE, Some(code));

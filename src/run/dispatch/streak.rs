@@ -9,7 +9,7 @@ const KINDS: usize = 3;
 
 /// What came back instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stray {
+pub(super) enum UnusableAnswer {
     /// It arrived whole and cannot be read.
     Unreadable,
     /// It answers another question.
@@ -33,7 +33,7 @@ struct Streak {
 
 impl Streaks {
     /// Counts one more. Whether the service is to be stopped, which stays so until it answers properly.
-    pub(super) fn stray(&mut self, account: &str, service: &str, kind: Stray) -> bool {
+    pub(super) fn count(&mut self, account: &str, service: &str, kind: UnusableAnswer) -> bool {
         let known = self.0.iter().position(|streak| streak.is_of(account, service));
         let at = known.unwrap_or_else(|| {
             let (account, service) = (account.to_owned(), service.to_owned());
@@ -62,13 +62,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [Stray; KINDS] = [Stray::Unreadable, Stray::Mismatched, Stray::ForeignPage];
+    const ALL: [UnusableAnswer; KINDS] =
+        [UnusableAnswer::Unreadable, UnusableAnswer::Mismatched, UnusableAnswer::ForeignPage];
 
     #[test]
     fn the_fifth_in_a_row_stops_the_service_and_so_does_what_was_in_flight() {
         for kind in ALL {
             let mut streaks = Streaks::default();
-            let told: Vec<bool> = (0..7).map(|_| streaks.stray("a", "s", kind)).collect();
+            let told: Vec<bool> = (0..7).map(|_| streaks.count("a", "s", kind)).collect();
             assert_eq!(told, [false, false, false, false, true, true, true], "{kind:?}");
         }
     }
@@ -77,8 +78,8 @@ mod tests {
     fn a_proper_answer_begins_anew() {
         let mut streaks = Streaks::default();
         for _ in 0..100 {
-            for kind in ALL.into_iter().chain([Stray::Unreadable; 3]) {
-                assert!(!streaks.stray("a", "s", kind));
+            for kind in ALL.into_iter().chain([UnusableAnswer::Unreadable; 3]) {
+                assert!(!streaks.count("a", "s", kind));
             }
             streaks.answered("a", "s");
         }
@@ -88,9 +89,9 @@ mod tests {
     fn one_kind_does_not_end_the_streak_of_another() {
         let mut streaks = Streaks::default();
         for _ in 0..4 {
-            assert!(ALL.into_iter().all(|kind| !streaks.stray("a", "s", kind)));
+            assert!(ALL.into_iter().all(|kind| !streaks.count("a", "s", kind)));
         }
-        assert!(ALL.into_iter().all(|kind| streaks.stray("a", "s", kind)));
+        assert!(ALL.into_iter().all(|kind| streaks.count("a", "s", kind)));
     }
 
     #[test]
@@ -98,10 +99,14 @@ mod tests {
         let mut streaks = Streaks::default();
         let services = [("a", "s"), ("a", "t"), ("b", "s")];
         for _ in 0..4 {
-            assert!(services.iter().all(|(account, name)| !streaks.stray(account, name, Stray::Mismatched)));
+            assert!(services.iter().all(|(account, name)| !streaks.count(
+                account,
+                name,
+                UnusableAnswer::Mismatched
+            )));
         }
         streaks.answered("a", "t");
-        let stops = services.map(|(account, name)| streaks.stray(account, name, Stray::Mismatched));
+        let stops = services.map(|(account, name)| streaks.count(account, name, UnusableAnswer::Mismatched));
         assert_eq!(stops, [true, false, true]);
     }
 
@@ -117,7 +122,7 @@ mod tests {
                 };
                 let since = came[..=at].iter().rev().take_while(|&&what| what < KINDS);
                 let of_this_kind = since.filter(|&&before| before == what).count();
-                prop_assert_eq!(streaks.stray("a", "s", kind), of_this_kind >= 5);
+                prop_assert_eq!(streaks.count("a", "s", kind), of_this_kind >= 5);
             }
         }
     }

@@ -153,7 +153,7 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, LookupId) {
     let (ask, spent, lost) = (ask(Identity([1; 16])), 0, false);
     let ready = Ready { at, heard_at: 0, ask, spent, lost, refusals: 0, purpose: 1 };
     turn.backlog.accounts[0].in_flight = 1;
-    turn.backlog.fly(Flight { ready, attempt: 7, task: tokio::spawn(async {}).id() });
+    turn.backlog.track(Flight { ready, attempt: 7, task: tokio::spawn(async {}).id() });
     (turn, at)
 }
 
@@ -240,17 +240,17 @@ async fn a_lookup_whose_attempts_are_spent_ends_by_whether_one_was_lost() {
     for (lost, outcome) in [(false, Outcome::Failed), (true, Outcome::Unknown)] {
         let folder = tempfile::tempdir().unwrap();
         let (mut turn, at) = in_flight(folder.path()).await;
-        let mut flight = turn.backlog.land(at).unwrap();
+        let mut flight = turn.backlog.untrack(at).unwrap();
         (flight.ready.spent, flight.ready.lost) = (2, lost);
         turn.backlog.accounts[0].in_flight = 1;
-        turn.backlog.fly(flight);
+        turn.backlog.track(flight);
         turn.hears(at, ExchangeResult::Unavailable(None)).await;
         assert_eq!(turn.waits(), (false, false));
         if let Some(flight) = turn.backlog.accounts[0].doubted.first() {
             panic!("one failure is no doubt: {}", flight.attempt);
         }
-        let handed = turn.writer.hand_over(Vec::new(), Vec::new());
-        assert!(handed.changes().iter().any(|change| change.outcome == Some(outcome)), "{outcome}");
+        let submitted = turn.writer.submit(Vec::new(), Vec::new());
+        assert!(submitted.changes().iter().any(|change| change.outcome == Some(outcome)), "{outcome}");
     }
 }
 

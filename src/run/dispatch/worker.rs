@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Everything that one exchange needs.
-pub(super) struct Sending {
+pub(super) struct ExchangeInput {
     pub(super) account: usize,
     pub(super) at: LookupId,
     pub(super) request: Request,
@@ -29,10 +29,10 @@ pub(super) struct Sending {
     pub(super) number: String,
     pub(super) credentials: Arc<Credentials>,
     /// Whether it is not to leave after all.
-    pub(super) stays: bool,
+    pub(super) held_back: bool,
 }
 
-impl Sending {
+impl ExchangeInput {
     /// What an upstream may echo and nobody may see: it is looked for before anything else is.
     fn known(&self) -> Known {
         let token = self.token.value().expose_secret();
@@ -140,21 +140,21 @@ impl fmt::Display for ExchangeResult {
 }
 
 /// Sends one request and reads what comes back.
-pub(super) async fn exchange<T: Transport>(transport: Arc<T>, sending: Sending) -> Done {
-    let generation = sending.token.generation();
-    let stays = sending.stays || sending.latch.is_closed();
-    let came = if stays { ExchangeResult::Unsent } else { send(&*transport, &sending).await };
-    Done { account: sending.account, at: sending.at, generation, came }
+pub(super) async fn exchange<T: Transport>(transport: Arc<T>, input: ExchangeInput) -> Done {
+    let generation = input.token.generation();
+    let held_back = input.held_back || input.latch.is_closed();
+    let came = if held_back { ExchangeResult::Unsent } else { send(&*transport, &input).await };
+    Done { account: input.account, at: input.at, generation, came }
 }
 
-async fn send<T: Transport>(transport: &T, sending: &Sending) -> ExchangeResult {
-    let on_head = |status: u16| sending.latch.on_head(status);
-    match transport.send(&sending.request, sending.token.value(), sending.timeout, on_head).await {
+async fn send<T: Transport>(transport: &T, input: &ExchangeInput) -> ExchangeResult {
+    let on_head = |status: u16| input.latch.on_head(status);
+    match transport.send(&input.request, input.token.value(), input.timeout, on_head).await {
         Ok(response) => {
             let retry_after = response.retry_after;
-            match read(&sending.service.dialect, &response, &sending.question).without(&sending.known()) {
+            match read(&input.service.dialect, &response, &input.question).without(&input.known()) {
                 Reading::Answer(mut answer) => {
-                    without_token(&mut answer, sending.token.value().expose_secret());
+                    without_token(&mut answer, input.token.value().expose_secret());
                     answer.body = pack(&answer.body);
                     ExchangeResult::Answer(Box::new(answer))
                 }
@@ -164,7 +164,7 @@ async fn send<T: Transport>(transport: &T, sending: &Sending) -> ExchangeResult 
                 Reading::Unavailable => ExchangeResult::Unavailable(retry_after),
                 Reading::Mismatched { body } => {
                     transport.distrust();
-                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body, sending.token.value())))
+                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body, input.token.value())))
                 }
                 Reading::Unreadable(unread) => {
                     ExchangeResult::Unread(Kept::of_unread(&unread, response.status))

@@ -4,7 +4,7 @@
 //! came of it: written, it is over; unwritten, it is put back before whatever has come since. So whether the loop waits for a
 //! commit or goes on meanwhile is the loop's affair, and what depends on durability depends on [`Writer::written`].
 
-use super::holds::{Holds, Use};
+use super::ledger_availability::{LedgerAvailability, LedgerUse};
 use crate::ledger::{
     AccountUpdate, AttemptEnd, AttemptIds, Batch, Cap, Change, Committed, Intent, Ledger, LedgerError,
     transactionid,
@@ -24,11 +24,11 @@ pub(super) struct Writer {
     batch: Batch,
     /// Away with a batch that was handed over.
     ids: Option<AttemptIds>,
-    holds: Holds,
+    availability: LedgerAvailability,
 }
 
 /// A batch on its way to the ledger.
-pub(super) struct Handed {
+pub(super) struct SubmittedBatch {
     ledger: Arc<Ledger>,
     run: i64,
     batch: Batch,
@@ -37,7 +37,7 @@ pub(super) struct Handed {
 }
 
 /// What came of it.
-pub(super) struct Returned {
+pub(super) struct BatchResult {
     batch: Batch,
     ids: AttemptIds,
     began: Instant,
@@ -62,7 +62,7 @@ pub(super) struct Unwritten {
 
 impl Writer {
     pub(super) fn new(ledger: Arc<Ledger>, run: i64) -> Self {
-        Self { ledger, run, batch: Batch::default(), ids: None, holds: Holds::default() }
+        Self { ledger, run, batch: Batch::default(), ids: None, availability: LedgerAvailability::default() }
     }
 
     /// Writes a lookup's new state with the next commit, together with what it has come to in this very batch: one statement
@@ -98,12 +98,12 @@ impl Writer {
     }
 
     /// Hands the batch over with the intents of what is to go, and what they may cost. Their ids are drawn as it is committed.
-    pub(super) fn hand_over(&mut self, intents: Vec<Intent>, caps: Vec<Cap>) -> Handed {
+    pub(super) fn submit(&mut self, intents: Vec<Intent>, caps: Vec<Cap>) -> SubmittedBatch {
         let mut batch = std::mem::take(&mut self.batch);
         (batch.intents, batch.caps) = (intents, caps);
         let ids = self.ids.take().unwrap_or_else(|| self.ledger.attempt_ids());
         let ledger = Arc::clone(&self.ledger);
-        Handed { ledger, run: self.run, batch, ids, began: Instant::now() }
+        SubmittedBatch { ledger, run: self.run, batch, ids, began: Instant::now() }
     }
 
     /// Takes back what came of a batch that was handed over.
@@ -111,8 +111,8 @@ impl Writer {
     /// # Errors
     /// Why it is not on disk. Its ends and changes are back in the batch; its intents are gone, and their lookups are the
     /// caller's to put back.
-    pub(super) fn written(&mut self, returned: Returned) -> Result<Written, Unwritten> {
-        let Returned { mut batch, ids, began, came } = returned;
+    pub(super) fn written(&mut self, returned: BatchResult) -> Result<Written, Unwritten> {
+        let BatchResult { mut batch, ids, began, came } = returned;
         self.ids = Some(ids);
         match came {
             Ok(committed) => {
@@ -122,7 +122,7 @@ impl Writer {
                     intents = batch.intents.len(),
                     "commit"
                 );
-                let resumes = self.holds.works(Use::Write);
+                let resumes = self.availability.worked(LedgerUse::Write);
                 Ok(Written { changes: batch.changes, intents: batch.intents, committed, resumes })
             }
             Err(error) => {
@@ -141,7 +141,7 @@ impl Writer {
 
     /// Writes what ended, sends nothing, and parks what is in flight as unknown: nobody will hear of it.
     pub(super) async fn give_up(&mut self) -> Result<(), LedgerError> {
-        let returned = self.hand_over(Vec::new(), Vec::new()).commit().await;
+        let returned = self.submit(Vec::new(), Vec::new()).commit().await;
         self.written(returned).map_err(|unwritten| unwritten.error)?;
         self.ledger.park_started(self.run, now_ms()).await?;
         Ok(())
@@ -149,38 +149,38 @@ impl Writer {
 
     /// Until when the ledger is not to be tried.
     pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
-        self.holds.until(now)
+        self.availability.until(now)
     }
 
     /// What is known of whether the ledger can be used.
-    pub(super) const fn holds(&self) -> &Holds {
-        &self.holds
+    pub(super) const fn availability(&self) -> &LedgerAvailability {
+        &self.availability
     }
 
     /// It has failed, in an attempt that began at `began`. Whether that is new; `None` if it was waited for long enough.
-    pub(super) fn fails(&mut self, what: Use, began: Instant, patience: Duration) -> Option<bool> {
-        self.holds.fails(what, began, patience)
+    pub(super) fn failed(&mut self, what: LedgerUse, began: Instant, patience: Duration) -> Option<bool> {
+        self.availability.failed(what, began, patience)
     }
 
     /// It can be read. Whether that is new.
     pub(super) fn reads(&mut self) -> bool {
-        self.holds.works(Use::Read)
+        self.availability.worked(LedgerUse::Read)
     }
 
     /// It takes no writes, for a reason that does not pass; what is in flight is heard, and written if it can be after all.
     pub(super) fn refuse_writes(&mut self) {
-        self.holds.refuse_writes();
+        self.availability.refuse_writes();
     }
 }
 
-impl Handed {
+impl SubmittedBatch {
     #[cfg(test)]
     pub(super) fn changes(&self) -> &[Change] {
         &self.batch.changes
     }
 
     /// Commits it: when this returns it is on disk, or nothing of it is.
-    pub(super) async fn commit(self) -> Returned {
+    pub(super) async fn commit(self) -> BatchResult {
         let Self { ledger, run, mut batch, mut ids, began } = self;
         let mut draws = 0;
         let came = loop {
@@ -197,7 +197,7 @@ impl Handed {
                 came => break came,
             }
         };
-        Returned { batch, ids, began, came }
+        BatchResult { batch, ids, began, came }
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
     /// A writer that has written the intent of the first row, and its attempt.
     async fn begun(ledger: &Arc<Ledger>, run: i64) -> (Writer, i64) {
         let mut writer = Writer::new(Arc::clone(ledger), run);
-        let returned = writer.hand_over(vec![intent(ledger, 1).await], Vec::new()).commit().await;
+        let returned = writer.submit(vec![intent(ledger, 1).await], Vec::new()).commit().await;
         let written = writer.written(returned).ok().unwrap();
         assert!(written.intents[0].id > 0 && written.changes.is_empty() && !written.resumes);
         (writer, written.intents[0].id)
@@ -273,7 +273,7 @@ mod tests {
         let failed = Change { spent: 0, attempt: Some(attempt), source: Some(Source::Bought), ..spent(1) };
         writer.change(Change { state: State::Settled, outcome: Some(Outcome::Failed), ..failed });
         assert!(!writer.is_empty() && writer.unwritten().len() == 1);
-        let returned = writer.hand_over(Vec::new(), Vec::new()).commit().await;
+        let returned = writer.submit(Vec::new(), Vec::new()).commit().await;
         let written = writer.written(returned).ok().unwrap();
         let first = written.changes.iter().find(|change| change.at == at(1)).unwrap();
         assert_eq!((written.changes.len(), first.spent, first.outcome), (2, 1, Some(Outcome::Failed)));
@@ -291,17 +291,17 @@ mod tests {
         writer.end(refused(attempt));
         writer.change(spent(1));
         let fault = ledger.break_it(Fault::Unwritable).await;
-        let handed = writer.hand_over(vec![intent(&ledger, 2).await], Vec::new());
+        let submitted = writer.submit(vec![intent(&ledger, 2).await], Vec::new());
         assert!(writer.is_empty(), "it is on its way");
         writer.change(Change { spent: 0, ..Change::to(at(1), State::Settled, Some(Outcome::Failed)) });
-        let returned = handed.commit().await;
+        let returned = submitted.commit().await;
         assert!(writer.written(returned).is_err());
         assert_eq!((writer.unwritten().len(), writer.batch.changes.len()), (1, 1));
         let change = &writer.batch.changes[0];
         assert_eq!((change.spent, change.outcome), (1, Some(Outcome::Failed)), "both, the later last");
         assert!(writer.batch.intents.is_empty(), "what was to go is the loop's to put back");
         ledger.mend(fault).await;
-        let returned = writer.hand_over(Vec::new(), Vec::new()).commit().await;
+        let returned = writer.submit(Vec::new(), Vec::new()).commit().await;
         assert!(writer.written(returned).is_ok() && writer.is_empty());
         let totals = ledger.totals(run).await.unwrap();
         assert_eq!((totals.pending, totals.outcomes[Outcome::Failed.index()]), (1, 1));

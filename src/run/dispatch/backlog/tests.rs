@@ -35,7 +35,7 @@ fn end(at: LookupId, outcome: Outcome, attempt: Option<i64>) -> End {
 /// A backlog in the midst of reading, into which these were sorted; none of them needs anything at once.
 fn reading(lookups: Vec<Fetched>) -> Backlog {
     let mut backlog = Backlog::new(prepared(JOB));
-    assert!(matches!(backlog.begin_reading(Instant::now()), Some(Which::After(..))));
+    assert!(matches!(backlog.begin_reading(Instant::now()), Some(Selection::After(..))));
     assert!(backlog.came(&lookups).is_empty());
     for lookup in lookups {
         assert!(backlog.sort(lookup).is_none());
@@ -62,7 +62,7 @@ async fn who_asks_the_same_ends_as_the_first_did_or_is_read_again() {
     assert_eq!(backlog.left(), Left::ToRead, "it has nothing to hand on");
     assert_eq!(backlog.ended(end(at(1, 0), Outcome::Hit, Some(7))), [], "they hear of it once");
     let next = backlog.begin_reading(Instant::now());
-    assert!(matches!(next, Some(Which::At(ids)) if ids == [at(4, 0)]));
+    assert!(matches!(next, Some(Selection::At(ids)) if ids == [at(4, 0)]));
 }
 
 #[tokio::test]
@@ -100,13 +100,13 @@ async fn what_is_in_flight_of_a_stopped_service_still_ends_and_is_waited_for() {
     backlog.end_reading(Vec::new());
     let flight = sent(&mut backlog);
     let task = flight.task;
-    backlog.fly(flight);
+    backlog.track(flight);
     assert!(backlog.asks_any(&[true, false, false]));
     backlog.stop_steps(&[true, false, false]);
     assert!(!backlog.asks_any(&[true, false, false]));
     assert_eq!((backlog.left(), backlog.accounts[0].queue.len()), (Left::InFlight, 0));
     assert_eq!(backlog.dependants.waiting(1), 1, "of the row that is in flight");
-    let flight = backlog.land_task(task).unwrap();
+    let flight = backlog.untrack_task(task).unwrap();
     assert_eq!(backlog.accounts[0].in_flight, 0);
     backlog.requeue(flight.ready);
     assert_eq!((backlog.accounts[0].queue.len(), backlog.dependants.waiting(1)), (0, 0));
@@ -125,9 +125,9 @@ async fn what_is_left_is_told_by_the_first_thing_that_keeps_it() {
     assert!(backlog.next_look().is_some() && !backlog.is_read());
     let flight = sent(&mut backlog);
     let at_hand = flight.ready.at;
-    backlog.fly(flight);
+    backlog.track(flight);
     assert_eq!(backlog.left(), Left::InFlight);
-    let mut flight = backlog.land(at_hand).unwrap();
+    let mut flight = backlog.untrack(at_hand).unwrap();
     assert!(backlog.refund(at_hand, Some(&mut flight.ready)).is_none(), "nothing was spent");
     flight.ready.spent = 2;
     assert!(backlog.refund(at_hand, Some(&mut flight.ready)).is_some_and(|change| change.spent == -1));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Where one output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Placed {
+pub(super) struct OutputPath {
     /// The path that the job names, its places filled.
     pub(super) base: PathBuf,
     /// Where it goes: the same, or beside it.
@@ -18,21 +18,21 @@ pub(super) struct Placed {
 
 /// Whose files they are.
 #[derive(Clone, Copy)]
-pub(super) struct Whose<'a> {
+pub(super) struct OutputPaths<'a> {
     pub(super) ledger: Option<&'a Ledger>,
     /// The run's id in the ledger; larger than any where it is not begun.
     pub(super) run: i64,
     pub(super) naming: Naming<'a>,
 }
 
-impl<'a> Whose<'a> {
+impl<'a> OutputPaths<'a> {
     /// Of a run in the ledger.
     pub(super) fn of(ledger: &'a Ledger, run: &'a RunRow) -> Self {
         Self { ledger: Some(ledger), run: run.id, naming: naming(run) }
     }
 
     /// Where the outputs of the job go; the places are `taken` for the run, or only looked for.
-    pub(super) async fn places(&self, outputs: &[Output], taken: bool) -> Result<Vec<Placed>, RunError> {
+    pub(super) async fn places(&self, outputs: &[Output], taken: bool) -> Result<Vec<OutputPath>, RunError> {
         let mut places = Vec::with_capacity(outputs.len());
         for output in outputs {
             let base = self.naming.output(&output.path);
@@ -44,7 +44,7 @@ impl<'a> Whose<'a> {
             if let (true, Some(ledger)) = (taken, self.ledger) {
                 ledger.take_output(self.run, &word(&base), &word(&path), false).await?;
             }
-            places.push(Placed { base, path });
+            places.push(OutputPath { base, path });
         }
         Ok(places)
     }
@@ -105,6 +105,6 @@ pub(super) fn word(path: &Path) -> String {
 }
 
 /// The paths alone.
-pub(super) fn paths(places: &[Placed]) -> Vec<PathBuf> {
+pub(super) fn paths(places: &[OutputPath]) -> Vec<PathBuf> {
     places.iter().map(|place| place.path.clone()).collect()
 }

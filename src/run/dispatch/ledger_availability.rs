@@ -8,7 +8,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// What cannot be done to the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Use {
+pub(super) enum LedgerUse {
     Write,
     Read,
 }
@@ -21,22 +21,22 @@ struct Held {
 
 /// What is held, and until when.
 #[derive(Debug, Default)]
-pub(super) struct Holds {
+pub(super) struct LedgerAvailability {
     writing: Option<Held>,
     reading: Option<Held>,
 }
 
-impl Holds {
-    fn of(&mut self, what: Use) -> &mut Option<Held> {
+impl LedgerAvailability {
+    fn of(&mut self, what: LedgerUse) -> &mut Option<Held> {
         match what {
-            Use::Write => &mut self.writing,
-            Use::Read => &mut self.reading,
+            LedgerUse::Write => &mut self.writing,
+            LedgerUse::Read => &mut self.reading,
         }
     }
 
     /// It has failed, in an attempt that began at `began`, and is tried again in a moment. Whether that is new; `None` if
     /// it was waited for long enough.
-    pub(super) fn fails(&mut self, what: Use, began: Instant, patience: Duration) -> Option<bool> {
+    pub(super) fn failed(&mut self, what: LedgerUse, began: Instant, patience: Duration) -> Option<bool> {
         let now = Instant::now();
         let held = self.of(what);
         let since = held.map_or(began, |held| held.since);
@@ -51,7 +51,7 @@ impl Holds {
     }
 
     /// It has worked. Whether that is new.
-    pub(super) fn works(&mut self, what: Use) -> bool {
+    pub(super) fn worked(&mut self, what: LedgerUse) -> bool {
         self.of(what).take().is_some()
     }
 
@@ -86,23 +86,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn writing_and_reading_are_waited_for_each_by_itself() {
-        let (mut holds, patience, began) = (Holds::default(), Duration::from_mins(1), Instant::now());
-        assert_eq!(holds.fails(Use::Write, began, patience), Some(true));
+        let (mut holds, patience, began) =
+            (LedgerAvailability::default(), Duration::from_mins(1), Instant::now());
+        assert_eq!(holds.failed(LedgerUse::Write, began, patience), Some(true));
         tokio::time::advance(Duration::from_secs(50)).await;
         let now = Instant::now();
         assert_eq!((holds.until(now), holds.pause()), (None, Some("the ledger takes no writes")));
-        assert_eq!(holds.fails(Use::Read, now, patience), Some(true));
+        assert_eq!(holds.failed(LedgerUse::Read, now, patience), Some(true));
         assert_eq!(holds.until(now), Some(now + RETRY));
-        assert!(holds.works(Use::Read) && !holds.works(Use::Read));
+        assert!(holds.worked(LedgerUse::Read) && !holds.worked(LedgerUse::Read));
         assert_eq!(holds.until(now), None, "of the one that failed last nothing is left");
         assert!(holds.writing() && holds.any(), "that it was read says nothing of writing");
-        assert_eq!(holds.fails(Use::Write, now, patience), Some(false));
-        assert_eq!(holds.fails(Use::Read, now, patience), Some(true));
+        assert_eq!(holds.failed(LedgerUse::Write, now, patience), Some(false));
+        assert_eq!(holds.failed(LedgerUse::Read, now, patience), Some(true));
         tokio::time::advance(Duration::from_secs(11)).await;
         let now = Instant::now();
-        assert_eq!(holds.fails(Use::Write, now, patience), None, "since it first failed");
-        assert_eq!(holds.fails(Use::Read, now, patience), Some(false));
-        assert!(holds.works(Use::Write));
+        assert_eq!(holds.failed(LedgerUse::Write, now, patience), None, "since it first failed");
+        assert_eq!(holds.failed(LedgerUse::Read, now, patience), Some(false));
+        assert!(holds.worked(LedgerUse::Write));
         assert_eq!((holds.writing(), holds.pause()), (false, Some("the ledger cannot be read")));
     }
 }

@@ -14,7 +14,7 @@ use crate::time::now_ms;
 
 /// What asking again what was lost in a run may cost, and how many letters it may post.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AskedAgain {
+pub struct RetryCost {
     /// Calls, and their prices.
     pub calls: Spend,
     /// How many of them may post a letter of disclosure.
@@ -22,17 +22,17 @@ pub struct AskedAgain {
 }
 
 /// What `retry --unknown` would send for the lookups of a run that ended unknown, each question once.
-pub async fn again(
+pub async fn retry_cost(
     settings: &Settings,
     ledger: &Ledger,
     job: Job,
     run: &RunRow,
-) -> Result<AskedAgain, RunError> {
+) -> Result<RetryCost, RunError> {
     same_questions(settings, &job, run)?;
     let used = Used::of(settings, &job)?;
     let prepared = Box::pin(used.prepare_again(job, run, ledger.key().clone())).await?;
     let (mut sums, mut seen, mut after) =
-        (AskedAgain::default(), SeenIdentities::new().await?, LookupId { row: 0, step: 0 });
+        (RetryCost::default(), SeenIdentities::new().await?, LookupId { row: 0, step: 0 });
     loop {
         let unknown = ledger.ended_unknown(run.id, after, 512).await?;
         let Some(last) = unknown.last() else { return Ok(sums) };

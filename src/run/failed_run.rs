@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A run, or the attempt to begin one, that broke off.
 #[derive(Debug)]
-pub struct Broken {
+pub struct FailedRun {
     /// Why.
     pub error: RunError,
     /// The run that it was about, as it stood before; `None` if none was begun.
@@ -17,7 +17,7 @@ pub struct Broken {
 
 /// Why, and that nothing was sent where that is known and somebody might wonder: not by this invocation, and not at all where
 /// there was no run before it.
-impl fmt::Display for Broken {
+impl fmt::Display for FailedRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sent = match (&self.run, self.unsent && self.error.is_a_refusal()) {
             (_, false) => "",
@@ -28,7 +28,7 @@ impl fmt::Display for Broken {
     }
 }
 
-impl<E: Into<RunError>> From<E> for Broken {
+impl<E: Into<RunError>> From<E> for FailedRun {
     fn from(error: E) -> Self {
         Self { error: error.into(), run: None, unsent: true }
     }

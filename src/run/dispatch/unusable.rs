@@ -3,7 +3,7 @@
 
 use super::coordinator::Coordinator;
 use super::flight::Flight;
-use super::streak::Stray;
+use super::streak::UnusableAnswer;
 use super::worker::{ExchangeResult, Kept, TOO_LARGE};
 use crate::domain::outcome::{Outcome, State};
 use crate::http::transport::Transport;
@@ -21,7 +21,7 @@ const OTHERS: &str = "five answers in a row are to other questions than those th
 
 impl<T: Transport> Coordinator<T> {
     /// Takes such an answer.
-    pub(super) fn useless(&mut self, account: usize, flight: Flight, came: ExchangeResult) {
+    pub(super) fn unusable_answer(&mut self, account: usize, flight: Flight, came: ExchangeResult) {
         match came {
             ExchangeResult::Unread(kept) => self.unread(&flight, kept),
             ExchangeResult::Mismatched(kept) => self.mismatched(account, flight, kept),
@@ -38,21 +38,21 @@ impl<T: Transport> Coordinator<T> {
         let change = Change { spent: 1, cost, lost: 1, ..Change::to(at, State::Parked, None) };
         self.give_up(flight, Outcome::Unknown, change);
         let (account, service) = self.asked(flight);
-        self.stray((&account, &service), Stray::Unreadable, UNREADABLE, USELESS);
+        self.count_unusable((&account, &service), UnusableAnswer::Unreadable, UNREADABLE, USELESS);
     }
 
     /// More comes than is taken. What it was nobody knows, and the next would be no smaller.
     fn too_large(&mut self, account: usize, flight: Flight) {
         let (name, service) = self.asked(&flight);
         self.lost(account, flight, TOO_LARGE.to_owned(), None);
-        self.stray((&name, &service), Stray::Unreadable, TOO_LARGE, USELESS);
+        self.count_unusable((&name, &service), UnusableAnswer::Unreadable, TOO_LARGE, USELESS);
     }
 
     /// It answers another question. What became of ours nobody knows: it is lost.
     fn mismatched(&mut self, account: usize, flight: Flight, kept: Option<Kept>) {
         let (name, service) = self.asked(&flight);
         self.lost(account, flight, MISMATCHED.to_owned(), kept);
-        self.stray((&name, &service), Stray::Mismatched, MISMATCHED, OTHERS);
+        self.count_unusable((&name, &service), UnusableAnswer::Mismatched, MISMATCHED, OTHERS);
     }
 
     fn asked(&self, flight: &Flight) -> (String, String) {
@@ -61,8 +61,14 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// Counts one. The fifth in a row stops the service.
-    fn stray(&mut self, (account, service): (&str, &str), kind: Stray, code: &str, why: &str) {
-        if self.services.streaks.stray(account, service, kind) {
+    fn count_unusable(
+        &mut self,
+        (account, service): (&str, &str),
+        kind: UnusableAnswer,
+        code: &str,
+        why: &str,
+    ) {
+        if self.services.streaks.count(account, service, kind) {
             self.stop_for(account, service, code, why);
         }
     }
