@@ -8,7 +8,7 @@ mod commands;
 mod days;
 mod groups;
 mod not_yet;
-mod place;
+mod path_or_stream;
 mod schedule;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
@@ -19,10 +19,10 @@ pub use commands::{
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use days::Days;
 pub use not_yet::not_yet;
-pub use place::Place;
+pub use path_or_stream::PathOrStream;
 pub use schedule::{InstallArgs, JobArgs, JobsArgs, ScheduleArgs, ScheduleCommand};
 
-use super::look::Look;
+use super::term_style::TermStyle;
 use crate::domain::exit::Exit;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -160,9 +160,9 @@ impl Command {
 }
 
 /// The command line's definition, with its commands in groups where help lists them.
-pub fn command(look: Look) -> clap::Command {
-    let command = groups::grouped(Cli::command(), look);
-    match look.width() {
+pub fn command(style: TermStyle) -> clap::Command {
+    let command = groups::grouped(Cli::command(), style);
+    match style.width() {
         Some(width) => command.term_width(width.min(WIDEST_HELP)),
         None => command,
     }
@@ -175,7 +175,7 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let mut command = command(Look::of(&Term::stdout()));
+    let mut command = command(TermStyle::of(&Term::stdout()));
     let matches = command.try_get_matches_from_mut(args);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches).map_err(|e| e.format(&mut command)));
     let cli = cli.map_err(|error| match not_yet(&error) {

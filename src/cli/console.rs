@@ -3,7 +3,7 @@
 //! One console for progress, notices and logs, because a line that does not know of the bar lands in the middle of it. The bar
 //! is drawn here: what draws it must know that a window was made narrower, and that its lines take more rows by now.
 
-use crate::cli::look::{Look, SEQUENCES};
+use crate::cli::term_style::{SEQUENCES, TermStyle};
 use ::console::{Term, measure_text_width};
 use rustix::io::Errno;
 use std::borrow::Cow;
@@ -19,7 +19,7 @@ pub struct Console {
 struct Inner {
     sink: Box<dyn Write + Send>,
     /// How the sink looks at this moment.
-    look: Box<dyn Fn() -> Look + Send>,
+    style: Box<dyn Fn() -> TermStyle + Send>,
     /// Whether it is painted where the terminal has colour.
     painted: bool,
     /// What stands below everything else, where a bar does.
@@ -30,58 +30,58 @@ impl Console {
     /// The process's standard error.
     pub fn stderr() -> Self {
         let terminal = Term::stderr();
-        Self::with(io::stderr(), move || Look::of(&terminal))
+        Self::with(io::stderr(), move || TermStyle::of(&terminal))
     }
 
     /// Any other sink, which is no terminal.
     pub fn new(sink: impl Write + Send + 'static) -> Self {
-        Self::with(sink, || Look::PLAIN)
+        Self::with(sink, || TermStyle::PLAIN)
     }
 
-    fn with(sink: impl Write + Send + 'static, look: impl Fn() -> Look + Send + 'static) -> Self {
-        let (sink, look) = (Box::new(sink), Box::new(look));
-        Self { inner: Arc::new(Mutex::new(Inner { sink, look, painted: true, bar: None })) }
+    fn with(sink: impl Write + Send + 'static, style: impl Fn() -> TermStyle + Send + 'static) -> Self {
+        let (sink, style) = (Box::new(sink), Box::new(style));
+        Self { inner: Arc::new(Mutex::new(Inner { sink, style, painted: true, bar: None })) }
     }
 
     /// How what is written here looks, as the terminal is now.
-    pub fn look(&self) -> Look {
-        self.lock().look()
+    pub fn style(&self) -> TermStyle {
+        self.lock().style()
     }
 
     /// Paints nothing from now on, whatever the terminal has.
-    pub fn unpainted(&self) {
+    pub fn disable_colour(&self) {
         self.lock().painted = false;
     }
 
     /// Writes a line, above the bar where there is one, no wider than the terminal.
     pub fn line(&self, text: &str) {
-        let look = self.look();
+        let style = self.style();
         let told = |line: &str| {
-            let line = look.told(line);
-            if is_whole(&line) { line } else { look.fold(&line) }
+            let line = style.told(line);
+            if is_whole(&line) { line } else { style.fold(&line) }
         };
-        self.write(&seen_as(text, look).split('\n').map(told).collect::<Vec<_>>().join("\n"));
+        self.write(&sanitized_painted(text, style).split('\n').map(told).collect::<Vec<_>>().join("\n"));
     }
 
     /// Writes what to type next.
     pub fn next(&self, next: &str) {
-        self.write(&self.look().next(next));
+        self.write(&self.style().next(next));
     }
 
     /// Writes a text as it is, above the bar where there is one.
     pub fn write(&self, text: &str) {
         let mut inner = self.lock();
         let (erased, bar) = (inner.erased(), inner.bar.clone().unwrap_or_default());
-        let text = seen_as(text, inner.look());
+        let text = sanitized_painted(text, inner.style());
         inner.put(&format!("{erased}{text}\n{bar}"));
     }
 
     /// Draws a bar in the place of the last one: lines that stay below all others. Where there is no terminal, none is.
     pub(super) fn bar(&self, text: &str) {
         let mut inner = self.lock();
-        let look = inner.look();
-        let text = seen_as(text, look);
-        if look.width().is_some() && inner.bar.as_deref() != Some(&*text) {
+        let style = inner.style();
+        let text = sanitized_painted(text, style);
+        if style.width().is_some() && inner.bar.as_deref() != Some(&*text) {
             let erased = inner.erased();
             inner.put(&format!("{erased}{text}"));
             inner.bar = Some(text.into_owned());
@@ -110,16 +110,16 @@ fn is_whole(line: &str) -> bool {
 }
 
 impl Inner {
-    fn look(&self) -> Look {
-        let look = (self.look)();
-        if self.painted { look } else { look.without_colour() }
+    fn style(&self) -> TermStyle {
+        let style = (self.style)();
+        if self.painted { style } else { style.without_colour() }
     }
 
     /// What takes the bar away: up to its first row, and everything from there. A line that is wider than the window is by
     /// now takes several rows, for terminals wrap anew what they show.
     fn erased(&self) -> String {
         let Some(bar) = &self.bar else { return String::new() };
-        let width = self.look().width().unwrap_or(usize::MAX).max(1);
+        let width = self.style().width().unwrap_or(usize::MAX).max(1);
         let rows: usize = bar.lines().map(|line| measure_text_width(line).div_ceil(width).max(1)).sum();
         let up = if rows > 1 { format!("\u{1b}[{}A", rows - 1) } else { String::new() };
         format!("\r{up}\u{1b}[J")
@@ -133,7 +133,7 @@ impl Inner {
 
 /// A text as it may reach a terminal: what comes from files, upstreams and paths may hold what a terminal obeys, or what turns
 /// a line around for the eye. Only line breaks and tabs are left of it.
-pub fn seen(text: &str) -> Cow<'_, str> {
+pub fn sanitized(text: &str) -> Cow<'_, str> {
     let obeyed = |c: char| {
         let control = c.is_control() && !matches!(c, '\n' | '\t');
         control || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
@@ -146,19 +146,19 @@ pub fn seen(text: &str) -> Cow<'_, str> {
 
 /// The same where words may be painted: what paints ours is left too. Somebody else's text could paint a word by it, and do
 /// nothing else.
-pub fn seen_as(text: &str, look: Look) -> Cow<'_, str> {
-    if !look.colour() || !text.contains('\u{1b}') {
-        return seen(text);
+pub fn sanitized_painted(text: &str, style: TermStyle) -> Cow<'_, str> {
+    if !style.colour() || !text.contains('\u{1b}') {
+        return sanitized(text);
     }
     let (mut whole, mut rest) = (String::with_capacity(text.len()), text);
     while let Some(at) = rest.find('\u{1b}') {
-        whole.push_str(&seen(&rest[..at]));
+        whole.push_str(&sanitized(&rest[..at]));
         rest = &rest[at..];
         let own = SEQUENCES.into_iter().find(|own| rest.starts_with(own));
         whole.push_str(own.unwrap_or("\u{fffd}"));
         rest = &rest[own.map_or(1, str::len)..];
     }
-    whole.push_str(&seen(rest));
+    whole.push_str(&sanitized(rest));
     Cow::Owned(whole)
 }
 
@@ -173,12 +173,12 @@ pub fn note_terminal() {
 /// Writes a result. A reader that has gone away (`| head`, a terminal that was closed) has seen what it wanted: that is no
 /// failure.
 pub fn print(out: &mut impl Write, text: &str) -> io::Result<()> {
-    print_bytes(out, seen(text).as_bytes())
+    print_bytes(out, sanitized(text).as_bytes())
 }
 
 /// The same for what may be painted.
-pub fn print_as(out: &mut impl Write, text: &str, look: Look) -> io::Result<()> {
-    print_bytes(out, seen_as(text, look).as_bytes())
+pub fn print_as(out: &mut impl Write, text: &str, style: TermStyle) -> io::Result<()> {
+    print_bytes(out, sanitized_painted(text, style).as_bytes())
 }
 
 /// The same for bytes.
@@ -197,7 +197,7 @@ fn is_gone(error: &io::Error, terminal: bool) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::cli::look::Tone;
+    use crate::cli::term_style::Tone;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// A sink that tests read back.
@@ -245,10 +245,10 @@ pub(super) mod tests {
     fn nothing_that_a_terminal_obeys_reaches_it() {
         let hostile = "\u{1b}]0;title\u{7}a\u{1b}[2Jb\r\n\tc\u{9b}31md\u{202e}e\u{7f}";
         assert_eq!(
-            seen(hostile),
+            sanitized(hostile),
             "\u{fffd}]0;title\u{fffd}a\u{fffd}[2Jb\u{fffd}\n\tc\u{fffd}31md\u{fffd}e\u{fffd}"
         );
-        assert!(matches!(seen("1 hit, åäö – 3.20 SEK\n"), Cow::Borrowed(_)));
+        assert!(matches!(sanitized("1 hit, åäö – 3.20 SEK\n"), Cow::Borrowed(_)));
         let kept = Kept::default();
         Console::new(kept.clone()).line(hostile);
         print(&mut kept.clone(), hostile).unwrap();
@@ -264,15 +264,15 @@ pub(super) mod tests {
 
     #[test]
     fn what_paints_is_left_and_nothing_else_that_a_terminal_obeys() {
-        let look = Look::COLOURED;
+        let style = TermStyle::COLOURED;
         for tone in [Tone::Good, Tone::Warning, Tone::Bad, Tone::Command] {
-            let painted = look.paint(tone, "a word");
-            assert_eq!(seen_as(&painted, look), painted);
-            assert!(!seen_as(&painted, Look::PLAIN).contains('\u{1b}'), "{painted:?}");
+            let painted = style.paint(tone, "a word");
+            assert_eq!(sanitized_painted(&painted, style), painted);
+            assert!(!sanitized_painted(&painted, TermStyle::PLAIN).contains('\u{1b}'), "{painted:?}");
         }
         let hostile = "\u{1b}[2J\u{1b}[31mred\u{1b}]0;title\u{7}\u{1b}[38;5;9mx\u{1b}[8m";
         assert_eq!(
-            seen_as(hostile, look),
+            sanitized_painted(hostile, style),
             "\u{fffd}[2J\u{1b}[31mred\u{fffd}]0;title\u{fffd}\u{fffd}[38;5;9mx\u{fffd}[8m"
         );
     }
@@ -280,8 +280,8 @@ pub(super) mod tests {
     /// A console on a terminal whose width the test changes.
     fn terminal(width: &Arc<AtomicUsize>) -> (Console, Kept) {
         let (kept, width) = (Kept::default(), width.clone());
-        let look = move || Look::wide(width.load(Ordering::Relaxed));
-        (Console::with(kept.clone(), look), kept)
+        let style = move || TermStyle::wide(width.load(Ordering::Relaxed));
+        (Console::with(kept.clone(), style), kept)
     }
 
     #[test]

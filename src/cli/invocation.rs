@@ -3,9 +3,9 @@
 use super::args::{Cli, Global, LogFormat};
 use super::console::Console;
 use super::console::{print, print_as};
-use super::look;
-use super::look::Look;
-use super::report::{OutputMode, Refused, Reporter, Typed, next_after_refusal};
+use super::report::{OutputMode, RefusedCommand, Reporter, TypedFlags, next_after_refusal};
+use super::term_style;
+use super::term_style::TermStyle;
 use crate::config::{ConfigError, ConfigFlags, Settings};
 use crate::daemon::DaemonError;
 use crate::domain::exit::Exit;
@@ -82,11 +82,11 @@ pub(super) struct Invocation {
     pub(super) global: Global,
     pub(super) console: Console,
     pub(super) output_mode: OutputMode,
-    pub(super) asked: Asked,
+    pub(super) asked: TypedCommand,
 }
 
 /// What was typed, as far as it is needed to say what to type next.
-pub(super) struct Asked {
+pub(super) struct TypedCommand {
     /// Behind the program's name.
     pub(super) words: Vec<String>,
     /// Whether a run was to be driven: only such commands say what to type next.
@@ -104,16 +104,16 @@ impl Invocation {
             mode: command.reporting().map(|reporting| reporting.progress).unwrap_or_default(),
             quiet: global.quiet,
             verbose: global.verbose > 0,
-            terminal: io::stderr().is_terminal() && !look::is_dumb(),
+            terminal: io::stderr().is_terminal() && !term_style::is_dumb(),
         };
-        let asked = Asked {
+        let asked = TypedCommand {
             words: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             drives: command.reporting().is_some(),
             job: command.job().map(Path::to_owned),
             simulate: command.simulates(),
         };
         if global.log_format == LogFormat::Json {
-            console.unpainted();
+            console.disable_colour();
         }
         Self { global: global.clone(), console, output_mode, asked }
     }
@@ -138,8 +138,8 @@ impl Invocation {
     }
 
     /// What the next command has to repeat.
-    pub(super) fn typed(&self) -> Typed {
-        Typed {
+    pub(super) fn typed(&self) -> TypedFlags {
+        TypedFlags {
             folder: std::env::current_dir().unwrap_or_default(),
             config: self.global.config.clone(),
             database: self.global.database.clone(),
@@ -153,16 +153,16 @@ impl Invocation {
         job: Option<&str>,
         job_path: Option<&Path>,
     ) -> String {
-        let Asked { words, simulate, .. } = &self.asked;
+        let TypedCommand { words, simulate, .. } = &self.asked;
         let job_path = job_path.or(self.asked.job.as_deref());
-        let refused = Refused { job, job_path, simulated: *simulate, words };
+        let refused = RefusedCommand { job, job_path, simulated: *simulate, words };
         next_after_refusal(exit, &refused, &self.typed())
     }
 
     /// How results look on standard output, as it is now.
-    pub(super) fn look(&self) -> Look {
-        let look = Look::of(&::console::Term::stdout());
-        if self.global.log_format == LogFormat::Json { look.without_colour() } else { look }
+    pub(super) fn style(&self) -> TermStyle {
+        let style = TermStyle::of(&::console::Term::stdout());
+        if self.global.log_format == LogFormat::Json { style.without_colour() } else { style }
     }
 
     /// Results for a person, to standard output. `-q` keeps them back: whoever calls this has nothing wrong to tell.
@@ -181,8 +181,8 @@ impl Invocation {
 
     /// No wider than the terminal, whoever has made the text.
     pub(super) fn show_to(&self, out: &mut impl io::Write, text: &str) -> Result<(), Failure> {
-        let look = self.look();
-        Ok(print_as(out, &look.fold(text), look)?)
+        let style = self.style();
+        Ok(print_as(out, &style.fold(text), style)?)
     }
 
     /// Data that was asked for, to standard output, `-q` or not.

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 const OPEN_FILES: u64 = 65_536;
 
 /// Leaves nothing behind in a core file: it would hold numbers, answers, the password and the token.
-pub(super) fn keep_memory() {
+pub(super) fn disable_core_dumps() {
     let _ =
         setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: getrlimit(Resource::Core).maximum });
     // A collector of cores that the system pipes them to does not ask for the limit.
@@ -18,12 +18,12 @@ pub(super) fn keep_memory() {
 
 /// Has a file that reached the system's limit refuse the write, as a full disk does, rather than end the process. To be
 /// called within the runtime.
-pub(super) fn survive_large_files() {
+pub(super) fn ignore_file_size_signal() {
     let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
 }
 
 /// Lets the process open as many files as it may. The usual limit is made for programs that use `select`.
-pub(super) fn open_many_files() {
+pub(super) fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(OPEN_FILES).min(OPEN_FILES);
     if limit.current.is_some_and(|current| current < most) {

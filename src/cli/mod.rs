@@ -6,25 +6,25 @@ pub mod console;
 pub mod docs;
 mod invocation;
 mod limits;
-pub mod look;
 pub mod report;
 mod signals;
 pub mod telemetry;
+pub mod term_style;
 
 use crate::domain::exit::Exit;
 use args::{Command, LogFormat, ProgressMode, parse};
 use console::{Console, print_bytes};
 use invocation::{Failure, Invocation};
-use look::Look;
 use std::ffi::OsString;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use term_style::TermStyle;
 
 /// Runs the program and gives its exit code.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
-    limits::keep_memory();
-    limits::open_many_files();
+    limits::disable_core_dumps();
+    limits::raise_open_file_limit();
     console::note_terminal();
     let console = Console::stderr();
     telemetry::hook_panics(console.clone());
@@ -78,7 +78,7 @@ fn begin_logging(invocation: &Invocation) -> Result<(), telemetry::TelemetryErro
 }
 
 async fn dispatch(invocation: &Invocation, command: Command) -> Result<Exit, Failure> {
-    limits::survive_large_files();
+    limits::ignore_file_size_signal();
     match command {
         // Large, and awaited once a process.
         Command::Run(args) => Box::pin(commands::run::run(invocation, args)).await,
@@ -128,9 +128,9 @@ fn tell_usage(console: &Console, error: &clap::Error) {
         console.line(error.render().to_string().trim_end());
         return;
     }
-    let (look, text) = (Look::of(&::console::Term::stdout()), error.render());
-    let text = if look.colour() { text.ansi().to_string() } else { text.to_string() };
-    let _ = print_bytes(&mut io::stdout().lock(), look.fold(&text).as_bytes());
+    let (style, text) = (TermStyle::of(&::console::Term::stdout()), error.render());
+    let text = if style.colour() { text.ansi().to_string() } else { text.to_string() };
+    let _ = print_bytes(&mut io::stdout().lock(), style.fold(&text).as_bytes());
 }
 
 /// Whether a run was asked for and this kept it from beginning, so that the command can be given again as it was.

@@ -17,7 +17,7 @@ mod table;
 
 pub use figures::{count, money, per_second, span};
 pub use json::{plan_json, runs_json, summary_json};
-pub use next::{Refused, Typed, next_after_refusal, next_step};
+pub use next::{RefusedCommand, TypedFlags, next_after_refusal, next_step};
 pub use plan::plan_text;
 pub use reconcile::{
     HEADER as RECONCILE_HEADER, Reconciliation, Sums, reconcile_cells, reconcile_line, reconcile_text,

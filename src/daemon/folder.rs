@@ -36,14 +36,14 @@ enum Found {
 
 /// Files that all say they are one job. None of them is run, since nobody can tell which is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Twice {
+pub struct DuplicateJob {
     /// The name.
     pub job: String,
     /// The files.
     pub paths: Vec<PathBuf>,
 }
 
-impl std::fmt::Display for Twice {
+impl std::fmt::Display for DuplicateJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let paths: Vec<String> = self.paths.iter().map(|path| path.display().to_string()).collect();
         let (job, paths) = (&self.job, paths.join(" and "));
@@ -100,9 +100,9 @@ impl Folder {
     }
 
     /// Jobs that share a name.
-    pub fn twice(&self) -> Vec<Twice> {
+    pub fn duplicates(&self) -> Vec<DuplicateJob> {
         let several = self.by_name().into_iter().filter(|(_, jobs)| jobs.len() > 1);
-        let twice = several.map(|(name, jobs)| Twice {
+        let twice = several.map(|(name, jobs)| DuplicateJob {
             job: name.to_owned(),
             paths: jobs.iter().map(|job| job.path.clone()).collect(),
         });

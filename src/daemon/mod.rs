@@ -4,7 +4,7 @@
 //! is claimed before its run starts. All that is left here is to look: when the next fire is due, at every tick, and when
 //! something ends. A look too many finds nothing to do, and one that is lost is made up for by the next.
 
-mod carry;
+mod fire_task;
 mod folder;
 mod serving;
 mod setup;
@@ -12,7 +12,7 @@ mod systemd;
 mod ticker;
 pub mod unit;
 
-pub use folder::{Folder, Twice};
+pub use folder::{DuplicateJob, Folder};
 
 use crate::domain::exit::Exit;
 use serving::Serving;

@@ -60,7 +60,7 @@ pub(super) struct Serving {
     /// Whether the folder has changed since the jobs were last taken from it.
     unwatched: bool,
     /// Names that several files have, as they were last told.
-    twice: Vec<super::Twice>,
+    twice: Vec<super::DuplicateJob>,
     /// What was last told of jobs that a daemon of another folder has too.
     elsewhere: BTreeSet<String>,
     /// Fires of jobs that nobody has, each told once.
@@ -89,7 +89,7 @@ impl Serving {
         for error in broken {
             (setup.log_sink)(broken_file(&error.to_string()));
         }
-        if !folder.jobs().iter().any(|job| job.schedule.is_some()) && folder.twice().is_empty() {
+        if !folder.jobs().iter().any(|job| job.schedule.is_some()) && folder.duplicates().is_empty() {
             return Err(DaemonError::NothingToDo { folder: setup.folder, broken: folder.broken() });
         }
         let daemon = setup.ledger.enrol(&setup.host, &setup.folder, now_ms()).await?;
@@ -190,7 +190,7 @@ impl Serving {
         let now = now_ms();
         let wake = self.watched.values().filter_map(|watch| watch.wake).min();
         let until = wake.map_or(LONGEST, |wake| Duration::from_millis((wake - now).max(1).unsigned_abs()));
-        until.min(LONGEST).min(systemd::heard_within().unwrap_or(LONGEST))
+        until.min(LONGEST).min(systemd::watchdog_interval().unwrap_or(LONGEST))
     }
 
     /// Looks at the folder again.
@@ -233,7 +233,7 @@ impl Serving {
     /// Makes the watched jobs those of the folder.
     async fn watch(&mut self) -> Result<(), LedgerError> {
         let now = now_ms();
-        let twice = self.folder.twice();
+        let twice = self.folder.duplicates();
         if twice != self.twice {
             for twice in &twice {
                 self.tell(LogEntry::new(Level::Warning, "broken", scrub(&twice.to_string())));

@@ -8,7 +8,7 @@ pub(super) fn ready() {
 }
 
 /// How often the manager has to hear of us, with room to spare; `None` if it does not watch.
-pub(super) fn heard_within() -> Option<Duration> {
+pub(super) fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|most| most / 3)
 }
 

@@ -2,7 +2,7 @@
 //! commands from the command line.
 
 use orgpull::cli::args;
-use orgpull::cli::look::Look;
+use orgpull::cli::term_style::TermStyle;
 use orgpull::config::catalogue::{Catalogue, Digits, Service};
 use orgpull::domain::number::Kind as Number;
 use orgpull::shape::{CONFIGURATION, JOB, Key, Kind, Literal, Need, PROVIDER, SECRET, State, Table, Text};
@@ -186,7 +186,7 @@ fn parameters(service: &Service) -> String {
 
 /// Every command with its flags, in the order of `orgpull --help`.
 fn commands() -> String {
-    let mut command = args::command(Look::PLAIN);
+    let mut command = args::command(TermStyle::PLAIN);
     command.build();
     let rows = command.get_subcommands().filter(|command| command.get_name() != "help").map(|command| {
         let about = command.get_about().map(ToString::to_string).unwrap_or_default();

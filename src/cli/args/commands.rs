@@ -1,8 +1,8 @@
 //! The arguments of each command.
 
-use super::Place;
+use super::PathOrStream;
 use super::not_yet::ending_not_yet;
-use crate::cli::look::Look;
+use crate::cli::term_style::TermStyle;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use clap::error::ErrorKind;
@@ -45,7 +45,7 @@ pub struct RunArgs {
 pub struct Rows {
     /// Read this instead of the job's own input; - is standard input
     #[arg(long, value_name = "PATH|-")]
-    pub input: Option<Place>,
+    pub input: Option<PathOrStream>,
     /// The first N rows, as a run of its own
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -76,7 +76,7 @@ pub struct Reporting {
     pub progress: ProgressMode,
     /// Write the summary as JSON when the run ends; - is stdout
     #[arg(long, value_name = "PATH|-")]
-    pub summary_json: Option<Place>,
+    pub summary_json: Option<PathOrStream>,
     /// Answer every question with yes
     #[arg(long)]
     pub yes: bool,
@@ -190,7 +190,7 @@ pub struct ExportArgs {
     pub shape: Option<FileShape>,
     /// Write this one file instead of the job's outputs; - is stdout
     #[arg(long, value_name = "PATH|-")]
-    pub output: Option<Place>,
+    pub output: Option<PathOrStream>,
     /// A run in the simulator's ledger
     #[arg(long)]
     pub simulate: bool,
@@ -227,7 +227,7 @@ pub enum ExportTo {
     /// One file.
     File {
         /// Where to.
-        output: Place,
+        output: PathOrStream,
         /// Its format.
         format: FileFormat,
         /// Its shape.
@@ -247,17 +247,17 @@ impl ExportArgs {
     }
 }
 
-fn format_of(output: &Place) -> Result<FileFormat, clap::Error> {
+fn format_of(output: &PathOrStream) -> Result<FileFormat, clap::Error> {
     let ending = match output {
-        Place::Stream => None,
-        Place::File(path) => path.extension().and_then(|ending| ending.to_str()),
+        PathOrStream::Stream => None,
+        PathOrStream::File(path) => path.extension().and_then(|ending| ending.to_str()),
     };
     if let Some(message) = ending.and_then(ending_not_yet) {
         return Err(clap::Error::raw(ErrorKind::InvalidValue, format!("{message}\n")));
     }
     ending.and_then(|ending| FileFormat::from_str(ending, true).ok()).ok_or_else(|| {
         let message = "the ending of '--output' tells no format: give '--format csv', 'json' or 'jsonl'";
-        super::command(Look::PLAIN).error(ErrorKind::MissingRequiredArgument, message)
+        super::command(TermStyle::PLAIN).error(ErrorKind::MissingRequiredArgument, message)
     })
 }
 

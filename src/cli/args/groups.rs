@@ -1,6 +1,6 @@
 //! The commands as help lists them: by what somebody wants to do.
 
-use crate::cli::look::Look;
+use crate::cli::term_style::TermStyle;
 use clap::{ColorChoice, Command};
 use std::fmt::Write as _;
 
@@ -17,8 +17,8 @@ pub(super) const GROUPS: [(&str, &[&str]); 5] = [
 const WIDEST: usize = 100;
 
 /// The same command, whose help lists its commands by groups.
-pub(super) fn grouped(command: Command, look: Look) -> Command {
-    let look = look.width().map_or(look, |width| look.within(width.min(WIDEST)));
+pub(super) fn grouped(command: Command, style: TermStyle) -> Command {
+    let style = style.width().map_or(style, |width| style.within(width.min(WIDEST)));
     let (header, literal) = (command.get_styles().get_header(), command.get_styles().get_literal());
     let mut text = String::new();
     for (heading, names) in GROUPS {
@@ -30,12 +30,12 @@ pub(super) fn grouped(command: Command, look: Look) -> Command {
                 None => "Print this, or the help of a command".to_owned(),
             };
             let gap = " ".repeat("completions  ".len().saturating_sub(name.len()));
-            let line = look.fold(&format!("  {literal}{name}{literal:#}{gap}{about}"));
+            let line = style.fold(&format!("  {literal}{name}{literal:#}{gap}{about}"));
             let _ = writeln!(text, "{line}");
         }
         text.push('\n');
     }
-    let colour = if look.colour() { ColorChoice::Auto } else { ColorChoice::Never };
+    let colour = if style.colour() { ColorChoice::Auto } else { ColorChoice::Never };
     // `{all-args}` would list the commands once more.
     let _ = writeln!(text, "{header}Everywhere:{header:#}");
     command.color(colour).help_template(format!(
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_command_is_listed_once() {
-        let help = command(Look::wide(60)).render_long_help().to_string();
+        let help = command(TermStyle::wide(60)).render_long_help().to_string();
         for (_, names) in GROUPS {
             for name in names {
                 let lines = help.lines().filter(|line| line.split_whitespace().next() == Some(name));
@@ -61,8 +61,12 @@ mod tests {
 
     #[test]
     fn colour_is_only_where_it_is_wanted() {
-        let help = |look: Look| command(look).render_help().ansi().to_string();
-        assert!(help(Look::COLOURED).contains("\u{1b}[1m\u{1b}[4mNights:"), "{:?}", help(Look::COLOURED));
-        assert_eq!(command(Look::PLAIN).get_color(), ColorChoice::Never);
+        let help = |style: TermStyle| command(style).render_help().ansi().to_string();
+        assert!(
+            help(TermStyle::COLOURED).contains("\u{1b}[1m\u{1b}[4mNights:"),
+            "{:?}",
+            help(TermStyle::COLOURED)
+        );
+        assert_eq!(command(TermStyle::PLAIN).get_color(), ColorChoice::Never);
     }
 }

@@ -12,7 +12,7 @@ fn refused(line: &str) -> (i32, String) {
 
 /// The help of a command at a fixed width, with the version taken out.
 fn help(path: &[&str]) -> String {
-    let mut command = command(Look::wide(100)).term_width(100);
+    let mut command = command(TermStyle::wide(100)).term_width(100);
     command.build();
     let mut at = &mut command;
     for name in path {
@@ -33,7 +33,7 @@ fn help_of_every_command() {
 #[test]
 fn help_is_no_wider_than_the_terminal() {
     for width in [60, 80] {
-        let help = command(Look::wide(width)).term_width(width).render_help().to_string();
+        let help = command(TermStyle::wide(width)).term_width(width).render_help().to_string();
         let long = help.lines().filter(|line| line.chars().count() > width);
         assert_eq!(long.collect::<Vec<_>>(), Vec::<&str>::new(), "{width}");
         insta::assert_snapshot!(format!("help_{width}_wide"), help);
@@ -42,13 +42,13 @@ fn help_is_no_wider_than_the_terminal() {
 
 #[test]
 fn the_definition_is_sound() {
-    command(Look::PLAIN).debug_assert();
+    command(TermStyle::PLAIN).debug_assert();
 }
 
 #[test]
 fn every_command_is_in_one_group() {
     let listed: Vec<&str> = groups::GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
-    let mut command = command(Look::PLAIN);
+    let mut command = command(TermStyle::PLAIN);
     command.build();
     let built: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
     let sorted = |mut names: Vec<&str>| {
@@ -82,10 +82,10 @@ fn run_takes_what_the_design_names() {
     assert!(
         run.new && !run.continue_only && run.rows.buy_again && run.simulation.simulate && run.reporting.yes
     );
-    assert_eq!(run.rows.input, Some(Place::Stream));
+    assert_eq!(run.rows.input, Some(PathOrStream::Stream));
     assert_eq!(run.rows.limit, Some(5));
     assert_eq!((run.simulation.seed, run.reporting.progress), (Some(7), ProgressMode::Json));
-    assert_eq!(run.reporting.summary_json, Some(Place::File("out.json".into())));
+    assert_eq!(run.reporting.summary_json, Some(PathOrStream::File("out.json".into())));
     assert!(cli.global.quiet);
 }
 
@@ -173,7 +173,8 @@ fn target(line: &str) -> Result<ExportTo, clap::Error> {
 
 #[test]
 fn where_an_export_goes() {
-    let file = |name: &str, format, shape| ExportTo::File { output: Place::File(name.into()), format, shape };
+    let file =
+        |name: &str, format, shape| ExportTo::File { output: PathOrStream::File(name.into()), format, shape };
     let table = [
         ("orgpull export r", ExportTo::Own),
         ("orgpull export r --job j.toml", ExportTo::Job("j.toml".into())),

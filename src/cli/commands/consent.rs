@@ -1,9 +1,9 @@
 //! What a person at a terminal is asked before money is spent.
 
 use super::super::args::RetryArgs;
-use super::super::console::seen_as;
-use super::super::look::Look;
+use super::super::console::sanitized_painted;
 use super::super::report::{money, plan_text};
+use super::super::term_style::TermStyle;
 use super::super::{Failure, Invocation};
 use crate::config::Settings;
 use crate::domain::counted::counted;
@@ -18,7 +18,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 /// Shows a person at a terminal the plan of a run that costs more than they said, and asks. Where nobody is, as under cron,
 /// nothing is asked: budgets are for that.
-pub(super) async fn wanted(
+pub(super) async fn confirmed_cost(
     invocation: &Invocation,
     settings: &Settings,
     job: &Job,
@@ -55,9 +55,9 @@ pub(super) async fn wanted(
     if plan.refusal.is_some() || price <= settings.confirm_above && !plan.is_unpriced() {
         return Ok(true);
     }
-    let look = invocation.console.look();
-    let plan = (plan_text(&plan, look), may_cost(price, plan.is_unpriced()));
-    if answered_yes(&format!("{}\nThis may cost {}. Run it? [y/N] ", plan.0, plan.1), look)? {
+    let style = invocation.console.style();
+    let plan = (plan_text(&plan, style), may_cost(price, plan.is_unpriced()));
+    if answered_yes(&format!("{}\nThis may cost {}. Run it? [y/N] ", plan.0, plan.1), style)? {
         return Ok(true);
     }
     invocation.console.line("nothing is sent");
@@ -73,16 +73,16 @@ fn may_cost(price: Ore, unknown: bool) -> String {
 }
 
 /// Puts a question on the terminal; whatever is not yes is no.
-fn answered_yes(question: &str, look: Look) -> Result<bool, Failure> {
+fn answered_yes(question: &str, style: TermStyle) -> Result<bool, Failure> {
     let mut stderr = std::io::stderr();
-    write!(stderr, "{}", seen_as(question, look)).and_then(|()| stderr.flush())?;
+    write!(stderr, "{}", sanitized_painted(question, style)).and_then(|()| stderr.flush())?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
 }
 
 /// Says what asking again may cost, and asks.
-pub(super) async fn agreed(
+pub(super) async fn confirmed_retry(
     invocation: &Invocation,
     settings: &Settings,
     ledger: &Ledger,
@@ -111,5 +111,5 @@ pub(super) async fn agreed(
             invocation.typed().command(args.simulation.simulate, &["retry", &run.run, "--unknown", "--yes"]);
         return Err(Failure::Usage(format!("{what} There is nobody to ask: {command}")));
     }
-    answered_yes(&format!("{what} Ask again? [y/N] "), invocation.console.look())
+    answered_yes(&format!("{what} Ask again? [y/N] "), invocation.console.style())
 }

@@ -1,7 +1,7 @@
 //! `doctor`: whether everything that a run needs is there, without sending anything that costs.
 
 use super::super::args::DoctorArgs;
-use super::super::look::{Look, Tone};
+use super::super::term_style::{TermStyle, Tone};
 use super::super::{Failure, Invocation};
 use crate::config::{Account, Settings};
 use crate::domain::address::origin;
@@ -54,10 +54,10 @@ impl Finding {
         }
     }
 
-    fn line(&self, look: Look) -> String {
+    fn line(&self, style: TermStyle) -> String {
         let gap = " ".repeat("warning  ".len() - self.word().len());
-        let word = look.paint(self.tone(), self.word());
-        look.fold(&format!("{word}{gap}{}: {}\n", self.what, self.text))
+        let word = style.paint(self.tone(), self.word());
+        style.fold(&format!("{word}{gap}{}: {}\n", self.what, self.text))
     }
 
     const fn tone(&self) -> Tone {
@@ -89,9 +89,9 @@ pub(in crate::cli) async fn doctor(invocation: &Invocation, args: &DoctorArgs) -
             .collect();
         Invocation::print(&format!("{:#}\n", json!({ "exit": worst.code(), "checks": checks })))?;
     } else {
-        let look = invocation.look();
+        let style = invocation.style();
         for finding in &findings {
-            let line = finding.line(look);
+            let line = finding.line(style);
             if finding.exit == Exit::Settled && !finding.warning {
                 invocation.say(&line)?;
             } else {
@@ -310,12 +310,14 @@ mod tests {
         ];
         let mut all = String::new();
         for width in [60, 80, 120] {
-            let lines: String = findings.iter().map(|finding| finding.line(Look::wide(width))).collect();
+            let lines: String = findings.iter().map(|finding| finding.line(TermStyle::wide(width))).collect();
             all.push_str(&[&"-".repeat(width), "\n", &lines].concat());
         }
         insta::assert_snapshot!(all);
         assert!(
-            findings[2].line(Look::COLOURED).starts_with("\u{1b}[31mfault\u{1b}[0m    creditsafe upstream: ")
+            findings[2]
+                .line(TermStyle::COLOURED)
+                .starts_with("\u{1b}[31mfault\u{1b}[0m    creditsafe upstream: ")
         );
     }
 

@@ -1,11 +1,11 @@
 //! One invocation that drives runs: which ones, one after the other, and what is shown of how they ended.
 
-use super::super::args::{Place, Reporting};
+use super::super::args::{PathOrStream, Reporting};
 use super::super::report::{
     Closing, ColumnFound, OutputLine, Reporter, summary_json, summary_text, with_examples, with_lines,
 };
 use super::super::{Failure, Invocation};
-use super::consent::wanted;
+use super::consent::confirmed_cost;
 use super::read::summed_up;
 use crate::config::Settings;
 use crate::disk::{self, Change, Draft, Mode, PlaceError, Protected};
@@ -27,7 +27,7 @@ pub(super) struct Driving<'d> {
     pub(super) invocation: &'d Invocation,
     pub(super) context: &'d Context,
     pub(super) reporter: &'d Reporter,
-    pub(super) asked: &'d Asked<'d>,
+    pub(super) asked: &'d RunReporting<'d>,
     pub(super) began: Instant,
 }
 
@@ -53,7 +53,7 @@ impl Driving<'_> {
             }
             options.budget = options.budget.less(ended.spent);
             let summary = self.close(ended, earlier.as_ref(), false).await?;
-            if asks && !wanted(self.invocation, &self.context.settings, &job, &options).await? {
+            if asks && !confirmed_cost(self.invocation, &self.context.settings, &job, &options).await? {
                 let exit = exit_of(&summary).worst(Exit::Stopped);
                 self.asked.write(&Summary { exit: Some(exit.code()), ..summary })?;
                 return Ok(exit);
@@ -85,10 +85,10 @@ impl Driving<'_> {
             Closing { summary: &summary, outputs: &outputs, again: ended.again, took: began.elapsed() };
         if asked.on_stdout() {
             if !reporter.is_json() {
-                invocation.console.write(summary_text(&closing, invocation.console.look()).trim_end());
+                invocation.console.write(summary_text(&closing, invocation.console.style()).trim_end());
             }
         } else {
-            invocation.show(&summary_text(&closing, invocation.look()))?;
+            invocation.show(&summary_text(&closing, invocation.style()))?;
         }
         Ok(summary)
     }
@@ -139,7 +139,7 @@ impl Driving<'_> {
         if summary.calls > 0 && !reporter.is_json() && !asked.on_stdout() {
             let closing =
                 Closing { summary: &summary, outputs: &[], again: Spend::default(), took: began.elapsed() };
-            printed = invocation.show(&summary_text(&closing, invocation.look()));
+            printed = invocation.show(&summary_text(&closing, invocation.style()));
         }
         reporter.failed(&told, exit, Some(&summary.next));
         let summary = after(earlier, summary);
@@ -205,12 +205,12 @@ fn none_begun((job, path): (&str, &Path)) -> Summary {
 }
 
 /// How a run is to be reported, and what `--summary-json` may not take the place of.
-pub(super) struct Asked<'a> {
+pub(super) struct RunReporting<'a> {
     pub(super) reporting: &'a Reporting,
     protected: Protected,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> RunReporting<'a> {
     pub(super) fn of(reporting: &'a Reporting, job: &Job, settings: &Settings) -> Self {
         let mut protected = run::protected(job, settings);
         let outputs = job.outputs.iter().map(|output| output.path.clone());
@@ -222,12 +222,12 @@ impl<'a> Asked<'a> {
     }
 
     fn on_stdout(&self) -> bool {
-        self.reporting.summary_json == Some(Place::Stream)
+        self.reporting.summary_json == Some(PathOrStream::Stream)
     }
 
     /// Whether `--summary-json` can be written, asked before anything is bought.
     pub(super) fn writable(&self) -> Result<(), Failure> {
-        let Some(Place::File(path)) = &self.reporting.summary_json else { return Ok(()) };
+        let Some(PathOrStream::File(path)) = &self.reporting.summary_json else { return Ok(()) };
         let tried = self.draft(path).map(drop);
         tried.map_err(|error| Failure::Output(format!("--summary-json: {error}; nothing was sent")))
     }
@@ -240,8 +240,8 @@ impl<'a> Asked<'a> {
         let text = format!("{json:#}\n");
         match &self.reporting.summary_json {
             None => Ok(()),
-            Some(Place::Stream) => Invocation::print(&text),
-            Some(Place::File(path)) => self
+            Some(PathOrStream::Stream) => Invocation::print(&text),
+            Some(PathOrStream::File(path)) => self
                 .write_file(path, &text)
                 .map_err(|error| Failure::Output(format!("--summary-json: {error}"))),
         }

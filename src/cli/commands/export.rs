@@ -1,6 +1,6 @@
 //! `export`: outputs again from the ledger; nothing is bought.
 
-use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, Place};
+use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, PathOrStream};
 use super::super::console::print_bytes;
 use super::super::report::exported_text;
 use super::super::{Failure, Invocation};
@@ -32,7 +32,7 @@ pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -
         }
         ExportTo::File { output, format, shape } => {
             let job = job_to_export(&found, &settings, invocation)?;
-            let Place::File(path) = output else {
+            let PathOrStream::File(path) = output else {
                 return stream(invocation, &ledger, &found, &job, &settings, *format, *shape).await;
             };
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

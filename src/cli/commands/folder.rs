@@ -23,7 +23,7 @@ pub(super) fn folder(
     for error in broken {
         invocation.console.line(&error_line(&error.to_string()));
     }
-    let twice = folder.twice();
+    let twice = folder.duplicates();
     for twice in &twice {
         invocation.console.line(&error_line(&twice.to_string()));
     }

@@ -35,8 +35,8 @@ pub(in crate::cli) async fn jobs(invocation: &Invocation, args: &JobsArgs) -> Re
             Some(ledger) => ledger.daemons().await?,
             None => Vec::new(),
         };
-        let look = invocation.look();
-        invocation.say(&format!("{}\n{}", jobs_text(&lines, look), daemons_text(&daemons, look)))?;
+        let style = invocation.style();
+        invocation.say(&format!("{}\n{}", jobs_text(&lines, style), daemons_text(&daemons, style)))?;
     }
     if good { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }

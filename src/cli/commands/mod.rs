@@ -17,7 +17,7 @@ pub(super) mod schedule;
 mod simulated;
 pub(super) mod spend;
 
-use super::args::Place;
+use super::args::PathOrStream;
 use super::{Failure, Invocation};
 use crate::config::{Account, SIMULATOR, Settings};
 use crate::disk::Protected;
@@ -39,10 +39,10 @@ fn load_job(path: &Path, settings: &Settings, simulate: bool) -> Result<Job, Fai
 }
 
 /// What `--input` names.
-fn origin(place: &Place) -> Origin {
+fn origin(place: &PathOrStream) -> Origin {
     match place {
-        Place::Stream => Origin::Stdin,
-        Place::File(path) => Origin::Path(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+        PathOrStream::Stream => Origin::Stdin,
+        PathOrStream::File(path) => Origin::Path(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
     }
 }
 

@@ -57,7 +57,7 @@ pub(in crate::cli) async fn plan(invocation: &Invocation, args: PlanArgs) -> Res
     if args.json {
         Invocation::print(&format!("{:#}\n", plan_json(&report)))?;
     } else {
-        invocation.say(&plan_text(&report, invocation.look()))?;
+        invocation.say(&plan_text(&report, invocation.style()))?;
     }
     if let Some(every) = every.filter(|every| *every < report.duration) {
         invocation.warn("schedule", too_long(&report.job, Needs { time: report.duration, every }));
@@ -84,7 +84,7 @@ pub(in crate::cli) async fn runs(invocation: &Invocation, args: &RunsArgs) -> Re
     if args.json {
         Invocation::print(&format!("{:#}\n", runs_json(&summaries)))?;
     } else {
-        invocation.say(&runs_text(&summaries, invocation.look()))?;
+        invocation.say(&runs_text(&summaries, invocation.style()))?;
     }
     Ok(Exit::Settled)
 }
@@ -122,7 +122,7 @@ pub(in crate::cli) async fn status(invocation: &Invocation, args: &StatusArgs) -
         unknown: &unknown,
         holds: &holds,
     };
-    invocation.say(&status_text(&report, invocation.look()))?;
+    invocation.say(&status_text(&report, invocation.style()))?;
     Ok(Exit::Settled)
 }
 

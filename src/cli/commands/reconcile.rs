@@ -91,7 +91,7 @@ async fn resolve_run(
     let retry = invocation.typed().command(args.simulate, &["retry", &run.run]);
     let retry = if settled.to_retry.is_empty() { Vec::new() } else { vec![retry] };
     let what = format!("run {} of {}", run.run, run.job);
-    invocation.say(&resolve_text(&what, &settled, &retry, invocation.look()))?;
+    invocation.say(&resolve_text(&what, &settled, &retry, invocation.style()))?;
     Ok(Exit::Settled)
 }
 
@@ -112,7 +112,7 @@ async fn resolve_invoice(invocation: &Invocation, args: &ResolveArgs, file: &Pat
     let retry = |run: &String| typed.command(args.simulate, &["retry", run.as_str()]);
     let retry: Vec<String> = settled.to_retry.iter().map(retry).collect();
     let what = format!("{}, complete for {} to {}", file.display(), days.0, days.1);
-    invocation.say(&resolve_text(&what, &settled, &retry, invocation.look()))?;
+    invocation.say(&resolve_text(&what, &settled, &retry, invocation.style()))?;
     Ok(Exit::Settled)
 }
 
@@ -206,9 +206,9 @@ impl ReconcileOutput<'_> {
         if self.json {
             Invocation::print(&format!("\n],\n\"totals\": {}}}\n", reconcile_totals(&self.report)))?;
         } else if agreed {
-            invocation.say(&reconcile_text(&self.report, invocation.look()))?;
+            invocation.say(&reconcile_text(&self.report, invocation.style()))?;
         } else {
-            invocation.show(&reconcile_text(&self.report, invocation.look()))?;
+            invocation.show(&reconcile_text(&self.report, invocation.style()))?;
         }
         Ok(if agreed { Exit::Settled } else { Exit::Unsettled })
     }

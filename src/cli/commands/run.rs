@@ -3,9 +3,9 @@
 use super::super::args::{RetryArgs, RunArgs};
 use super::super::report::Reporter;
 use super::super::{Failure, Invocation, signals};
-use super::consent::agreed;
-use super::consent::wanted;
-use super::driving::{Asked, Driving, exit_of};
+use super::consent::confirmed_cost;
+use super::consent::confirmed_retry;
+use super::driving::{Driving, RunReporting, exit_of};
 use super::simulated::{only_simulated, simulator_for};
 use super::{job_of, load_job, one_run, origin};
 use crate::config::Settings;
@@ -33,12 +33,12 @@ pub(in crate::cli) async fn run(invocation: &Invocation, args: RunArgs) -> Resul
         ..Options::default()
     };
     let asks = !args.reporting.yes && !args.simulation.simulate;
-    if asks && !wanted(invocation, &settings, &job, &options).await? {
+    if asks && !confirmed_cost(invocation, &settings, &job, &options).await? {
         // 0 would say that all is settled.
         return Ok(Exit::Stopped);
     }
     let began = Instant::now();
-    let asked = Asked::of(&args.reporting, &job, &settings);
+    let asked = RunReporting::of(&args.reporting, &job, &settings);
     let how = (args.simulation.simulate, job.rules.outage_wait);
     let (context, reporter) = begin(invocation, settings, &asked, how).await?;
     let driving = Driving { invocation, context: &context, reporter: &reporter, asked: &asked, began };
@@ -64,13 +64,13 @@ pub(in crate::cli) async fn retry(invocation: &Invocation, args: RetryArgs) -> R
     let ledger = Ledger::open_existing(&settings.database).await?;
     let run = one_run(&ledger, &args.run).await?;
     let job = job_of(&run, &settings, invocation)?;
-    if args.unknown && !agreed(invocation, &settings, &ledger, (&run, &job), &args).await? {
+    if args.unknown && !confirmed_retry(invocation, &settings, &ledger, (&run, &job), &args).await? {
         return Ok(Exit::Stopped);
     }
     drop(ledger);
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let began = Instant::now();
-    let asked = Asked::of(&args.reporting, &job, &settings);
+    let asked = RunReporting::of(&args.reporting, &job, &settings);
     let how = (args.simulation.simulate, job.rules.outage_wait);
     let (context, reporter) = begin(invocation, settings, &asked, how).await?;
     let (job_name, job_path) = (job.name.clone(), job.path.clone());
@@ -86,7 +86,7 @@ pub(in crate::cli) async fn retry(invocation: &Invocation, args: RetryArgs) -> R
 async fn begin(
     invocation: &Invocation,
     settings: Settings,
-    asked: &Asked<'_>,
+    asked: &RunReporting<'_>,
     (simulate, outage_wait): (bool, Duration),
 ) -> Result<(Context, Arc<Reporter>), Failure> {
     asked.writable()?;

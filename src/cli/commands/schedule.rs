@@ -91,7 +91,7 @@ fn log_sink(invocation: &Invocation) -> LogSink {
     Arc::new(move |entry| {
         if !quiet || entry.level == Level::Warning {
             console.line(&match format {
-                LogFormat::Text => log_text(&entry, now_ms(), console.look()),
+                LogFormat::Text => log_text(&entry, now_ms(), console.style()),
                 LogFormat::Json => log_json(&entry, now_ms()).to_string(),
             });
         }
@@ -144,7 +144,7 @@ async fn list(invocation: &Invocation, args: &ScheduleArgs) -> Result<Exit, Fail
     }
     fires.sort_by_key(|fire| (fire.due.at, fire.job));
     fires.truncate(count);
-    invocation.show(&fires_text(&fires, invocation.look()))?;
+    invocation.show(&fires_text(&fires, invocation.style()))?;
     if good { Ok(Exit::Settled) } else { Err(Failure::Reported(Exit::Config)) }
 }
 

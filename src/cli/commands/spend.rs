@@ -32,7 +32,7 @@ pub(in crate::cli) async fn spend(invocation: &Invocation, args: &SpendArgs) -> 
     } else if args.csv {
         Invocation::print(&spend_csv(&report))?;
     } else {
-        invocation.say(&spend_text(&report, invocation.look()))?;
+        invocation.say(&spend_text(&report, invocation.style()))?;
     }
     Ok(Exit::Settled)
 }

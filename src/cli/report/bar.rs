@@ -2,7 +2,7 @@
 
 use super::figures::{cost, count, counted, per_second, percent, span};
 use super::summary::outcome_tone;
-use crate::cli::look::{Look, Tone};
+use crate::cli::term_style::{TermStyle, Tone};
 use crate::domain::outcome::Outcome;
 use crate::run::event::Progress;
 use console::measure_text_width;
@@ -21,22 +21,22 @@ pub(super) fn loading(rows: u64) -> String {
 }
 
 /// The bar with its figures, and the detail below, in as many lines as it takes.
-pub(super) fn running(progress: &Progress, look: Look) -> String {
-    let room = look.width().unwrap_or(NARROW).clamp(2, NARROW) - 1;
-    let look = look.within(room);
+pub(super) fn running(progress: &Progress, style: TermStyle) -> String {
+    let room = style.width().unwrap_or(NARROW).clamp(2, NARROW) - 1;
+    let style = style.within(room);
     let figures = figures(progress);
     let length = room.saturating_sub(figures.chars().count() + "[]  ".len()).min(LONGEST);
     let bar = if length < SHORTEST { String::new() } else { format!("[{}]  ", drawn(progress, length)) };
-    let mut text = look.fold(&format!("{bar}{figures}"));
+    let mut text = style.fold(&format!("{bar}{figures}"));
     let mut used = room;
-    for part in detail(progress, look) {
+    for part in detail(progress, style) {
         let long = measure_text_width(&part);
         if used + ", ".len() + long <= room {
             text.push_str(", ");
             text.push_str(&part);
             used += ", ".len() + long;
         } else {
-            let part = look.fold(&part);
+            let part = style.fold(&part);
             used = part.lines().last().map_or(0, measure_text_width);
             text.push('\n');
             text.push_str(&part);
@@ -71,21 +71,21 @@ pub(super) fn line(progress: &Progress) -> String {
     if let Some(left) = progress.left {
         let _ = write!(line, ", {} left", span(left));
     }
-    format!("{line}; {}", detail(progress, Look::PLAIN).join(", "))
+    format!("{line}; {}", detail(progress, TermStyle::PLAIN).join(", "))
 }
 
 /// What came of it, what it cost, and why nothing is being sent where that is so.
-fn detail(progress: &Progress, look: Look) -> Vec<String> {
+fn detail(progress: &Progress, style: TermStyle) -> Vec<String> {
     let outcomes = Outcome::ALL.iter().filter(|outcome| progress.count(**outcome) > 0);
     let mut parts: Vec<String> = outcomes
         .map(|outcome| {
             let told = format!("{outcome} {}", count(progress.count(*outcome)));
-            outcome_tone(*outcome).map_or_else(|| told.clone(), |tone| look.paint(tone, &told))
+            outcome_tone(*outcome).map_or_else(|| told.clone(), |tone| style.paint(tone, &told))
         })
         .collect();
     parts.push(cost(progress.cost, !progress.unpriced.is_empty()));
     if let Some(pause) = &progress.pause {
-        parts.insert(0, look.paint(Tone::Warning, &format!("paused: {pause}")));
+        parts.insert(0, style.paint(Tone::Warning, &format!("paused: {pause}")));
     }
     parts
 }
@@ -115,7 +115,8 @@ mod tests {
         let mut all = String::new();
         for width in [20, 60, 80, 120] {
             for progress in [samples::progress(), full()] {
-                let _ = writeln!(all, "{}\n{}", "-".repeat(width), running(&progress, Look::wide(width)));
+                let _ =
+                    writeln!(all, "{}\n{}", "-".repeat(width), running(&progress, TermStyle::wide(width)));
             }
         }
         insta::assert_snapshot!(all);
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn a_window_made_narrower_wraps_nothing() {
         for progress in [samples::progress(), full()] {
-            let drawn = running(&progress, Look::wide(200));
+            let drawn = running(&progress, TermStyle::wide(200));
             assert!(drawn.lines().all(|line| measure_text_width(line) < NARROW), "{drawn}");
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// What the person typed that the next command needs too.
 #[derive(Debug, Clone, Default)]
-pub struct Typed {
+pub struct TypedFlags {
     /// The working folder; job files below it are named relative to it.
     pub folder: PathBuf,
     /// `--config`.
@@ -18,7 +18,7 @@ pub struct Typed {
     pub database: Option<PathBuf>,
 }
 
-impl Typed {
+impl TypedFlags {
     /// A command line of ours that a shell takes as it stands.
     pub fn command(&self, simulated: bool, words: &[&str]) -> String {
         let mut line = vec!["orgpull".to_owned()];
@@ -41,7 +41,7 @@ impl Typed {
 
 /// A command that ended before there was a run of its own.
 #[derive(Debug, Clone, Copy)]
-pub struct Refused<'a> {
+pub struct RefusedCommand<'a> {
     /// The job's name, once its file has been read.
     pub job: Option<&'a str>,
     /// The job's file, where it is known.
@@ -59,7 +59,7 @@ pub(super) fn simulated(summary: &Summary) -> bool {
 
 /// What to type next after a run that stands as this summary says: why, a colon, the command. The summary's own `next`
 /// is not looked at.
-pub fn next_step(summary: &Summary, typed: &Typed) -> String {
+pub fn next_step(summary: &Summary, typed: &TypedFlags) -> String {
     let status = typed.command(simulated(summary), &["status", &summary.run]);
     match summary.state {
         RunState::Running => format!("to look again: {status}"),
@@ -72,7 +72,7 @@ pub fn next_step(summary: &Summary, typed: &Typed) -> String {
     }
 }
 
-fn after_end(summary: &Summary, typed: &Typed, status: &str) -> String {
+fn after_end(summary: &Summary, typed: &TypedFlags, status: &str) -> String {
     let of = |outcome| summary.count(outcome);
     let retry = typed.command(simulated(summary), &["retry", &summary.run]);
     let retry_unknown = typed.command(simulated(summary), &["retry", &summary.run, "--unknown"]);
@@ -96,7 +96,7 @@ fn after_end(summary: &Summary, typed: &Typed, status: &str) -> String {
     }
 }
 
-fn to_go_on(summary: &Summary, typed: &Typed, status: &str) -> String {
+fn to_go_on(summary: &Summary, typed: &TypedFlags, status: &str) -> String {
     let job = typed.shown(&summary.job_path).to_string_lossy();
     let limit = summary.limit.map(|limit| limit.to_string());
     let mut words = vec!["run", &job];
@@ -119,7 +119,7 @@ fn to_go_on(summary: &Summary, typed: &Typed, status: &str) -> String {
 
 /// What to type next after a command that ended so before there was a run that could be summed up: why, a colon, the
 /// command.
-pub fn next_after_refusal(exit: Exit, refused: &Refused<'_>, typed: &Typed) -> String {
+pub fn next_after_refusal(exit: Exit, refused: &RefusedCommand<'_>, typed: &TypedFlags) -> String {
     let again = again(refused.words);
     let command = |words: &[&str]| typed.command(refused.simulated, words);
     match exit {
@@ -193,8 +193,8 @@ mod tests {
     use super::super::samples;
     use super::*;
 
-    fn typed() -> Typed {
-        Typed { folder: "/home/anna".into(), ..Typed::default() }
+    fn typed() -> TypedFlags {
+        TypedFlags { folder: "/home/anna".into(), ..TypedFlags::default() }
     }
 
     /// Every ending, in the simulator and out of it.
@@ -215,14 +215,17 @@ mod tests {
         summary.state = RunState::Stopped;
         summary.exit = Some(130);
         summary.job_path = "/home/anna/min jobb/anna's.toml".into();
-        let typed =
-            Typed { config: Some("/etc/orgpull.toml".into()), database: Some("a b.db".into()), ..typed() };
+        let typed = TypedFlags {
+            config: Some("/etc/orgpull.toml".into()),
+            database: Some("a b.db".into()),
+            ..typed()
+        };
         assert_eq!(
             next_step(&summary, &typed),
             r"to go on: orgpull --config /etc/orgpull.toml --database 'a b.db' run 'min jobb/anna'\''s.toml'"
         );
         summary.job_path = "/srv/jobs/x.toml".into();
-        assert!(next_step(&summary, &Typed::default()).ends_with("orgpull run /srv/jobs/x.toml"));
+        assert!(next_step(&summary, &TypedFlags::default()).ends_with("orgpull run /srv/jobs/x.toml"));
     }
 
     /// Without it the line would start a run of all rows.
@@ -234,7 +237,7 @@ mod tests {
 
     fn refused(exit: Exit, simulated: bool, known: bool) -> String {
         let words: Vec<String> = ["run", "jobs/my portfolio.toml", "--limit", "10"].map(Into::into).into();
-        let refused = Refused {
+        let refused = RefusedCommand {
             job: known.then_some("portfolio"),
             job_path: known.then_some(Path::new("/home/anna/jobs/my portfolio.toml")),
             simulated,

@@ -2,7 +2,7 @@
 
 use super::figures::{amount, cost, count, counted, money, span};
 use super::table::{Cell, Sheet, numbers, words};
-use crate::cli::look::{Look, Tone};
+use crate::cli::term_style::{TermStyle, Tone};
 use crate::config::SIMULATOR;
 use crate::domain::money::Ore;
 use crate::run::event::{PlanDiff, PlanReport, PlanStep};
@@ -10,7 +10,7 @@ use crate::run::price_unknown;
 use std::fmt::Write as _;
 
 /// The plan as text. Nothing in it names a subject.
-pub fn plan_text(plan: &PlanReport, look: Look) -> String {
+pub fn plan_text(plan: &PlanReport, style: TermStyle) -> String {
     let mut text = format!("{} ({}): nothing is sent by planning\n\n", plan.job, place(plan));
     let bad = if plan.bad_rows == 0 { String::new() } else { format!(", {} bad", count(plan.bad_rows)) };
     let _ = writeln!(text, "{}{bad}; {}", counted(plan.rows, "row", "rows"), lookups(plan));
@@ -21,10 +21,10 @@ pub fn plan_text(plan: &PlanReport, look: Look) -> String {
     if more > 0 && !plan.examples.is_empty() {
         let _ = writeln!(text, "  and {}", counted(more, "more bad row", "more bad rows"));
     }
-    let _ = writeln!(text, "\n{}\n", steps(plan).draw(look));
-    text.push_str(&totals(plan, look));
+    let _ = writeln!(text, "\n{}\n", steps(plan).draw(style));
+    text.push_str(&totals(plan, style));
     if !plan.unpriced.is_empty() {
-        let _ = writeln!(text, "\n{}\n", look.paint(Tone::Warning, &price_unknown(&plan.unpriced)));
+        let _ = writeln!(text, "\n{}\n", style.paint(Tone::Warning, &price_unknown(&plan.unpriced)));
     }
     for step in plan.steps.iter().filter(|step| step.gated > 0) {
         text.push_str(&gated(step));
@@ -33,9 +33,9 @@ pub fn plan_text(plan: &PlanReport, look: Look) -> String {
         text.push_str(&difference(plan, diff));
     }
     if !plan.budgets.is_empty() {
-        let _ = writeln!(text, "\n{}", budgets(plan).draw(look));
+        let _ = writeln!(text, "\n{}", budgets(plan).draw(style));
     }
-    look.fold(&text)
+    style.fold(&text)
 }
 
 fn difference(plan: &PlanReport, diff: &PlanDiff) -> String {
@@ -161,7 +161,7 @@ fn a_call(step: &PlanStep, is_unpriced: bool) -> String {
     }
 }
 
-fn totals(plan: &PlanReport, look: Look) -> String {
+fn totals(plan: &PlanReport, style: TermStyle) -> String {
     let sum = |of: fn(&PlanStep) -> u64| plan.steps.iter().map(of).sum::<u64>();
     let to_buy = sum(|step| step.to_buy);
     let time = if to_buy == 0 {
@@ -175,7 +175,7 @@ fn totals(plan: &PlanReport, look: Look) -> String {
     let letters = if letters == 0 {
         "none".to_owned()
     } else {
-        look.paint(Tone::Warning, &format!("up to {}", count(letters)))
+        style.paint(Tone::Warning, &format!("up to {}", count(letters)))
     };
     let price = match plan.price_low() {
         low if low == plan.price() => cost(low, plan.is_unpriced()),
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_plan_with_everything_in_it() {
-        insta::assert_snapshot!(plan_text(&samples::plan(), Look::PLAIN));
+        insta::assert_snapshot!(plan_text(&samples::plan(), TermStyle::PLAIN));
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
         for width in [60, 80, 120] {
             insta::assert_snapshot!(
                 format!("a_plan_{width}_wide"),
-                plan_text(&samples::plan(), Look::wide(width))
+                plan_text(&samples::plan(), TermStyle::wide(width))
             );
         }
     }
@@ -220,7 +220,7 @@ mod tests {
         plan.examples.clear();
         plan.rate = "unlimited".to_owned();
         plan.duration = Duration::ZERO;
-        insta::assert_snapshot!(plan_text(&plan, Look::PLAIN));
+        insta::assert_snapshot!(plan_text(&plan, TermStyle::PLAIN));
     }
 
     #[test]
@@ -229,18 +229,18 @@ mod tests {
         plan.unpriced = vec![plan.steps[0].service.clone()];
         plan.steps[0].unpriced = plan.steps[0].to_buy;
         plan.steps[1].unpriced = 1;
-        insta::assert_snapshot!(plan_text(&plan, Look::PLAIN));
+        insta::assert_snapshot!(plan_text(&plan, TermStyle::PLAIN));
         plan.steps.truncate(1);
         assert!(
-            plan_text(&plan, Look::PLAIN).contains("\nPrice    price unknown\n"),
+            plan_text(&plan, TermStyle::PLAIN).contains("\nPrice    price unknown\n"),
             "{}",
-            plan_text(&plan, Look::PLAIN)
+            plan_text(&plan, TermStyle::PLAIN)
         );
     }
 
     #[test]
     fn long_plans_are_told_in_days_and_hours() {
         let plan = PlanReport { duration: Duration::from_hours(333), ..samples::plan() };
-        assert!(plan_text(&plan, Look::PLAIN).contains("13 d 21 h at 60/min"));
+        assert!(plan_text(&plan, TermStyle::PLAIN).contains("13 d 21 h at 60/min"));
     }
 }

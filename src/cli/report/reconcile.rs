@@ -3,7 +3,7 @@
 
 use super::figures::{amount, cost, count, counted, money};
 use super::table::{Sheet, numbers, words};
-use crate::cli::look::Look;
+use crate::cli::term_style::TermStyle;
 use crate::config::Account;
 use crate::domain::budget::Spend;
 use crate::domain::invoice::{Settles, Verdict};
@@ -116,7 +116,7 @@ fn plus(sum: Ore, more: Option<Ore>) -> Ore {
 }
 
 /// The sums, what they settle, and the first differences.
-pub fn reconcile_text(report: &Reconciliation<'_>, look: Look) -> String {
+pub fn reconcile_text(report: &Reconciliation<'_>, style: TermStyle) -> String {
     let Reconciliation { file, account, environment, days: (first, last), .. } = report;
     let mut text =
         format!("{} against {account} ({environment}), complete for {first} to {last}\n\n", file.display());
@@ -134,7 +134,7 @@ pub fn reconcile_text(report: &Reconciliation<'_>, look: Look) -> String {
         row(verdict.meaning(), report.of_verdict(verdict));
     }
     row("total", report.total());
-    let _ = writeln!(text, "{}", sheet.draw(look));
+    let _ = writeln!(text, "{}", sheet.draw(style));
     let [billed, not] = report.settles;
     if billed + not > 0 {
         let _ = writeln!(
@@ -155,11 +155,11 @@ pub fn reconcile_text(report: &Reconciliation<'_>, look: Look) -> String {
     if more > 0 {
         let _ = writeln!(text, "  and {} more: --output PATH lists them all", count(more));
     }
-    look.fold(&text)
+    style.fold(&text)
 }
 
 /// What a statement, or the user's word on a run, settled; its last line is what to type next.
-pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], look: Look) -> String {
+pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], style: TermStyle) -> String {
     let (billed, not) = (settled.billed.calls, settled.not_carried_out.calls);
     let mut left = if settled.left == 0 {
         String::new()
@@ -179,7 +179,7 @@ pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], look: Look)
         );
     }
     if billed + not == 0 {
-        return look
+        return style
             .fold(&format!("{what}: no lost answer is to be settled, and nothing was changed\n{left}"));
     }
     let mut text = format!(
@@ -208,8 +208,8 @@ pub fn resolve_text(what: &str, settled: &Settled, retry: &[String], look: Look)
     }
     let next = retry
         .iter()
-        .map(|command| look.next(&format!("to ask again what was not carried out: {command}")) + "\n");
-    look.fold(&text) + &next.collect::<String>()
+        .map(|command| style.next(&format!("to ask again what was not carried out: {command}")) + "\n");
+    style.fold(&text) + &next.collect::<String>()
 }
 
 fn spent(spent: Spend) -> String {

@@ -174,7 +174,7 @@ impl Reporter {
             Event::Loading { rows } => self.console.bar(&bar::loading(*rows)),
             Event::Progress(progress) => {
                 // Asked each time: the window may have another size by now.
-                self.console.bar(&bar::running(progress, self.console.look()));
+                self.console.bar(&bar::running(progress, self.console.style()));
             }
         }
     }

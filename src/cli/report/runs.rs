@@ -4,7 +4,7 @@ use super::figures::{amount, count};
 use super::next::simulated;
 use super::summary::{OutputLine, ending, exit_tone, figures, head, meaning, outcome_tone, output_in_full};
 use super::table::{Cell, Sheet, numbers, words};
-use crate::cli::look::{Look, Tone};
+use crate::cli::term_style::{TermStyle, Tone};
 use crate::domain::outcome::Outcome;
 use crate::ledger::DecidedBy;
 use crate::run::event::Summary;
@@ -26,7 +26,7 @@ pub struct StatusReport<'a> {
 }
 
 /// The runs as a table, in the order given.
-pub fn runs_text(runs: &[Summary], look: Look) -> String {
+pub fn runs_text(runs: &[Summary], style: TermStyle) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
@@ -59,7 +59,7 @@ pub fn runs_text(runs: &[Summary], look: Look) -> String {
             amount(run.cost, unknown).tone(unknown.then_some(Tone::Warning)),
         ]);
     }
-    format!("{}\n", sheet.draw(look))
+    format!("{}\n", sheet.draw(style))
 }
 
 /// A time as RFC 3339 down to the minute; its heading says that it is UTC.
@@ -68,29 +68,29 @@ fn short_time(at: &str) -> String {
 }
 
 /// One run in full; its last line is what to type next, where that is not what was typed.
-pub fn status_text(report: &StatusReport<'_>, look: Look) -> String {
+pub fn status_text(report: &StatusReport<'_>, style: TermStyle) -> String {
     let summary = report.summary;
     let mut text = head(summary);
-    let _ = writeln!(text, "{}", ending(summary, None, look));
+    let _ = writeln!(text, "{}", ending(summary, None, style));
     let finished = summary.finished_at.as_ref().map_or_else(String::new, |at| format!(", finished {at}"));
     let exit = summary.exit.map_or_else(String::new, |exit| format!(", exit {exit}"));
     let _ = writeln!(text, "started {}{finished}{exit}", summary.started_at);
     let _ = writeln!(text, "job file {}", summary.job_path.display());
     for line in report.holds {
-        let _ = writeln!(text, "{}", look.paint(Tone::Warning, &format!("held: {line}")));
+        let _ = writeln!(text, "{}", style.paint(Tone::Warning, &format!("held: {line}")));
     }
     text.push('\n');
-    text.push_str(&figures(summary, look));
+    text.push_str(&figures(summary, style));
     if !report.outputs.is_empty() {
         text.push_str("\nOutputs\n");
         report.outputs.iter().for_each(|output| text.push_str(&output_in_full(output)));
     }
     if !report.attempts.is_empty() {
-        let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts).draw(look));
+        let _ = writeln!(text, "\nDecided by\n{}", attempts(report.attempts).draw(style));
     }
     if !report.unknown.is_empty() {
         let unknown = format!("Unknown: {}", meaning(Outcome::Unknown));
-        let _ = writeln!(text, "\n{}", look.paint(Tone::Bad, &unknown));
+        let _ = writeln!(text, "\n{}", style.paint(Tone::Bad, &unknown));
         for line in report.unknown {
             let _ = writeln!(text, "  {line}");
         }
@@ -100,9 +100,9 @@ pub fn status_text(report: &StatusReport<'_>, look: Look) -> String {
         }
     }
     if summary.next.is_empty() {
-        return look.fold(&text);
+        return style.fold(&text);
     }
-    format!("{}\n{}\n", look.fold(&text), look.next(&summary.next))
+    format!("{}\n{}\n", style.fold(&text), style.next(&summary.next))
 }
 
 fn state(run: &Summary) -> String {
@@ -140,11 +140,11 @@ mod tests {
     fn a_table_of_runs() {
         let simulated = Summary { environment: SIMULATOR.to_owned(), ..samples::settled() };
         let runs = [samples::summary(), samples::stopped(Some(130)), samples::stopped(None), simulated];
-        insta::assert_snapshot!(runs_text(&runs, Look::PLAIN));
+        insta::assert_snapshot!(runs_text(&runs, TermStyle::PLAIN));
         for width in [60, 80, 120] {
-            insta::assert_snapshot!(format!("runs_{width}_wide"), runs_text(&runs, Look::wide(width)));
+            insta::assert_snapshot!(format!("runs_{width}_wide"), runs_text(&runs, TermStyle::wide(width)));
         }
-        assert_eq!(runs_text(&[], Look::PLAIN), "no runs yet\n");
+        assert_eq!(runs_text(&[], TermStyle::PLAIN), "no runs yet\n");
     }
 
     #[test]
@@ -186,9 +186,12 @@ mod tests {
             unknown: &unknown,
             holds: &[],
         };
-        insta::assert_snapshot!(status_text(&report, Look::PLAIN));
+        insta::assert_snapshot!(status_text(&report, TermStyle::PLAIN));
         for width in [60, 80, 120] {
-            insta::assert_snapshot!(format!("a_run_{width}_wide"), status_text(&report, Look::wide(width)));
+            insta::assert_snapshot!(
+                format!("a_run_{width}_wide"),
+                status_text(&report, TermStyle::wide(width))
+            );
         }
     }
 
@@ -200,6 +203,6 @@ mod tests {
         let holds = ["creditsafe takes no login before 2026-03-01T02:35:00Z (429)".to_owned()];
         let report =
             StatusReport { summary: &summary, attempts: &[], outputs: &[], unknown: &[], holds: &holds };
-        insta::assert_snapshot!(status_text(&report, Look::PLAIN));
+        insta::assert_snapshot!(status_text(&report, TermStyle::PLAIN));
     }
 }

@@ -3,7 +3,7 @@
 use super::figures::{amount, counted, span};
 use super::summary::exit_tone;
 use super::table::{Cell, Sheet, words};
-use crate::cli::look::{Look, Tone};
+use crate::cli::term_style::{TermStyle, Tone};
 use crate::daemon::LogEntry;
 use crate::domain::money::Ore;
 use crate::domain::schedule::{ClockChange, DueTime, Schedule};
@@ -53,10 +53,10 @@ pub struct JobLine {
 }
 
 /// A line of the daemon's log.
-pub fn log_text(entry: &LogEntry, now: i64, look: Look) -> String {
+pub fn log_text(entry: &LogEntry, now: i64, style: TermStyle) -> String {
     let warning = if entry.level == Level::Warning { "warning: " } else { "" };
     let message = entry.message.strip_prefix("error: ").unwrap_or(&entry.message);
-    format!("{} {}{message}", rfc3339(now), look.paint(Tone::Warning, warning))
+    format!("{} {}{message}", rfc3339(now), style.paint(Tone::Warning, warning))
 }
 
 /// The same as an object.
@@ -94,7 +94,7 @@ fn every(between: Duration) -> String {
 }
 
 /// The fires to come, in order.
-pub fn fires_text(fires: &[NextFire<'_>], look: Look) -> String {
+pub fn fires_text(fires: &[NextFire<'_>], style: TermStyle) -> String {
     let mut sheet =
         Sheet::new([words("due"), words("job").cut(12), words("last cost").goes(1), words("").cut(10)]);
     for fire in fires {
@@ -107,7 +107,7 @@ pub fn fires_text(fires: &[NextFire<'_>], look: Look) -> String {
             Cell::from(remarks(fire)).tone(fire.paused.then_some(Tone::Warning)),
         ]);
     }
-    format!("{}\n", sheet.draw(look))
+    format!("{}\n", sheet.draw(style))
 }
 
 /// A time without the name of its zone.
@@ -140,7 +140,7 @@ fn remarks(fire: &NextFire<'_>) -> String {
 }
 
 /// The jobs of a folder, by name.
-pub fn jobs_text(jobs: &[JobLine], look: Look) -> String {
+pub fn jobs_text(jobs: &[JobLine], style: TermStyle) -> String {
     if jobs.is_empty() {
         return "no jobs\n".to_owned();
     }
@@ -176,14 +176,14 @@ pub fn jobs_text(jobs: &[JobLine], look: Look) -> String {
         let times = (at(&job.next), at(&job.last));
         sheet.row([job.job.as_str().into(), schedule.into(), times.0, times.1, result, run.into(), now]);
     }
-    format!("{}\n", sheet.draw(look))
+    format!("{}\n", sheet.draw(style))
 }
 
 /// Who sees to it that jobs fire.
-pub fn daemons_text(daemons: &[DaemonRow], look: Look) -> String {
+pub fn daemons_text(daemons: &[DaemonRow], style: TermStyle) -> String {
     if daemons.is_empty() {
         let none = "no daemon is at work on this ledger, so nothing fires: `orgpull schedule` is one";
-        return look.fold(&look.paint(Tone::Warning, none)) + "\n";
+        return style.fold(&style.paint(Tone::Warning, none)) + "\n";
     }
     let line = |daemon: &DaemonRow| {
         format!(
@@ -196,7 +196,7 @@ pub fn daemons_text(daemons: &[DaemonRow], look: Look) -> String {
             rfc3339(daemon.beat_at)
         )
     };
-    look.fold(&daemons.iter().map(line).collect::<String>())
+    style.fold(&daemons.iter().map(line).collect::<String>())
 }
 
 /// The jobs as a list of objects.
@@ -308,10 +308,10 @@ mod tests {
             beat_at: 0,
         };
         for width in [60, 80, 120] {
-            let look = Look::wide(width);
+            let style = TermStyle::wide(width);
             let daemons =
-                [daemons_text(std::slice::from_ref(&daemon), look), daemons_text(&[], look)].concat();
-            let text = format!("{}\n{daemons}\n{}", jobs_text(&jobs(), look), fires_text(&fires, look));
+                [daemons_text(std::slice::from_ref(&daemon), style), daemons_text(&[], style)].concat();
+            let text = format!("{}\n{daemons}\n{}", jobs_text(&jobs(), style), fires_text(&fires, style));
             insta::assert_snapshot!(format!("jobs_and_fires_{width}_wide"), text);
         }
     }
@@ -328,7 +328,7 @@ mod tests {
             message: "nightly: run dqfawx9ap4 ended with exit 10: away".to_owned(),
         };
         let text = "1970-01-01T00:00:01Z warning: nightly: run dqfawx9ap4 ended with exit 10: away";
-        assert_eq!(log_text(&entry, 1_000, Look::PLAIN), text);
+        assert_eq!(log_text(&entry, 1_000, TermStyle::PLAIN), text);
         let json = log_json(&entry, 1_000);
         assert_eq!((&json["event"], &json["due"]), (&json!("ended"), &json!("1970-01-01T00:00:00Z")));
         assert_eq!((&json["run"], &json["exit"]), (&json!("dqfawx9ap4"), &json!(10)));

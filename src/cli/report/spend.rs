@@ -2,7 +2,7 @@
 
 use super::figures::{amount, count};
 use super::table::{Cell, Sheet, numbers, words};
-use crate::cli::look::{Look, Tone};
+use crate::cli::term_style::{TermStyle, Tone};
 use crate::export::harmless;
 use crate::ledger::{SpendBy, SpendRow, Spent};
 use jiff::civil::Date;
@@ -33,7 +33,7 @@ impl SpendReport<'_> {
 }
 
 /// A table whose last line is the total.
-pub fn spend_text(report: &SpendReport<'_>, look: Look) -> String {
+pub fn spend_text(report: &SpendReport<'_>, style: TermStyle) -> String {
     let mut sheet = Sheet::new([
         words(report.by.as_str()).cut(12),
         numbers("calls"),
@@ -48,7 +48,7 @@ pub fn spend_text(report: &SpendReport<'_>, look: Look) -> String {
         sheet.row(cells(key, &row.spent, !row.unpriced.is_empty()));
     }
     sheet.row(cells("total", &report.total, !report.unpriced().is_empty()));
-    format!("{}\n", sheet.draw(look))
+    format!("{}\n", sheet.draw(style))
 }
 
 fn cells(key: &str, spent: &Spent, unpriced: bool) -> [Cell; 7] {
@@ -160,12 +160,15 @@ mod tests {
         };
         insta::assert_snapshot!(format!(
             "{}\n{}\n{:#}",
-            spend_text(&report, Look::PLAIN),
+            spend_text(&report, TermStyle::PLAIN),
             spend_csv(&report),
             spend_json(&report)
         ));
         for width in [60, 80, 120] {
-            insta::assert_snapshot!(format!("spend_{width}_wide"), spend_text(&report, Look::wide(width)));
+            insta::assert_snapshot!(
+                format!("spend_{width}_wide"),
+                spend_text(&report, TermStyle::wide(width))
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::figures::{count, counted, money, span};
 use super::next::simulated;
-use crate::cli::look::{Look, Tone};
+use crate::cli::term_style::{TermStyle, Tone};
 use crate::domain::budget::Spend;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
@@ -62,12 +62,12 @@ pub struct ColumnFound {
 }
 
 /// The summary for a person; its last line is what to type next.
-pub fn summary_text(closing: &Closing<'_>, look: Look) -> String {
+pub fn summary_text(closing: &Closing<'_>, style: TermStyle) -> String {
     let summary = closing.summary;
     let mut text = head(summary);
-    let _ = writeln!(text, "{}", ending(summary, Some(closing.took), look));
+    let _ = writeln!(text, "{}", ending(summary, Some(closing.took), style));
     text.push('\n');
-    text.push_str(&figures(summary, look));
+    text.push_str(&figures(summary, style));
     if closing.again.calls > 0 {
         let again = closing.again;
         let _ = writeln!(
@@ -77,9 +77,9 @@ pub fn summary_text(closing: &Closing<'_>, look: Look) -> String {
     }
     for output in closing.outputs {
         text.push('\n');
-        text.push_str(&output_text(output, look));
+        text.push_str(&output_text(output, style));
     }
-    format!("{}\n{}\n", look.fold(&text), look.next(&summary.next))
+    format!("{}\n{}\n", style.fold(&text), style.next(&summary.next))
 }
 
 /// Which run it is; that nothing was bought stands in the first line.
@@ -93,7 +93,7 @@ pub(super) fn head(summary: &Summary) -> String {
 }
 
 /// How it stands, after how long, and why.
-pub(super) fn ending(summary: &Summary, took: Option<Duration>, look: Look) -> String {
+pub(super) fn ending(summary: &Summary, took: Option<Duration>, style: TermStyle) -> String {
     let state = match summary.state {
         RunState::Running => "running",
         RunState::Finished => "finished",
@@ -103,12 +103,12 @@ pub(super) fn ending(summary: &Summary, took: Option<Duration>, look: Look) -> S
     let after = took.map_or_else(String::new, |took| format!(" after {}", span(took)));
     let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
     let tone = summary.exit.map(exit_tone).filter(|_| summary.state != RunState::Running);
-    let state = tone.map_or_else(|| state.to_owned(), |tone| look.paint(tone, state));
+    let state = tone.map_or_else(|| state.to_owned(), |tone| style.paint(tone, state));
     format!("{state}{after}{reason}")
 }
 
 /// Rows, outcomes, calls and money, one under the other.
-pub(super) fn figures(summary: &Summary, look: Look) -> String {
+pub(super) fn figures(summary: &Summary, style: TermStyle) -> String {
     let mut lines = vec![row("rows", count(summary.rows), &bad_rows(summary))];
     lines.push(row("lookups", count(summary.lookups), &pending(summary)));
     for outcome in Outcome::ALL {
@@ -138,7 +138,7 @@ pub(super) fn figures(summary: &Summary, look: Look) -> String {
     for (name, number, note) in lines {
         let tone = Outcome::parse(name.trim_start()).and_then(outcome_tone);
         let name = format!("{name:<12}");
-        let name = tone.map_or_else(|| name.clone(), |tone| look.paint(tone, &name));
+        let name = tone.map_or_else(|| name.clone(), |tone| style.paint(tone, &name));
         let line = format!("  {name} {number:>width$}  {note}");
         let _ = writeln!(text, "{}", line.trim_end());
     }
@@ -249,10 +249,10 @@ pub(super) const fn meaning(outcome: Outcome) -> &'static str {
 
 /// Where an output is and what was found for it. Chosen columns never found come first, for they are mistakes in the
 /// job; one that was not chosen stands there because some answer has it, if only as null.
-fn output_text(output: &OutputLine, look: Look) -> String {
+fn output_text(output: &OutputLine, style: TermStyle) -> String {
     let mut text = format!("  {}", written(output));
     for note in notes(output) {
-        let _ = writeln!(text, "    {}", look.told(&note));
+        let _ = writeln!(text, "    {}", style.told(&note));
     }
     text.push_str(&columns_text(output, MOST_COLUMNS));
     text

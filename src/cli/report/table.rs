@@ -1,8 +1,8 @@
 //! The one form of table that is printed: no lines, words to the left, numbers to the right. On a terminal it is never wider
 //! than that: words become shorter, then columns go, those that say nothing first.
 
-use crate::cli::console::seen;
-use crate::cli::look::{Look, Tone};
+use crate::cli::console::sanitized;
+use crate::cli::term_style::{TermStyle, Tone};
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell as Drawn, CellAlignment, Color, Table};
 use console::{measure_text_width, truncate_str};
@@ -90,7 +90,7 @@ impl Cell {
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
         // A message may have several lines, and a row has one.
-        let text = seen(&text.into()).replace(['\n', '\t'], " ");
+        let text = sanitized(&text.into()).replace(['\n', '\t'], " ");
         Self { text, short: None, tone: None }
     }
 }
@@ -121,15 +121,15 @@ impl Sheet {
     }
 
     /// The table as text, without the last line's end.
-    pub(super) fn draw(&self, look: Look) -> String {
-        let Some(limit) = look.width() else { return self.table(&self.layout(false), look) };
+    pub(super) fn draw(&self, style: TermStyle) -> String {
+        let Some(limit) = style.width() else { return self.table(&self.layout(false), style) };
         let whole = self.layout(false);
         if whole.width() <= limit {
-            return self.table(&whole, look);
+            return self.table(&whole, style);
         }
         match self.fitting(limit) {
-            Some(layout) => look.fold(&(self.table(&layout, look) + &self.left_out(&layout))),
-            None => look.fold(&self.records()),
+            Some(layout) => style.fold(&(self.table(&layout, style) + &self.left_out(&layout))),
+            None => style.fold(&self.records()),
         }
     }
 
@@ -194,10 +194,10 @@ impl Sheet {
         if names.is_empty() { String::new() } else { format!("\n(no room for: {})", names.join(", ")) }
     }
 
-    fn table(&self, layout: &Layout, look: Look) -> String {
+    fn table(&self, layout: &Layout, style: TermStyle) -> String {
         let mut table = Table::new();
         table.load_style(NOTHING);
-        if look.colour() {
+        if style.colour() {
             table.enforce_styling();
         } else {
             table.force_no_tty();
@@ -207,7 +207,7 @@ impl Sheet {
         for row in &self.rows {
             let cells = shown().map(|at| {
                 let cell = Drawn::new(truncate_str(row[at].text(layout.narrow), layout.widths[at], "…"));
-                match row[at].tone.filter(|_| look.colour()) {
+                match row[at].tone.filter(|_| style.colour()) {
                     Some(tone) => cell.fg(colour(tone)),
                     None => cell,
                 }
@@ -264,7 +264,7 @@ const fn colour(tone: Tone) -> Color {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::console::seen_as;
+    use crate::cli::console::sanitized_painted;
     use proptest::prelude::*;
 
     fn sheet(rows: &[[&str; 4]]) -> Sheet {
@@ -292,7 +292,7 @@ mod tests {
     fn words_become_shorter_then_columns_go_then_texts_are_cut() {
         let mut all = String::new();
         for width in [60, 52, 46, 34, 20] {
-            let drawn = sheet(&ROWS).draw(Look::wide(width));
+            let drawn = sheet(&ROWS).draw(TermStyle::wide(width));
             let _ = writeln!(all, "{}\n{drawn}", "-".repeat(width));
         }
         insta::assert_snapshot!(all);
@@ -301,13 +301,13 @@ mod tests {
     #[test]
     fn what_tells_nothing_goes_first_and_is_not_missed() {
         let idle = [["portfolio", "", "1 204", "12.00 SEK"]];
-        let drawn = sheet(&idle).draw(Look::wide(26));
+        let drawn = sheet(&idle).draw(TermStyle::wide(26));
         assert_eq!(drawn, "name           n   cost\nportfolio  1 204  12.00");
     }
 
     #[test]
     fn a_pipe_gets_all_of_it() {
-        let drawn = sheet(&ROWS).draw(Look::PLAIN);
+        let drawn = sheet(&ROWS).draw(TermStyle::PLAIN);
         assert!(drawn.contains("portfolio-of-everything  a report  1 204  12.00 SEK"), "{drawn}");
     }
 
@@ -315,10 +315,10 @@ mod tests {
     fn colour_is_where_it_was_asked_for() {
         let mut sheet = Sheet::new([words("state")]);
         sheet.row([Cell::from("fault").tone(Some(Tone::Bad))]);
-        let drawn = sheet.draw(Look::COLOURED);
-        assert_eq!(seen_as(&drawn, Look::COLOURED), drawn, "what paints reaches the terminal");
+        let drawn = sheet.draw(TermStyle::COLOURED);
+        assert_eq!(sanitized_painted(&drawn, TermStyle::COLOURED), drawn, "what paints reaches the terminal");
         assert!(drawn.contains("\u{1b}[38;5;1mfault"), "{drawn:?}");
-        assert_eq!(sheet.draw(Look::PLAIN), "state\nfault");
+        assert_eq!(sheet.draw(TermStyle::PLAIN), "state\nfault");
     }
 
     proptest! {
@@ -332,7 +332,7 @@ mod tests {
             for row in &rows {
                 sheet.row(row.each_ref().map(|cell| Cell::from(cell.as_str())));
             }
-            let text = sheet.draw(Look::wide(width));
+            let text = sheet.draw(TermStyle::wide(width));
             for line in text.lines() {
                 let long = measure_text_width(line);
                 let words = line.trim().rsplit("  ").next().unwrap_or_default();

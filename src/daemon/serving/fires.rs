@@ -3,7 +3,7 @@
 use super::tasks::broken_off;
 use super::{AtWork, DAY, Done, Serving};
 use crate::daemon::LogEntry;
-use crate::daemon::carry::{Carrying, Ending, observer};
+use crate::daemon::fire_task::{Ending, FireTask, observer};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
 use crate::domain::schedule::{Fire, FireAction};
@@ -153,11 +153,11 @@ impl Serving {
             stop: self.runs_stop.subscribe(),
             tokens: self.tokens.clone(),
         };
-        let carrying = Carrying { context, job: watch.job.clone(), fire: fire.clone(), log_sink };
+        let task = FireTask { context, job: watch.job.clone(), fire: fire.clone(), log_sink };
         let runtime = Handle::current();
         self.tasks.begin(fire, async move {
             // On a thread of its own: runs are not in each other's way.
-            let carried = spawn_blocking(move || runtime.block_on(carrying.carry_out()));
+            let carried = spawn_blocking(move || runtime.block_on(task.run()));
             match carried.await {
                 Ok(Ok(ending)) => ending,
                 Ok(Err(error)) => Ending::Ended { exit: Exit::Ledger, reason: error.to_string() },

@@ -1,7 +1,7 @@
 //! The fires that are being carried out, a task each. Whatever becomes of a task, its fire comes to an end: one that nobody
 //! knows to have ended would keep its job at work for ever.
 
-use crate::daemon::carry::Ending;
+use crate::daemon::fire_task::Ending;
 use crate::domain::exit::Exit;
 use crate::ledger::FireRow;
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ const WIDEST_LABEL: usize = 30;
 /// How a line that is to be typed begins.
 const COMMANDS: [&str; 3] = ["orgpull ", "sudo ", "systemctl "];
 
-/// All that paints: of [`Look::paint`], and of the cells of a table.
+/// All that paints: of [`TermStyle::paint`], and of the cells of a table.
 pub const SEQUENCES: [&str; 11] = [
     "\u{1b}[0m",
     "\u{1b}[1m",
@@ -29,7 +29,7 @@ pub const SEQUENCES: [&str; 11] = [
 
 /// How wide, and whether in colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct TermStyle {
     /// Columns of the terminal; `None` if there is none.
     width: Option<usize>,
     colour: bool,
@@ -48,7 +48,7 @@ pub enum Tone {
     Command,
 }
 
-impl Look {
+impl TermStyle {
     /// For pipes, files and programs.
     pub const PLAIN: Self = Self { width: None, colour: false };
 

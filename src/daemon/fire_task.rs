@@ -33,19 +33,19 @@ pub(super) enum Ending {
 }
 
 /// What a fire is carried out with.
-pub(super) struct Carrying {
+pub(super) struct FireTask {
     pub(super) context: Context,
     pub(super) job: Job,
     pub(super) fire: FireRow,
     pub(super) log_sink: LogSink,
 }
 
-impl Carrying {
+impl FireTask {
     /// Carries the fire out.
     ///
     /// A run that is unfinished is continued by the first round, whosever it was; the fire's own begins in the next, which
     /// the ledger lets happen once.
-    pub(super) async fn carry_out(self) -> Result<Ending, LedgerError> {
+    pub(super) async fn run(self) -> Result<Ending, LedgerError> {
         let (mut began, mut again) = (Instant::now(), AGAIN.iter());
         let (mut driven, mut waits) = (false, false);
         loop {

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 /// A path, or `-` for standard input or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum PathOrStream {
     /// `-`.
     Stream,
     /// A file; a relative one is relative to the working folder.
     File(PathBuf),
 }
 
-impl From<OsString> for Place {
+impl From<OsString> for PathOrStream {
     fn from(text: OsString) -> Self {
         if text == "-" { Self::Stream } else { Self::File(text.into()) }
     }

@@ -1,6 +1,6 @@
 use super::*;
 
-impl Look {
+impl TermStyle {
     /// A terminal of so many columns without colour.
     pub(in crate::cli) const fn wide(width: usize) -> Self {
         Self { width: Some(width), colour: false }
@@ -32,14 +32,14 @@ fn colour_is_where_it_is_not_forbidden_and_the_terminal_has_it() {
 #[test]
 fn what_is_no_terminal_gets_lines_as_they_are() {
     let long = "word ".repeat(80);
-    assert_eq!(Look::PLAIN.fold(&long), long);
-    assert_eq!(Look::PLAIN.paint(Tone::Bad, "x"), "x");
-    assert_eq!(Look::PLAIN.next("to go on: orgpull run a.toml"), "Next: to go on: orgpull run a.toml");
+    assert_eq!(TermStyle::PLAIN.fold(&long), long);
+    assert_eq!(TermStyle::PLAIN.paint(Tone::Bad, "x"), "x");
+    assert_eq!(TermStyle::PLAIN.next("to go on: orgpull run a.toml"), "Next: to go on: orgpull run a.toml");
 }
 
 #[test]
 fn lines_are_broken_between_words_and_hang_where_they_belong() {
-    let fold = |text: &str| Look::wide(30).fold(text);
+    let fold = |text: &str| TermStyle::wide(30).fold(text);
     assert_eq!(fold("short\n\n  kept   as it is"), "short\n\n  kept   as it is");
     assert_eq!(fold("one two three four five six seven"), "one two three four five six\n  seven");
     assert_eq!(fold("  line 17: the check digit is wrong"), "  line 17: the check digit is\n    wrong");
@@ -56,7 +56,7 @@ fn lines_are_broken_between_words_and_hang_where_they_belong() {
 
 #[test]
 fn a_command_stays_whole_and_comes_last() {
-    let next = |width, text: &str| Look::wide(width).next(text);
+    let next = |width, text: &str| TermStyle::wide(width).next(text);
     assert_eq!(next(60, "to go on: orgpull run a.toml"), "Next: to go on: orgpull run a.toml");
     assert_eq!(
         next(40, "to see the run in full: orgpull status dqfawx9ap4 --simulate"),
@@ -74,13 +74,13 @@ fn a_command_stays_whole_and_comes_last() {
 
 #[test]
 fn colour_takes_no_room_and_is_taken_off_again() {
-    let look = Look { width: Some(30), colour: true };
-    let painted = look.told("warning: one two three four five");
+    let style = TermStyle { width: Some(30), colour: true };
+    let painted = style.told("warning: one two three four five");
     assert!(painted.starts_with("\u{1b}[33mwarning:\u{1b}[0m one"), "{painted:?}");
-    assert_eq!(look.fold(&painted).lines().count(), 2);
-    assert_eq!(measure_text_width(look.fold(&painted).lines().next().unwrap()), 27);
-    assert_eq!(look.told("no word of ours"), "no word of ours");
-    let next = look.next("to go on: orgpull run a.toml");
+    assert_eq!(style.fold(&painted).lines().count(), 2);
+    assert_eq!(measure_text_width(style.fold(&painted).lines().next().unwrap()), 27);
+    assert_eq!(style.told("no word of ours"), "no word of ours");
+    let next = style.next("to go on: orgpull run a.toml");
     assert!(next.ends_with("\u{1b}[36m\u{1b}[1morgpull run a.toml\u{1b}[0m"), "{next:?}");
-    assert_eq!(look.without_colour().told("error: x"), "error: x");
+    assert_eq!(style.without_colour().told("error: x"), "error: x");
 }
