@@ -41,7 +41,8 @@ pub(super) enum Failure {
     Daemon(#[from] DaemonError),
     #[error(transparent)]
     Export(#[from] ExportError),
-    #[error(transparent)]
+    /// A statement is read to its end before anything is settled by it.
+    #[error("{0}; nothing was changed")]
     Statement(#[from] StatementError),
     #[error(transparent)]
     Simulator(#[from] SimulatorError),

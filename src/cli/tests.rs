@@ -4,6 +4,7 @@ use crate::config::ConfigError;
 use crate::problem::FileError;
 use crate::problem::{Problem, Problems};
 use crate::run::RunError;
+use crate::statement::StatementError;
 use std::io;
 use std::path::Path;
 
@@ -46,6 +47,10 @@ fn every_failure_begins_with_error_once() {
             assert!(text.starts_with("error: ") && text.matches("error: ").count() == 1, "{line}: {text}");
         }
     }
+    let no_line = Failure::Statement(StatementError::NoLine { file: "march.csv".to_owned() });
+    assert!(
+        told("orgpull resolve --invoice march.csv", &no_line).trim_end().ends_with("; nothing was changed")
+    );
     assert_eq!(told("orgpull check j.toml", &Failure::Reported(Exit::Config)), "");
 }
 

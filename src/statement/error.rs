@@ -7,12 +7,12 @@ use crate::job::input::InputError;
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
     /// The file cannot be read as a table.
-    #[error("{0}; nothing was changed")]
+    #[error(transparent)]
     Input(#[from] InputError),
     /// A column that is needed is not there, or cannot be told by its name.
     #[error(
         "{file}: no column is known to be the {what}: name it with --{flag}, or with `{key}` in \
-         [providers.NAME.invoice]; there are {}; nothing was changed", column_names(.there)
+         [providers.NAME.invoice]; there are {}", column_names(.there)
     )]
     NoColumn {
         /// The file.
@@ -27,7 +27,7 @@ pub enum StatementError {
         there: Vec<String>,
     },
     /// A column that was named is not there, or twice.
-    #[error("{file}: {count} columns are called `{name}`, where --{flag} needs one; there are {}; nothing was changed", column_names(.there))]
+    #[error("{file}: {count} columns are called `{name}`, where --{flag} needs one; there are {}", column_names(.there))]
     Named {
         /// The file.
         file: String,
@@ -42,8 +42,7 @@ pub enum StatementError {
     },
     /// Several columns may be meant, and their values may differ.
     #[error(
-        "{file}: any of {} may be the {what}: name it with --{flag}, or with `{key}` in [providers.NAME.invoice]; \
-         nothing was changed", .columns.join(", ")
+        "{file}: any of {} may be the {what}: name it with --{flag}, or with `{key}` in [providers.NAME.invoice]", .columns.join(", ")
     )]
     Several {
         /// The file.
@@ -59,15 +58,14 @@ pub enum StatementError {
     },
     /// Nothing follows the header.
     #[error(
-        "{file}: no line follows the header: say with --complete-from and --complete-until which days it covers; nothing \
-         was changed"
+        "{file}: no line follows the header: say with --complete-from and --complete-until which days it covers"
     )]
     NoLine {
         /// The file.
         file: String,
     },
     /// A line that cannot be understood.
-    #[error("{file}: line {line}: {what}; nothing was changed")]
+    #[error("{file}: line {line}: {what}")]
     Line {
         /// The file.
         file: String,
@@ -77,7 +75,7 @@ pub enum StatementError {
         what: String,
     },
     /// The column of the amount says that it is not in SEK.
-    #[error("{file}: the column `{column}` is not in SEK; nothing was changed")]
+    #[error("{file}: the column `{column}` is not in SEK")]
     NotSek {
         /// The file.
         file: String,

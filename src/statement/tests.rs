@@ -62,7 +62,7 @@ fn what_is_not_clear_is_told_with_its_line_and_without_what_stands_there() {
     ] {
         let error = read(format!("{head}{line}\n").as_bytes(), &NONE).unwrap_err();
         assert!(error.contains("march.csv: line 3: ") && error.contains(words), "{line}: {error}");
-        assert!(error.ends_with("; nothing was changed") && !error.contains("0001"), "{line}: {error}");
+        assert!(!error.contains("0001"), "{line}: {error}");
     }
     for (text, words) in [
         ("when,transactionid,service,amount\n", "--date"),
