@@ -30,7 +30,7 @@ pub fn stockholm_date(ms: i64) -> Date {
     stockholm(ms).date()
 }
 
-/// When a day begins in Stockholm, in milliseconds since 1970; nothing for a day beyond what a clock can show.
+/// When a day begins in Stockholm, in milliseconds since 1970; `None` for a day beyond what a clock can show.
 pub fn stockholm_midnight(day: Date) -> Option<i64> {
     let zone = TimeZone::get("Europe/Stockholm").unwrap_or(TimeZone::UTC);
     day.to_zoned(zone).ok().map(|midnight| midnight.timestamp().as_millisecond())

@@ -84,7 +84,7 @@ impl Exit {
         }
     }
 
-    /// The exit of that number, as the ledger keeps it; nothing for a number that is not ours.
+    /// The exit of that number, as the ledger keeps it; `None` for a number that is not ours.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| exit.code() == code)
     }

@@ -37,7 +37,7 @@ pub enum Kind {
 pub struct Subject {
     /// ASCII digits.
     pub(crate) ten: [u8; 10],
-    /// `16` for a legal person, the century for a person; nothing for a sole trader written with ten digits.
+    /// `16` for a legal person, the century for a person; `None` for a sole trader written with ten digits.
     pub(crate) prefix: Option<[u8; 2]>,
     pub(crate) kind: Kind,
 }

@@ -166,7 +166,7 @@ impl WrittenKind {
 pub struct Earlier {
     /// When it was received, RFC 3339 in UTC.
     pub fetched_at: String,
-    /// Its body; nothing is left of one that is damaged. Personal data.
+    /// Its body; empty if it was damaged. Personal data.
     pub body: Vec<u8>,
 }
 

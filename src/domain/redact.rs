@@ -265,7 +265,7 @@ impl Apart {
     }
 }
 
-/// The digits of a number whose value is whole and that is not written as such; nothing for any other, or a very long one.
+/// The digits of a number whose value is whole and that is not written as such; `None` for any other, or a very long one.
 fn whole(written: &str) -> Option<String> {
     const LONGEST: usize = 20;
     let written = written.trim_start_matches('-');

@@ -26,7 +26,7 @@ struct Level<'a> {
 
 /// A leaf, or an object that is looked into.
 struct Member<'a> {
-    /// As it stands in a pointer; nothing for the answer itself.
+    /// As it stands in a pointer; `None` for the answer itself.
     name: Option<Cow<'a, str>>,
     reach: Reach,
     opens: bool,

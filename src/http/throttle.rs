@@ -123,7 +123,7 @@ pub struct Throttle {
     latch: Latch,
     slots: Slots,
     priority: Priority,
-    /// What was last heard of other processes, and when; `None` if nobody listens.
+    /// The state last shared with other processes, and when; `None` if nothing is shared.
     shared: Option<(Moment, SharedState)>,
     stop: Option<StopReason>,
     rng: fastrand::Rng,
@@ -224,7 +224,7 @@ impl Throttle {
         }
     }
 
-    /// Takes up what other processes have told since. To be followed by what is to be done at this very moment, and then
+    /// Merges what other processes have shared since. To be followed by what is to be done at this very moment, and then
     /// by [`Throttle::shared_state`], while nobody else can do the same.
     pub fn merge_shared(&mut self, moment: Moment, told: SharedState) {
         let known = self.shared.map(|(_, shared)| shared);
@@ -243,12 +243,12 @@ impl Throttle {
         self.shared = Some((moment, told));
     }
 
-    /// The same where nothing could be heard: what was known last still holds.
+    /// The same if the shared state cannot be read: what was known last still holds.
     pub fn shared_unreadable(&mut self, moment: Moment) {
         self.shared = Some((moment, self.shared.map_or_else(SharedState::default, |(_, shared)| shared)));
     }
 
-    /// What other processes are to be told.
+    /// The state to be shared with other processes.
     pub fn shared_state(&mut self) -> SharedState {
         let Some((moment, shared)) = &mut self.shared else { return SharedState::default() };
         if !self.outages.is_in_doubt() && !self.outages.is_over() {
@@ -262,7 +262,7 @@ impl Throttle {
         *shared
     }
 
-    /// Whether there is something to tell other processes before the next call.
+    /// Whether something is to be shared before the next call is due.
     pub fn must_share(&self) -> bool {
         self.outages.must_share()
     }
@@ -362,7 +362,7 @@ impl Throttle {
         }
     }
 
-    /// Something answered a call that is not the provider. Whether the account is in an outage.
+    /// A call was answered by something that is not the provider, such as a proxy. Whether the account is in an outage.
     pub fn foreign_answer(&mut self, now: Instant) -> bool {
         self.outages.foreign_answer(now)
     }

@@ -119,7 +119,7 @@ impl Reader {
         }
     }
 
-    /// Of all bytes that were read, once there are no more rows; nothing before that, after an error, and for inline
+    /// Of all bytes that were read, once there are no more rows; `None` before that, after an error, and for inline
     /// numbers.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         let lines = match &self.body {

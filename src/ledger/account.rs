@@ -47,11 +47,11 @@ pub struct NewLogin<'a> {
     pub most: u32,
     /// The span over which logins are counted, in milliseconds.
     pub window: i64,
-    /// Keyed digest of the credentials; nothing to try them even if they were refused before.
+    /// Keyed digest of the credentials; `None` to try them even if they were refused before.
     pub credentials: Option<&'a str>,
 }
 
-/// Whether a login may be sent.
+/// Whether a login is admitted under the cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginAdmission {
     /// It is written down and may be sent.

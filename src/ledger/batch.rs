@@ -134,7 +134,7 @@ pub struct Change {
     pub outcome: Option<Outcome>,
     /// Where the answer came from.
     pub source: Option<Source>,
-    /// The attempt that decides; nothing leaves what stands there.
+    /// The attempt that decides; `None` leaves what stands there.
     pub attempt: Option<i64>,
     /// Added to the requests sent: -1 takes back one that never left.
     pub attempts: i32,
@@ -217,7 +217,7 @@ pub struct Batch {
     pub account_updates: Vec<AccountUpdate>,
 }
 
-/// What was just learned of an account and must hold over restarts and processes.
+/// A change to what is known of an account, which must hold over restarts and processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountUpdate {
     /// The account.
@@ -228,7 +228,7 @@ pub struct AccountUpdate {
     pub what: AccountChange,
 }
 
-/// What an account has taught.
+/// What has changed about an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountChange {
     /// It cools down after a 429.
@@ -240,7 +240,7 @@ pub enum AccountChange {
     },
     /// No login before this time, in milliseconds since 1970.
     LoginHold(i64),
-    /// The login refuses credentials, by their keyed digest; nothing forgets them.
+    /// The login refuses credentials, by their keyed digest; `None` forgets them.
     Refusal(Option<String>),
     /// A call (`service` or `service:block`) has posted a letter that nobody announced.
     Letter {

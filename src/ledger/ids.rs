@@ -78,7 +78,7 @@ pub fn transactionid(id: i64) -> String {
     text
 }
 
-/// The id of a [`transactionid`], whatever its case; nothing for a text that is none of ours.
+/// The id of a [`transactionid`], whatever its case; `None` for a text that is none of ours.
 pub(super) fn attempt_id(text: &str) -> Option<i64> {
     let text = text.to_ascii_lowercase();
     let places = text.strip_prefix("op").filter(|places| places.len() == 12)?;

@@ -63,7 +63,7 @@ pub(super) fn tell_doubles(context: &Context, accounts: &[AccountRuntime]) {
     }
 }
 
-/// What others can read though nothing is wrong with it; nothing in the simulator, where there is nothing to hide.
+/// What others can read though nothing is wrong with it; empty in the simulator, where there is nothing to hide.
 fn exposures(context: &Context, job: &Job) -> Vec<String> {
     let accounts = &context.settings.accounts;
     let real =

@@ -101,7 +101,7 @@ impl World {
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
-    /// Does to a reply what is to be done before it is sent, and says how it is sent. Nothing is returned where the
+    /// Does to a reply what is to be done before it is sent, and says how it is sent. `None` if the
     /// connection ends without an answer.
     pub(super) async fn deliver(
         &self,

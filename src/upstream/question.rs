@@ -278,7 +278,7 @@ fn elements(value: &Value) -> impl Iterator<Item = &Value> {
     list.iter().chain(one)
 }
 
-/// The digits of a number that is written as numbers are. Nothing for anything else: a mask, an interim number with letters.
+/// The digits of a number that is written as numbers are. `None` for anything else: a mask, an interim number with letters.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
     let bare = ["SE", "se"].iter().find_map(|country| text.strip_prefix(country)).unwrap_or(text);

@@ -119,7 +119,7 @@ impl CoolDowns {
         (self.left, self.since) = (Some(Duration::from_secs(1)), until.max(now));
     }
 
-    /// Takes up what another process was told, where it ends later than what we know. Whether it does.
+    /// Merges the cool-down of another process, if it ends later than the one we know. Whether it does.
     pub(super) fn merge(&mut self, now: Instant, until: Instant, level: u32) -> bool {
         if until <= now || self.until.is_some_and(|own| until <= own) {
             return false;

@@ -16,7 +16,7 @@ struct Inner {
 }
 
 impl Latch {
-    /// Takes note of an answer's head: a 429 closes. To be followed by `Throttle::throttled` for the same answer.
+    /// Notes the status of an answer's head: a 429 closes the latch. To be followed by `Throttle::throttled` for the same answer.
     pub fn on_head(&self, status: u16) {
         if status == 429 {
             self.0.heads.fetch_add(1, Ordering::SeqCst);
@@ -28,7 +28,7 @@ impl Latch {
         self.0.cooling.load(Ordering::SeqCst) || self.0.heads.load(Ordering::SeqCst) > 0
     }
 
-    /// The throttle knows of one more 429 and is cooling down.
+    /// The throttle has heard of one more 429 and is cooling down.
     pub(super) fn acknowledge(&self) {
         self.close();
         let less = |heads: u32| heads.checked_sub(1);

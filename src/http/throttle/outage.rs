@@ -291,7 +291,7 @@ impl Outages {
         matches!(self.state, State::Doubt { .. })
     }
 
-    /// Whether other processes are to be told something.
+    /// Whether something is to be shared with other processes.
     pub(super) fn must_share(&self) -> bool {
         self.news
     }
@@ -301,7 +301,7 @@ impl Outages {
         self.out().is_some_and(|out| out.phase == Phase::Over)
     }
 
-    /// What other processes are told: when to look again, and how long to wait after that; `None` without an outage.
+    /// What is shared with other processes: when to look again, and how long to wait after that; `None` without an outage.
     /// While we look ourselves, the others leave us time for it. A login that is not reached is each process's own.
     pub(super) fn to_share(&mut self, now: Instant) -> Option<(Instant, Duration)> {
         self.news = false;
@@ -314,7 +314,7 @@ impl Outages {
         Some((look, out.wait))
     }
 
-    /// Takes up what another process tells, unless there is something newer of our own to tell.
+    /// Merges what another process has shared, unless there is something newer of our own.
     pub(super) fn merge(&mut self, now: Instant, told: Option<(Instant, Duration)>) {
         if self.news || self.is_over() || self.out().is_some_and(|out| out.by_login) {
             return;

@@ -224,7 +224,7 @@ fn capacity(burst: u32, cell: Duration) -> NonZeroU32 {
 /// How fast, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Speed {
-    /// From call to call; nothing is no limit.
+    /// From call to call; `None` is no limit.
     pub(super) interval: Option<Duration>,
     /// Calls that may follow one another without it.
     pub(super) burst: u32,

@@ -154,7 +154,7 @@ impl Tokens {
         self.current.as_ref().filter(|held| now < held.ends)
     }
 
-    /// Whether a login may begin, or until when it may not: nothing for as long as one is under way.
+    /// Whether a login may begin, or until when it may not: `Err(None)` for as long as one is under way.
     fn may_begin(&self, now: Instant) -> Result<(), Option<Instant>> {
         match self.waiting(now) {
             _ if self.login.is_some() => Err(None),

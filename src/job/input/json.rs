@@ -72,7 +72,7 @@ impl JsonLines {
         Ok(())
     }
 
-    /// The next object as a row; nothing at the end.
+    /// The next object as a row; `None` at the end.
     pub(super) fn next_row(&mut self) -> Result<Option<RawRow>, InputError> {
         loop {
             if !self.lines.advance()? {
@@ -147,7 +147,7 @@ fn by_name(object: Map<String, Value>) -> Map<String, Value> {
     object.into_iter().map(|(key, value)| (column_name(&key), value)).collect()
 }
 
-/// A value as a cell: nothing for null, a list or an object as compact JSON.
+/// A value as a cell: empty for null, a list or an object as compact JSON.
 fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -73,7 +73,7 @@ pub(super) enum Came {
 pub(super) struct Rows {
     /// How many cells the header has; 0 before it is known.
     pub(super) width: usize,
-    /// Where the number stands; nothing in a table without one.
+    /// Where the number stands; `None` in a table without one.
     pub(super) number: Option<usize>,
 }
 

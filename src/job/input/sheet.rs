@@ -46,7 +46,7 @@ impl Sheet {
         &self.file
     }
 
-    /// The next record; nothing at the end.
+    /// The next record; `None` at the end.
     pub fn next_row(&mut self) -> Result<Option<SheetRow>, InputError> {
         let row = self.table.next_row()?;
         Ok(row.map(|row| SheetRow { line: row.line, fault: row.fault, cells: row.columns }))

@@ -141,7 +141,7 @@ impl Table {
         Ok((Self { lines, record, rows: Rows { width: names.len(), number: None }, kept: Vec::new() }, names))
     }
 
-    /// The next record as a row; nothing at the end.
+    /// The next record as a row; `None` at the end.
     pub(super) fn next_row(&mut self) -> Result<Option<RawRow>, InputError> {
         let Self { lines, record, rows, kept } = self;
         let fault = match record.read(lines, *rows)? {

@@ -87,7 +87,7 @@ impl Records<'_> {
         self.after = 0;
     }
 
-    /// The next rows; nothing at the end.
+    /// The next rows; `None` at the end.
     pub async fn page(&mut self) -> Result<Option<Vec<Record>>, LedgerError> {
         let mut rows = sqlx::query(
             "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \

@@ -7,7 +7,7 @@ const LONGEST: u32 = 5;
 /// How many kinds there are.
 const KINDS: usize = 3;
 
-/// What came back instead of an answer.
+/// An answer that settles nothing, by what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnusableAnswer {
     /// It arrived whole and cannot be read.
