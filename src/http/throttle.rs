@@ -254,7 +254,7 @@ impl Throttle {
         if !self.outages.is_in_doubt() && !self.outages.is_over() {
             let (look, wait) = self
                 .outages
-                .to_share(moment.at)
+                .share(moment.at)
                 .map_or((0, Duration::ZERO), |(look, wait)| (moment.wall(look), wait));
             shared.outage_look = look;
             shared.outage_wait = i64::try_from(wait.as_micros()).unwrap_or_default();

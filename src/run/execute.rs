@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// Runs a job: continues its unfinished run, or starts another. `Ok(None)` is `--continue` with nothing to continue.
 ///
 /// Once it is asked to stop, it no longer waits for a ledger that another process holds, where the caller says so with
-/// [`Ledger::hurry`].
+/// [`hurry`](crate::ledger::Ledger::hurry).
 pub async fn execute(context: &Context, job: Job, options: Options) -> Result<Option<Ended>, FailedRun> {
     carry_out(context, job, options).await.map_err(|broken| stopped_first(context, broken))
 }

@@ -1,7 +1,7 @@
 //! Carrying a job out: begin or continue a run, drive it, write its outputs, say how it ended.
 //!
-//! Three rooms, each naming only those after it: here is what a command needs; [`dispatch`] is the loop that drives a run;
-//! [`decide`] is what it decides by, values in and decisions out. What they tell ([`event`]) and what can go wrong ([`error`])
+//! Three rooms, each naming only those after it: here is what a command needs; `dispatch` is the loop that drives a run;
+//! `decide` is what it decides by, values in and decisions out. What they tell ([`event`]) and what can go wrong (`error`)
 //! stands below all of them.
 
 mod beforehand;

@@ -303,7 +303,7 @@ impl Outages {
 
     /// What is shared with other processes: when to look again, and how long to wait after that; `None` without an outage.
     /// While we look ourselves, the others leave us time for it. A login that is not reached is each process's own.
-    pub(super) fn to_share(&mut self, now: Instant) -> Option<(Instant, Duration)> {
+    pub(super) fn share(&mut self, now: Instant) -> Option<(Instant, Duration)> {
         self.news = false;
         let out = self.out().filter(|out| !out.by_login)?;
         // A wait of our own never reaches so far: so others know that it is the upstream's word.

@@ -189,17 +189,17 @@ fn one_process_looks_and_the_others_hear_of_it() {
     let (mut ours, now, _) = out(true, HOURS);
     ours.call_failed(now, 4, NotConnected);
     let mut theirs = Outages::new(HOURS, true);
-    theirs.merge(now, ours.to_share(now));
+    theirs.merge(now, ours.share(now));
     assert_eq!(theirs.act(now, 0), OutageStep::Wait(Some(now + SECOND)));
     assert_eq!(ours.act(now + SECOND, 0), OutageStep::Health);
-    theirs.merge(now + SECOND, ours.to_share(now + SECOND));
+    theirs.merge(now + SECOND, ours.share(now + SECOND));
     assert_eq!(
         theirs.act(now + SECOND, 0),
         OutageStep::Wait(Some(now + SECOND + LOOKING)),
         "ours is looking"
     );
     ours.health_done(now + 2 * SECOND, false);
-    theirs.merge(now + 2 * SECOND, ours.to_share(now + 2 * SECOND));
+    theirs.merge(now + 2 * SECOND, ours.share(now + 2 * SECOND));
     assert_eq!(theirs.act(now + 2 * SECOND, 0), OutageStep::Wait(Some(now + 4 * SECOND)));
     assert_eq!(theirs.act(now + 4 * SECOND, 0), OutageStep::Health, "whoever comes first");
     theirs.health_done(now + 4 * SECOND, true);
@@ -207,7 +207,7 @@ fn one_process_looks_and_the_others_hear_of_it() {
     theirs.call_granted();
     theirs.answered();
     assert!(theirs.must_share());
-    ours.merge(now + 5 * SECOND, theirs.to_share(now + 5 * SECOND));
+    ours.merge(now + 5 * SECOND, theirs.share(now + 5 * SECOND));
     assert!(!ours.is_in_outage() && !theirs.is_in_outage());
 }
 
@@ -224,7 +224,7 @@ fn what_the_upstream_asks_for_is_waited_for_and_heard_by_others() {
     ours.note_retry_after(now + 30 * MINUTE);
     ours.note_retry_after(now + 10 * MINUTE);
     assert_eq!(ours.act(now, 0), OutageStep::Wait(Some(now + 30 * MINUTE)), "the latest counts");
-    let told = ours.to_share(now);
+    let told = ours.share(now);
     assert_eq!(told, Some((now + 30 * MINUTE, 30 * MINUTE)));
     let mut theirs = Outages::new(HOURS, true);
     theirs.merge(now, told);
@@ -275,7 +275,7 @@ fn who_has_waited_long_enough_does_not_end_it_for_others() {
     ours.health_done(now + SECOND, false);
     assert!(ours.is_over());
     ours.merge(now + SECOND, None);
-    ours.to_share(now + SECOND);
+    ours.share(now + SECOND);
     ours.merge(now + SECOND, None);
     assert_eq!(ours.act(now + SECOND, 0), OutageStep::Over);
 }
