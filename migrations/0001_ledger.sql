@@ -115,6 +115,9 @@ CREATE TABLE attempts (
     started_at    INTEGER NOT NULL,
     reserved      INTEGER NOT NULL,           -- written with the intent, before anything is sent
     settled_at    INTEGER,
+    -- How long the call was under way, in milliseconds: from its first byte to the last of what came, or to when that was
+    -- given up. NULL where nothing left, or nobody was there at its end.
+    took          INTEGER CHECK (took >= 0),
     cost          INTEGER,
     -- Carried out, or perhaps, at a price that nobody has given. What is counted for it is 0, and is not what it cost.
     unpriced      INTEGER NOT NULL DEFAULT 0 CHECK (unpriced IN (0, 1)),

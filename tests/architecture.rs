@@ -38,7 +38,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("simulator", &["disk", "domain::pace", "domain::money", "time"]),
     // What a command needs, the loop, and what the loop decides by: three rooms, and what all of them tell below.
     ("run::error", &["config", "domain", "export", "http", "job", "ledger"]),
-    ("run::event", &["domain"]),
+    ("run::event", &["domain", "http", "ledger"]),
     (
         "run::decide",
         &[

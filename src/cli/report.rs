@@ -3,6 +3,7 @@
 //! Everything but the [`Reporter`] is a function from values to text or JSON; nothing here reads the ledger.
 
 mod bar;
+mod event;
 mod figures;
 mod json;
 mod next;
@@ -15,6 +16,7 @@ mod spend;
 mod summary;
 mod table;
 
+pub use event::DaemonLines;
 pub use figures::{count, money, per_second, span};
 pub use json::{plan_json, runs_json, summary_json};
 pub use next::{RefusedCommand, TypedFlags, next_after_refusal, next_step};
@@ -26,7 +28,7 @@ pub use reconcile::{
 pub use reporter::{OutputMode, Reporter, error_line, with_examples, with_lines};
 pub use runs::{StatusReport, runs_text, status_text};
 pub use schedule::{
-    JobLine, NextFire, daemons_text, fires_text, jobs_json, jobs_text, log_json, log_text, too_long,
+    JobLine, NextFire, daemon_json, daemon_text, daemons_text, fires_text, jobs_json, jobs_text, too_long,
 };
 pub use spend::{SpendReport, spend_csv, spend_json, spend_text};
 pub use summary::{Closing, ColumnFound, OutputLine, exported_text, summary_text};

@@ -5,7 +5,9 @@
 
 use crate::cli::args::LogFormat;
 use crate::cli::console::Console;
+use crate::domain::outcome::Outcome;
 use crate::domain::redact;
+use crate::run::event::Event;
 use serde_json::Value;
 use std::io::{self, Write};
 use std::panic::{self, Location};
@@ -61,6 +63,26 @@ pub fn hook_panics(console: Console) {
 fn panic_line(place: Option<&Location<'_>>) -> String {
     let place = place.map_or_else(|| "a place unknown".to_owned(), ToString::to_string);
     format!("error: this is a bug in orgpull, at {place}: please report it")
+}
+
+/// Logs what is asked of an upstream and what comes back, for whoever looks closer.
+pub fn log(event: &Event) {
+    match event {
+        Event::Attempt(attempt) => tracing::debug!(
+            transactionid = %attempt.transactionid,
+            service = %attempt.service,
+            state = attempt.state.as_str(),
+            outcome = attempt.outcome.map(Outcome::as_str),
+            code = attempt.code,
+            took_ms = attempt.took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
+            "attempt"
+        ),
+        Event::Outage { account, cause, .. } => tracing::info!(%account, %cause, "outage"),
+        Event::Login(login) => {
+            tracing::info!(account = %login.account, came = login.result.as_str(), why = login.why, "login");
+        }
+        _ => {}
+    }
 }
 
 type Scrub = fn(&str) -> String;

@@ -1,16 +1,15 @@
 //! One fire from its claim to its end: the job's unfinished run first, then the fire's own.
 
-use super::{LogEntry, LogSink};
-use crate::domain::counted::counted;
+use super::{DaemonEvent, DaemonObserver};
 use crate::domain::exit::Exit;
 use crate::domain::schedule::Overlap;
 use crate::job::Job;
 use crate::ledger::{Cause, FireRow, LedgerError, RunRow, Stage};
-use crate::run::event::{Event, Level};
+use crate::run::event::{Event, Level, RunEnd};
 use crate::run::{self, Context, Observer, Options, StopRequest};
 use crate::time::now_ms;
 use std::slice::Iter;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,7 +36,7 @@ pub(super) struct FireTask {
     pub(super) context: Context,
     pub(super) job: Job,
     pub(super) fire: FireRow,
-    pub(super) log_sink: LogSink,
+    pub(super) observer: DaemonObserver,
 }
 
 impl FireTask {
@@ -73,11 +72,8 @@ impl FireTask {
             let ending = match run::execute(&self.context, self.job.clone(), options).await {
                 Ok(Some(ended)) => {
                     driven = true;
-                    self.tell_end(
-                        &ended.run.run,
-                        ended.exit,
-                        ended.run.reason.as_deref().unwrap_or_default(),
-                    );
+                    let reason = ended.run.reason.as_deref().unwrap_or_default();
+                    self.tell_end(Some(&ended.run.run), ended.exit, reason);
                     let done = ended.run.fire == Some(self.fire.id) || ended.run.stage != Stage::Finished;
                     done.then(|| self.ending(ended.exit, ended.run.reason.unwrap_or_default()))
                 }
@@ -87,8 +83,8 @@ impl FireTask {
                     After::AgainIn(wait) => {
                         if !std::mem::replace(&mut waits, true) {
                             let message = format!("{}: waits: {}", self.job.name, broken.error);
-                            (self.log_sink)(
-                                LogEntry::new(Level::Info, "waiting", message).of(&self.job.name),
+                            (self.observer)(
+                                DaemonEvent::new(Level::Info, "waiting", message).of(&self.job.name),
                             );
                         }
                         let interrupted = self.interrupted_within(wait).await;
@@ -116,7 +112,7 @@ impl FireTask {
                 || schedule.is_some_and(|schedule| schedule.overlap == Overlap::Queue);
             return if waits { After::AgainIn(TURN) } else { After::Ended(Ending::LeftOut(reason)) };
         }
-        self.tell_end(broken.run.as_ref().map_or("", |run| &run.run), exit, &reason);
+        self.tell_end(broken.run.as_ref().map(|run| run.run.as_str()), exit, &reason);
         if self.context.ledger.still_there().is_err() {
             // The daemon ends, and what is rescued has the fire for the next one.
             return After::Ended(Ending::Interrupted);
@@ -163,20 +159,9 @@ impl FireTask {
         *self.context.stop.borrow() != StopRequest::None
     }
 
-    fn tell_end(&self, run: &str, exit: Exit, reason: &str) {
-        let level = if matches!(exit, Exit::Settled | Exit::Stopped | Exit::Budget) {
-            Level::Info
-        } else {
-            Level::Warning
-        };
-        let which = if run.is_empty() { "no run".to_owned() } else { format!("run {run}") };
-        let message = format!("{}: {which} ended with exit {}: {reason}", self.job.name, exit.code());
-        (self.log_sink)(LogEntry {
-            run: (!run.is_empty()).then(|| run.to_owned()),
-            due: Some(self.fire.due),
-            exit: Some(exit.code()),
-            ..LogEntry::new(level, "ended", message).of(&self.job.name)
-        });
+    fn tell_end(&self, run: Option<&str>, exit: Exit, reason: &str) {
+        let end = RunEnd { run: run.map(str::to_owned), exit, reason: reason.to_owned() };
+        (self.context.observer)(&Event::Ended(end));
     }
 }
 
@@ -207,36 +192,10 @@ fn ended(run: &RunRow) -> Option<Ending> {
     }
 }
 
-/// What is heard of a run: that it begins, and what an operator wants to know. How far it is, `orgpull status` tells.
-pub(super) fn observer(job: &str, due: i64, log_sink: &LogSink) -> Observer {
-    let (job, log_sink) = (job.to_owned(), Arc::clone(log_sink));
-    let waiting = Mutex::new(None);
-    Arc::new(move |event| match event {
-        Event::Started(started) => {
-            let goes = if started.continued { "goes on" } else { "begins" };
-            let message = format!(
-                "{job}: run {} {goes}: {} to do",
-                started.run,
-                counted(started.pending, "lookup", "lookups")
-            );
-            let entry = LogEntry::new(Level::Info, "run", message).of(&job);
-            log_sink(LogEntry { run: Some(started.run), due: Some(due), ..entry });
-        }
-        Event::Notice(notice) => {
-            log_sink(LogEntry::new(notice.level, notice.kind, format!("{job}: {}", notice.message)).of(&job));
-        }
-        Event::Progress(progress) => {
-            // What is waited for is told as it begins: its first words are what, the rest is how long.
-            let mut told = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let what =
-                progress.pause.as_ref().map(|pause| pause.split(':').next().unwrap_or(pause).to_owned());
-            if *told != what
-                && let Some(pause) = &progress.pause
-            {
-                log_sink(LogEntry::new(Level::Info, "waiting", format!("{job}: {pause}")).of(&job));
-            }
-            *told = what;
-        }
-        Event::Loading { .. } => {}
+/// What is heard of a run of this job, for a fire that was due then.
+pub(super) fn run_observer(job: &str, due: i64, observer: &DaemonObserver) -> Observer {
+    let (job, observer) = (job.to_owned(), Arc::clone(observer));
+    Arc::new(move |event| {
+        observer(DaemonEvent { due: Some(due), ..DaemonEvent::of_run(&job, event.clone()) });
     })
 }

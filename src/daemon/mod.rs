@@ -16,7 +16,7 @@ pub use folder::{DuplicateJob, Folder};
 
 use crate::domain::exit::Exit;
 use serving::Serving;
-pub use setup::{Configure, DaemonError, LogEntry, LogSink, Setup};
+pub use setup::{Configure, DaemonError, DaemonEvent, DaemonObserver, Setup};
 use tokio::sync::mpsc;
 
 /// Serves until it is asked to stop: exit 0 where the runs came to an end or to a rest, 130 where they were cut short.

@@ -5,7 +5,7 @@ mod tasks;
 
 use super::folder::Folder;
 use super::ticker::Ticker;
-use super::{DaemonError, LogEntry, Setup, systemd};
+use super::{DaemonError, DaemonEvent, Setup, systemd};
 use crate::config::Settings;
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
@@ -87,7 +87,7 @@ impl Serving {
         let mut folder = Folder::new(&setup.folder, setup.simulate);
         let (_, broken) = folder.look(&settings)?;
         for error in broken {
-            (setup.log_sink)(broken_file(&error.to_string()));
+            (setup.observer)(broken_file(&error.to_string()));
         }
         if !folder.jobs().iter().any(|job| job.schedule.is_some()) && folder.duplicates().is_empty() {
             return Err(DaemonError::NothingToDo { folder: setup.folder, broken: folder.broken() });
@@ -129,7 +129,7 @@ impl Serving {
             let turned = self.turn().await;
             self.tell_trouble(turned);
             if let Err(gone) = self.setup.ledger.still_there() {
-                self.tell(LogEntry::new(Level::Warning, "ledger-gone", gone.to_string()));
+                self.tell(DaemonEvent::new(Level::Warning, "ledger-gone", gone.to_string()));
                 break;
             }
             systemd::alive();
@@ -145,9 +145,9 @@ impl Serving {
         }
         ticker.stop().await;
         let exit = self.drain(stop.clone()).await;
-        let Setup { ledger, log_sink, .. } = self.setup;
+        let Setup { ledger, observer, .. } = self.setup;
         let retired = ledger.retire(self.daemon).await;
-        let tell = |message: String| log_sink(LogEntry::new(Level::Warning, "ledger-gone", message));
+        let tell = |message: String| observer(DaemonEvent::new(Level::Warning, "ledger-gone", message));
         if let Some(rescued) = run::rescue(&ledger, stop, tell).await? {
             tell(rescued);
             ledger.still_there()?;
@@ -200,10 +200,14 @@ impl Serving {
         match self.folder.look(&self.settings) {
             Ok((changed, broken)) => {
                 for error in broken {
-                    (self.setup.log_sink)(broken_file(&error.to_string()));
+                    (self.setup.observer)(broken_file(&error.to_string()));
                 }
                 if self.folder_trouble.take().is_some() {
-                    self.tell(LogEntry::new(Level::Info, "resumed", "the folder of jobs can be read again"));
+                    self.tell(DaemonEvent::new(
+                        Level::Info,
+                        "resumed",
+                        "the folder of jobs can be read again",
+                    ));
                 }
                 self.unwatched |= changed;
                 if self.unwatched { self.watch().await } else { Ok(()) }
@@ -211,7 +215,7 @@ impl Serving {
             Err(error) => {
                 let message = format!("{error}; the jobs that were there go on");
                 if self.folder_trouble.as_ref() != Some(&message) {
-                    self.tell(LogEntry::new(Level::Warning, "trouble", message.clone()));
+                    self.tell(DaemonEvent::new(Level::Warning, "trouble", message.clone()));
                     self.folder_trouble = Some(message);
                 }
                 Ok(())
@@ -226,7 +230,7 @@ impl Serving {
             watch.last = now;
             watch.wake = Some(now);
             let message = format!("{0}: the clock was ahead; its fires are counted from now", watch.job.name);
-            (self.setup.log_sink)(LogEntry::new(Level::Warning, "trouble", message).of(&watch.job.name));
+            (self.setup.observer)(DaemonEvent::new(Level::Warning, "trouble", message).of(&watch.job.name));
         }
     }
 
@@ -236,7 +240,7 @@ impl Serving {
         let twice = self.folder.duplicates();
         if twice != self.twice {
             for twice in &twice {
-                self.tell(LogEntry::new(Level::Warning, "broken", scrub(&twice.to_string())));
+                self.tell(DaemonEvent::new(Level::Warning, "broken", scrub(&twice.to_string())));
             }
             self.twice = twice;
         }
@@ -283,7 +287,7 @@ impl Serving {
             }));
         }
         for message in found.difference(&self.elsewhere) {
-            self.tell(LogEntry::new(Level::Warning, "twice", message.clone()));
+            self.tell(DaemonEvent::new(Level::Warning, "twice", message.clone()));
         }
         self.elsewhere = found;
         Ok(())
@@ -291,11 +295,11 @@ impl Serving {
 
     fn tell_watched(&self, fresh: Vec<String>, gone: BTreeSet<String>) {
         for name in fresh {
-            self.tell(LogEntry::new(Level::Info, "watched", format!("{name} is watched now")).of(&name));
+            self.tell(DaemonEvent::new(Level::Info, "watched", format!("{name} is watched now")).of(&name));
         }
         for name in gone {
             let message = format!("{name} is no longer watched: it does not fire");
-            self.tell(LogEntry::new(Level::Warning, "gone", message).of(&name));
+            self.tell(DaemonEvent::new(Level::Warning, "gone", message).of(&name));
         }
     }
 
@@ -310,18 +314,18 @@ impl Serving {
                         settings.database.display(),
                         self.settings.database.display()
                     );
-                    self.tell(LogEntry::new(Level::Warning, "reloaded", message));
+                    self.tell(DaemonEvent::new(Level::Warning, "reloaded", message));
                     settings.database.clone_from(&self.settings.database);
                 }
                 self.settings = settings;
                 self.folder.forget();
                 self.twice.clear();
                 self.looked = None;
-                self.tell(LogEntry::new(Level::Info, "reloaded", "configuration and jobs are read again"));
+                self.tell(DaemonEvent::new(Level::Info, "reloaded", "configuration and jobs are read again"));
             }
             Err(error) => {
                 let message = format!("{error}\nthe configuration as it was stays in force");
-                self.tell(LogEntry::new(Level::Warning, "broken", message));
+                self.tell(DaemonEvent::new(Level::Warning, "broken", message));
             }
         }
         systemd::ready();
@@ -335,7 +339,7 @@ impl Serving {
             1 => "stopping: 1 run is brought to a rest".to_owned(),
             several => format!("stopping: {several} runs are brought to a rest"),
         };
-        self.tell(LogEntry::new(Level::Info, "stopping", message));
+        self.tell(DaemonEvent::new(Level::Info, "stopping", message));
         // From here it takes no fire, and `orgpull fire` is not to give it one.
         let takes_none = self.setup.ledger.beat(&self.daemon, &[], now_ms()).await;
         self.tell_trouble(takes_none);
@@ -354,7 +358,7 @@ impl Serving {
             exit = Exit::Stopped;
             self.runs_stop.send_replace(StopRequest::Abort);
             let message = "runs are cut short: what was in flight is unknown";
-            self.tell(LogEntry::new(Level::Warning, "stopping", message));
+            self.tell(DaemonEvent::new(Level::Warning, "stopping", message));
         }
         let settled = self.settle().await;
         self.tell_trouble(settled);
@@ -370,7 +374,7 @@ impl Serving {
         let next = first.min().map_or_else(String::new, |(_, next)| format!("; next is {next}"));
         let jobs = if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") };
         let message = format!("serving {jobs} of {}{next}", self.setup.folder.display());
-        self.tell(LogEntry::new(Level::Info, "serving", message));
+        self.tell(DaemonEvent::new(Level::Info, "serving", message));
     }
 
     /// Tells what keeps it from its work: once, and when it is over.
@@ -379,23 +383,23 @@ impl Serving {
             Err(error) => {
                 let message = format!("{error}; it is tried again every few seconds");
                 if self.trouble.as_ref() != Some(&message) {
-                    self.tell(LogEntry::new(Level::Warning, "trouble", message.clone()));
+                    self.tell(DaemonEvent::new(Level::Warning, "trouble", message.clone()));
                     self.trouble = Some(message);
                 }
             }
             Ok(()) if self.trouble.take().is_some() => {
-                self.tell(LogEntry::new(Level::Info, "resumed", "all is well again"));
+                self.tell(DaemonEvent::new(Level::Info, "resumed", "all is well again"));
             }
             Ok(()) => {}
         }
     }
 
-    fn tell(&self, entry: LogEntry) {
-        (self.setup.log_sink)(entry);
+    fn tell(&self, entry: DaemonEvent) {
+        (self.setup.observer)(entry);
     }
 }
 
-fn broken_file(problems: &str) -> LogEntry {
+fn broken_file(problems: &str) -> DaemonEvent {
     // A file's name may hold a number.
-    LogEntry::new(Level::Warning, "broken", format!("{}\nthe other jobs go on", scrub(problems)))
+    DaemonEvent::new(Level::Warning, "broken", format!("{}\nthe other jobs go on", scrub(problems)))
 }

@@ -5,14 +5,14 @@ use crate::domain::exit::Exit;
 use crate::ledger::{Ledger, LedgerError};
 use crate::problem::FileError;
 use crate::run::StopRequest;
-use crate::run::event::Level;
+use crate::run::event::{Event, Level, Notice};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// Hears what the daemon has to tell. It must not block.
-pub type LogSink = Arc<dyn Fn(LogEntry) + Send + Sync>;
+pub type DaemonObserver = Arc<dyn Fn(DaemonEvent) + Send + Sync>;
 
 /// Reads the configuration, at the start and whenever it is to be read again.
 pub type Configure = Box<dyn Fn() -> Result<Settings, ConfigError> + Send + Sync>;
@@ -32,35 +32,36 @@ pub struct Setup {
     /// This machine's name, for whoever asks who has a fire.
     pub host: String,
     /// Who hears of it.
-    pub log_sink: LogSink,
+    pub observer: DaemonObserver,
     /// What signals ask.
     pub stop: watch::Receiver<StopRequest>,
     /// Told where everything is to be read again.
     pub reload: mpsc::Receiver<()>,
 }
 
-/// One line for the log. None holds a number, a token or a body.
+/// What the daemon tells. None holds a number, a token or a body.
 #[derive(Debug, Clone)]
-pub struct LogEntry {
-    /// How loud.
-    pub level: Level,
-    /// A stable word for machines: `serving`, `fire`, `skipped`, `run`, `ended`, `broken`, `paused`, `stopping` …
-    pub kind: &'static str,
-    /// The job.
+pub struct DaemonEvent {
+    /// The job that it is about.
     pub job: Option<String>,
-    /// The run's id.
-    pub run: Option<String>,
-    /// The fire's due time, in milliseconds since 1970.
+    /// The due time of the fire that it is about, in milliseconds since 1970.
     pub due: Option<i64>,
-    /// An exit code.
-    pub exit: Option<u8>,
-    /// For people.
-    pub message: String,
+    /// Whether a run of the job tells it, rather than the daemon.
+    pub of_run: bool,
+    /// What is told.
+    pub event: Event,
 }
 
-impl LogEntry {
-    pub(super) fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { level, kind, job: None, run: None, due: None, exit: None, message: message.into() }
+impl DaemonEvent {
+    /// Something that the daemon tells itself.
+    pub fn new(level: Level, kind: &'static str, message: impl Into<String>) -> Self {
+        let event = Event::Notice(Notice { level, kind, message: message.into() });
+        Self { job: None, due: None, of_run: false, event }
+    }
+
+    /// Something that a run of this job tells.
+    pub fn of_run(job: &str, event: Event) -> Self {
+        Self { job: Some(job.to_owned()), due: None, of_run: true, event }
     }
 
     pub(super) fn of(self, job: &str) -> Self {

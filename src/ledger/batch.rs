@@ -5,6 +5,7 @@ use crate::domain::budget::{Limit, Spend};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Outcomes, Source, State};
+use std::time::Duration;
 
 /// Which lookup of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,7 +77,8 @@ pub enum AttemptState {
 }
 
 impl AttemptState {
-    pub(super) const fn as_str(self) -> &'static str {
+    /// The word in the ledger.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
             Self::Refused => "refused",
@@ -96,6 +98,8 @@ pub struct AttemptEnd {
     pub state: AttemptState,
     /// When, in milliseconds since 1970.
     pub settled_at: i64,
+    /// How long the call was under way; `None` if nothing left, or if nobody knows.
+    pub took: Option<Duration>,
     /// What it cost, or for a lost answer may have cost; `None` if nobody has given a price for it.
     pub cost: Option<Ore>,
     /// The answer's class.

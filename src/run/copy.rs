@@ -110,7 +110,7 @@ pub(super) async fn copy(
         ledger.load(run, steps, &rows).await?;
         copied.file = chunk.file.or(copied.file);
         copied.columns.extend(chunk.columns.into_iter().flatten());
-        (context.observer)(Event::Loading { rows: copied.rows });
+        (context.observer)(&Event::Loading { rows: copied.rows });
     }
     Ok(copied)
 }

@@ -89,7 +89,7 @@ pub(super) async fn coordinator<T: Transport>(
     let Terms { freshness, extra, began } = terms;
     let ledger = &context.ledger;
     let totals = ledger.totals(run.id).await?;
-    (context.observer)(Event::Started(Started {
+    (context.observer)(&Event::Started(Started {
         run: run.run.clone(),
         job: run.job.clone(),
         continued,

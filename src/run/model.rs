@@ -160,12 +160,10 @@ impl Simulation {
         let upstream = Arc::clone(&self.upstream);
         let driven = Arc::new(OnceLock::new());
         let begins = Arc::clone(&driven);
-        let observer = move |event| match event {
+        let observer = move |event: &Event| match event {
             Event::Started(_) => drop(begins.set(Instant::now())),
-            Event::Notice(notice) => {
-                println!("{:>10.3?} job {job}: {}: {}", upstream.now(), notice.kind, notice.message);
-            }
-            Event::Loading { .. } | Event::Progress(_) => {}
+            Event::Loading { .. } | Event::Progress(_) | Event::Attempt(_) => {}
+            told => println!("{:>10.3?} job {job}: {told:?}", upstream.now()),
         };
         let context = Context {
             ledger: Arc::clone(&ledger),

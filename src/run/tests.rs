@@ -45,9 +45,12 @@ impl Place {
         let ledger = Arc::new(Ledger::open(&folder.path().join("orgpull.db")).await.unwrap());
         let told = Arc::new(Mutex::new(Vec::new()));
         let hears = Arc::clone(&told);
-        let observer = move |event| {
-            if let Event::Notice(notice) = event {
-                hears.lock().unwrap().push(notice.kind);
+        let observer = move |event: &Event| {
+            if !matches!(
+                event,
+                Event::Started(_) | Event::Progress(_) | Event::Loading { .. } | Event::Attempt(_)
+            ) {
+                hears.lock().unwrap().push(event.kind());
             }
         };
         let (_, stop) = watch::channel(StopRequest::None);

@@ -1,7 +1,9 @@
 //! What a person is told is true, is all there is to tell, and is told where it is of use.
 
+use crate::books::query;
 use crate::world::{CREDIT, CSV, REPORT, Ran, SIGNATORIES, World, companies, numbers, partnerships};
 use serde_json::Value;
+use sqlx::Row;
 use std::fs;
 
 /// Reports of those about whom the lookup before found nothing, which is nobody.
@@ -210,4 +212,26 @@ fn what_conditions_saved_is_not_nothing_where_nobody_knows_it() {
         let unpriced = if prices.contains("getdata") { 0 } else { 2 };
         assert_eq!((&runs[0]["saved_cost"], &runs[0]["saved_unpriced"]), (&saved.into(), &unpriced.into()));
     }
+}
+
+#[test]
+fn how_long_a_call_was_under_way_is_kept_and_logged() {
+    let world = World::new("delay = '40ms'\n[[fault]]\ndo = 'cut'\nevery = 2\n");
+    world.job("job", &[&numbers(&companies(3)), REPORT, CSV]);
+    let logged = world.orgpull(&["-vv", "run", "job.toml"]).exits(4).said();
+    let kept: Vec<Option<i64>> =
+        query(&world, "SELECT took FROM attempts ORDER BY id").iter().map(|row| row.get("took")).collect();
+    assert!(kept.len() == 3 && kept.iter().all(|took| took.is_some_and(|took| took >= 40)), "{kept:?}");
+    for took in kept.into_iter().flatten() {
+        assert!(logged.contains(&format!("took_ms={took}")), "{took}: {logged}");
+    }
+}
+
+#[test]
+fn what_never_left_took_no_time() {
+    let world = World::new("").account("base_url = 'http://127.0.0.1:1'");
+    world.job("job", &[&numbers(&companies(1)), REPORT, CSV, "[run]\noutage_wait = '1s'\n"]);
+    world.orgpull(&["run", "job.toml"]).exits(10);
+    let kept = query(&world, "SELECT took, state FROM attempts");
+    assert!(!kept.is_empty() && kept.iter().all(|row| row.get::<Option<i64>, _>("took").is_none()));
 }

@@ -15,7 +15,7 @@ use crate::domain::money::Ore;
 use crate::export::{ColumnCount, Written};
 use crate::job::{Job, Output};
 use crate::ledger::Stage;
-use crate::run::event::{Event, Level, Notice, RunState, Summary};
+use crate::run::event::{Event, Level, Notice, RunEnd, RunState, Summary};
 use crate::run::{self, Context, Ended, FailedRun, Options, RunError};
 use crate::time::{now_ms, rfc3339};
 use std::io::Write;
@@ -72,6 +72,11 @@ impl Driving<'_> {
         let Self { invocation, context, reporter, asked, began } = self;
         let summary = summed_up(invocation, &context.ledger, &ended.run, Some(ended.exit)).await?;
         let summary = after(earlier, summary);
+        (context.observer)(&Event::Ended(RunEnd {
+            run: Some(summary.run.clone()),
+            exit: ended.exit,
+            reason: summary.reason.clone(),
+        }));
         reporter.finish(&summary);
         // First, since whoever reads the text may have gone.
         if is_last {
@@ -141,6 +146,8 @@ impl Driving<'_> {
                 Closing { summary: &summary, outputs: &[], again: Spend::default(), took: began.elapsed() };
             printed = invocation.show(&summary_text(&closing, invocation.style()));
         }
+        let run = broken.run.as_ref().map(|run| run.run.clone());
+        (context.observer)(&Event::Ended(RunEnd { run, exit, reason: summary.reason.clone() }));
         reporter.failed(&told, exit, Some(&summary.next));
         let summary = after(earlier, summary);
         asked.write(&summary)?;

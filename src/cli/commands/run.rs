@@ -2,7 +2,7 @@
 
 use super::super::args::{RetryArgs, RunArgs};
 use super::super::report::Reporter;
-use super::super::{Failure, Invocation, signals};
+use super::super::{Failure, Invocation, signals, telemetry};
 use super::consent::confirmed_cost;
 use super::consent::confirmed_retry;
 use super::driving::{Driving, RunReporting, exit_of};
@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
 use crate::ledger::Ledger;
+use crate::run::event::observers;
 use crate::run::{self, Context, Options, RunError, SharedTokens, StopRequest};
 use crate::simulator::Simulator;
 use std::sync::Arc;
@@ -105,6 +106,6 @@ async fn begin(
         only_simulated(&ledger).await?;
     }
     let hears = reporter.clone();
-    let observer: run::Observer = Arc::new(move |event| hears.event(&event));
+    let observer = observers(vec![Arc::new(telemetry::log), Arc::new(move |event| hears.event(event))]);
     Ok((Context { ledger, settings, observer, stop, tokens: SharedTokens::default() }, reporter))
 }

@@ -1,13 +1,13 @@
 //! `schedule`: the daemon, and what it is going to do.
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
-use super::super::report::{NextFire, fires_text, log_json, log_text, too_long};
-use super::super::{Failure, Invocation, signals};
+use super::super::report::{DaemonLines, NextFire, daemon_json, daemon_text, fires_text, too_long};
+use super::super::{Failure, Invocation, signals, telemetry};
 use super::folder::{absolute, folder, ledger_if_any};
 use super::install::install;
 use super::simulated::simulator_for;
 use crate::config::{SIMULATOR, Settings};
-use crate::daemon::{self, Configure, DaemonError, LogEntry, LogSink, Setup};
+use crate::daemon::{self, Configure, DaemonError, DaemonEvent, DaemonObserver, Setup};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
@@ -31,8 +31,8 @@ pub(in crate::cli) async fn schedule(invocation: &Invocation, args: ScheduleArgs
     let simulator = simulator_for(&mut settings, &args.simulation).await?;
     let deaf = |e: std::io::Error| Failure::Run(RunError::Bug(format!("signals cannot be listened to: {e}")));
     let (stop, reload) = signals::daemon_requests().map_err(deaf)?;
-    let log_sink = log_sink(invocation);
-    log_sink(files(&settings));
+    let observer = observer(invocation);
+    observer(files(&settings));
     let mut stopped = stop.clone();
     let ledger = tokio::select! {
         opened = Ledger::open(&settings.database) => Arc::new(opened?),
@@ -57,7 +57,7 @@ pub(in crate::cli) async fn schedule(invocation: &Invocation, args: ScheduleArgs
         simulate: args.simulation.simulate,
         grace: args.grace,
         host: host(),
-        log_sink,
+        observer,
         stop,
         reload,
     };
@@ -85,25 +85,28 @@ fn configure(invocation: &Invocation, simulated: Option<(String, Rate)>) -> Conf
 }
 
 /// One line each, in the form of the logs; `-q` keeps back what is no warning.
-fn log_sink(invocation: &Invocation) -> LogSink {
+fn observer(invocation: &Invocation) -> DaemonObserver {
     let (console, quiet, format) =
         (invocation.console.clone(), invocation.global.quiet, invocation.global.log_format);
+    let lines = DaemonLines::default();
     Arc::new(move |entry| {
-        if !quiet || entry.level == Level::Warning {
-            console.line(&match format {
-                LogFormat::Text => log_text(&entry, now_ms(), console.style()),
-                LogFormat::Json => log_json(&entry, now_ms()).to_string(),
-            });
-        }
+        telemetry::log(&entry.event);
+        let Some(line) = lines.line(&entry).filter(|line| !quiet || line.level == Level::Warning) else {
+            return;
+        };
+        console.line(&match format {
+            LogFormat::Text => daemon_text(&line, now_ms(), console.style()),
+            LogFormat::Json => daemon_json(&entry, &line, now_ms()).to_string(),
+        });
     })
 }
 
 /// Which files it goes by, as every run names them.
-fn files(settings: &Settings) -> LogEntry {
+fn files(settings: &Settings) -> DaemonEvent {
     let configuration =
         settings.path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let message = format!("configuration {configuration}, ledger {}", settings.database.display());
-    LogEntry { level: Level::Info, kind: "files", job: None, run: None, due: None, exit: None, message }
+    DaemonEvent::new(Level::Info, "files", message)
 }
 
 /// This machine's name.

@@ -1,5 +1,6 @@
 //! What programs read: stable keys in a stable order, money as decimal strings, times as RFC 3339.
 
+use super::event::{Line, line};
 use super::figures::span;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
@@ -117,9 +118,9 @@ fn step_json(step: &PlanStep) -> Value {
     })
 }
 
-/// One event, as `--progress json` gives it a line; `at` is RFC 3339.
-pub(super) fn event_json(event: &Event, at: &str) -> Value {
-    match event {
+/// One event, as `--progress json` gives it a line, if it does; `at` is RFC 3339.
+pub(super) fn event_json(event: &Event, at: &str) -> Option<Value> {
+    let value = match event {
         Event::Loading { rows } => json!({ "event": "loading", "at": at, "rows": rows }),
         Event::Started(started) => json!({
             "event": "started",
@@ -147,17 +148,23 @@ pub(super) fn event_json(event: &Event, at: &str) -> Value {
             "in_flight": progress.in_flight,
             "pause": progress.pause,
         }),
-        Event::Notice(notice) => json!({
-            "event": "notice",
-            "at": at,
-            "level": match notice.level {
-                Level::Info => "info",
-                Level::Warning => "warning",
-            },
-            "kind": notice.kind,
-            "message": notice.message,
-        }),
-    }
+        told => match line(told) {
+            Some(Line { level, kind, message }) => {
+                let level = match level {
+                    Level::Info => "info",
+                    Level::Warning => "warning",
+                };
+                let mut line =
+                    json!({ "event": "notice", "at": at, "level": level, "kind": kind, "message": message });
+                for (key, value) in told.of().into_iter().filter_map(|(key, value)| Some((key, value?))) {
+                    line[key] = value.into();
+                }
+                line
+            }
+            None => return None,
+        },
+    };
+    Some(value)
 }
 
 /// The run's end as the last event: the summary's keys behind `event` and `at`.

@@ -4,12 +4,13 @@
 //! for two weeks is read by nobody; as JSON for programs.
 
 use super::bar;
+use super::event::{Line, line};
 use super::figures::{count, counted};
 use super::json::{error_json, event_json, finished_json};
 use crate::cli::args::ProgressMode;
 use crate::cli::console::Console;
 use crate::domain::exit::Exit;
-use crate::run::event::{Event, Level, Notice, Started, Summary};
+use crate::run::event::{Event, Level, Started, Summary};
 use crate::time;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -139,10 +140,10 @@ impl Reporter {
     }
 
     fn notice_only(&self, event: &Event) {
-        if let Event::Notice(notice) = event
-            && (notice.level == Level::Warning || self.chatty)
+        if let Some(line) = line(event)
+            && (line.level == Level::Warning || self.chatty)
         {
-            self.console.line(&notice_line(notice));
+            self.console.line(&line_text(&line));
         }
     }
 
@@ -151,11 +152,11 @@ impl Reporter {
             let mut state = self.state();
             match event {
                 Event::Started(started) => Some(state.begin(started)),
-                Event::Notice(notice) => Some(notice_line(notice)),
                 Event::Loading { rows } => state.due(Instant::now()).then(|| bar::loading(*rows)),
                 Event::Progress(progress) => {
                     state.due(Instant::now()).then(|| format!("{}: {}", state.job, bar::line(progress)))
                 }
+                event => line(event).as_ref().map(line_text),
             }
         };
         if let Some(line) = line {
@@ -170,12 +171,12 @@ impl Reporter {
                 self.clear();
                 self.console.line(&line);
             }
-            Event::Notice(notice) => self.console.line(&notice_line(notice)),
             Event::Loading { rows } => self.console.bar(&bar::loading(*rows)),
             Event::Progress(progress) => {
                 // Asked each time: the window may have another size by now.
                 self.console.bar(&bar::running(progress, self.console.style()));
             }
+            event => line(event).iter().for_each(|line| self.console.line(&line_text(line))),
         }
     }
 
@@ -184,7 +185,9 @@ impl Reporter {
         if often && !self.state().json_due(Instant::now(), event) {
             return;
         }
-        self.console.line(&event_json(event, &now()).to_string());
+        if let Some(line) = event_json(event, &now()) {
+            self.console.line(&line.to_string());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, ReportState> {
@@ -283,10 +286,10 @@ fn started_line(started: &Started) -> String {
     }
 }
 
-fn notice_line(notice: &Notice) -> String {
-    match notice.level {
-        Level::Info => notice.message.clone(),
-        Level::Warning => format!("warning: {}", notice.message),
+fn line_text(line: &Line<'_>) -> String {
+    match line.level {
+        Level::Info => line.message.to_string(),
+        Level::Warning => format!("warning: {}", line.message),
     }
 }
 

@@ -1,15 +1,16 @@
 //! Schedules, for people and for programs: what the daemon says, the next fires, and the jobs of a folder.
 
+use super::event::Line;
 use super::figures::{amount, counted, span};
 use super::summary::exit_tone;
 use super::table::{Cell, Sheet, words};
 use crate::cli::term_style::{TermStyle, Tone};
-use crate::daemon::LogEntry;
+use crate::daemon::DaemonEvent;
 use crate::domain::money::Ore;
 use crate::domain::schedule::{ClockChange, DueTime, Schedule};
 use crate::job::Needs;
 use crate::ledger::DaemonRow;
-use crate::run::event::Level;
+use crate::run::event::{Event, Level};
 use crate::time::{local, rfc3339};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -53,29 +54,37 @@ pub struct JobLine {
 }
 
 /// A line of the daemon's log.
-pub fn log_text(entry: &LogEntry, now: i64, style: TermStyle) -> String {
-    let warning = if entry.level == Level::Warning { "warning: " } else { "" };
-    let message = entry.message.strip_prefix("error: ").unwrap_or(&entry.message);
+pub fn daemon_text(line: &Line<'_>, now: i64, style: TermStyle) -> String {
+    let warning = if line.level == Level::Warning { "warning: " } else { "" };
+    let message = line.message.strip_prefix("error: ").unwrap_or(&line.message);
     format!("{} {}{message}", rfc3339(now), style.paint(Tone::Warning, warning))
 }
 
 /// The same as an object.
-pub fn log_json(entry: &LogEntry, now: i64) -> Value {
-    let level = if entry.level == Level::Warning { "warning" } else { "info" };
-    let mut line = json!({ "event": entry.kind, "at": rfc3339(now), "level": level });
+pub fn daemon_json(entry: &DaemonEvent, line: &Line<'_>, now: i64) -> Value {
+    let level = if line.level == Level::Warning { "warning" } else { "info" };
+    let mut object = json!({ "event": line.kind, "at": rfc3339(now), "level": level });
+    let (run, exit) = match &entry.event {
+        Event::Started(started) => (Some(started.run.clone()), None),
+        Event::Ended(end) => (end.run.clone(), Some(end.exit.code())),
+        _ => (None, None),
+    };
+    let [account, service] = entry.event.of().map(|(key, value)| (key, value.map(Value::from)));
     let fields = [
         ("job", entry.job.clone().map(Value::from)),
         ("due", entry.due.map(|due| rfc3339(due).into())),
-        ("run", entry.run.clone().map(Value::from)),
-        ("exit", entry.exit.map(Value::from)),
+        ("run", run.map(Value::from)),
+        ("exit", exit.map(Value::from)),
+        account,
+        service,
     ];
     for (key, value) in fields {
         if let Some(value) = value {
-            line[key] = value;
+            object[key] = value;
         }
     }
-    line["message"] = entry.message.clone().into();
-    line
+    object["message"] = line.message.as_ref().into();
+    object
 }
 
 /// What is said of a job whose fires come before it is done.
@@ -225,8 +234,11 @@ pub fn jobs_json(jobs: &[JobLine]) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::report::DaemonLines;
     use crate::domain::cron::CronLine;
+    use crate::domain::exit::Exit;
     use crate::domain::schedule::{Missed, Overlap};
+    use crate::run::event::RunEnd;
     use jiff::tz::TimeZone;
 
     #[test]
@@ -318,18 +330,14 @@ mod tests {
 
     #[test]
     fn what_the_daemon_says() {
-        let entry = LogEntry {
-            level: Level::Warning,
-            kind: "ended",
-            job: Some("nightly".to_owned()),
-            run: Some("dqfawx9ap4".to_owned()),
-            due: Some(0),
-            exit: Some(10),
-            message: "nightly: run dqfawx9ap4 ended with exit 10: away".to_owned(),
-        };
+        let end =
+            RunEnd { run: Some("dqfawx9ap4".to_owned()), exit: Exit::Unavailable, reason: "away".to_owned() };
+        let entry = DaemonEvent { due: Some(0), ..DaemonEvent::of_run("nightly", Event::Ended(end)) };
+        let lines = DaemonLines::default();
+        let line = lines.line(&entry).unwrap();
         let text = "1970-01-01T00:00:01Z warning: nightly: run dqfawx9ap4 ended with exit 10: away";
-        assert_eq!(log_text(&entry, 1_000, TermStyle::PLAIN), text);
-        let json = log_json(&entry, 1_000);
+        assert_eq!(daemon_text(&line, 1_000, TermStyle::PLAIN), text);
+        let json = daemon_json(&entry, &line, 1_000);
         assert_eq!((&json["event"], &json["due"]), (&json!("ended"), &json!("1970-01-01T00:00:00Z")));
         assert_eq!((&json["run"], &json["exit"]), (&json!("dqfawx9ap4"), &json!(10)));
     }

@@ -2,8 +2,8 @@
 
 use super::tasks::broken_off;
 use super::{AtWork, DAY, Done, Serving};
-use crate::daemon::LogEntry;
-use crate::daemon::fire_task::{Ending, FireTask, observer};
+use crate::daemon::DaemonEvent;
+use crate::daemon::fire_task::{Ending, FireTask, run_observer};
 use crate::domain::exit::Exit;
 use crate::domain::redact::scrub;
 use crate::domain::schedule::{Fire, FireAction};
@@ -50,14 +50,14 @@ impl Serving {
         let due = local(&zone, fire.due);
         let entry = match left_out {
             Some(why) => {
-                LogEntry::new(Level::Warning, "skipped", format!("{name}: left out, due {due}: {why}"))
+                DaemonEvent::new(Level::Warning, "skipped", format!("{name}: left out, due {due}: {why}"))
             }
             None if cause == Cause::Missed => {
-                LogEntry::new(Level::Info, "fire", format!("{name} fires: due {due}, which was missed"))
+                DaemonEvent::new(Level::Info, "fire", format!("{name} fires: due {due}, which was missed"))
             }
-            None => LogEntry::new(Level::Info, "fire", format!("{name} fires: due {due}")),
+            None => DaemonEvent::new(Level::Info, "fire", format!("{name} fires: due {due}")),
         };
-        self.tell(LogEntry { due: Some(fire.due), ..entry.of(name) });
+        self.tell(DaemonEvent { due: Some(fire.due), ..entry.of(name) });
         if left_out.is_none() {
             self.set_going(claimed);
         }
@@ -86,8 +86,8 @@ impl Serving {
             if now - fire.due > most && self.setup.ledger.run_of_fire(fire.id).await?.is_none() {
                 self.setup.ledger.end_fire(&self.daemon, fire.id, None, too_late, now).await?;
                 let message = format!("{name}: left out, due {due}: {too_late}");
-                let entry = LogEntry::new(Level::Warning, "skipped", message).of(&name);
-                self.tell(LogEntry { due: Some(fire.due), ..entry });
+                let entry = DaemonEvent::new(Level::Warning, "skipped", message).of(&name);
+                self.tell(DaemonEvent { due: Some(fire.due), ..entry });
                 continue;
             }
             let message = match (fire.cause, &fire.daemon) {
@@ -97,8 +97,8 @@ impl Serving {
                 }
                 _ => format!("{name} fires: due {due}, taken over from a daemon that is gone"),
             };
-            let entry = LogEntry::new(Level::Info, "fire", message).of(&name);
-            self.tell(LogEntry { due: Some(fire.due), ..entry });
+            let entry = DaemonEvent::new(Level::Info, "fire", message).of(&name);
+            self.tell(DaemonEvent { due: Some(fire.due), ..entry });
             self.set_going(fire);
         }
         Ok(())
@@ -113,8 +113,8 @@ impl Serving {
                  shares its name): it is begun when there is one again, within a day if it was given by hand",
                 scrub(&fire.job)
             );
-            let entry = LogEntry::new(Level::Warning, "waiting", message).of(&fire.job);
-            self.tell(LogEntry { due: Some(fire.due), ..entry });
+            let entry = DaemonEvent::new(Level::Warning, "waiting", message).of(&fire.job);
+            self.tell(DaemonEvent { due: Some(fire.due), ..entry });
         }
         Ok(())
     }
@@ -145,15 +145,15 @@ impl Serving {
         // Where the file is gone, or just being edited, the fire stays open: it is taken up again when the job is back.
         let Some(watch) = self.watched.get(&fire.job) else { return };
         self.at_work.insert(fire.job.clone(), AtWork { fire: fire.id, waiting: VecDeque::new() });
-        let log_sink = self.setup.log_sink.clone();
+        let observer = self.setup.observer.clone();
         let context = Context {
             ledger: self.setup.ledger.clone(),
             settings: self.settings.clone(),
-            observer: observer(&fire.job, fire.due, &log_sink),
+            observer: run_observer(&fire.job, fire.due, &observer),
             stop: self.runs_stop.subscribe(),
             tokens: self.tokens.clone(),
         };
-        let task = FireTask { context, job: watch.job.clone(), fire: fire.clone(), log_sink };
+        let task = FireTask { context, job: watch.job.clone(), fire: fire.clone(), observer };
         let runtime = Handle::current();
         self.tasks.begin(fire, async move {
             // On a thread of its own: runs are not in each other's way.
@@ -179,8 +179,8 @@ impl Serving {
                 Ending::LeftOut(why) => {
                     self.setup.ledger.end_fire(&self.daemon, id, None, why, now).await?;
                     let message = format!("{name}: left out: {why}");
-                    let entry = LogEntry::new(Level::Warning, "skipped", message).of(&name);
-                    self.tell(LogEntry { due: Some(fire.due), ..entry });
+                    let entry = DaemonEvent::new(Level::Warning, "skipped", message).of(&name);
+                    self.tell(DaemonEvent { due: Some(fire.due), ..entry });
                 }
                 Ending::Interrupted => {}
             }
@@ -204,7 +204,7 @@ impl Serving {
             if after == 1 { "it failed".to_owned() } else { format!("it failed {after} times in a row") };
         self.setup.ledger.pause(name, &why, now_ms()).await?;
         let message = format!("{name} is paused: {why}; `orgpull unpause {name}` lets it go on");
-        self.tell(LogEntry::new(Level::Warning, "paused", message).of(name));
+        self.tell(DaemonEvent::new(Level::Warning, "paused", message).of(name));
         Ok(())
     }
 }

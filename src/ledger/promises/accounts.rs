@@ -55,12 +55,12 @@ pub(in crate::ledger) async fn all_processes_together_keep_the_cap_on_logins_and
     assert_eq!(one.take_login(&login(0, known)).await.unwrap(), LoginAdmission::Taken);
     assert_eq!(two.take_login(&login(100_000, known)).await.unwrap(), LoginAdmission::Taken);
     for (ledger, at, wait) in [(&one, 100_000, 200_000), (&two, 299_000, 1_000)] {
-        let wait = LoginAdmission::Wait(std::time::Duration::from_millis(wait));
+        let wait = LoginAdmission::Wait(Duration::from_millis(wait));
         assert_eq!(ledger.take_login(&login(at, known)).await.unwrap(), wait);
     }
     assert_eq!(one.take_login(&login(300_000, known)).await.unwrap(), LoginAdmission::Taken);
     // Set back by a day, the clock counts what it wrote as of now: no sooner, and no longer than the cap is.
-    let wait = LoginAdmission::Wait(std::time::Duration::from_mins(5));
+    let wait = LoginAdmission::Wait(Duration::from_mins(5));
     assert_eq!(one.take_login(&login(-86_400_000, known)).await.unwrap(), wait);
     assert_eq!(one.take_login(&login(-86_100_000, known)).await.unwrap(), LoginAdmission::Taken);
     update_account(&two, AccountChange::Refusal(known.map(str::to_owned))).await;
@@ -72,7 +72,7 @@ pub(in crate::ledger) async fn all_processes_together_keep_the_cap_on_logins_and
         "asked for by name"
     );
     update_account(&one, AccountChange::LoginHold(LATER + 2_000_000)).await;
-    let wait = LoginAdmission::Wait(std::time::Duration::from_secs(50));
+    let wait = LoginAdmission::Wait(Duration::from_secs(50));
     assert_eq!(two.take_login(&login(1_950_000, None)).await.unwrap(), wait);
 }
 

@@ -167,6 +167,7 @@ fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
         .bind(end.log_id.as_deref())
         .bind(end.letter)
         .bind(end.cost.is_none())
+        .bind(end.took.map(|took| i64::try_from(took.as_millis()).unwrap_or(i64::MAX)))
 }
 
 fn bind_body<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {

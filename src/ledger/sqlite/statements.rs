@@ -5,10 +5,10 @@ use super::values::ManyRows;
 /// What ended: the attempts, their bodies, the lookups that change.
 pub(super) const ENDED: [(usize, &str); 3] = [
     (
-        10,
+        11,
         "UPDATE attempts SET state = v.column2, settled_at = v.column3, cost = v.column4, outcome = v.column5, \
-         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9, unpriced = v.column10 \
-         FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
+         code = v.column6, text = v.column7, log_id = v.column8, letter = v.column9, unpriced = v.column10, \
+         took = v.column11 FROM {values} AS v WHERE attempts.id = v.column1 AND attempts.state = 'started'",
     ),
     (
         4,

@@ -69,10 +69,7 @@ impl Budgets {
 
     /// The account that a budget is of; `None` if it is the run's.
     pub(crate) fn account(&self, at: usize) -> Option<&str> {
-        match &self.0[at].span {
-            Span::Account { account, .. } => Some(account),
-            Span::Run | Span::Invocation => None,
-        }
+        self.0[at].account()
     }
 
     /// That a budget is reached, for the person who reads it in the morning.
@@ -94,13 +91,13 @@ impl Budgets {
         }
     }
 
-    /// Those whose warning is due, each once: how far each is spent, and how long it lasts at this rate.
-    pub(crate) fn warnings(&mut self, spent: &[Spend], now: i64) -> Vec<String> {
+    /// Those whose warning is due, each once, with the account that it is of: how far each is spent, and how long it lasts at this rate.
+    pub(crate) fn warnings(&mut self, spent: &[Spend], now: i64) -> Vec<(Option<String>, String)> {
         let mut warnings = Vec::new();
         for (budget, spent) in self.0.iter_mut().zip(spent) {
             if !budget.warned && budget.warn_at.is_some_and(|at| budget.limit.is_spent_to(at, *spent)) {
                 budget.warned = true;
-                warnings.push(budget.warning(*spent, now));
+                warnings.push((budget.account().map(str::to_owned), budget.warning(*spent, now)));
             }
         }
         warnings
@@ -108,6 +105,13 @@ impl Budgets {
 }
 
 impl Budget {
+    fn account(&self) -> Option<&str> {
+        match &self.span {
+            Span::Account { account, .. } => Some(account),
+            Span::Run | Span::Invocation => None,
+        }
+    }
+
     fn name(&self) -> String {
         match &self.span {
             Span::Run => "the budget of the run".to_owned(),

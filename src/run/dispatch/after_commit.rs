@@ -10,7 +10,7 @@ use crate::http::transport::Transport;
 use crate::ledger::{Committed, Intent, Refusal};
 use crate::run::decide::prepared::service_name;
 use crate::run::decide::prices::{PRICE_UNKNOWN, price_unknown};
-use crate::run::event::Level;
+use crate::run::event::{BudgetEvent, Event, Level};
 use crate::time::now_ms;
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -77,8 +77,8 @@ impl<T: Transport> Coordinator<T> {
         for (send, intent) in going {
             self.send(send, intent);
         }
-        for warning in self.budgets.warnings(&committed.spent, now_ms()) {
-            self.notice(Level::Warning, "budget", warning);
+        for (account, message) in self.budgets.warnings(&committed.spent, now_ms()) {
+            (self.observer)(&Event::Budget(BudgetEvent { account, reached: false, message }));
         }
         for (send, _) in &turned_away {
             self.backlog.accounts[send.account].in_flight -= 1;
@@ -151,7 +151,8 @@ impl<T: Transport> Coordinator<T> {
             self.prepared.account_of.iter().map(|at| counts(&self.accounts[*at])).collect();
         if self.backlog.asks_any(&affected) {
             let message = self.budgets.reached(cap, spent, now_ms());
-            self.notice(Level::Warning, "budget", message.clone());
+            let told = BudgetEvent { account: name, reached: true, message: message.clone() };
+            (self.observer)(&Event::Budget(told));
             self.halt.stop(Reason::Budget, message);
             self.backlog.stop_steps(&affected);
         }

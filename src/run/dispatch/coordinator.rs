@@ -348,7 +348,7 @@ impl<T: Transport> Coordinator<T> {
         };
         let transport = Arc::clone(&self.transports[account]);
         let task = self.mailbox.spawn(async move { Message::Done(exchange(transport, input).await) });
-        self.backlog.track(Flight { ready, attempt: intent.id, task });
+        self.backlog.track(Flight { ready, attempt: intent.id, task, took: None });
     }
 
     /// Second signal: whatever is in flight may have been carried out, and nobody will hear of it.
@@ -374,7 +374,7 @@ impl<T: Transport> Coordinator<T> {
         self.look_for_ledger();
         let pause = self.pause(now);
         let progress = self.tally.progress(now, self.backlog.flights.len(), pause);
-        (self.observer)(Event::Progress(progress));
+        (self.observer)(&Event::Progress(progress));
     }
 
     pub(super) fn notice(&self, level: Level, kind: &'static str, message: String) {

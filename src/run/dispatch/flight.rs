@@ -3,6 +3,7 @@
 use super::queue::Ready;
 use crate::http::throttle::Token;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task;
 use tokio::time::Instant;
 
@@ -12,6 +13,8 @@ pub(super) struct Flight {
     pub(super) attempt: i64,
     /// The task that waits for its answer.
     pub(super) task: task::Id,
+    /// How long it was under way, once that is over; `None` if it did not leave, or if nobody knows.
+    pub(super) took: Option<Duration>,
 }
 
 /// A lookup that may go.

@@ -114,6 +114,7 @@ mod tests {
             id: 1,
             state,
             settled_at: 0,
+            took: None,
             cost: None,
             outcome: None,
             code: None,

@@ -19,8 +19,9 @@ use crate::ledger::{
     AccountChange, AccountUpdate, AttemptEnd, AttemptState, Change, LedgerError, LookupId, transactionid,
 };
 use crate::run::decide::attempt::{FREE, Next, cost, state_of};
+use crate::run::decide::prepared::service_name;
 use crate::run::error::RunError;
-use crate::run::event::Level;
+use crate::run::event::{self, Attempt, Event, LoginResult, Stopped};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Fault, LoginReading};
 use std::sync::Arc;
@@ -32,12 +33,7 @@ impl<T: Transport> Coordinator<T> {
     pub(super) async fn done(&mut self, done: Done) {
         let Some(mut flight) = self.backlog.untrack(done.at) else { return };
         let account = done.account;
-        tracing::debug!(
-            transactionid = %transactionid(flight.attempt),
-            service = %self.prepared.job.steps[usize::from(done.at.step)].service.name,
-            came = %done.came,
-            "attempt"
-        );
+        flight.took = done.took;
         let cause = done.came.cause().unwrap_or(Cause::Other);
         match done.came {
             ExchangeResult::Answer(answer) => {
@@ -144,19 +140,37 @@ impl<T: Transport> Coordinator<T> {
         kept: Option<Kept>,
     ) {
         let (body, came) = kept.map_or((None, None), |kept| (Some(kept.body), kept.came));
-        self.writer.end(AttemptEnd {
-            id: flight.attempt,
-            state,
-            settled_at: now_ms(),
-            cost,
-            outcome: None,
-            code,
-            text: None,
-            log_id: None,
-            letter: None,
-            body,
-            came,
-        });
+        self.ended(
+            flight,
+            AttemptEnd {
+                id: flight.attempt,
+                state,
+                settled_at: now_ms(),
+                took: flight.took,
+                cost,
+                outcome: None,
+                code,
+                text: None,
+                log_id: None,
+                letter: None,
+                body,
+                came,
+            },
+        );
+    }
+
+    /// Hands the end of an attempt to the writer, and tells of it.
+    fn ended(&mut self, flight: &Flight, end: AttemptEnd) {
+        (self.observer)(&Event::Attempt(Attempt {
+            transactionid: transactionid(end.id),
+            service: service_name(self.step(flight)),
+            state: end.state,
+            outcome: end.outcome,
+            code: end.code.clone(),
+            took: end.took,
+            cost: end.cost,
+        }));
+        self.writer.end(end);
     }
 
     fn answered(&mut self, flight: &Flight, answer: Answer) {
@@ -173,19 +187,23 @@ impl<T: Transport> Coordinator<T> {
         if answer.letter == Some(false) {
             self.backlog.posted_none(flight.ready.at);
         }
-        self.writer.end(AttemptEnd {
-            id: flight.attempt,
-            state: AttemptState::Answered,
-            settled_at: now_ms(),
-            cost,
-            outcome: Some(outcome),
-            code: answer.code,
-            text: answer.text,
-            log_id: answer.log_id,
-            letter: answer.letter,
-            body: Some(answer.body),
-            came: None,
-        });
+        self.ended(
+            flight,
+            AttemptEnd {
+                id: flight.attempt,
+                state: AttemptState::Answered,
+                settled_at: now_ms(),
+                took: flight.took,
+                cost,
+                outcome: Some(outcome),
+                code: answer.code,
+                text: answer.text,
+                log_id: answer.log_id,
+                letter: answer.letter,
+                body: Some(answer.body),
+                came: None,
+            },
+        );
         self.change(Change {
             source: Some(Source::Bought),
             attempt: Some(flight.attempt),
@@ -216,10 +234,16 @@ impl<T: Transport> Coordinator<T> {
             "{name}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{name}] lists it in \
              no_letters: move it to letters, and none goes out any more but for a lookup that says `letters = true`"
         );
-        self.notice(Level::Warning, "service-stopped", message.clone());
-        self.halt.stop(Reason::Config, message);
+        self.stopped(&name, Some(&service), message);
         self.update_account(account, AccountChange::Letter { call, at: now_ms() });
         self.stop_service(&name, &service);
+    }
+
+    /// Tells what is asked no more, and why; the run ends by it.
+    fn stopped(&mut self, account: &str, service: Option<&str>, reason: String) {
+        let (account, service) = (account.to_owned(), service.map(str::to_owned));
+        (self.observer)(&Event::Stopped(Stopped { account, service, reason: reason.clone() }));
+        self.halt.stop(Reason::Config, reason);
     }
 
     /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
@@ -266,12 +290,8 @@ impl<T: Transport> Coordinator<T> {
             AccountChange::CoolDown { until: in_wall_time(left), level: cool_down.level },
         );
         if cool_down.begins {
-            let message = format!(
-                "{} answers 429 (too many requests): the whole account waits for {} s and then goes on slower",
-                self.accounts[account].config.name,
-                left.as_secs().max(1)
-            );
-            self.notice(Level::Warning, "cool-down", message);
+            let account = self.accounts[account].config.name.clone();
+            (self.observer)(&Event::CoolDown { account, wait: left });
         }
     }
 
@@ -288,14 +308,11 @@ impl<T: Transport> Coordinator<T> {
     fn apply(&mut self, account: usize, effect: &OutageEffect, mut at_hand: Option<&mut Ready>) {
         if effect.begins {
             let AccountRuntime { config, throttle, .. } = &self.accounts[account];
-            let (name, cause) = (&config.name, throttle.cause().unwrap_or(Cause::Other));
-            tracing::info!(account = %name, %cause, "outage");
-            let message = format!(
-                "{name} is not answering ({cause}): the account pauses, asks its health address and goes on when it is back \
-                 (for at most {} s)",
-                self.prepared.job.rules.outage_wait.as_secs()
-            );
-            self.notice(Level::Warning, "outage", message);
+            (self.observer)(&Event::Outage {
+                account: config.name.clone(),
+                cause: throttle.cause().unwrap_or(Cause::Other),
+                patience: self.prepared.job.rules.outage_wait,
+            });
         }
         for at in effect.refunds.iter().map(|key| LookupId::from_bits(*key)) {
             if let Some(change) = self.backlog.refund(at, at_hand.as_deref_mut()) {
@@ -424,8 +441,7 @@ impl<T: Transport> Coordinator<T> {
         let affected = self.steps_of(account, service);
         if self.backlog.asks_any(&affected) {
             let message = format!("{account}.{service} is stopped ({code}): {why}");
-            self.notice(Level::Warning, "service-stopped", message.clone());
-            self.halt.stop(Reason::Config, message);
+            self.stopped(account, Some(service), message);
         }
         self.backlog.stop_steps(&affected);
     }
@@ -476,28 +492,24 @@ impl<T: Transport> Coordinator<T> {
                 return Ok(());
             }
         };
-        tracing::info!(account = %self.accounts[account].config.name, came = %login_word(&reading), "login");
-        let AccountRuntime { config, credentials, .. } = &self.accounts[account];
+        let result = result_of(&reading);
         let mut why = None;
         match &reading {
             LoginReading::Refused { .. } => {
-                let refused = Some(credentials.digest.clone());
+                let refused = Some(self.accounts[account].credentials.digest.clone());
                 self.update_account(account, AccountChange::Refusal(refused));
             }
             LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
-                why = Some(format!("{}: no token: {text}", config.name));
+                why = Some(text.clone());
             }
             _ => {}
         }
         let now = Instant::now();
-        let throttled = matches!(reading, LoginReading::Throttled);
         let effect = self.accounts[account].throttle.login_done(now, reading, retry_after);
         self.apply(account, &effect, None);
-        if let Some(why) = why.filter(|_| effect.begins || !effect.in_outage) {
-            self.notice(Level::Warning, "login", why);
-        }
+        self.tell_login(account, result, why, &effect);
         if let Some(until) = self.accounts[account].throttle.login_held_until() {
-            if throttled {
+            if result == LoginResult::Throttled {
                 self.tell_of_login_hold(account, now, until, "the login asks us to slow down (429)");
             }
             self.update_account(
@@ -506,6 +518,13 @@ impl<T: Transport> Coordinator<T> {
             );
         }
         Ok(())
+    }
+
+    /// Tells what came of a login. In an outage that was told, why there is no token is no news.
+    fn tell_login(&self, account: usize, result: LoginResult, why: Option<String>, effect: &OutageEffect) {
+        let is_news = why.is_some() && (effect.begins || !effect.in_outage);
+        let account = self.accounts[account].config.name.clone();
+        (self.observer)(&Event::Login(event::Login { account, result, why, is_news }));
     }
 
     /// What the health address said, or that nobody answered there.
@@ -519,17 +538,13 @@ impl<T: Transport> Coordinator<T> {
 
     /// A login without an answer: an outage, unless it is a matter of the configuration.
     fn login_lost(&mut self, account: usize, error: SendError) {
-        tracing::info!(account = %self.accounts[account].config.name, came = %error, "login");
         if let Cause::Certificate(why) = error.cause {
             self.untrusted(account, Address::Login, why);
             return;
         }
         let effect = self.accounts[account].throttle.login_lost(Instant::now(), error);
         self.apply(account, &effect, None);
-        if effect.begins || !effect.in_outage {
-            let why = format!("{}: no token: {error}", self.accounts[account].config.name);
-            self.notice(Level::Warning, "login", why);
-        }
+        self.tell_login(account, LoginResult::Unavailable, Some(error.to_string()), &effect);
     }
 
     /// A server of the account's shows a certificate that is not taken: nothing more is sent to the account.
@@ -543,8 +558,8 @@ impl<T: Transport> Coordinator<T> {
         let message = format!("{} is stopped: {told}", config.name);
         let affected: Vec<bool> = self.prepared.account_of.iter().map(|of| *of == account).collect();
         if self.backlog.asks_any(&affected) {
-            self.notice(Level::Warning, "account-stopped", message.clone());
-            self.halt.stop(Reason::Config, message);
+            let name = config.name.clone();
+            self.stopped(&name, None, message);
         }
         self.backlog.stop_steps(&affected);
     }
@@ -587,13 +602,12 @@ fn refused_before(account: &str) -> LoginReading {
     LoginReading::Refused { message }
 }
 
-/// What came of a login, for the log.
-const fn login_word(reading: &LoginReading) -> &'static str {
+const fn result_of(reading: &LoginReading) -> LoginResult {
     match reading {
-        LoginReading::Token { .. } => "token",
-        LoginReading::Refused { .. } => "refused",
-        LoginReading::Throttled => "429",
-        LoginReading::Unavailable { .. } => "not reached",
-        LoginReading::Misconfigured { .. } => "another kind of login",
+        LoginReading::Token { .. } => LoginResult::Token,
+        LoginReading::Refused { .. } => LoginResult::Refused,
+        LoginReading::Throttled => LoginResult::Throttled,
+        LoginReading::Unavailable { .. } => LoginResult::Unavailable,
+        LoginReading::Misconfigured { .. } => LoginResult::Misconfigured,
     }
 }

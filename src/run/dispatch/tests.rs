@@ -153,15 +153,16 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, LookupId) {
     let (ask, spent, lost) = (ask(Identity([1; 16])), 0, false);
     let ready = Ready { at, heard_at: 0, ask, spent, lost, refusals: 0, purpose: 1 };
     turn.backlog.accounts[0].in_flight = 1;
-    turn.backlog.track(Flight { ready, attempt: 7, task: tokio::spawn(async {}).id() });
+    turn.backlog.track(Flight { ready, attempt: 7, task: tokio::spawn(async {}).id(), took: None });
     (turn, at)
 }
 
 impl Coordinator<Silent> {
     /// Tells what came back of the one call, and gives how its attempt ended and what it cost.
     async fn hears(&mut self, at: LookupId, came: ExchangeResult) -> (AttemptState, Option<Ore>) {
-        self.done(Done { account: 0, at, generation: 1, came }).await;
+        self.done(Done { account: 0, at, generation: 1, came, took: TOOK }).await;
         let end = self.writer.unwritten().last().unwrap();
+        assert_eq!(end.took, TOOK);
         (end.state, end.cost)
     }
 
@@ -185,6 +186,7 @@ fn answer(billed: bool) -> ExchangeResult {
     }))
 }
 
+const TOOK: Option<Duration> = Some(Duration::from_millis(12));
 const PRICE: Option<Ore> = Some(Ore::new(600));
 const FREE: Option<Ore> = Some(Ore::ZERO);
 

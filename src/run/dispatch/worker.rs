@@ -7,12 +7,15 @@ use crate::http::cause::Cause;
 use crate::http::throttle::{Latch, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
 use crate::ledger::{LookupId, ResponseHead, pack};
-use crate::upstream::{Answer, Fault, MISMATCHED, Question, Reading, Request, UNREADABLE, Unread, read};
+use crate::upstream::{
+    Answer, Fault, MISMATCHED, Question, Reading, Request, Response, UNREADABLE, Unread, read,
+};
 use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Everything that one exchange needs.
 pub(super) struct ExchangeInput {
@@ -47,6 +50,8 @@ pub(super) struct Done {
     /// The generation of the token that was sent.
     pub(super) generation: u64,
     pub(super) came: ExchangeResult,
+    /// How long it was under way; `None` if it did not leave.
+    pub(super) took: Option<Duration>,
 }
 
 /// What came back, as far as it can be told.
@@ -143,13 +148,28 @@ impl fmt::Display for ExchangeResult {
 pub(super) async fn exchange<T: Transport>(transport: Arc<T>, input: ExchangeInput) -> Done {
     let generation = input.token.generation();
     let held_back = input.held_back || input.latch.is_closed();
-    let came = if held_back { ExchangeResult::Unsent } else { send(&*transport, &input).await };
-    Done { account: input.account, at: input.at, generation, came }
+    let (came, took) =
+        if held_back { (ExchangeResult::Unsent, None) } else { send(&*transport, &input).await };
+    Done { account: input.account, at: input.at, generation, came, took }
 }
 
-async fn send<T: Transport>(transport: &T, input: &ExchangeInput) -> ExchangeResult {
+/// Sends it: what came, and how long that was under way.
+async fn send<T: Transport>(transport: &T, input: &ExchangeInput) -> (ExchangeResult, Option<Duration>) {
     let on_head = |status: u16| input.latch.on_head(status);
-    match transport.send(&input.request, input.token.value(), input.timeout, on_head).await {
+    let began = Instant::now();
+    let came = transport.send(&input.request, input.token.value(), input.timeout, on_head).await;
+    let left = !matches!(&came, Err(error) if error.kind.is_unprocessed());
+    let took = left.then(|| began.elapsed());
+    (understood(transport, input, came), took)
+}
+
+/// What it means that this came.
+fn understood<T: Transport>(
+    transport: &T,
+    input: &ExchangeInput,
+    came: Result<Response, SendError>,
+) -> ExchangeResult {
+    match came {
         Ok(response) => {
             let retry_after = response.retry_after;
             match read(&input.service.dialect, &response, &input.question).without(&input.known()) {

@@ -238,6 +238,7 @@ mod tests {
             id: attempt,
             state: AttemptState::Refused,
             settled_at: now_ms(),
+            took: None,
             cost: Some(Ore::ZERO),
             outcome: None,
             code: Some("503".to_owned()),

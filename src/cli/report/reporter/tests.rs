@@ -1,6 +1,7 @@
 use super::super::samples;
 use super::*;
 use crate::cli::console::tests::Kept;
+use crate::run::event::Notice;
 use crate::run::event::Progress;
 
 fn reporter(mode: ProgressMode) -> (Reporter, Kept) {

@@ -48,7 +48,7 @@ fn sent(backlog: &mut Backlog) -> Flight {
     let ready = work.queue.pop().unwrap();
     work.in_flight += 1;
     let task = tokio::spawn(async {}).id();
-    Flight { ready, attempt: 7, task }
+    Flight { ready, attempt: 7, task, took: None }
 }
 
 #[tokio::test]
