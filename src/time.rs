@@ -3,10 +3,16 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
+use std::time::Duration;
 
 /// Now, in milliseconds since 1970 in UTC, as the ledger keeps times.
 pub fn now_ms() -> i64 {
     now_us().div_euclid(1_000)
+}
+
+/// The end of a span that begins now, in milliseconds since 1970.
+pub fn ms_from_now(span: Duration) -> i64 {
+    now_ms().saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Now, in microseconds since 1970 in UTC: what processes that share a pace have in common.

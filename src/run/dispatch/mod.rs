@@ -16,6 +16,7 @@ mod intake;
 mod leaders;
 mod ledger_availability;
 mod login;
+mod logins;
 mod mailbox;
 mod message;
 mod page;
@@ -26,6 +27,7 @@ mod reading;
 mod services;
 mod settle;
 mod stop;
+mod stops;
 mod streak;
 mod tally;
 #[cfg(test)]

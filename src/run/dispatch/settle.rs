@@ -4,27 +4,24 @@ use super::account_runtime::AccountRuntime;
 use super::coordinator::Coordinator;
 use super::flight::Flight;
 use super::halt::Reason;
-use super::login::{Asks, Login, LoginCame, log_in};
-use super::message::Message;
 use super::queue::Ready;
+use super::stops::Address;
 use super::worker::{Done, ExchangeResult, Kept};
 use crate::config::Account;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
-use crate::http::cause::{BadCertificate, Cause};
+use crate::http::cause::Cause;
 use crate::http::throttle::{FailureKind, OutageEffect, back_off};
-use crate::http::transport::{Health, SendError, Transport};
+use crate::http::transport::Transport;
 use crate::job::Step;
 use crate::ledger::{
-    AccountChange, AccountUpdate, AttemptEnd, AttemptState, Change, LedgerError, LookupId, transactionid,
+    AccountChange, AccountUpdate, AttemptEnd, AttemptState, Change, LookupId, transactionid,
 };
 use crate::run::decide::attempt::{FREE, Next, cost, state_of};
 use crate::run::decide::prepared::service_name;
-use crate::run::error::RunError;
-use crate::run::event::{self, Attempt, Event, LoginResult, Stopped};
-use crate::time::now_ms;
-use crate::upstream::{Answer, Fault, LoginReading};
-use std::sync::Arc;
+use crate::run::event::{Attempt, Event};
+use crate::time::{ms_from_now, now_ms};
+use crate::upstream::Answer;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -101,22 +98,10 @@ impl<T: Transport> Coordinator<T> {
     }
 
     /// It was not sent, or not taken: it was no call, and takes its turn again.
-    fn unsent(&mut self, flight: Flight, code: Option<&str>) {
+    pub(super) fn unsent(&mut self, flight: Flight, code: Option<&str>) {
         self.end(&flight, AttemptState::Unsent, FREE, code.map(str::to_owned));
         self.change(Change { attempts: -1, ..Change::to(flight.ready.at, State::Pending, None) });
         self.backlog.requeue(flight.ready);
-    }
-
-    /// It cannot be put on the wire, and no other of its service could.
-    fn unsendable(&mut self, flight: Flight) {
-        let step = self.step(&flight);
-        let (name, service) = (step.account.clone(), step.service.name.clone());
-        self.unsent(flight, Some("local"));
-        let message = format!(
-            "{name}.{service} is stopped: its requests cannot be put on the wire; check its provider file"
-        );
-        self.halt.stop(Reason::Config, message);
-        self.stop_service(&name, &service);
     }
 
     /// Writes down how an attempt ended without an answer.
@@ -223,49 +208,15 @@ impl<T: Transport> Coordinator<T> {
         &self.prepared.job.steps[usize::from(flight.ready.at.step)]
     }
 
-    /// A letter went out where the account says that none does: the service stops before there is a second one.
-    fn unannounced_letter(&mut self, flight: &Flight) {
-        let account = self.prepared.account_of[usize::from(flight.ready.at.step)];
-        let step = self.step(flight);
-        let (name, service) = (step.account.clone(), step.service.name.clone());
-        let block = flight.ready.ask.block(step);
-        let call = block.map_or_else(|| service.clone(), |block| format!("{service}:{block}"));
-        let message = format!(
-            "{name}.{service} is stopped: {call} has posted a letter of disclosure, and [providers.{name}] lists it in \
-             no_letters: move it to letters, and none goes out any more but for a lookup that says `letters = true`"
-        );
-        self.stopped(&name, Some(&service), message);
-        self.update_account(account, AccountChange::Letter { call, at: now_ms() });
-        self.stop_service(&name, &service);
-    }
-
-    /// Tells what is asked no more, and why; the run ends by it.
-    fn stopped(&mut self, account: &str, service: Option<&str>, reason: String) {
-        let (account, service) = (account.to_owned(), service.map(str::to_owned));
-        (self.observer)(&Event::Stopped(Stopped { account, service, reason: reason.clone() }));
-        self.halt.stop(Reason::Config, reason);
-    }
-
     /// Keeps in mind what was learned of an account: it is written with what it was learned by, so that neither is without
     /// the other.
-    fn update_account(&mut self, account: usize, what: AccountChange) {
+    pub(super) fn update_account(&mut self, account: usize, what: AccountChange) {
         let Account { name, environment, .. } = &self.accounts[account].config;
         self.writer.update_account(AccountUpdate {
             account: name.clone(),
             environment: environment.clone(),
             what,
         });
-    }
-
-    /// Sends no more to a service.
-    fn stop_service(&mut self, account: &str, service: &str) {
-        self.backlog.stop_steps(&self.steps_of(account, service));
-    }
-
-    /// Which lookups of the job ask a service.
-    fn steps_of(&self, account: &str, service: &str) -> Vec<bool> {
-        let steps = self.prepared.job.steps.iter();
-        steps.map(|step| step.account == account && step.service.name == service).collect()
     }
 
     /// An expired token: refused unprocessed, free, and repeated once with a new one.
@@ -287,7 +238,7 @@ impl<T: Transport> Coordinator<T> {
         let left = cool_down.until.duration_since(now);
         self.update_account(
             account,
-            AccountChange::CoolDown { until: in_wall_time(left), level: cool_down.level },
+            AccountChange::CoolDown { until: ms_from_now(left), level: cool_down.level },
         );
         if cool_down.begins {
             let account = self.accounts[account].config.name.clone();
@@ -305,7 +256,7 @@ impl<T: Transport> Coordinator<T> {
 
     /// Tells of an outage that begins, and gives back the attempts that were spent on the way into it, also to the lookup
     /// whose call has just come back.
-    fn apply(&mut self, account: usize, effect: &OutageEffect, mut at_hand: Option<&mut Ready>) {
+    pub(super) fn apply(&mut self, account: usize, effect: &OutageEffect, mut at_hand: Option<&mut Ready>) {
         if effect.begins {
             let AccountRuntime { config, throttle, .. } = &self.accounts[account];
             (self.observer)(&Event::Outage {
@@ -420,194 +371,5 @@ impl<T: Transport> Coordinator<T> {
             self.tell_what_is_put_off(account, now, delay);
         }
         self.backlog.requeue_at(flight.ready, now + delay, retry_after == Some(delay));
-    }
-
-    /// The configuration is at fault: every lookup of that service would meet the same, so none more is sent.
-    pub(super) fn fault(&mut self, flight: &Flight, fault: &Fault) {
-        let cost = if fault.billed { flight.ready.ask.price } else { FREE };
-        self.end(flight, AttemptState::Refused, cost, Some(fault.code.clone()));
-        self.change(Change {
-            cost: cost.unwrap_or_default(),
-            ..Change::to(flight.ready.at, State::Pending, None)
-        });
-        let step = self.step(flight);
-        let (account, service) = (step.account.clone(), step.service.name.clone());
-        self.stop_for(&account, &service, &fault.code, &fault.message);
-        self.backlog.let_go(flight.ready.at);
-    }
-
-    /// Stops a service, and tells once by which code and why.
-    pub(super) fn stop_for(&mut self, account: &str, service: &str, code: &str, why: &str) {
-        let affected = self.steps_of(account, service);
-        if self.backlog.asks_any(&affected) {
-            let message = format!("{account}.{service} is stopped ({code}): {why}");
-            self.stopped(account, Some(service), message);
-        }
-        self.backlog.stop_steps(&affected);
-    }
-
-    /// Starts the one login that the throttle has asked for, unless these very credentials were refused before.
-    pub(super) fn log_in(&mut self, account: usize) {
-        self.accounts[account].throttle.login_begins(Instant::now());
-        if self.accounts[account].refused {
-            let AccountRuntime { config, throttle, .. } = &mut self.accounts[account];
-            throttle.login_done(Instant::now(), refused_before(&config.name), None);
-            return;
-        }
-        let (ledger, transport) = (self.ledger.clone(), Arc::clone(&self.transports[account]));
-        let runtime = &self.accounts[account];
-        let (config, auth, credentials) = (runtime.config.clone(), runtime.auth, runtime.credentials.clone());
-        let (shared, life) = (runtime.shared.clone(), config.refresh_after);
-        let asks = Asks::Run(self.run);
-        self.mailbox.spawn(async move {
-            let login = log_in(ledger, transport, config, auth, credentials, asks);
-            Message::Login { account, came: shared.or_log_in(life, login).await }
-        });
-    }
-
-    pub(super) fn login_came(&mut self, account: usize, came: LoginCame) -> Result<(), RunError> {
-        let came = match came {
-            // It could not be written down, so it was not sent: it is waited for as for an upstream that is away.
-            Err(RunError::Ledger(LedgerError::Full(_) | LedgerError::Busy(_))) => {
-                Login::Read(LoginReading::Unavailable { code: "the ledger takes no writes".to_owned() }, None)
-            }
-            came => came?,
-        };
-        let (reading, retry_after) = match came {
-            Login::Read(reading, retry_after) => (reading, retry_after),
-            Login::Lost(error) => {
-                self.login_lost(account, error);
-                return Ok(());
-            }
-            Login::Refused => {
-                let AccountRuntime { config, throttle, .. } = &mut self.accounts[account];
-                throttle.login_done(Instant::now(), refused_before(&config.name), None);
-                return Ok(());
-            }
-            Login::Wait(wait) => {
-                let now = Instant::now();
-                self.accounts[account].throttle.login_postponed(now, wait);
-                let why = "its logins of five minutes are used up, or another process was told to wait";
-                self.tell_of_login_hold(account, now, now + wait, why);
-                return Ok(());
-            }
-        };
-        let result = result_of(&reading);
-        let mut why = None;
-        match &reading {
-            LoginReading::Refused { .. } => {
-                let refused = Some(self.accounts[account].credentials.digest.clone());
-                self.update_account(account, AccountChange::Refusal(refused));
-            }
-            LoginReading::Unavailable { code: text } | LoginReading::Misconfigured { message: text } => {
-                why = Some(text.clone());
-            }
-            _ => {}
-        }
-        let now = Instant::now();
-        let effect = self.accounts[account].throttle.login_done(now, reading, retry_after);
-        self.apply(account, &effect, None);
-        self.tell_login(account, result, why, &effect);
-        if let Some(until) = self.accounts[account].throttle.login_held_until() {
-            if result == LoginResult::Throttled {
-                self.tell_of_login_hold(account, now, until, "the login asks us to slow down (429)");
-            }
-            self.update_account(
-                account,
-                AccountChange::LoginHold(in_wall_time(until.saturating_duration_since(now))),
-            );
-        }
-        Ok(())
-    }
-
-    /// Tells what came of a login. In an outage that was told, why there is no token is no news.
-    fn tell_login(&self, account: usize, result: LoginResult, why: Option<String>, effect: &OutageEffect) {
-        let is_news = why.is_some() && (effect.begins || !effect.in_outage);
-        let account = self.accounts[account].config.name.clone();
-        (self.observer)(&Event::Login(event::Login { account, result, why, is_news }));
-    }
-
-    /// What the health address said, or that nobody answered there.
-    pub(super) fn health_came(&mut self, account: usize, said: Option<Health>) {
-        let (now, there) = (Instant::now(), said.is_some_and(Health::is_up));
-        let throttle = &mut self.accounts[account].throttle;
-        throttle.note_retry_after(now, said.and_then(|said| said.retry_after).filter(|_| !there));
-        let effect = throttle.health_done(now, there);
-        self.apply(account, &effect, None);
-    }
-
-    /// A login without an answer: an outage, unless it is a matter of the configuration.
-    fn login_lost(&mut self, account: usize, error: SendError) {
-        if let Cause::Certificate(why) = error.cause {
-            self.untrusted(account, Address::Login, why);
-            return;
-        }
-        let effect = self.accounts[account].throttle.login_lost(Instant::now(), error);
-        self.apply(account, &effect, None);
-        self.tell_login(account, LoginResult::Unavailable, Some(error.to_string()), &effect);
-    }
-
-    /// A server of the account's shows a certificate that is not taken: nothing more is sent to the account.
-    fn untrusted(&mut self, account: usize, of: Address, why: BadCertificate) {
-        let config = &self.accounts[account].config;
-        let address = match of {
-            Address::Services => Some(config.base_url.as_str()),
-            Address::Login => config.token_url.as_deref(),
-        };
-        let told = why.told(address.unwrap_or_default(), &config.name);
-        let message = format!("{} is stopped: {told}", config.name);
-        let affected: Vec<bool> = self.prepared.account_of.iter().map(|of| *of == account).collect();
-        if self.backlog.asks_any(&affected) {
-            let name = config.name.clone();
-            self.stopped(&name, None, message);
-        }
-        self.backlog.stop_steps(&affected);
-    }
-
-    /// Asks the account's free health address.
-    pub(super) fn ask_health(&mut self, account: usize) {
-        let transport = Arc::clone(&self.transports[account]);
-        let Some(url) = self.accounts[account].health.clone() else { return };
-        self.accounts[account].throttle.health_begins();
-        self.mailbox.spawn(async move {
-            let said = match transport.health(&url).await {
-                Ok(said) => Some(said),
-                // Somebody is there: one call is tried, and tells what is at fault.
-                Err(error) if matches!(error.cause, Cause::Certificate(_)) => Some(Health::UP),
-                Err(_) => None,
-            };
-            Message::Health { account, said }
-        });
-    }
-}
-
-/// Which of an account's addresses.
-#[derive(Debug, Clone, Copy)]
-enum Address {
-    Services,
-    Login,
-}
-
-/// The end of a span that begins now, in milliseconds since 1970.
-fn in_wall_time(left: Duration) -> i64 {
-    now_ms().saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// For credentials of an account that are known to be refused.
-fn refused_before(account: &str) -> LoginReading {
-    let message = format!(
-        "these credentials were refused before and are not tried again: mend them, or let `orgpull login {account}` try \
-         them once more"
-    );
-    LoginReading::Refused { message }
-}
-
-const fn result_of(reading: &LoginReading) -> LoginResult {
-    match reading {
-        LoginReading::Token { .. } => LoginResult::Token,
-        LoginReading::Refused { .. } => LoginResult::Refused,
-        LoginReading::Throttled => LoginResult::Throttled,
-        LoginReading::Unavailable { .. } => LoginResult::Unavailable,
-        LoginReading::Misconfigured { .. } => LoginResult::Misconfigured,
     }
 }
