@@ -19,7 +19,7 @@ use std::fs;
 use std::path::Path;
 
 /// Who may import whom: a room, and the rooms or modules that it may name. Imports run downward only.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("time", &[]),
     ("disk", &[]),
@@ -39,11 +39,13 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     // What a command needs, the loop, and what the loop decides by: three rooms, and what all of them tell below.
     ("run::error", &["config", "domain", "export", "http", "job", "ledger"]),
     ("run::event", &["domain", "http", "ledger"]),
+    ("run::report", &["domain"]),
     (
         "run::decide",
         &[
             "run::error",
             "run::event",
+            "run::report",
             "config",
             "domain",
             "export",
@@ -62,6 +64,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "run::decide",
             "run::error",
             "run::event",
+            "run::report",
             "config",
             "domain",
             "http",
@@ -78,6 +81,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "run::dispatch",
             "run::error",
             "run::event",
+            "run::report",
             "config",
             "disk",
             "domain",
@@ -89,7 +93,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "upstream",
         ],
     ),
-    ("daemon", &["config", "domain", "job", "ledger", "problem", "run", "run::event", "time"]),
+    ("daemon", &["config", "domain", "job", "ledger", "problem", "run", "run::event", "run::report", "time"]),
     (
         "cli",
         &[
@@ -104,6 +108,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
             "problem",
             "run",
             "run::event",
+            "run::report",
             "shape",
             "simulator",
             "statement",

@@ -2,7 +2,7 @@
 //! database while the next ones are looked up in another.
 
 use super::error::RunError;
-use super::event::PlanStep;
+use super::report::PlanStep;
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::number::Kind;

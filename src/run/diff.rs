@@ -2,7 +2,7 @@
 
 use super::decide::prepared::service_name;
 use super::error::RunError;
-use super::event::PlanDiff;
+use super::report::PlanDiff;
 use crate::config::Settings;
 use crate::job::{Job, Step, file};
 use crate::ledger::Ledger;

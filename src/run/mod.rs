@@ -24,6 +24,7 @@ mod model;
 mod output_paths;
 mod outputs;
 mod plan;
+pub mod report;
 mod reread;
 mod rescue;
 mod retry_cost;

@@ -2,7 +2,7 @@
 
 use super::ending::{finished, is_of_damage};
 use super::error::RunError;
-use super::event::{RunState, Summary};
+use super::report::{RunState, Summary};
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
 use crate::job::Tolerate;

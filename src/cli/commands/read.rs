@@ -11,7 +11,7 @@ use super::{load_job, one_run, origin};
 use crate::domain::exit::Exit;
 use crate::job::Needs;
 use crate::ledger::{Hold, Ledger, LedgerError, OutputColumn, OutputFile, RunRow, UnknownLookup};
-use crate::run::event::Summary;
+use crate::run::report::Summary;
 use crate::run::{self, Options};
 use crate::time::{now_ms, rfc3339};
 use serde_json::{Value, json};

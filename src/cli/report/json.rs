@@ -4,7 +4,8 @@ use super::event::{Line, line};
 use super::figures::span;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
-use crate::run::event::{Event, Level, PlanBudget, PlanReport, PlanStep, Summary};
+use crate::run::event::{Event, Level};
+use crate::run::report::{PlanBudget, PlanReport, PlanStep, Summary};
 use serde_json::{Map, Value, json};
 
 /// A run, as `--summary-json` and `status --json` give it.

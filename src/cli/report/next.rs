@@ -4,7 +4,7 @@ use super::figures::count;
 use crate::config::SIMULATOR;
 use crate::domain::exit::Exit;
 use crate::domain::outcome::Outcome;
-use crate::run::event::{RunState, Summary};
+use crate::run::report::{RunState, Summary};
 use std::path::{Path, PathBuf};
 
 /// What the person typed that the next command needs too.

@@ -5,8 +5,8 @@ use super::table::{Cell, Sheet, numbers, words};
 use crate::cli::term_style::{TermStyle, Tone};
 use crate::config::SIMULATOR;
 use crate::domain::money::Ore;
-use crate::run::event::{PlanDiff, PlanReport, PlanStep};
 use crate::run::price_unknown;
+use crate::run::report::{PlanDiff, PlanReport, PlanStep};
 use std::fmt::Write as _;
 
 /// The plan as text. Nothing in it names a subject.

@@ -7,7 +7,7 @@ use super::table::{Cell, Sheet, numbers, words};
 use crate::cli::term_style::{TermStyle, Tone};
 use crate::domain::outcome::Outcome;
 use crate::ledger::DecidedBy;
-use crate::run::event::Summary;
+use crate::run::report::Summary;
 use std::fmt::Write as _;
 
 /// One run in full.
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::config::SIMULATOR;
     use crate::export::WrittenKind;
-    use crate::run::event::RunState;
+    use crate::run::report::RunState;
 
     #[test]
     fn a_table_of_runs() {

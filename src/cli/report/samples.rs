@@ -3,9 +3,8 @@
 use crate::domain::budget::{Limit, Spend};
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
-use crate::run::event::{
-    BadExample, PlanBudget, PlanDiff, PlanReport, PlanStep, Progress, RunState, Summary,
-};
+use crate::run::event::Progress;
+use crate::run::report::{BadExample, PlanBudget, PlanDiff, PlanReport, PlanStep, RunState, Summary};
 use std::time::Duration;
 
 /// A finished run with everything in it.

@@ -8,7 +8,7 @@ use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::export::WrittenKind;
-use crate::run::event::{RunState, Summary};
+use crate::run::report::{RunState, Summary};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use crate::domain::budget::{Limit, Spend};
 use crate::job::Job;
 use crate::ledger::{Cap, Ledger, Over, RunRow};
 use crate::run::error::RunError;
-use crate::run::event::PlanBudget;
+use crate::run::report::PlanBudget;
 use crate::time::{day_around, local, month_around};
 use jiff::tz::TimeZone;
 
