@@ -362,7 +362,12 @@ fn two_accounts_that_are_one_are_told() {
     assert!(!silent.contains(told), "{silent}");
     world.job(
         "other",
-        &[&numbers(&companies(1)), "[[lookup]]\nid = 'a'\nservice = 'dnb.company'\nletters = true\n", CSV],
+        &[
+            &numbers(&companies(1)),
+            "[[lookup]]\nid = 'a'\nservice = 'dnb.company'\nletters = true\n",
+            CSV,
+            "[run]\noutage_wait = '1s'\n",
+        ],
     );
     world.orgpull(&["run", "other.toml"]).says(told);
     world.write("orgpull.toml", &toml::to_string(&alone).unwrap());

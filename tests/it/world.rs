@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -104,7 +104,16 @@ impl World {
 
     /// The same with the machine to itself.
     pub(crate) fn alone(scenario: &str) -> Self {
-        Self::with(scenario, Share::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner)))
+        // Asked for now and then rather than waited for: whoever waits for the lock holds back all that would share it, for
+        // as long as the longest of those that do.
+        let share = loop {
+            match MACHINE.try_write() {
+                Ok(alone) => break alone,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        };
+        Self::with(scenario, Share::Alone(share))
     }
 
     fn with(scenario: &str, share: Share) -> Self {
