@@ -4,7 +4,7 @@
 //! Some of it takes a second user. Where these tests are run by root there is one (65534); elsewhere that part is skipped, and
 //! says so.
 
-use crate::machine::{BINARY, Ended, LONG, Process, command};
+use crate::machine::{BINARY, Ended, LONG, Process, command, skipped};
 use crate::world::{CSV, REPORT, World, companies};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
@@ -285,7 +285,7 @@ fn is_root() -> bool {
     let root = Path::new("/proc/self").metadata().is_ok_and(|me| me.uid() == 0);
     let setpriv = Command::new("setpriv").arg("--version").output().is_ok();
     if !root || !setpriv {
-        println!("SKIPPED: a second user takes root, and setpriv");
+        skipped("a second user takes root, and setpriv");
     }
     root && setpriv
 }

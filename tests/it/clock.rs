@@ -3,7 +3,7 @@
 //! installs it, that is a failure.
 
 use crate::books::query;
-use crate::machine::{BINARY, PROMPT, Process, busy, command};
+use crate::machine::{BINARY, PROMPT, Process, busy, command, skipped};
 use crate::world::{CREDIT, CSV, REPORT, World, companies, numbers, partnerships};
 use jiff::Timestamp;
 use sqlx::Row;
@@ -42,7 +42,7 @@ fn elsewhere(world: &World, library: &Path, by: &str, words: &[&str]) -> Command
 #[test]
 fn a_clock_that_is_set_back_opens_no_budget() {
     let Some(library) = library() else {
-        println!("skipped: faketime is not installed");
+        skipped("faketime is not installed");
         return;
     };
     for budget in ["[budget.day]\nmax_calls = 3", "[budget.month]\nmax_cost = '9.60'"] {
@@ -70,7 +70,7 @@ fn a_clock_that_is_set_back_opens_no_budget() {
 #[test]
 fn nor_does_it_open_the_login_or_the_shop() {
     let Some(library) = library() else {
-        println!("skipped: faketime is not installed");
+        skipped("faketime is not installed");
         return;
     };
     let world = World::new("").account("logins = 1");
@@ -95,7 +95,7 @@ fn nor_does_it_open_the_login_or_the_shop() {
 #[test]
 fn a_cool_down_of_a_clock_that_was_ahead_lasts_no_longer_than_it_does() {
     let Some(library) = library() else {
-        println!("skipped: faketime is not installed");
+        skipped("faketime is not installed");
         return;
     };
     let world = World::new("[[fault]]\ndo = 'status'\nstatus = 429\nretry_after = '2s'\nafter = 1");
@@ -112,7 +112,7 @@ fn a_cool_down_of_a_clock_that_was_ahead_lasts_no_longer_than_it_does() {
 #[test]
 fn a_letter_that_is_lost_after_a_clock_was_ahead_blocks_the_next() {
     let Some(library) = library() else {
-        println!("skipped: faketime is not installed");
+        skipped("faketime is not installed");
         return;
     };
     let world = World::new("");
@@ -154,7 +154,7 @@ fn night(process: &mut Process, world: &World, due: i64) {
 #[test]
 fn the_daemon_over_both_changes_of_clock() {
     let Some(library) = library() else {
-        println!("skipped: faketime is not installed");
+        skipped("faketime is not installed");
         return;
     };
     let world = busy("");

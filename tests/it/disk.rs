@@ -4,7 +4,7 @@
 //! files (`EFBIG`) is to be had by everybody with `prlimit`. What a machine does not have is skipped, and said so.
 
 use crate::books::Books;
-use crate::machine::{PROMPT, Process, both, busy, output, release, until};
+use crate::machine::{PROMPT, Process, both, busy, output, release, skipped, until};
 use crate::world::{World, companies};
 use std::fs::{self, File};
 use std::io::Write;
@@ -27,7 +27,7 @@ impl Disk {
             .status();
         let mounted = mounted.is_ok_and(|status| status.success()).then_some(Self { folder });
         if mounted.is_none() {
-            println!("SKIPPED: a small disk cannot be mounted here (that takes root)");
+            skipped("a small disk cannot be mounted here (that takes root)");
         }
         mounted
     }
@@ -78,7 +78,7 @@ impl Shortage {
     fn limit() -> Option<(World, Self)> {
         let there = Command::new("prlimit").arg("--version").stdout(Stdio::null()).status();
         if !there.is_ok_and(|status| status.success()) {
-            println!("SKIPPED: there is no prlimit here (it comes with util-linux)");
+            skipped("there is no prlimit here (it comes with util-linux)");
             return None;
         }
         Some((busy(SLOW), Self::Limit))

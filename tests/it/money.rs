@@ -1,6 +1,7 @@
 //! What stands between a job and the money: questions, free answers, letters nobody announced, lost answers settled by hand,
 //! purposes kept row by row, and a plan that says it all before.
 
+use crate::machine::skipped;
 use crate::world::{CREDIT, CSV, REPORT, World, companies, numbers, partnerships, people};
 use serde_json::Value;
 use std::process::Command;
@@ -78,7 +79,7 @@ fn a_run_that_costs_more_than_one_said_asks_at_a_terminal() {
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     if Command::new("script").arg("--version").output().is_err() {
-        println!("there is no `script` to make a terminal with: not tried");
+        skipped("there is no `script` to make a terminal with");
         return;
     }
     let (_, said) = at_a_terminal("n\\n", "");

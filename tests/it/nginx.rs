@@ -2,6 +2,7 @@
 //! and HTTP/2, must lose nothing. Skipped, with a word, where it is missing; under `.ci/run`, which installs it, that is a
 //! failure.
 
+use crate::machine::skipped;
 use crate::tls::Authority;
 use crate::world::{CSV, REPORT, World, companies, numbers};
 use std::fs;
@@ -85,7 +86,7 @@ const SETTINGS: [(&str, &str, usize); 4] = [
 #[test]
 fn nothing_is_lost_however_often_it_ends_a_connection() {
     let Some(program) = installed() else {
-        println!("skipped: nginx is not installed (tests/nginx/install)");
+        skipped("nginx is not installed (tests/nginx/install)");
         return;
     };
     for (listen, words, rows) in SETTINGS {
@@ -108,7 +109,7 @@ fn nothing_is_lost_however_often_it_ends_a_connection() {
 #[test]
 fn nothing_is_lost_where_idle_connections_are_closed_soon() {
     let Some(program) = installed() else {
-        println!("skipped: nginx is not installed (tests/nginx/install)");
+        skipped("nginx is not installed (tests/nginx/install)");
         return;
     };
     // Gaps that are longer than it waits and shorter than we would; and such as are about as long as it waits, which over

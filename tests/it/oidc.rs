@@ -1,6 +1,7 @@
 //! Logins at a certified OAuth2 server that nobody here wrote (`tests/oidc/install` brings it), in both of the ways in
 //! which clients log in. Skipped, with a word, where Node.js or the server is missing.
 
+use crate::machine::skipped;
 use crate::world::{CSV, World, companies, numbers};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -20,7 +21,7 @@ impl Server {
     fn start() -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
         if !folder.join("node_modules/oidc-provider").exists() {
-            println!("skipped: oidc-provider is not installed (tests/oidc/install)");
+            skipped("oidc-provider is not installed (tests/oidc/install)");
             return None;
         }
         let mut command = Command::new("node");
@@ -28,7 +29,7 @@ impl Server {
         let mut child = match command.stderr(Stdio::null()).spawn() {
             Ok(child) => child,
             Err(error) => {
-                println!("skipped: node cannot be started: {error}");
+                skipped(&format!("node cannot be started: {error}"));
                 return None;
             }
         };

@@ -1,7 +1,7 @@
 //! A ledger that cannot be written is read all the same, by who may not write it and where nobody may; nothing is made beside
 //! it, and what would write to it says so.
 
-use crate::machine::{BINARY, Ended, LONG, Process, command, release, until_held};
+use crate::machine::{BINARY, Ended, LONG, Process, command, release, skipped, until_held};
 use crate::world::{CSV, REPORT, World, companies, numbers};
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -71,7 +71,7 @@ fn has_namespaces() -> bool {
         std::process::Command::new("unshare").args([namespace, "mount", "--bind", "/tmp", "/tmp"]).output();
     let has = tried.is_ok_and(|tried| tried.status.success());
     if !has {
-        println!("SKIPPED: a read-only file system cannot be mounted here (that takes a mount namespace)");
+        skipped("a read-only file system cannot be mounted here (that takes a mount namespace)");
     }
     has
 }

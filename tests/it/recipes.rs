@@ -2,7 +2,7 @@
 //! what stands there. A recipe whose tool is missing says so on a line of its own and is not tried
 //! (`tests/recipes/install` brings the tools).
 
-use crate::machine::{BINARY, Process, command};
+use crate::machine::{BINARY, Process, command, skipped};
 use crate::manual::{blocks, commands, quickstart};
 use crate::world::World;
 use std::fs;
@@ -17,9 +17,9 @@ const PAGE: &str = "docs/recipes.md";
 const NOBODY: u32 = 65_534;
 
 /// Says that a recipe is not tried; where CI has installed the tools, that is a failure.
-fn skipped(recipe: &str, what: &str) {
+fn untried(recipe: &str, what: &str) {
     assert!(std::env::var_os("ORGPULL_CI").is_none(), "{recipe}: {what} is not installed");
-    println!("skipped: 1 recipe ({recipe}): {what} is not installed (tests/recipes/install)");
+    skipped(&format!("the recipe {recipe}: {what} is not installed (tests/recipes/install)"));
 }
 
 /// A folder with the outputs that every recipe goes on from, made by the commands of the page.
@@ -74,7 +74,7 @@ fn runs(program: &str) -> bool {
 #[test]
 fn pandas() {
     let recipes = recipes("## pandas", "python");
-    let Some(python) = python("pandas") else { return skipped("pandas", "pandas") };
+    let Some(python) = python("pandas") else { return untried("pandas", "pandas") };
     let world = outputs();
     for (recipe, expected) in recipes {
         prints(Command::new(&python).args(["-c", &recipe]), &world, &expected);
@@ -90,7 +90,7 @@ fn duckdb() {
     let python = python("duckdb");
     let own = runs("duckdb");
     if !own && python.is_none() {
-        return skipped("DuckDB", "duckdb");
+        return untried("DuckDB", "duckdb");
     }
     let world = outputs();
     for (recipe, expected) in recipes {
@@ -155,7 +155,7 @@ impl Drop for Server {
 #[test]
 fn postgresql() {
     let recipes = recipes("## PostgreSQL", "sql");
-    let Some(server) = Server::start() else { return skipped("PostgreSQL", "postgresql") };
+    let Some(server) = Server::start() else { return untried("PostgreSQL", "postgresql") };
     let world = outputs();
     for (recipe, expected) in recipes {
         world.write("recipe.sql", &recipe);
