@@ -187,6 +187,9 @@ where
         let message = "the argument '--quiet' cannot be used with '--verbose'";
         return Err(command.error(ErrorKind::ArgumentConflict, message));
     }
+    if let Some(message) = cli.global.database.as_deref().and_then(not_yet::database_not_yet) {
+        return Err(clap::Error::raw(ErrorKind::InvalidValue, format!("{message}\n")));
+    }
     Ok(cli)
 }
 

@@ -23,6 +23,11 @@ const CREDENTIALS: [(&str, &[Auth]); 6] = [
     ("token", &[Auth::Bearer]),
 ];
 
+/// Whether a `database` names a server of PostgreSQL rather than a file.
+pub fn is_server(database: &str) -> bool {
+    ["postgres://", "postgresql://"].iter().any(|scheme| database.starts_with(scheme))
+}
+
 /// Reads a configuration file and the provider files that it names, or tells everything that is wrong with it or with
 /// the first of those that cannot be used. `path` is absolute: what the file names relatively is found from its folder.
 pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settings, Problems> {
@@ -31,6 +36,10 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut problems = document.check(&CONFIGURATION);
     let database = resolve(folder, Path::new(view.text("database").unwrap_or_default()));
+    if view.text("database").is_some_and(is_server) {
+        let problem = Problem::new(view.place("database"), "a ledger on PostgreSQL is not yet built");
+        problems.push(problem.help("name a file: this version keeps its ledger in SQLite"));
+    }
     let mut protected = ledgers(&database);
     protected.add(path, "the configuration");
     for named in view.list("catalogue") {
@@ -516,6 +525,18 @@ mod tests {
             let problems = read(&account(lines)).unwrap_err();
             assert_eq!(problems.list.len(), 1, "{problems}");
             assert!(problems.render().contains(said), "{said}: {problems}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_on_a_server_is_not_yet_built() {
+        for address in ["postgres://ledger/orgpull", "postgresql://me:hunter2@ledger/orgpull"] {
+            let problems = read(&format!("database = \"{address}\"\n")).unwrap_err();
+            let told = problems.render();
+            assert!(
+                told.contains("a ledger on PostgreSQL is not yet built") && !told.contains("hunter2"),
+                "{told}"
+            );
         }
     }
 

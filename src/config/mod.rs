@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-pub use file::parse;
+pub use file::{is_server, parse};
 
 /// The environment's word for the simulator, in answers' identities and in the ledger.
 pub const SIMULATOR: &str = "simulator";

@@ -1,11 +1,16 @@
 //! What the design names and this version does not do: refused with a plain word, never silently accepted.
 
+use crate::config::is_server;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::path::Path;
 
 /// Commands to come.
-const COMMANDS: [&str; 3] = ["purge", "forget", "access"];
+const COMMANDS: [&str; 16] = [
+    "access", "ask", "audit", "diff", "fields", "forget", "freeze", "init", "key", "ledger", "notify",
+    "purge", "report", "restore", "stop", "unfreeze",
+];
 /// Output formats to come.
-const FORMATS: [&str; 1] = ["parquet"];
+const FORMATS: [&str; 2] = ["parquet", "xlsx"];
 
 /// The refusal, where clap stumbled over something that is planned rather than misspelt.
 pub fn not_yet(error: &clap::Error) -> Option<String> {
@@ -34,6 +39,11 @@ pub(super) fn ending_not_yet(ending: &str) -> Option<String> {
         .iter()
         .find(|format| ending.eq_ignore_ascii_case(format))
         .map(|format| refusal(&format!("`.{format}`")))
+}
+
+/// The refusal of a ledger that is no file.
+pub(super) fn database_not_yet(database: &Path) -> Option<String> {
+    is_server(database.to_str()?).then(|| refusal("a ledger on PostgreSQL"))
 }
 
 fn refusal(what: &str) -> String {

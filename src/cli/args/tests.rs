@@ -120,7 +120,7 @@ fn mistakes_in_usage_are_exit_2() {
         "orgpull export r --format csv",
         "orgpull export r --shape wide",
         "orgpull export r --job j.toml --output x.csv",
-        "orgpull export r --output x.csv --format xlsx",
+        "orgpull export r --output x.csv --format pdf",
         "orgpull simulator --listen 0.0.0.0:8484",
         "orgpull simulator --listen 8484",
         "orgpull completions tcsh",
@@ -142,6 +142,11 @@ fn what_is_planned_is_refused_with_not_yet() {
         "orgpull forget 556012-5790",
         "orgpull access --help",
         "orgpull export r --format parquet --output x.parquet",
+        "orgpull export r --format xlsx --output x.xlsx",
+        "orgpull key new",
+        "orgpull restore x.db",
+        "orgpull init",
+        "orgpull --database postgres://ledger/orgpull runs",
     ] {
         let (code, text) = refused(line);
         assert_eq!(code, 2, "{line}: {text}");
@@ -189,7 +194,7 @@ fn where_an_export_goes() {
         assert_eq!(target(line).unwrap(), expected, "{line}");
     }
     for line in
-        ["orgpull export r --output x", "orgpull export r --output x.xlsx", "orgpull export r --output -"]
+        ["orgpull export r --output x", "orgpull export r --output x.pdf", "orgpull export r --output -"]
     {
         let error = target(line).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("--format"), "{line}: {error}");
