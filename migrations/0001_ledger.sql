@@ -7,8 +7,9 @@ CREATE TABLE meta (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The key of every digest: drawn once, never leaves the file.
-INSERT INTO meta (name, value) VALUES ('digest_key', randomblob(32));
+-- Sealed are all columns that say something about a person (`ledger/seal.rs`): what is searched is a keyed digest beside them.
+-- `meta` holds the id of the key ring (`keyring`) and the sealed key of every digest (`digest_key`), written when it is opened
+-- for the first time.
 
 CREATE TABLE runs (
     id            INTEGER PRIMARY KEY,
@@ -17,7 +18,8 @@ CREATE TABLE runs (
     state         TEXT NOT NULL CHECK (state IN ('loading', 'running', 'finished', 'stopped', 'closed')),
     environment   TEXT NOT NULL,
     job_path      TEXT NOT NULL,
-    job_text      TEXT NOT NULL,
+    job_text      BLOB NOT NULL,              -- sealed: it may hold numbers
+    data_key      INTEGER NOT NULL,           -- what the run's values are sealed with, by its id in the ring
     input_digest  TEXT NOT NULL,              -- of the [input] section: a continued run refuses another
     input_bytes   INTEGER,                    -- of the file as it was copied; nothing for inline numbers
     input_sha256  TEXT,
@@ -44,14 +46,15 @@ CREATE TABLE rows (
     run     INTEGER NOT NULL REFERENCES runs (id),
     row     INTEGER NOT NULL,                 -- position in the input, from 1
     line    INTEGER NOT NULL,                 -- physical line
-    subject TEXT,                             -- digits; nothing for a bad row
-    kind    TEXT CHECK (kind IN ('organisation', 'partnership', 'sole_trader', 'person')),
-    input   TEXT,                             -- of a bad row: the cell as it stood
+    kind    TEXT CHECK (kind IN ('organisation', 'partnership', 'sole_trader', 'person')), -- nothing for a bad row
     reason  TEXT,                             -- of a bad row: why
-    columns TEXT NOT NULL,                    -- JSON list, in the order of runs.columns
+    digest  BLOB,                             -- keyed, of the number; nothing for a bad row
+    -- Sealed: JSON list of the number's digits, or the bad cell as it stood, and the list of columns in the order of
+    -- runs.columns.
+    content BLOB NOT NULL,
     PRIMARY KEY (run, row),
-    CHECK ((subject IS NULL) = (reason IS NOT NULL)),
-    CHECK ((subject IS NULL) = (kind IS NULL))
+    CHECK ((kind IS NULL) = (reason IS NOT NULL)),
+    CHECK ((kind IS NULL) = (digest IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lookups (
@@ -70,7 +73,7 @@ CREATE TABLE lookups (
     letters        INTEGER NOT NULL DEFAULT 0, -- letters of disclosure that the upstream says went out
     attempt        INTEGER,                    -- the last one, or the one whose answer is used
     code           TEXT,                       -- where no attempt has one: `local`
-    text           TEXT,
+    text           BLOB,                       -- sealed
     saved          INTEGER,                    -- of one that its condition kept from being bought: what it would have cost
     saved_unpriced INTEGER NOT NULL DEFAULT 0, -- whether nobody has given a price for that
     PRIMARY KEY (run, row, step),
@@ -94,9 +97,10 @@ CREATE TABLE services (
 -- Why and for whom: kept with every attempt.
 CREATE TABLE purposes (
     id          INTEGER PRIMARY KEY,
-    purpose     TEXT NOT NULL,
+    digest      BLOB NOT NULL,                -- keyed, of the purpose
+    purpose     BLOB NOT NULL,                -- sealed
     cost_centre TEXT NOT NULL,
-    UNIQUE (purpose, cost_centre)
+    UNIQUE (digest, cost_centre)
 ) STRICT;
 
 CREATE TABLE attempts (
@@ -123,7 +127,7 @@ CREATE TABLE attempts (
     unpriced      INTEGER NOT NULL DEFAULT 0 CHECK (unpriced IN (0, 1)),
     outcome       TEXT CHECK (outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid', 'denied')),
     code          TEXT,
-    text          TEXT,
+    text          BLOB,                       -- sealed
     log_id        TEXT,
     letter        INTEGER CHECK (letter IN (0, 1)),
     -- What a provider's statement, or the user's own word, says of one whose answer was lost. `billed` leaves its state
@@ -144,7 +148,7 @@ CREATE INDEX attempts_unpriced ON attempts (run, service) WHERE unpriced = 1;
 
 CREATE TABLE answers (
     attempt      INTEGER PRIMARY KEY REFERENCES attempts (id),
-    body         BLOB NOT NULL,               -- JSON, zstd; the address that the upstream echoes is taken out
+    body         BLOB NOT NULL,               -- sealed: JSON; the address that the upstream echoes is taken out
     -- Where these are there, `body` is as it arrived and no JSON of ours: it cannot be read (`unread`), or answers another
     -- question (`unknown`). It is kept with what is needed to read it again, and shown by nothing.
     status       INTEGER,
@@ -235,19 +239,19 @@ END;
 
 -- When the register last answered about a number, by service: what says how stale a row is, whatever its parameters.
 CREATE TABLE heard (
-    subject  TEXT NOT NULL,
+    digest   BLOB NOT NULL,                   -- keyed, of the number
     service  INTEGER NOT NULL REFERENCES services (id),
     heard_at INTEGER NOT NULL,
-    PRIMARY KEY (subject, service)
+    PRIMARY KEY (digest, service)
 ) STRICT, WITHOUT ROWID;
 
 -- What cannot be read was answered nevertheless, and does not stand first in the order of every night that follows.
 CREATE TRIGGER attempts_heard AFTER UPDATE OF state ON attempts
 WHEN new.state IN ('answered', 'unread') AND new.settled_at IS NOT NULL
 BEGIN
-    INSERT INTO heard (subject, service, heard_at)
-    SELECT subject, new.service, new.settled_at FROM rows
-    WHERE run = new.run AND row = new.row AND subject IS NOT NULL
+    INSERT INTO heard (digest, service, heard_at)
+    SELECT digest, new.service, new.settled_at FROM rows
+    WHERE run = new.run AND row = new.row AND digest IS NOT NULL
     ON CONFLICT DO UPDATE SET heard_at = max(heard_at, excluded.heard_at);
 END;
 

@@ -13,8 +13,9 @@ mod schedule;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
-    BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs, LoginArgs, ManArgs,
-    PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs, Simulation, SimulatorArgs, StatusArgs,
+    BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs, KeyArgs, KeyCommand,
+    LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs, Simulation,
+    SimulatorArgs, StatusArgs,
 };
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use days::Days;
@@ -115,6 +116,8 @@ pub enum Command {
     Fire(JobArgs),
     /// Copy the ledger to a file, also while runs go on
     Backup(BackupArgs),
+    /// Make, rotate, copy and put back the keys that the ledger is sealed with
+    Key(KeyArgs),
     /// Serve the imitation of the upstreams on its own
     Simulator(SimulatorArgs),
     /// Try the login of an account

@@ -10,7 +10,7 @@ use crate::config::{ConfigError, ConfigFlags, Settings};
 use crate::daemon::DaemonError;
 use crate::domain::exit::Exit;
 use crate::export::ExportError;
-use crate::ledger::LedgerError;
+use crate::ledger::{KeyError, LedgerError};
 use crate::problem::FileError;
 use crate::run::RunError;
 use crate::run::event::{Event, Level, Notice};
@@ -63,6 +63,7 @@ impl Failure {
             Self::Config(_) | Self::File(_) | Self::Statement(_) | Self::Simulator(_) | Self::Scenario(_) => {
                 Exit::Config
             }
+            Self::Ledger(LedgerError::Key(KeyError::Needed)) => Exit::Config,
             Self::Ledger(_) => Exit::Ledger,
             Self::Run(error) => error.exit(),
             Self::Daemon(error) => error.exit(),

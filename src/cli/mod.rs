@@ -6,6 +6,7 @@ pub mod console;
 pub mod docs;
 mod invocation;
 mod limits;
+mod opening;
 pub mod report;
 mod signals;
 pub mod telemetry;
@@ -96,6 +97,7 @@ async fn dispatch(invocation: &Invocation, command: Command) -> Result<Exit, Fai
         Command::Unpause(args) => commands::jobs::unpause(invocation, &args).await,
         Command::Fire(args) => commands::jobs::fire(invocation, &args).await,
         Command::Backup(args) => commands::backup::backup(invocation, &args).await,
+        Command::Key(args) => commands::key::key(invocation, &args).await,
         Command::Check(args) => commands::other::check(invocation, &args),
         Command::Simulator(args) => commands::other::simulator(invocation, &args).await,
         Command::Login(args) => commands::other::login(invocation, &args).await,

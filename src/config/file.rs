@@ -1,6 +1,7 @@
 //! Reading `orgpull.toml`.
 
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
+use super::privacy::Privacy;
 use super::secret::Secret;
 use super::{Account, AccountBudget, Credentials, Roots, SIMULATOR, Scope, Settings, ledgers, resolve};
 use crate::domain::address::normalized;
@@ -55,10 +56,12 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     }
     let mut reader = Reader { folder, catalogue: &catalogue, problems };
     let accounts = reader.accounts(&view);
+    let privacy = reader.privacy(&view.table("privacy"));
     document.result(reader.problems)?;
     for account in accounts.values() {
         account.protect(&mut protected);
     }
+    privacy.protect(&mut protected);
     let confirm_above =
         view.text("confirm_above").and_then(|sek| Ore::parse_sek(sek).ok()).unwrap_or_default();
     Ok(Settings {
@@ -67,6 +70,7 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
         accounts,
         catalogue,
         confirm_above,
+        privacy,
         database_given: false,
         protected,
     })
@@ -318,8 +322,25 @@ impl Reader<'_> {
         None
     }
 
+    /// How the ledger is sealed.
+    fn privacy(&mut self, view: &View<'_>) -> Privacy {
+        let places = view.tables("key");
+        if places.len() > 2 {
+            let message = "there are two keys at most: the one that seals, and the one that it replaces";
+            self.problems.push(Problem::new(view.place("key"), message));
+        }
+        let copies = view.list("keyring_copies");
+        Privacy {
+            keys: places.iter().map(|place| self.place_of(place)).collect(),
+            keyring_copies: copies.iter().map(|path| resolve(self.folder, Path::new(path.text))).collect(),
+        }
+    }
+
     fn secret(&self, view: &View<'_>, key: &str) -> Secret {
-        let place = view.table(key);
+        self.place_of(&view.table(key))
+    }
+
+    fn place_of(&self, place: &View<'_>) -> Secret {
         if let Some(name) = place.owned("env") {
             return Secret::Env(name);
         }

@@ -7,6 +7,7 @@ mod account;
 pub mod catalogue;
 mod file;
 mod missing;
+mod privacy;
 pub mod provider;
 pub mod secret;
 
@@ -17,6 +18,7 @@ use crate::problem::{self, FileError};
 pub use account::{Account, AccountBudget, Credentials, Roots, Scope};
 use catalogue::Catalogue;
 pub use missing::Unreadable;
+pub use privacy::Privacy;
 use secret::{Secret, SecretError};
 use std::collections::BTreeMap;
 use std::io;
@@ -26,6 +28,8 @@ pub use file::{is_server, parse};
 
 /// The environment's word for the simulator, in answers' identities and in the ledger.
 pub const SIMULATOR: &str = "simulator";
+/// The environment of real data.
+const PRODUCTION: &str = "production";
 /// The provider that the simulator serves at its root.
 const CREDITSAFE: &str = "creditsafe";
 /// Where the simulator is until it listens; nothing answers there.
@@ -48,6 +52,8 @@ pub struct Settings {
     pub catalogue: Catalogue,
     /// `confirm_above`: the price above which `run` asks on a terminal.
     pub confirm_above: Ore,
+    /// `[privacy]`: how the ledger is sealed.
+    pub privacy: Privacy,
     /// Whether the ledger's file was given on the command line: then it is the simulator's too.
     pub database_given: bool,
     /// What no output may take the place of: this file and those that it names, and every ledger it leads to.
@@ -138,6 +144,7 @@ impl Settings {
     /// files that hold secrets, and reads none.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.accounts.values().flat_map(Account::warnings).collect();
+        warnings.extend(self.privacy.keys.iter().filter_map(Secret::warning));
         warnings.extend(self.exposure());
         warnings.extend(self.doubles().map(|(one, other)| one.is_also(&other.name)));
         warnings.sort_unstable();
@@ -153,9 +160,19 @@ impl Settings {
         Some(format!("the configuration {path} can be read by others ({exposed}): {remedy}"))
     }
 
+    fn places(&self) -> impl Iterator<Item = &Secret> {
+        self.accounts.values().flat_map(Account::places).chain(&self.privacy.keys)
+    }
+
+    /// Whether the ledger needs a key that is named: one that is made beside it would be lost with it.
+    pub fn needs_a_key(&self) -> bool {
+        let real = |account: &Account| account.environment == PRODUCTION;
+        self.privacy.keys.is_empty() && self.accounts.values().any(real)
+    }
+
     /// The secrets' files that others can write, each of which is refused when it is read.
     pub fn faults(&self) -> Vec<SecretError> {
-        self.accounts.values().flat_map(Account::places).filter_map(Secret::fault).collect()
+        self.places().filter_map(Secret::fault).collect()
     }
 
     /// Accounts that are one at their upstream, as far as can be told without reading a secret: the same address, and a user
@@ -175,6 +192,7 @@ impl Settings {
             accounts: BTreeMap::new(),
             catalogue: Catalogue::built_in(),
             confirm_above: CONFIRM_ABOVE,
+            privacy: Privacy::default(),
             database_given: false,
             protected: ledgers(&database),
             database,
@@ -188,6 +206,8 @@ impl Settings {
         if !self.database_given {
             self.database.set_file_name(SIMULATOR_DATABASE);
         }
+        // The simulator wants no secrets: what is made up is sealed by the key beside its ledger.
+        self.privacy = Privacy::default();
         for (name, provider) in &self.catalogue.providers {
             let account = self.accounts.entry(name.clone()).or_insert_with(|| Account::simulated(name));
             SIMULATOR.clone_into(&mut account.environment);

@@ -71,6 +71,21 @@ impl Draft {
         Ok(Self { out: BufWriter::with_capacity(BUFFER, file), temp, place })
     }
 
+    /// The same for a file that stands beside a ledger: where root works on somebody's ledger, it is theirs.
+    pub fn beside(place: Place, ledger: &Path) -> Result<Self, PlaceError> {
+        let failed = place.failed("create");
+        let draft = Self::create(place, Mode::Private)?;
+        if me() == 0
+            && let Ok(theirs) = ledger.metadata()
+            && theirs.uid() != 0
+        {
+            let owned =
+                std::os::unix::fs::fchown(draft.out.get_ref(), Some(theirs.uid()), Some(theirs.gid()));
+            owned.map_err(failed)?;
+        }
+        Ok(draft)
+    }
+
     /// Where it is written, for who writes it by its name.
     pub fn path(&self) -> &Path {
         &self.temp

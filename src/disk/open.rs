@@ -3,6 +3,7 @@
 use super::standing::{me, trusted};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -121,6 +122,13 @@ fn looked_at(opened: io::Result<File>, ledger: &Path) -> io::Result<File> {
         return refused(format!("others can write it (mode {mode:04o}): remove it, orgpull makes it anew"));
     }
     Ok(file)
+}
+
+/// The names in a ledger's folder; none where it cannot be looked at.
+pub fn names_beside(ledger: &Path) -> Vec<OsString> {
+    let folder = ledger.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).collect()
 }
 
 /// Removes such a file; a link is removed itself.

@@ -20,6 +20,9 @@ struct File {
     what: &'static str,
 }
 
+/// The key beside a ledger that is made where none is named.
+pub const DEFAULT_KEY: &str = "orgpull.key";
+
 /// What stands beside a ledger under its name: what SQLite keeps there, locks, shared account files, what a ledger that was taken
 /// away was rescued to, and the ring of its keys.
 const LEDGERS: &str = "the ledger, or stands beside it for the ledger";
@@ -45,6 +48,7 @@ impl Protected {
             name.push(companion);
             self.add(Path::new(&name), LEDGERS);
         }
+        self.add(&place.with_file_name(DEFAULT_KEY), "the key that the ledger is sealed with");
         self.ledgers.push(place);
     }
 

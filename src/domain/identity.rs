@@ -51,6 +51,16 @@ impl DigestKey {
         Identity(short)
     }
 
+    /// A digest for another use; `label` keeps the uses apart.
+    pub fn short(&self, label: &str, text: &str) -> Identity {
+        let mut mac = self.mac(label);
+        feed(&mut mac, text);
+        let full = mac.finalize().into_bytes();
+        let mut short = [0; 16];
+        short.copy_from_slice(&full[..16]);
+        Identity(short)
+    }
+
     /// A digest for another use, in lower-case hexadecimal; `label` keeps the uses apart.
     pub fn hex(&self, label: &str, parts: &[&str]) -> String {
         let mut mac = self.mac(label);

@@ -112,7 +112,7 @@ pub struct AttemptEnd {
     pub log_id: Option<String>,
     /// Whether a letter went out.
     pub letter: Option<bool>,
-    /// The body, packed.
+    /// The body, sealed for this attempt.
     pub body: Option<Vec<u8>>,
     /// How it came, where the body is kept as it arrived and shown by nothing.
     pub came: Option<ResponseHead>,

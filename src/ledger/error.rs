@@ -1,5 +1,6 @@
 //! What can go wrong with the ledger.
 
+use super::KeyError;
 use crate::disk::{Exposed, chmod};
 use std::path::PathBuf;
 
@@ -53,6 +54,9 @@ pub enum LedgerError {
         /// By their user id.
         owner: u32,
     },
+    /// Its key or its key ring is not there, or is another.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The file cannot be opened or created.
     #[error("the ledger {} cannot be opened: {reason}", path.display())]
     Unopened {

@@ -13,6 +13,7 @@ mod error;
 mod fire;
 mod ids;
 mod input;
+mod keyring;
 mod output;
 mod pending;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod promises;
 mod read_again;
 mod reconciled;
 mod run;
+mod seal;
 mod spent;
 mod sqlite;
 mod stored_answer;
@@ -36,17 +38,19 @@ pub use error::{BackupError, LedgerError, LockError};
 pub use fire::{Cause, FireRow, NewFire, ScheduleRecord, WatchedJob};
 pub use ids::{AttemptIds, run_id, transactionid};
 pub use input::{Counts, NewRow};
+pub use keyring::{Access, KeyError, Keyring, MasterKey, default_key, write_new_key};
 pub use output::{OutputColumn, OutputFile};
 pub use pending::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, OrderKey, Pending};
 pub use read_again::{ReadAgain, UnreadAt, UnreadLookup};
 pub use reconciled::{Reconciled, Settled, SettledAttempt};
 pub use run::{DecidedBy, NewRun, RunRow, Stage, Totals};
+pub(crate) use seal::random_key;
+pub use seal::{Cell, DataKey, Unopened};
 pub use spent::{SpendBy, SpendRow, Spent};
 #[cfg(test)]
 pub(crate) use sqlite::{AttemptRow, Fault, Lasting};
 pub use sqlite::{
-    Daemon, Invoice, JobLock, Ledger, LockedSharedAccount, Records, SeenIdentities, SharedAccount, pack,
-    unpack,
+    Daemon, Invoice, JobLock, Ledger, LockedSharedAccount, Records, SeenIdentities, SharedAccount,
 };
 pub use stored_answer::StoredAnswer;
 pub use unknown::{Chosen, UnknownLookup};

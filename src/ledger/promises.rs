@@ -96,9 +96,18 @@ pub(super) fn answered(id: i64, outcome: Outcome) -> AttemptEnd {
         text: None,
         log_id: Some("4711".to_owned()),
         letter: Some(true),
-        body: Some(pack(br#"{"report":{"a":1}}"#)),
+        body: Some(br#"{"report":{"a":1}}"#.to_vec()),
         came: None,
     }
+}
+
+/// The same batch as the dispatcher hands it over: with its bodies sealed.
+pub(super) async fn sealed(ledger: &Ledger, run: i64, mut batch: Batch) -> Batch {
+    let key = ledger.data_key(run).await.unwrap();
+    for end in &mut batch.ends {
+        end.body = end.body.as_deref().map(|body| key.seal(Cell::Body(end.id), body));
+    }
+    batch
 }
 
 pub(super) fn settled(row: i64, id: i64, outcome: Outcome) -> Change {
@@ -141,7 +150,7 @@ pub(super) async fn an_answer_and_the_next_intent_share_a_commit_and_add_up(
         intents: vec![intent(keys, 2, 11, 2, false)],
         ..Batch::default()
     };
-    ledger.commit(run, &batch).await.unwrap();
+    ledger.commit(run, &sealed(&ledger, run, batch).await).await.unwrap();
     let totals = ledger.totals(run).await.unwrap();
     assert_eq!(
         (totals.lookups, totals.pending, totals.bought, totals.calls, totals.letters),
@@ -178,14 +187,14 @@ pub(super) async fn a_page_of_large_answers_is_short_and_no_row_is_lost(open: im
     let (ledger, run) = run_of(&open, folder.path(), 40).await;
     let keys = ids(&ledger).await;
     start(&ledger, run, (1..=40).map(|row| intent(keys, row, row, 1, false)).collect()).await;
-    let large = pack(&vec![b' '; MIB]);
+    let large = vec![b' '; MIB];
     let end = |id| AttemptEnd { body: (id <= 20).then(|| large.clone()), ..answered(id, Outcome::Hit) };
     let batch = Batch {
         ends: (1..=40).map(end).collect(),
         changes: (1..=40).map(|row| settled(row, row, Outcome::Hit)).collect(),
         ..Batch::default()
     };
-    ledger.commit(run, &batch).await.unwrap();
+    ledger.commit(run, &sealed(&ledger, run, batch).await).await.unwrap();
     let mut records = ledger.records(run, Answers::Own).await.unwrap();
     let mut lines = Vec::new();
     while let Some(page) = records.page().await.unwrap() {

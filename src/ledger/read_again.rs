@@ -44,6 +44,6 @@ pub struct ReadAgain {
     pub log_id: Option<String>,
     /// Whether a letter went out.
     pub letter: Option<bool>,
-    /// The body, packed.
+    /// The body.
     pub body: Vec<u8>,
 }

@@ -109,11 +109,13 @@ pub(super) async fn coordinator<T: Transport>(
     }
     let budgeted = accounts.iter().map(|account| (&account.config, account.service_ids.as_slice()));
     let budgets = Budgets::of(&prepared, budgeted, (extra, spent), now_ms());
+    let data_key = ledger.data_key(run.id).await?;
     let coordinator = Coordinator::new(Start {
         budgets,
         ledger: ledger.clone(),
         prepared,
         run: run.id,
+        data_key,
         accounts,
         freshness,
         observer: context.observer.clone(),

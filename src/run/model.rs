@@ -27,6 +27,7 @@ use super::failed_run::FailedRun;
 use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
 use crate::job::Job;
+use crate::ledger::Access;
 use crate::ledger::{JobLock, Lasting, Ledger};
 use crate::time::{now_ms, simulated};
 use draw::Draw;
@@ -153,7 +154,7 @@ impl Simulation {
 
     /// Starts an invocation of a job.
     async fn start(&self, job: usize, after: Duration, acts: Vec<(Duration, Act)>) -> Process {
-        let ledger = Arc::new(Ledger::open(&self.world.database()).await.unwrap());
+        let ledger = Arc::new(Ledger::open(&self.world.database(), &Access::default()).await.unwrap());
         let settings = self.world.settings(self.healed);
         let file = self.world.job(job, &settings, self.healed);
         let stop = watch::Sender::new(StopRequest::None);

@@ -8,7 +8,7 @@ use super::event::{Level, notice};
 use crate::domain::counted::counted;
 use crate::domain::money::Ore;
 use crate::job::Step;
-use crate::ledger::{AccountChange, AccountUpdate, Pending, ReadAgain, RunRow, UnreadLookup, pack};
+use crate::ledger::{AccountChange, AccountUpdate, Pending, ReadAgain, RunRow, UnreadLookup};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Question, Reading, Response, read};
 
@@ -112,6 +112,6 @@ fn read_again(
         text: answer.text,
         log_id: answer.log_id,
         letter: answer.letter,
-        body: pack(&answer.body),
+        body: answer.body,
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use crate::job::{Job, file};
+use crate::ledger::Access;
 use crate::ledger::{Ledger, Stage};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -43,7 +44,8 @@ impl Place {
             std::fs::write(folder.path().join(name), "a word of nobody's").unwrap();
         }
         let settings = settings(folder.path());
-        let ledger = Arc::new(Ledger::open(&folder.path().join("orgpull.db")).await.unwrap());
+        let ledger =
+            Arc::new(Ledger::open(&folder.path().join("orgpull.db"), &Access::default()).await.unwrap());
         let told = Arc::new(Mutex::new(Vec::new()));
         let hears = Arc::clone(&told);
         let observer = move |event: &Event| {

@@ -18,6 +18,7 @@ pub static CONFIGURATION: Table = Table {
             "The price above which `run` shows its plan and asks first, on a terminal; `--yes` answers.",
         )
         .or(Literal::Text("500")),
+        Key::new("privacy", Kind::Table(&PRIVACY), "How what the ledger holds about people is kept."),
         Key::new(
             "catalogue",
             Kind::List { item: &Kind::Text(Text::Filled), filled: false },
@@ -27,6 +28,24 @@ pub static CONFIGURATION: Table = Table {
             "providers",
             Kind::Map(&Kind::Table(&ACCOUNT)),
             "Accounts, each under the name of its provider.",
+        ),
+    ],
+};
+
+/// `[privacy]`.
+pub(super) static PRIVACY: Table = Table {
+    name: "privacy",
+    about: "How what the ledger holds about people is kept.",
+    keys: &[
+        Key::new(
+            "key",
+            Kind::Either(&[Kind::Secret, Kind::List { item: &Kind::Secret, filled: true }]),
+            "Where the key is that the ledger is sealed with: 32 bytes in base64, as `orgpull key new` makes one. A list of two while one is replaced: both open, the first seals. Required where an account is in `production`; else `orgpull.key` beside the ledger, which is made with it.",
+        ),
+        Key::new(
+            "keyring_copies",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: false },
+            "Files in which copies of the ledger's key ring are kept in step, relative to this file.",
         ),
     ],
 };

@@ -1,7 +1,7 @@
 //! The three books that must agree whatever happened to the processes: the bill, the ledger, the output.
 
+use crate::world::Opened;
 use crate::world::World;
-use orgpull::ledger::unpack;
 use orgpull::simulator::Entry;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row};
@@ -39,17 +39,18 @@ pub(crate) struct Books {
 
 impl Books {
     pub(crate) fn of(world: &World) -> Self {
+        let opened = Opened::of(&world.path("orgpull.db"));
         let attempt = |row: &SqliteRow| Attempt {
             transactionid: row.get(0),
             state: row.get(1),
             service: row.get(2),
-            number: row.get(3),
+            number: opened.number((row.get(6), row.get(7)), row.get(3)),
             cost: row.get(4),
             log_id: row.get(5),
         };
         let attempts = query(
             world,
-            "SELECT a.transactionid, a.state, s.service, r.subject, a.cost, a.log_id FROM attempts a \
+            "SELECT a.transactionid, a.state, s.service, r.content, a.cost, a.log_id, r.run, r.row FROM attempts a \
              JOIN services s ON s.id = a.service JOIN rows r ON r.run = a.run AND r.row = a.row",
         );
         let count = attempts.len();
@@ -223,8 +224,9 @@ pub(crate) fn execute(world: &World, sql: &'static str) {
     runtime.block_on(write).unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
-/// Every answer in the ledger, as it was before it was packed.
+/// Every answer in the ledger, as it was before it was sealed.
 pub(crate) fn answers(world: &World) -> Vec<Vec<u8>> {
-    let bodies = query(world, "SELECT body FROM answers ORDER BY attempt");
-    bodies.iter().map(|row| unpack(row.get(0)).expect("an answer that unpacks")).collect()
+    let bodies = query(world, "SELECT attempt, body FROM answers ORDER BY attempt");
+    let opened = Opened::of(&world.path("orgpull.db"));
+    bodies.iter().map(|row| opened.body(row.get(0), row.get(1)).expect("an answer that opens")).collect()
 }

@@ -228,7 +228,8 @@ fn continued_from_what_was_on_disk() {
     let kept = fs::read(&database).unwrap();
     for entry in fs::read_dir(world.path("")).unwrap() {
         let path = entry.unwrap().path();
-        if path.file_name().unwrap().to_string_lossy().starts_with("orgpull.db") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with("orgpull.db") && !name.ends_with(".keyring") {
             fs::remove_file(path).unwrap();
         }
     }

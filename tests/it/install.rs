@@ -148,3 +148,26 @@ fn a_secret_is_taken_from_where_systemd_puts_it() {
     let ended = login.env("CREDENTIALS_DIRECTORY", world.path("credentials")).output().unwrap();
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
 }
+
+/// The ledger's key too.
+#[test]
+fn the_key_of_the_ledger_is_taken_from_there_as_well() {
+    let world = world();
+    world.orgpull(&["key", "new", "--to", "master.key"]).exits(0);
+    let configuration = world.read("orgpull.toml");
+    world.write("orgpull.toml", &format!("{configuration}\n[privacy]\nkey = {{ file = 'master.key' }}\n"));
+    let unit = world.orgpull(&["schedule", "install", "--systemd", "--system", "--print"]).exits(0).stdout;
+    let credentials = unit.lines().filter_map(|line| line.strip_prefix("LoadCredential="));
+    let (name, file) = credentials
+        .filter_map(|line| line.split_once(':'))
+        .find(|(_, file)| file.ends_with("master.key"))
+        .unwrap();
+    fs::create_dir(world.path("credentials")).unwrap();
+    fs::rename(file, world.path("credentials").join(name)).unwrap();
+    let pause = ["pause", "nightly"];
+    world.orgpull(&pause).exits(6).says("master.key cannot be read");
+    let ended =
+        world.command(&pause).env("CREDENTIALS_DIRECTORY", world.path("credentials")).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(!world.path("orgpull.key").exists());
+}

@@ -46,6 +46,7 @@ mod reuse;
 mod runs;
 mod scenarios;
 mod schedule;
+mod sealed;
 mod shared_account;
 mod signals;
 mod statuses;

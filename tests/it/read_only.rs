@@ -126,7 +126,15 @@ fn a_run_that_goes_on_is_seen_by_who_may_not_write() {
     let world = world("[[fault]]\ndo = 'hold'\ntimes = 1");
     let mut going = Process::start(&world, &["run", "job.toml"]);
     until_held(&world, 1);
-    for file in ["orgpull.toml", "orgpull.db", "orgpull.db-wal", "orgpull.db-shm", "orgpull.db.lock"] {
+    for file in [
+        "orgpull.toml",
+        "orgpull.key",
+        "orgpull.db",
+        "orgpull.db.keyring",
+        "orgpull.db-wal",
+        "orgpull.db-shm",
+        "orgpull.db.lock",
+    ] {
         fs::set_permissions(world.path(file), Permissions::from_mode(0o644)).unwrap();
     }
     fs::set_permissions(world.path(""), Permissions::from_mode(0o555)).unwrap();

@@ -5,6 +5,7 @@ use crate::books::Books;
 use crate::machine::{BINARY, Ended, PROMPT, Process, both, busy, output, release, until_held};
 use crate::manual::commands;
 use crate::world::{World, companies};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -225,11 +226,13 @@ fn a_folder_that_is_gone_is_made_again_for_it() {
         assert_eq!(world.path("books").metadata().unwrap().permissions().mode() & 0o777, 0o700);
         let names: Vec<_> =
             fs::read_dir(world.path("books")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(
-            names.len() == 1 && names[0].to_string_lossy().starts_with("orgpull.db.rescued-"),
-            "{names:?}"
+        let rescued = |name: &&OsString| name.to_string_lossy().starts_with("orgpull.db.rescued-");
+        assert_eq!(names.iter().filter(rescued).count(), 1, "{names:?}");
+        // What it opens with is there too: it had gone the same way.
+        shell(
+            &world,
+            "mv books/orgpull.db.rescued-* orgpull.db; mv books/orgpull.key books/orgpull.db.keyring .; rm -rf books",
         );
-        shell(&world, "mv books/orgpull.db.rescued-* orgpull.db; rm -rf books");
         Process::start(&world, &RUN).ends().exits(0);
         Books::of(&world).nothing_twice().agree();
     }
@@ -304,6 +307,7 @@ fn the_manual_puts_a_backup_back() {
     assert_eq!(world.path("orgpull.db").metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let known = |database: &str| world.orgpull(&["--database", database, "runs", "--json"]).exits(0).stdout;
     assert!(known("orgpull.db").contains(": \"before\"") && !known("orgpull.db").contains(": \"job\""));
+    shell(&world, "cp -p orgpull.db.keyring orgpull.key orgpull-aside/");
     assert!(known("orgpull-aside/orgpull.db").contains(": \"job\""), "nothing of the other is lost");
     world.scenario("");
     Process::start(&world, &RUN).ends().exits(0);

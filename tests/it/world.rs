@@ -1,6 +1,9 @@
 //! One test's world: a folder, a simulator in this process, and the real binary started in that folder.
 
 mod audit;
+mod opened;
+
+pub(crate) use opened::Opened;
 
 use orgpull::simulator::{Entry, LoginEntry, Options, Scenario, Simulator, Stats};
 use serde_json::Value;

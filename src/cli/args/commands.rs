@@ -6,7 +6,7 @@ use crate::cli::term_style::TermStyle;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
 use clap::error::ErrorKind;
-use clap::{Args, ValueEnum, value_parser};
+use clap::{Args, Subcommand, ValueEnum, value_parser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -302,6 +302,45 @@ pub struct BackupArgs {
     /// Copy the simulator's ledger
     #[arg(long)]
     pub simulate: bool,
+}
+
+/// `key`.
+#[derive(Debug, Args)]
+pub struct KeyArgs {
+    /// What is done
+    #[command(subcommand)]
+    pub command: KeyCommand,
+    /// The simulator's ledger
+    #[arg(long, global = true)]
+    pub simulate: bool,
+}
+
+/// What `key` does.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key, in a file that is not there yet
+    New {
+        /// Where the key is written
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Wrap the key ring anew by the first key of the configuration; no answer is rewritten
+    Rotate,
+    /// Copy the key ring to a file
+    Backup {
+        /// Where the copy is written
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Replace what is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Put a copy of the key ring back
+    Restore {
+        /// The copy
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// `catalogue`.

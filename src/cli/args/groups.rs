@@ -10,7 +10,10 @@ pub(super) const GROUPS: [(&str, &[&str]); 5] = [
     ("Look", &["runs", "status", "catalogue"]),
     ("Money", &["spend", "reconcile", "resolve"]),
     ("Nights", &["schedule", "jobs", "pause", "unpause", "fire"]),
-    ("Set up", &["check", "login", "doctor", "backup", "simulator", "schema", "completions", "man", "help"]),
+    (
+        "Set up",
+        &["check", "login", "doctor", "backup", "key", "simulator", "schema", "completions", "man", "help"],
+    ),
 ];
 
 /// The widest help, as that of each command.

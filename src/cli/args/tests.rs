@@ -143,7 +143,6 @@ fn what_is_planned_is_refused_with_not_yet() {
         "orgpull access --help",
         "orgpull export r --format parquet --output x.parquet",
         "orgpull export r --format xlsx --output x.xlsx",
-        "orgpull key new",
         "orgpull restore x.db",
         "orgpull init",
         "orgpull --database postgres://ledger/orgpull runs",

@@ -2,6 +2,7 @@
 
 use super::super::args::RetryArgs;
 use super::super::console::sanitized_painted;
+use super::super::opening::open_existing;
 use super::super::report::{money, plan_text};
 use super::super::term_style::TermStyle;
 use super::super::{Failure, Invocation};
@@ -28,7 +29,7 @@ pub(super) async fn confirmed_cost(
     if piped || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return Ok(true);
     }
-    let ledger = match Ledger::open_existing(&settings.database).await {
+    let ledger = match open_existing(settings).await {
         Ok(ledger) => Some(ledger),
         Err(LedgerError::Missing(_)) => None,
         Err(error) => return Err(error.into()),

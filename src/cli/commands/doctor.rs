@@ -1,6 +1,7 @@
 //! `doctor`: whether everything that a run needs is there, without sending anything that costs.
 
 use super::super::args::DoctorArgs;
+use super::super::opening::open_existing;
 use super::super::term_style::{TermStyle, Tone};
 use super::super::{Failure, Invocation};
 use crate::config::{Account, Settings};
@@ -141,7 +142,7 @@ async fn credentials(account: &Account) -> Vec<Finding> {
 
 async fn ledger(settings: &Settings) -> Vec<Finding> {
     let (what, path) = ("ledger", settings.database.as_path());
-    let ledger = match Ledger::open_existing(path).await {
+    let ledger = match open_existing(settings).await {
         Ok(ledger) => ledger,
         Err(LedgerError::Missing(_)) => {
             return vec![Finding::good(
@@ -155,6 +156,10 @@ async fn ledger(settings: &Settings) -> Vec<Finding> {
         Ok(None) => ledger.unread_text().await,
         found => found,
     };
+    let damage = match damage {
+        Ok(None) => ledger.unopened().await,
+        found => found,
+    };
     let mut findings = vec![match damage {
         Ok(None) => answers(&ledger, path).await,
         Ok(Some(damage)) => {
@@ -162,6 +167,18 @@ async fn ledger(settings: &Settings) -> Vec<Finding> {
         }
         Err(error) => Finding::fault(what, Exit::Ledger, error.to_string()),
     }];
+    match ledger.uncopied_ring().await {
+        Ok(None) => {}
+        Ok(Some(how)) => {
+            let ring = ledger.keyring().path().display();
+            let text = format!(
+                "{ring}, without which nothing in the ledger can be read, {how}: `orgpull key backup FILE`, or `[privacy] \
+                 keyring_copies`"
+            );
+            findings.push(Finding::warning("key ring", text));
+        }
+        Err(error) => findings.push(Finding::fault(what, Exit::Ledger, error.to_string())),
+    }
     findings.extend(ledger.exposures().into_iter().map(|told| Finding::warning(what, told)));
     if let Ok(Some(last)) = ledger.last_attempt().await
         && last > now_ms() + CLOCK_OFF_MS

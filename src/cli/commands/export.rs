@@ -2,6 +2,7 @@
 
 use super::super::args::{ExportArgs, ExportTo, FileFormat, FileShape, PathOrStream};
 use super::super::console::print_bytes;
+use super::super::opening::open_existing;
 use super::super::report::exported_text;
 use super::super::{Failure, Invocation};
 use super::driving::output_line;
@@ -19,7 +20,7 @@ use std::io::Read;
 pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -> Result<Exit, Failure> {
     let target = args.target().map_err(|error| Failure::Clap(Box::new(error)))?;
     let settings = invocation.settings(args.simulate)?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = open_existing(&settings).await?;
     let found = one_run(&ledger, &args.run).await?;
     let exported = match &target {
         ExportTo::Own => {

@@ -1,5 +1,6 @@
 //! A folder of jobs as commands look at it, and the ledger beside it.
 
+use super::super::opening::open_to_read;
 use super::super::report::error_line;
 use super::super::{Failure, Invocation};
 use crate::config::Settings;
@@ -33,7 +34,7 @@ pub(super) fn folder(
 
 /// The ledger, where there is one.
 pub(super) async fn ledger_if_any(settings: &Settings) -> Result<Option<Ledger>, Failure> {
-    match Ledger::open_to_read(&settings.database).await {
+    match open_to_read(settings).await {
         Ok(ledger) => Ok(Some(ledger)),
         Err(LedgerError::Missing(_)) => Ok(None),
         Err(error) => Err(error.into()),

@@ -164,22 +164,27 @@ fn site(
 
 /// The files of secrets, each under the name by which it is handed over. Secrets that no service has are warned of.
 fn credentials(invocation: &Invocation, settings: &Settings) -> Vec<(String, PathBuf)> {
-    let mut credentials = Vec::new();
+    let mut secrets: Vec<(String, &Secret)> = Vec::new();
     for account in settings.accounts.values() {
         let requestor = account.requestor_id.as_ref().map(|id| ("requestor_id", id));
-        for (what, secret) in account.credentials.secrets().into_iter().chain(requestor) {
-            match secret {
-                Secret::File(path) => credentials.push((Secret::credential_name(path), path.clone())),
-                Secret::Env(name) => invocation.warn(
-                    "install",
-                    format!(
-                        "the {what} of account `{}` is in the environment variable {name}, which no service has: put it \
-                         into a file, and name that in the configuration",
-                        account.name
-                    ),
+        let of_it = account.credentials.secrets().into_iter().chain(requestor);
+        secrets.extend(
+            of_it.map(|(what, secret)| (format!("the {what} of account `{}`", account.name), secret)),
+        );
+    }
+    secrets.extend(settings.privacy.keys.iter().map(|key| ("the key of the ledger".to_owned(), key)));
+    let mut credentials = Vec::new();
+    for (what, secret) in secrets {
+        match secret {
+            Secret::File(path) => credentials.push((Secret::credential_name(path), path.clone())),
+            Secret::Env(name) => invocation.warn(
+                "install",
+                format!(
+                    "{what} is in the environment variable {name}, which no service has: put it into a file, and name that in \
+                     the configuration"
                 ),
-                Secret::Command(_) | Secret::Simulated => {}
-            }
+            ),
+            Secret::Command(_) | Secret::Simulated => {}
         }
     }
     credentials.sort();

@@ -149,5 +149,5 @@ async fn ledger_of(invocation: &Invocation, args: &JobArgs) -> Result<Ledger, Fa
     // What was typed may be a number by mistake.
     Text::JobName.check(&args.job).map_err(|why| Failure::Usage(format!("`{}`: {why}", scrub(&args.job))))?;
     let settings = invocation.settings(args.simulate)?;
-    Ok(Ledger::open(&settings.database).await?)
+    Ok(invocation.open(&settings).await?)
 }

@@ -9,6 +9,7 @@ pub(super) mod export;
 mod folder;
 mod install;
 pub(super) mod jobs;
+pub(super) mod key;
 pub(super) mod other;
 pub(super) mod read;
 pub(super) mod reconcile;

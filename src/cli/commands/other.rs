@@ -11,7 +11,6 @@ use crate::http::cause::Cause;
 use crate::job::check::{Report, check_paths};
 use crate::job::letters::Unasked;
 use crate::job::needs;
-use crate::ledger::Ledger;
 use crate::run::{self, RunError, StopRequest, TriedLogin};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::upstream::LoginReading;
@@ -141,7 +140,7 @@ pub(in crate::cli) async fn login(invocation: &Invocation, args: &LoginArgs) -> 
     if chosen.is_empty() {
         return Err(Failure::Usage("the configuration has no account: add a [providers.…] table".to_owned()));
     }
-    let ledger = Arc::new(Ledger::open(&settings.database).await?);
+    let ledger = Arc::new(invocation.open(&settings).await?);
     let mut worst = Exit::Settled;
     for account in chosen {
         let (exit, line) = match run::try_login(&ledger, &settings, account).await {

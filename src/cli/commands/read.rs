@@ -1,6 +1,7 @@
 //! `plan`, `runs` and `status`: what the ledger and the job file say, without sending anything.
 
 use super::super::args::{PlanArgs, RunsArgs, StatusArgs};
+use super::super::opening::{open_existing, open_to_read};
 use super::super::report::{
     ColumnFound, OutputLine, StatusReport, money, next_step, plan_json, plan_text, runs_json, runs_text,
     status_text, summary_json, too_long, with_lines,
@@ -25,7 +26,7 @@ const MOST_UNKNOWNS: i64 = 100_000;
 pub(in crate::cli) async fn plan(invocation: &Invocation, args: PlanArgs) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
     let job = load_job(&args.job, &settings, args.simulate)?;
-    let ledger = match Ledger::open_existing(&settings.database).await {
+    let ledger = match open_existing(&settings).await {
         Ok(ledger) => Some(ledger),
         Err(LedgerError::Missing(_)) => {
             Ledger::can_be_created(&settings.database)?;
@@ -75,7 +76,7 @@ pub(in crate::cli) async fn plan(invocation: &Invocation, args: PlanArgs) -> Res
 /// `orgpull runs`.
 pub(in crate::cli) async fn runs(invocation: &Invocation, args: &RunsArgs) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
-    let ledger = Ledger::open_to_read(&settings.database).await?;
+    let ledger = open_to_read(&settings).await?;
     let limit = i64::try_from(args.limit).unwrap_or(i64::MAX);
     let mut summaries = Vec::new();
     for run in ledger.recent(limit).await? {
@@ -92,7 +93,7 @@ pub(in crate::cli) async fn runs(invocation: &Invocation, args: &RunsArgs) -> Re
 /// `orgpull status`.
 pub(in crate::cli) async fn status(invocation: &Invocation, args: &StatusArgs) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
-    let ledger = Ledger::open_to_read(&settings.database).await?;
+    let ledger = open_to_read(&settings).await?;
     let run = one_run(&ledger, &args.run).await?;
     let mut summary = summed_up(invocation, &ledger, &run, None).await?;
     if args.json {

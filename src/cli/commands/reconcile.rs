@@ -1,6 +1,7 @@
 //! `reconcile` and `resolve`: the provider's statement held against the ledger, and what it settles.
 
 use super::super::args::{InvoiceArgs, ReconcileArgs, ResolveArgs};
+use super::super::opening::open_existing;
 use super::super::report::{
     RECONCILE_HEADER, Reconciliation, reconcile_cells, reconcile_line, reconcile_text, reconcile_totals,
     resolve_text,
@@ -11,7 +12,7 @@ use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::invoice::{Settles, Verdict};
 use crate::export::Listing;
-use crate::ledger::{Chosen, Invoice, JobLock, Ledger, Reconciled};
+use crate::ledger::{Chosen, Invoice, JobLock, Reconciled};
 use crate::run::RunError;
 use crate::statement::{Statement, StatementError};
 use crate::time::{now_ms, rfc3339, stockholm_date};
@@ -28,7 +29,7 @@ pub(in crate::cli) async fn reconcile(
 ) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
     let account = account(&settings, args.invoice.provider.as_deref())?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = open_existing(&settings).await?;
     let invoice = ledger.invoice(&account.name, &account.environment).await?;
     let (mut invoice, days) = taken_in(invoice, account, &args.file, &args.invoice).await?;
     let mut protected = protected(&settings, &ledger).await;
@@ -74,7 +75,7 @@ async fn resolve_run(
     settles: Settles,
 ) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = open_existing(&settings).await?;
     let run = one_run(&ledger, run).await?;
     let step = args.lookup.as_ref().map(|id| {
         let step =
@@ -99,7 +100,7 @@ async fn resolve_run(
 async fn resolve_invoice(invocation: &Invocation, args: &ResolveArgs, file: &Path) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
     let account = account(&settings, args.statement.provider.as_deref())?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = open_existing(&settings).await?;
     for run in ledger.runs_in_flight().await? {
         if let Ok(_lock) = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms())) {
             ledger.park_started(run.id, now_ms()).await?;

@@ -1,6 +1,7 @@
 //! `run` and `retry`.
 
 use super::super::args::{RetryArgs, RunArgs};
+use super::super::opening::open_existing;
 use super::super::report::Reporter;
 use super::super::{Failure, Invocation, signals, telemetry};
 use super::consent::confirmed_cost;
@@ -11,7 +12,6 @@ use super::{job_of, load_job, one_run, origin};
 use crate::config::Settings;
 use crate::domain::budget::Limit;
 use crate::domain::exit::Exit;
-use crate::ledger::Ledger;
 use crate::run::event::observers;
 use crate::run::{self, Context, Options, RunError, SharedTokens, StopRequest};
 use crate::simulator::Simulator;
@@ -62,7 +62,7 @@ async fn end(context: Context, simulator: Option<Simulator>) -> Result<(), Failu
 /// `orgpull retry`.
 pub(in crate::cli) async fn retry(invocation: &Invocation, args: RetryArgs) -> Result<Exit, Failure> {
     let mut settings = invocation.settings(args.simulation.simulate)?;
-    let ledger = Ledger::open_existing(&settings.database).await?;
+    let ledger = open_existing(&settings).await?;
     let run = one_run(&ledger, &args.run).await?;
     let job = job_of(&run, &settings, invocation)?;
     if args.unknown && !confirmed_retry(invocation, &settings, &ledger, (&run, &job), &args).await? {
@@ -96,7 +96,7 @@ async fn begin(
     let reporter = Arc::new(invocation.reporter());
     reporter.files(settings.path.as_deref(), &settings.database);
     let ledger = tokio::select! {
-        opened = Ledger::open(&settings.database) => Arc::new(opened?),
+        opened = invocation.open(&settings) => Arc::new(opened?),
         // Another process may be migrating it.
         Ok(_) = stop.wait_for(|request| *request != StopRequest::None) => return Err(RunError::Stopped.into()),
     };

@@ -35,7 +35,7 @@ pub(in crate::cli) async fn schedule(invocation: &Invocation, args: ScheduleArgs
     observer(files(&settings));
     let mut stopped = stop.clone();
     let ledger = tokio::select! {
-        opened = Ledger::open(&settings.database) => Arc::new(opened?),
+        opened = invocation.open(&settings) => Arc::new(opened?),
         // A newer version may be copying and migrating it. Cut short, that is begun anew by the next.
         Ok(_) = stopped.wait_for(|request| *request != StopRequest::None) => return Ok(Exit::Settled),
     };

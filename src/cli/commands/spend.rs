@@ -1,10 +1,11 @@
 //! `spend`: what was spent, added up.
 
 use super::super::args::SpendArgs;
+use super::super::opening::open_to_read;
 use super::super::report::{SpendReport, spend_csv, spend_json, spend_text};
 use super::super::{Failure, Invocation};
 use crate::domain::exit::Exit;
-use crate::ledger::{Ledger, Spent};
+use crate::ledger::Spent;
 use crate::time::stockholm_midnight;
 use jiff::civil::Date;
 
@@ -19,7 +20,7 @@ pub(in crate::cli) async fn spend(invocation: &Invocation, args: &SpendArgs) -> 
     let from = since.map(midnight).transpose()?;
     let before = until.map(|day| day.tomorrow().map_or_else(|_| midnight(day), midnight)).transpose()?;
     let settings = invocation.settings(args.simulate)?;
-    let ledger = Ledger::open_to_read(&settings.database).await?;
+    let ledger = open_to_read(&settings).await?;
     let by = args.by.into();
     let rows = ledger.spend(by, from, before).await?;
     let mut total = Spent::default();

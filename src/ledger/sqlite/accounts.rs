@@ -1,8 +1,9 @@
 //! What must hold over restarts and processes for an account: its cool-down, its logins, credentials that were refused.
 
+use crate::domain::identity::Identity;
 use crate::ledger::{
-    AccountChange, AccountMemory, AccountUpdate, CoolDownMoved, Hold, Ledger, LedgerError, LoginAdmission,
-    NewLogin,
+    AccountChange, AccountMemory, AccountUpdate, Cell, CoolDownMoved, Hold, Ledger, LedgerError,
+    LoginAdmission, NewLogin,
 };
 use crate::time::now_ms;
 use sqlx::sqlite::{SqliteQueryResult, SqliteRow};
@@ -56,8 +57,8 @@ pub(super) async fn update_account(
     query.execute(connection).await.map(drop)
 }
 
-const NEW_PURPOSE: &str = "INSERT INTO purposes (purpose, cost_centre) VALUES (?1, ?2) \
-                           ON CONFLICT DO UPDATE SET purpose = excluded.purpose RETURNING id";
+const NEW_PURPOSE: &str = "INSERT INTO purposes (digest, purpose, cost_centre) VALUES (?1, ?2, ?3) \
+                           ON CONFLICT DO UPDATE SET digest = excluded.digest RETURNING id";
 
 impl Ledger {
     /// What is remembered of an account, with its logins after `since`.
@@ -285,8 +286,12 @@ impl Ledger {
         for purpose in purposes {
             if let Entry::Vacant(entry) = ids.entry(purpose) {
                 let known =
-                    sqlx::query_scalar("SELECT id FROM purposes WHERE purpose = ? AND cost_centre = ?");
-                let known = known.bind(purpose).bind(cost_centre).fetch_optional(&self.readers).await;
+                    sqlx::query_scalar("SELECT id FROM purposes WHERE digest = ? AND cost_centre = ?");
+                let known = known
+                    .bind(self.purpose_digest(purpose).0.to_vec())
+                    .bind(cost_centre)
+                    .fetch_optional(&self.readers)
+                    .await;
                 entry.insert(known.map_err(failed)?);
             }
         }
@@ -294,7 +299,8 @@ impl Ledger {
             let mut writer = self.writer.lock().await;
             let mut transaction = self.begin(&mut writer).await?;
             for (purpose, id) in ids.iter_mut().filter(|(_, id)| id.is_none()) {
-                let query = sqlx::query_scalar(NEW_PURPOSE).bind(*purpose).bind(cost_centre);
+                let query = sqlx::query_scalar(NEW_PURPOSE).bind(self.purpose_digest(purpose).0.to_vec());
+                let query = query.bind(self.sealed_purpose(purpose)).bind(cost_centre);
                 *id = Some(query.fetch_one(&mut *transaction).await.map_err(failed)?);
             }
             transaction.commit().await.map_err(failed)?;
@@ -304,8 +310,16 @@ impl Ledger {
 
     /// The id of a purpose in this ledger.
     pub async fn purpose_id(&self, purpose: &str, cost_centre: &str) -> Result<i64, LedgerError> {
-        let query = sqlx::query(NEW_PURPOSE);
-        self.fetch_id(query.bind(purpose).bind(cost_centre)).await
+        let query = sqlx::query(NEW_PURPOSE).bind(self.purpose_digest(purpose).0.to_vec());
+        self.fetch_id(query.bind(self.sealed_purpose(purpose)).bind(cost_centre)).await
+    }
+
+    fn purpose_digest(&self, purpose: &str) -> Identity {
+        self.key.short("purpose", purpose)
+    }
+
+    fn sealed_purpose(&self, purpose: &str) -> Vec<u8> {
+        self.keyring.own().seal(Cell::Purpose(self.purpose_digest(purpose)), purpose.as_bytes())
     }
 
     async fn fetch_id(

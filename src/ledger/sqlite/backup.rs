@@ -47,13 +47,14 @@ pub(super) async fn copy_into(copy: &Path, from: &mut SqliteConnection) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Access;
     use std::os::unix::fs::PermissionsExt;
 
     #[tokio::test]
     async fn a_copy_is_whole_private_and_never_replaces_unasked() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let ledger = Ledger::open(&path("orgpull.db")).await.unwrap();
+        let ledger = Ledger::open(&path("orgpull.db"), &Access::default()).await.unwrap();
         ledger.purpose_id("a test", "").await.unwrap();
         let mut protected = Protected::new();
         protected.add_ledger(ledger.path());
@@ -63,7 +64,7 @@ mod tests {
         assert!(matches!(again, Err(BackupError::Exists(_))));
         ledger.purpose_id("another", "").await.unwrap();
         ledger.back_up(&path("copy.db"), true, &protected).await.unwrap();
-        let copy = Ledger::open_existing(&path("copy.db")).await.unwrap();
+        let copy = Ledger::open_existing(&path("copy.db"), &Access::default()).await.unwrap();
         assert_eq!(copy.purpose_id("another", "").await.unwrap(), 2);
         assert_eq!(copy.key().hex("a", &["b"]), ledger.key().hex("a", &["b"]));
         for own in

@@ -11,8 +11,8 @@ use super::values::{ManyRows, Query, list};
 use crate::domain::budget::Spend;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
-use crate::ledger::{AttemptEnd, Batch, Change, Committed, Intent};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{AttemptEnd, Batch, Cell, Change, Committed, DataKey, Intent};
+use crate::ledger::{Ledger, LedgerError, LookupId};
 use crate::time::now_ms;
 use sqlx::SqliteConnection;
 
@@ -32,13 +32,15 @@ impl Ledger {
             return Ok(Committed::default());
         }
         let failed = |e: sqlx::Error| self.failed(&e);
+        let key = self.data_key(run).await?;
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
         let pieces = batch.ends.len().max(batch.changes.len()).div_ceil(ManyRows::MOST);
         for at in 0..pieces {
             let (ends, changes) = (chunk(&batch.ends, at), chunk(&batch.changes, at));
             let bodies = ends.iter().filter(|end| end.body.is_some()).count();
-            let written = self.write_ended(&mut transaction, run, ends, changes).await.map_err(failed)?;
+            let written =
+                self.write_ended(&mut transaction, (run, &key), ends, changes).await.map_err(failed)?;
             self.expect(written, ends.len() + bodies + changes.len())?;
         }
         for account_update in &batch.account_updates {
@@ -121,15 +123,16 @@ impl Ledger {
     async fn write_ended(
         &self,
         connection: &mut SqliteConnection,
-        run: i64,
+        (run, key): (i64, &DataKey),
         ends: &[AttemptEnd],
         changed: &[Change],
     ) -> Result<u64, sqlx::Error> {
         let (query, length) = self.commits.ended.query(ends.len().max(changed.len()));
         let [attempts, bodies, changes] = ENDED.map(|(width, _)| width);
-        let query = list(query, attempts, length, ends, bind_end);
+        let query = list(query, attempts, length, ends, |query, end| bind_end(query, key, end));
         let query = list(query, bodies, length, ends, bind_body);
-        let query = list(query, changes, length, changed, |query, change| bind_change(query, run, change));
+        let query =
+            list(query, changes, length, changed, |query, change| bind_change(query, (run, key), change));
         Ok(query.execute(connection).await?.rows_affected())
     }
 
@@ -155,7 +158,7 @@ fn chunk<T>(items: &[T], at: usize) -> &[T] {
     items.chunks(ManyRows::MOST).nth(at).unwrap_or_default()
 }
 
-fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
+fn bind_end<'q>(query: Query<'q>, key: &DataKey, end: &'q AttemptEnd) -> Query<'q> {
     query
         .bind(end.id)
         .bind(end.state.as_str())
@@ -163,7 +166,7 @@ fn bind_end<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
         .bind(ore(end.cost.unwrap_or_default()))
         .bind(end.outcome.map(Outcome::as_str))
         .bind(end.code.as_deref())
-        .bind(end.text.as_deref())
+        .bind(end.text.as_deref().map(|text| key.seal(Cell::AttemptText(end.id), text.as_bytes())))
         .bind(end.log_id.as_deref())
         .bind(end.letter)
         .bind(end.cost.is_none())
@@ -179,7 +182,9 @@ fn bind_body<'q>(query: Query<'q>, end: &'q AttemptEnd) -> Query<'q> {
         .bind(came.and_then(|came| came.content_type.as_deref()))
 }
 
-fn bind_change<'q>(query: Query<'q>, run: i64, change: &'q Change) -> Query<'q> {
+fn bind_change<'q>(query: Query<'q>, (run, key): (i64, &DataKey), change: &'q Change) -> Query<'q> {
+    let LookupId { row, step } = change.at;
+    let cell = Cell::LookupText { run, row, step };
     query
         .bind(run)
         .bind(change.at.row)
@@ -194,7 +199,7 @@ fn bind_change<'q>(query: Query<'q>, run: i64, change: &'q Change) -> Query<'q> 
         .bind(ore(change.cost_unknown))
         .bind(change.letters)
         .bind(change.code.as_deref())
-        .bind(change.text.as_deref())
+        .bind(change.text.as_deref().map(|text| key.seal(cell, text.as_bytes())))
         .bind(change.lost)
         .bind(change.saved.map(|saved| ore(saved.price.unwrap_or_default())))
         .bind(change.saved.is_some_and(|saved| saved.price.is_none()))

@@ -5,15 +5,15 @@ use super::values::{ManyRows, list};
 use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, State};
+use crate::ledger::{Cell, JobLock, Ledger, LedgerError, LookupId};
 use crate::ledger::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, Pending, StoredAnswer};
-use crate::ledger::{JobLock, Ledger, LedgerError, LookupId, unpack};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
 
 /// Steps that are not read lie between those that are, so the key is walked from a lookup on and what is not asked for is
 /// passed over.
-pub(super) const PENDING_STEPS: &str = "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
+pub(super) const PENDING_STEPS: &str = "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run FROM lookups l \
      CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
      WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' \
      AND l.step IN (SELECT value FROM json_each(?5)) ORDER BY l.row, l.step LIMIT ?4";
@@ -25,7 +25,7 @@ impl Ledger {
     /// The next pending lookups of a run after a lookup, in input order.
     pub async fn pending(&self, run: i64, after: LookupId, limit: u32) -> Result<Vec<Pending>, LedgerError> {
         self.pending_by(
-            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
+            "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
              WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' ORDER BY l.row, l.step LIMIT ?4",
             (run, after, limit),
@@ -72,7 +72,7 @@ impl Ledger {
         limit: u32,
     ) -> Result<Vec<Pending>, LedgerError> {
         self.pending_by(
-            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM rows r \
+            "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run FROM rows r \
              CROSS JOIN lookups l ON l.run = r.run AND l.row = r.row \
              WHERE r.run = ?1 AND r.row >= ?2 AND (l.row, l.step) > (?2, ?3) AND l.state = 'pending' \
              AND r.kind <> 'organisation' ORDER BY l.row, l.step LIMIT ?4",
@@ -89,7 +89,7 @@ impl Ledger {
         limit: u32,
     ) -> Result<Vec<Pending>, LedgerError> {
         self.pending_by(
-            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM lookups l \
+            "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run FROM lookups l \
              CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
              WHERE l.run = ?1 AND (l.row, l.step) > (?2, ?3) AND l.outcome = 'unknown' ORDER BY l.row, l.step LIMIT ?4",
             (run, after, limit),
@@ -129,7 +129,7 @@ impl Ledger {
                 query.bind(at.row).bind(i64::from(at.step)).bind(*body)
             });
             for row in query.bind(run).fetch_all(&mut *reader).await.map_err(failed)? {
-                let (at, stands) = stands(&row).map_err(failed)?;
+                let (at, stands) = self.stands(&row).map_err(failed)?;
                 stood.insert(at, stands);
             }
         }
@@ -154,14 +154,15 @@ impl Ledger {
 
     pub(super) fn pending_of(&self, row: &SqliteRow) -> Result<Pending, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
-        let (digits, kind) = (row.try_get("subject").map_err(failed)?, row.try_get("kind").map_err(failed)?);
+        let kind = row.try_get("kind").map_err(failed)?;
+        let (digits, columns) = self.content(row.try_get("run").map_err(failed)?, row).map_err(failed)?;
         Ok(Pending {
             at: lookup_id(row).map_err(failed)?,
             spent: row.try_get("spent").map_err(failed)?,
             lost: row.try_get::<i64, _>("lost").map_err(failed)? > 0,
             heard_at: 0,
-            subject: self.subject(digits, kind)?,
-            columns: cells::json(row, "columns").map_err(failed)?,
+            subject: self.subject(&digits, kind)?,
+            columns,
         })
     }
 
@@ -334,12 +335,20 @@ fn holder(row: &SqliteRow) -> sqlx::Result<Option<EarlierLookup>> {
     Ok(Some(EarlierLookup { at: lookup_id(row)?, state, outcome, attempt: row.try_get("attempt")? }))
 }
 
-fn stands(row: &SqliteRow) -> sqlx::Result<(LookupId, LookupStatus)> {
-    let damaged = |what: &str| sqlx::Error::Decode(what.into());
-    let state =
-        cells::word(row, "state", State::parse)?.ok_or_else(|| damaged("a lookup without a state"))?;
-    // What is left of an answer that is damaged can be read by nobody.
-    let body = row.try_get::<Option<&[u8]>, _>("body")?.map(|packed| unpack(packed).unwrap_or_default());
-    let (outcome, code) = (cells::outcome(row, "outcome")?, row.try_get("code")?);
-    Ok((lookup_id(row)?, LookupStatus { state, outcome, code, body }))
+impl Ledger {
+    fn stands(&self, row: &SqliteRow) -> sqlx::Result<(LookupId, LookupStatus)> {
+        let damaged = |what: &str| sqlx::Error::Decode(what.into());
+        let state =
+            cells::word(row, "state", State::parse)?.ok_or_else(|| damaged("a lookup without a state"))?;
+        let body = match row.try_get::<Option<&[u8]>, _>("body")? {
+            // What is left of an answer that is damaged can be read by nobody.
+            Some(sealed) => {
+                let cell = Cell::Body(row.try_get("attempt")?);
+                Some(self.keyring.unseal(cell, sealed).unwrap_or_default())
+            }
+            None => None,
+        };
+        let (outcome, code) = (cells::outcome(row, "outcome")?, row.try_get("code")?);
+        Ok((lookup_id(row)?, LookupStatus { state, outcome, code, body }))
+    }
 }

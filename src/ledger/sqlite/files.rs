@@ -78,6 +78,7 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Access;
     use crate::ledger::Ledger;
     use std::fs;
     use std::os::unix::fs::symlink;
@@ -142,7 +143,7 @@ mod tests {
             fs::create_dir(&folder).unwrap();
             symlink(folder.join("orgpull.db"), folder.join("link.db")).unwrap();
             fs::write(folder.join("orgpull.db"), "").unwrap();
-            let ledger = Ledger::open(&folder.join("link.db")).await.unwrap();
+            let ledger = Ledger::open(&folder.join("link.db"), &Access::default()).await.unwrap();
             assert_eq!(ledger.path(), folder.join("orgpull.db"));
             ledger.purpose_id("a test", "").await.unwrap();
             assert!(ledger.still_there().is_ok(), "{what}");
@@ -160,8 +161,8 @@ mod tests {
     async fn what_sqlite_does_by_itself_is_no_change() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("orgpull.db");
-        let ledger = Ledger::open(&path).await.unwrap();
-        let other = Ledger::open(&path).await.unwrap();
+        let ledger = Ledger::open(&path, &Access::default()).await.unwrap();
+        let other = Ledger::open(&path, &Access::default()).await.unwrap();
         for mode in ["PASSIVE", "TRUNCATE"] {
             ledger.purpose_id(mode, "").await.unwrap();
             let sql = format!("PRAGMA wal_checkpoint({mode})");
@@ -176,14 +177,14 @@ mod tests {
     async fn a_second_name_is_refused_and_one_name_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("orgpull.db"), folder.path().join("other.db"));
-        Ledger::open(&path).await.unwrap().close().await;
+        Ledger::open(&path, &Access::default()).await.unwrap().close().await;
         fs::hard_link(&path, &other).unwrap();
         for name in [&path, &other] {
-            let refused = Ledger::open(name).await.err().unwrap();
+            let refused = Ledger::open(name, &Access::default()).await.err().unwrap();
             assert!(matches!(refused, LedgerError::Linked(_)), "{refused}");
         }
         assert!(!folder.path().join("other.db-wal").exists());
         fs::remove_file(&other).unwrap();
-        assert!(Ledger::open(&path).await.is_ok());
+        assert!(Ledger::open(&path, &Access::default()).await.is_ok());
     }
 }

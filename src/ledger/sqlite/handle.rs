@@ -6,10 +6,12 @@ use super::statements::{CommitStatements, Lookers};
 use super::values::ManyRows;
 use crate::domain::identity::DigestKey;
 use crate::ledger::ids::NewestId;
-use crate::ledger::{AttemptIds, LedgerError};
+use crate::ledger::{AttemptIds, DataKey, Keyring, LedgerError};
 use sqlx::{SqliteConnection, SqlitePool};
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -18,6 +20,9 @@ pub struct Ledger {
     pub(super) path: PathBuf,
     pub(super) files: Files,
     pub(super) key: DigestKey,
+    pub(super) keyring: Keyring,
+    /// The data keys of runs that were asked for.
+    pub(super) data_keys: StdMutex<HashMap<i64, Arc<DataKey>>>,
     pub(super) writer: Mutex<SqliteConnection>,
     pub(super) readers: SqlitePool,
     /// Locked with others for as long as it is open, so that no newer version migrates it under them. `None` if it is only
@@ -39,6 +44,11 @@ impl Ledger {
     /// Ids for attempts that are to be written to it, above all that are known to stand there.
     pub fn attempt_ids(&self) -> AttemptIds {
         AttemptIds::above(self.newest.clone())
+    }
+
+    /// The ring of its data keys.
+    pub const fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// The key of its digests.

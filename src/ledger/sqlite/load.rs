@@ -1,13 +1,16 @@
 //! Copying the input into the ledger, so that a run never depends on a file that someone may change.
 
 use super::values::ManyRows;
+use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
-use crate::ledger::{Counts, Ledger, LedgerError, NewRow};
+use crate::ledger::{Cell, Counts, Ledger, LedgerError, NewRow};
+use zeroize::Zeroizing;
 
 /// A row as its statement binds it.
 struct Bound<'a> {
     row: &'a NewRow,
-    stored: Option<String>,
+    digest: Option<Identity>,
+    content: Vec<u8>,
 }
 
 impl Ledger {
@@ -15,17 +18,30 @@ impl Ledger {
     pub async fn load(&self, run: i64, steps: u16, rows: &[NewRow]) -> Result<(), LedgerError> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let insert = ManyRows::new(
-            8,
-            "INSERT INTO rows (run, row, line, subject, kind, input, reason, columns) SELECT * FROM {values} \
+            7,
+            "INSERT INTO rows (run, row, line, kind, reason, digest, content) SELECT * FROM {values} \
              WHERE column1 IS NOT NULL",
         );
         let failed = |e: sqlx::Error| self.failed(&e);
+        let key = self.data_key(run).await?;
+        let bound = |row| {
+            let row: &NewRow = row;
+            let NewRow { row: at, subject, columns, .. } = row;
+            let text = match subject {
+                Ok(subject) => Zeroizing::new(subject.stored()),
+                Err((input, _)) => Zeroizing::new(input.clone()),
+            };
+            let text = Zeroizing::new(serde_json::to_string(&*text).map_err(|_| self.damaged())?);
+            let clear = Zeroizing::new(format!("[{},{columns}]", *text));
+            Ok(Bound {
+                row,
+                digest: subject.as_ref().ok().map(|subject| self.digest_of(subject)),
+                content: key.seal(Cell::Row { run, row: *at }, clear.as_bytes()),
+            })
+        };
+        let bound = rows.iter().map(bound).collect::<Result<Vec<_>, LedgerError>>()?;
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
-        let bound: Vec<Bound<'_>> = rows
-            .iter()
-            .map(|row| Bound { row, stored: row.subject.as_ref().ok().map(Subject::stored) })
-            .collect();
         insert
             .run(&mut transaction, &bound, |query, bound| {
                 let bad = bound.row.subject.as_ref().err();
@@ -33,18 +49,17 @@ impl Ledger {
                     .bind(run)
                     .bind(bound.row.row)
                     .bind(bound.row.line)
-                    .bind(bound.stored.as_deref())
                     .bind(bound.row.subject.as_ref().ok().map(Subject::kind).map(Kind::as_str))
-                    .bind(bad.map(|(input, _)| input.as_str()))
                     .bind(bad.map(|(_, reason)| reason.as_str()))
-                    .bind(bound.row.columns.as_str())
+                    .bind(bound.digest.as_ref().map(|digest| &digest.0[..]))
+                    .bind(bound.content.as_slice())
             })
             .await
             .map_err(failed)?;
         sqlx::query(
             "WITH RECURSIVE step (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM step WHERE n + 1 < ?4) \
              INSERT INTO lookups (run, row, step) SELECT run, row, n FROM rows CROSS JOIN step \
-             WHERE run = ?1 AND row BETWEEN ?2 AND ?3 AND subject IS NOT NULL",
+             WHERE run = ?1 AND row BETWEEN ?2 AND ?3 AND kind IS NOT NULL",
         )
         .bind(run)
         .bind(first.row)

@@ -3,7 +3,6 @@
 mod accounts;
 mod admit;
 mod backup;
-mod body;
 mod busy_timeout;
 mod cells;
 mod commit;
@@ -28,6 +27,7 @@ mod reread;
 mod rescue;
 mod resolve;
 mod runs;
+mod sealed;
 mod seen;
 mod shared_account;
 mod spend;
@@ -36,7 +36,6 @@ mod unknowns;
 mod unread;
 mod values;
 
-pub use body::{pack, unpack};
 pub use daemons::Daemon;
 #[cfg(test)]
 pub(crate) use faults::{AttemptRow, Fault, Lasting};

@@ -7,6 +7,7 @@ use crate::domain::budget::{Limit, Spend};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source, State};
+use crate::ledger::Access;
 use crate::ledger::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -108,7 +109,7 @@ impl World {
         let path = folder.join("orgpull.db");
         let mut processes = Vec::new();
         for at in 0..PROCESSES {
-            let ledger = Ledger::open(&path).await.unwrap();
+            let ledger = Ledger::open(&path, &Access::default()).await.unwrap();
             let run = begin(&ledger, &format!("job{at}"), ROWS).await;
             let keys = ids(&ledger).await;
             processes.push(Process { ledger, run, keys });
@@ -202,7 +203,7 @@ impl World {
             state,
             cost: (!is_unpriced).then_some(cost),
             outcome: is_answer.then_some(Outcome::Hit),
-            body: (is_answer || is_kept).then(|| pack(b"{}")),
+            body: (is_answer || is_kept).then(|| b"{}".to_vec()),
             came: is_kept.then_some(ResponseHead { status: 200, content_type: None }),
             letter: None,
             ..answered(id, Outcome::Hit)
@@ -229,7 +230,7 @@ impl World {
         let Process { ledger, run, keys } = self.processes.remove(process);
         let path = ledger.path().to_owned();
         drop(ledger);
-        let ledger = Ledger::open(&path).await.unwrap();
+        let ledger = Ledger::open(&path, &Access::default()).await.unwrap();
         let open = self.model.open(process);
         assert_eq!(ledger.park_started(run, LATER + 9).await.unwrap(), open.len() as u64);
         for id in open {
@@ -282,7 +283,7 @@ impl World {
             text: None,
             log_id: None,
             letter: None,
-            body: pack(b"{}"),
+            body: b"{}".to_vec(),
         };
         ledger.read_again(*run, &read).await.unwrap();
         self.model.row(process, row, At::Settled);
@@ -384,7 +385,10 @@ proptest! {
 async fn an_intent_gives_way_to_what_others_did_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orgpull.db");
-    let (one, two) = (Ledger::open(&path).await.unwrap(), Ledger::open(&path).await.unwrap());
+    let (one, two) = (
+        Ledger::open(&path, &Access::default()).await.unwrap(),
+        Ledger::open(&path, &Access::default()).await.unwrap(),
+    );
     let (first, second) = (begin(&one, "first", 8).await, begin(&two, "second", 8).await);
     let keys = ids(&one).await;
     let lock = JobLock::take(one.path(), "first", "now").unwrap();

@@ -7,7 +7,7 @@ use super::options::{options, readers};
 use super::rescue::refuse_pending_rescue;
 use super::statements::{CommitStatements, Lookers, rivals};
 use crate::disk::{self, Draft, Mode, Place, Protected, Standing};
-use crate::domain::identity::DigestKey;
+use crate::ledger::Access;
 use crate::ledger::Ledger;
 use crate::ledger::LedgerError;
 use crate::ledger::ids::NewestId;
@@ -16,6 +16,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -35,15 +36,15 @@ const MIGRATION_WAIT: Duration = Duration::from_millis(if cfg!(test) { 5 } else 
 
 impl Ledger {
     /// Opens the ledger, makes it where there is none, and brings it up to date.
-    pub async fn open(path: &Path) -> Result<Self, LedgerError> {
-        Self::open_with(path, &MIGRATIONS).await
+    pub async fn open(path: &Path, access: &Access) -> Result<Self, LedgerError> {
+        Self::open_with(path, access, &MIGRATIONS).await
     }
 
     /// Opens a ledger that must be there already.
-    pub async fn open_existing(path: &Path) -> Result<Self, LedgerError> {
+    pub async fn open_existing(path: &Path, access: &Access) -> Result<Self, LedgerError> {
         let looked = path.try_exists();
         if looked.map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })? {
-            return Self::open(path).await;
+            return Self::open(path, access).await;
         }
         refuse_pending_rescue(path).await?;
         Err(LedgerError::Missing(path.to_owned()))
@@ -58,7 +59,11 @@ impl Ledger {
             .map_err(|e| LedgerError::Unopened { path: path.to_owned(), reason: e.to_string() })
     }
 
-    pub(super) async fn open_with(path: &Path, migrations: &Migrator) -> Result<Self, LedgerError> {
+    pub(super) async fn open_with(
+        path: &Path,
+        access: &Access,
+        migrations: &Migrator,
+    ) -> Result<Self, LedgerError> {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
         refuse_pending_rescue(path).await?;
         create(path).map_err(|e| unopened(e.to_string()))?;
@@ -77,11 +82,11 @@ impl Ledger {
         migrate(path, &mut writer, migrations, &users).await?;
         // Others may open it meanwhile, and nobody migrates it under us.
         users.lock_shared().map_err(|e| unopened(e.to_string()))?;
-        ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
         // Its log is there by now, and nothing of ours is in it yet: nobody may have been quicker to make it than SQLite.
         check_owner_only(path)?;
+        // Under the lock: of several that start together one makes the keys.
+        let (keyring, key) = Self::keys(path, access, &mut writer, true).await?;
         drop(lock);
-        let key = Self::digest_key(path, &mut writer).await?;
         let newest = NewestId::default();
         let id = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts").fetch_one(&mut writer);
         newest.observe(id.await.map_err(|e| refusal(path, &e))?);
@@ -91,6 +96,8 @@ impl Ledger {
             path: path.to_owned(),
             files,
             key,
+            keyring,
+            data_keys: StdMutex::default(),
             writer: Mutex::new(writer),
             readers,
             _users: Some(users),
@@ -103,20 +110,6 @@ impl Ledger {
         // Every connection has opened its files by now: what they are was asked before the first and is asked after the last.
         ledger.still_there()?;
         Ok(ledger)
-    }
-
-    pub(super) async fn digest_key(
-        path: &Path,
-        connection: &mut SqliteConnection,
-    ) -> Result<DigestKey, LedgerError> {
-        let key =
-            sqlx::query_scalar("SELECT value FROM meta WHERE name = 'digest_key'").fetch_one(connection);
-        let key: Vec<u8> = key.await.map_err(|e| refusal(path, &e))?;
-        let damaged = |_| LedgerError::Unopened {
-            path: path.to_owned(),
-            reason: "its digest key is damaged".to_owned(),
-        };
-        <[u8; 32]>::try_from(key).map(DigestKey::new).map_err(damaged)
     }
 
     /// Another connection to the file that is open, whatever stands under its name by now.
@@ -133,7 +126,7 @@ impl Ledger {
     /// What others may do with it that its owner should know: read it, or take its name away from it.
     pub fn exposures(&self) -> Vec<String> {
         let path = &self.path;
-        let mut told = Vec::new();
+        let mut told = self.keyring.exposures();
         if let Ok(Standing::Readable(exposed)) = disk::standing(path) {
             let (shown, remedy) = (path.display(), disk::chmod(path, exposed));
             told.push(format!("the ledger {shown} can be read by others ({exposed}): {remedy}"));
@@ -159,7 +152,6 @@ impl Ledger {
     ) -> Result<Transaction<'w, Sqlite>, LedgerError> {
         if writer.is_in_transaction() {
             *writer = self.connect(options(&self.path)).await?;
-            ready(writer).await.map_err(|e| self.failed(&e))?;
         }
         tokio::select! {
             biased;
@@ -180,13 +172,6 @@ impl Ledger {
             () = self.busy_timeout.expired() => {}
         }
     }
-}
-
-/// Sets a writer up for its commits, after the migrations. A statement of many rows keeps the pages as they were before it:
-/// by default in a file of its own, which would cost each commit a file and leave what was bought in the folder for such
-/// files.
-async fn ready(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("PRAGMA temp_store = memory").execute(writer).await.map(drop)
 }
 
 /// Makes an empty file that only its owner reads, before SQLite would make one that others can; its companions

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// The connections that read, all of them open: one that was opened later might find another file under the name.
 pub(super) async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    // Kibibytes, of each: what they look for stands in the system's cache already.
+    let options = options.pragma("cache_size", "-2048");
     let pool = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(READERS_BUSY)
@@ -36,6 +38,9 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", "-6144")
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864")
+        // Nothing of the ledger is written to a file of SQLite's own choosing. A statement of many rows keeps the pages as they
+        // were before it, and would else make one for each commit.
+        .pragma("temp_store", "memory")
         .disable_statement_logging()
 }
 

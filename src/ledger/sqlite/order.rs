@@ -29,7 +29,7 @@ impl Ledger {
                 "INSERT INTO turns (run, heard_at, row) \
                  SELECT r.run, min(coalesce(h.heard_at, 0)), r.row FROM rows r \
                  LEFT JOIN json_each(?4) a ON a.value ->> 1 = r.kind \
-                 LEFT JOIN heard h ON h.subject = r.subject AND h.service = a.value ->> 0 \
+                 LEFT JOIN heard h ON h.digest = r.digest AND h.service = a.value ->> 0 \
                  WHERE r.run = ?1 AND r.row > ?2 AND r.row <= ?3 AND EXISTS \
                  (SELECT 1 FROM lookups l WHERE l.run = r.run AND l.row = r.row AND l.state = 'pending') \
                  GROUP BY r.row",
@@ -79,7 +79,7 @@ impl Ledger {
     }
 }
 
-const NEXT: &str = "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns, t.heard_at FROM turns t \
+const NEXT: &str = "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run, t.heard_at FROM turns t \
     CROSS JOIN lookups l ON l.run = t.run AND l.row = t.row CROSS JOIN rows r ON r.run = t.run AND r.row = t.row \
     WHERE t.run = ?1 AND (t.heard_at, t.row) >= (?2, ?3) AND (t.heard_at, t.row, l.step) > (?2, ?3, ?4) \
     AND l.state = 'pending' AND l.step IN (SELECT value FROM json_each(?6)) \
@@ -92,6 +92,7 @@ mod tests {
     use super::*;
     use crate::domain::number::{Accept, AcceptKind, Subject};
     use crate::domain::outcome::Outcome;
+    use crate::ledger::Access;
     use crate::ledger::{Batch, Counts, NewRow};
     use std::path::Path;
 
@@ -133,7 +134,7 @@ mod tests {
     }
 
     async fn open(folder: &Path) -> Ledger {
-        Ledger::open(&folder.join("orgpull.db")).await.unwrap()
+        Ledger::open(&folder.join("orgpull.db"), &Access::default()).await.unwrap()
     }
 
     #[tokio::test]

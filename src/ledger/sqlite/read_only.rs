@@ -7,25 +7,26 @@ use super::options::readers;
 use super::statements::{CommitStatements, Lookers, rivals};
 use crate::disk;
 use crate::ledger::ids::NewestId;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Access, Ledger, LedgerError};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::path::Path;
+use std::sync::Mutex as StdMutex;
 use tokio::sync::Mutex;
 
 impl Ledger {
     /// Opens a ledger that must be there already for those who only look at it. Where it can be written it is opened as any,
     /// and an older version's is brought up to date.
-    pub async fn open_to_read(path: &Path) -> Result<Self, LedgerError> {
+    pub async fn open_to_read(path: &Path, access: &Access) -> Result<Self, LedgerError> {
         if path.is_file() && !is_writable(path) {
-            Self::read_only(path).await
+            Self::read_only(path, access).await
         } else {
-            Self::open_existing(path).await
+            Self::open_existing(path, access).await
         }
     }
 
     /// Makes, locks and changes nothing. What would write to it fails.
-    async fn read_only(path: &Path) -> Result<Self, LedgerError> {
+    async fn read_only(path: &Path, access: &Access) -> Result<Self, LedgerError> {
         let unopened = |reason: String| LedgerError::Unopened { path: path.to_owned(), reason };
         let mut files = Files::of(path).map_err(|e| unopened(e.to_string()))?;
         let path = &disk::behind_links(path).map_err(|e| unopened(e.to_string()))?;
@@ -48,13 +49,15 @@ impl Ledger {
             let why = "it is an older version's, and cannot be brought up to date where it cannot be written";
             return Err(unopened(why.to_owned()));
         }
-        let key = Self::digest_key(path, &mut writer).await?;
+        let (keyring, key) = Self::keys(path, access, &mut writer, false).await?;
         let readers = readers(options).await.map_err(|e| refusal(path, &e))?;
         files.and_companions(path);
         Ok(Self {
             path: path.clone(),
             files,
             key,
+            keyring,
+            data_keys: StdMutex::default(),
             writer: Mutex::new(writer),
             readers,
             _users: None,

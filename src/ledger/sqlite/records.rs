@@ -8,7 +8,7 @@ use crate::domain::json::Json;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
-use crate::ledger::{Answers, Ledger, LedgerError, unpack};
+use crate::ledger::{Answers, Cell, Ledger, LedgerError};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
@@ -47,7 +47,7 @@ impl Ledger {
     pub async fn damaged_answers(&self) -> Result<(u64, Vec<(String, u64)>), LedgerError> {
         let (mut count, mut first) = (0, Vec::new());
         let mut rows = sqlx::query(
-            "SELECT a.state = 'answered', b.body, u.run, r.line FROM answers b CROSS JOIN attempts a ON a.id = b.attempt \
+            "SELECT a.state = 'answered', b.body, u.run, r.line, b.attempt FROM answers b CROSS JOIN attempts a ON a.id = b.attempt \
              CROSS JOIN runs u ON u.id = a.run CROSS JOIN rows r ON r.run = a.run AND r.row = a.row ORDER BY b.attempt",
         )
         .fetch(&self.readers);
@@ -56,7 +56,8 @@ impl Ledger {
             let is_answered: bool = row.try_get(0).map_err(failed)?;
             // What arrived and could not be read is whole as it is.
             let is_whole = |body: Vec<u8>| !is_answered || Json::of_bytes(&body).is_some();
-            if unpack(row.try_get(1).map_err(failed)?).is_some_and(is_whole) {
+            let cell = Cell::Body(row.try_get(4).map_err(failed)?);
+            if self.keyring.unseal(cell, row.try_get(1).map_err(failed)?).is_ok_and(is_whole) {
                 continue;
             }
             count += 1;
@@ -90,8 +91,8 @@ impl Records<'_> {
     /// The next rows; `None` at the end.
     pub async fn page(&mut self) -> Result<Option<Vec<Record>>, LedgerError> {
         let mut rows = sqlx::query(
-            "SELECT r.row, r.line, r.subject, r.kind, r.input, r.reason, r.columns, l.step, l.outcome, l.source, \
-             l.attempts, l.cost, coalesce(l.code, a.code) AS code, coalesce(l.text, a.text) AS text, \
+            "SELECT r.row, r.line, r.kind, r.reason, r.content, l.step, l.outcome, l.source, \
+             l.attempts, l.cost, coalesce(l.code, a.code) AS code, l.text AS own_text, a.text, a.id, o.id AS old, \
              a.transactionid, a.log_id, CASE WHEN a.state IN ('answered', 'unread') THEN a.settled_at END AS fetched_at, b.body, \
              o.settled_at AS old_fetched_at, p.body AS old_body FROM rows r JOIN runs u ON u.id = r.run LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
              LEFT JOIN attempts a ON a.id = l.attempt AND l.outcome IS NOT NULL \
@@ -120,12 +121,12 @@ impl Records<'_> {
                     self.after = last;
                     return Ok(Some(records));
                 }
-                records.push(record(self.ledger, &row)?);
+                records.push(record(self.ledger, self.run, &row)?);
                 last = at;
             }
             let step = row.try_get::<Option<i64>, _>("step").map_err(failed)?;
             if let (Some(record), Some(_)) = (records.last_mut(), step) {
-                let lookup = lookup(&row, self.answers).map_err(failed)?;
+                let lookup = lookup(self.ledger, self.run, &row, self.answers).map_err(failed)?;
                 bytes += lookup.body.as_ref().map_or(0, Vec::len);
                 bytes += lookup.before.as_ref().map_or(0, |before| before.body.len());
                 record.lookups.push(lookup);
@@ -136,20 +137,18 @@ impl Records<'_> {
     }
 }
 
-fn record(ledger: &Ledger, row: &SqliteRow) -> Result<Record, LedgerError> {
+fn record(ledger: &Ledger, run: i64, row: &SqliteRow) -> Result<Record, LedgerError> {
     let failed = |e: sqlx::Error| ledger.failed(&e);
-    let subject = match row.try_get::<Option<&str>, _>("subject").map_err(failed)? {
-        Some(digits) => Ok(ledger.subject(digits, row.try_get("kind").map_err(failed)?)?),
-        None => Err(bad(row).map_err(failed)?),
+    let (text, columns) = ledger.content(run, row).map_err(failed)?;
+    let kind = row.try_get::<Option<&str>, _>("kind").map_err(failed)?;
+    let subject = if let Some(kind) = kind {
+        Ok(ledger.subject(&text, kind)?)
+    } else {
+        let reason = row.try_get::<Option<String>, _>("reason").map_err(failed)?;
+        Err(BadRow { input: text, reason: reason.unwrap_or_default() })
     };
     let line = cells::count(row, "line").map_err(failed)?;
-    let columns = cells::json(row, "columns").map_err(failed)?;
     Ok(Record { line, subject, columns, lookups: Vec::new() })
-}
-
-fn bad(row: &SqliteRow) -> sqlx::Result<BadRow> {
-    let text = |name| Ok::<_, sqlx::Error>(row.try_get::<Option<String>, _>(name)?.unwrap_or_default());
-    Ok(BadRow { input: text("input")?, reason: text("reason")? })
 }
 
 impl Records<'_> {
@@ -168,7 +167,7 @@ impl Records<'_> {
             for row in query.fetch_all(&mut self.snapshot).await.map_err(|e| self.ledger.failed(&e))? {
                 let failed = |e: sqlx::Error| self.ledger.failed(&e);
                 if let Some(identity) = cells::identity(&row).map_err(failed)? {
-                    newest.insert(identity, reused(&row).map_err(failed)?);
+                    newest.insert(identity, reused(self.ledger, &row).map_err(failed)?);
                 }
             }
         }
@@ -177,19 +176,19 @@ impl Records<'_> {
 }
 
 /// Ids rise with time, so the newest is met first.
-const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, b.body \
+const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, b.body, a.id \
                       FROM {values} AS v CROSS JOIN attempts a ON a.id = (SELECT c.id FROM attempts c \
                       WHERE c.identity = v.column1 AND c.state = 'answered' \
                       AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
                       LEFT JOIN answers b ON b.attempt = a.id";
 
-fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
+fn reused(ledger: &Ledger, row: &SqliteRow) -> sqlx::Result<LookupRecord> {
     let outcome = cells::outcome(row, "outcome")?;
-    let (body, damaged) = body(row, outcome)?;
+    let (body, damaged) = body(ledger, row, outcome)?;
     Ok(LookupRecord {
         outcome,
         code: row.try_get("code")?,
-        text: row.try_get("text")?,
+        text: ledger.text(Cell::AttemptText(row.try_get("id")?), row, "text")?,
         source: Some(Source::Reused),
         fetched_at: row.try_get::<Option<i64>, _>("settled_at")?.map(rfc3339),
         transactionid: row.try_get("transactionid")?,
@@ -201,21 +200,27 @@ fn reused(row: &SqliteRow) -> sqlx::Result<LookupRecord> {
 }
 
 /// The answer's body, and whether it is not as it was written, or not there though its outcome is that of a report.
-fn body(row: &SqliteRow, outcome: Option<Outcome>) -> sqlx::Result<(Option<Vec<u8>>, bool)> {
-    let packed = row.try_get::<Option<&[u8]>, _>("body")?;
-    let body = packed.and_then(unpack);
-    let was_there = packed.is_some() || matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+fn body(ledger: &Ledger, row: &SqliteRow, outcome: Option<Outcome>) -> sqlx::Result<(Option<Vec<u8>>, bool)> {
+    let sealed = row.try_get::<Option<&[u8]>, _>("body")?;
+    let cell = Cell::Body(row.try_get::<Option<i64>, _>("id")?.unwrap_or_default());
+    let body = sealed.and_then(|sealed| ledger.keyring().unseal(cell, sealed).ok());
+    let was_there = sealed.is_some() || matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
     let damaged = was_there && body.is_none();
     Ok((body, damaged))
 }
 
-fn lookup(row: &SqliteRow, answers: Answers) -> sqlx::Result<LookupRecord> {
+fn lookup(ledger: &Ledger, run: i64, row: &SqliteRow, answers: Answers) -> sqlx::Result<LookupRecord> {
     let outcome = cells::outcome(row, "outcome")?;
-    let (body, damaged) = body(row, outcome.filter(|_| answers >= Answers::Own))?;
+    let own = Cell::LookupText { run, row: row.try_get("row")?, step: row.try_get("step")? };
+    let text = match (ledger.text(own, row, "own_text")?, row.try_get::<Option<i64>, _>("id")?) {
+        (None, Some(attempt)) => ledger.text(Cell::AttemptText(attempt), row, "text")?,
+        (own, _) => own,
+    };
+    let (body, damaged) = body(ledger, row, outcome.filter(|_| answers >= Answers::Own))?;
     Ok(LookupRecord {
         outcome,
         code: row.try_get("code")?,
-        text: row.try_get("text")?,
+        text,
         source: cells::word(row, "source", Source::parse)?,
         attempts: row.try_get("attempts")?,
         cost: Ore::new(cells::count(row, "cost")?),
@@ -224,14 +229,16 @@ fn lookup(row: &SqliteRow, answers: Answers) -> sqlx::Result<LookupRecord> {
         log_id: row.try_get("log_id")?,
         body,
         damaged,
-        before: earlier(row)?,
+        before: earlier(ledger, row)?,
         last: None,
     })
 }
 
-fn earlier(row: &SqliteRow) -> sqlx::Result<Option<Earlier>> {
+fn earlier(ledger: &Ledger, row: &SqliteRow) -> sqlx::Result<Option<Earlier>> {
     let fetched_at = row.try_get::<Option<i64>, _>("old_fetched_at")?;
-    let body = row.try_get::<Option<&[u8]>, _>("old_body")?.map(|packed| unpack(packed).unwrap_or_default());
+    let cell = Cell::Body(row.try_get::<Option<i64>, _>("old")?.unwrap_or_default());
+    let body = row.try_get::<Option<&[u8]>, _>("old_body")?;
+    let body = body.map(|sealed| ledger.keyring().unseal(cell, sealed).unwrap_or_default());
     let both = fetched_at.zip(body);
     Ok(both.map(|(fetched_at, body)| Earlier { fetched_at: rfc3339(fetched_at), body }))
 }

@@ -3,7 +3,7 @@
 use super::cells;
 use super::commit::ore;
 use crate::domain::money::Ore;
-use crate::ledger::{Ledger, LedgerError, LookupId, ReadAgain, ResponseHead, UnreadAt, UnreadLookup, unpack};
+use crate::ledger::{Cell, Ledger, LedgerError, LookupId, ReadAgain, ResponseHead, UnreadAt, UnreadLookup};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -61,8 +61,8 @@ impl Ledger {
         unread: UnreadAt,
     ) -> Result<Option<UnreadLookup>, LedgerError> {
         let row = sqlx::query(
-            "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns, a.transactionid, a.reserved, a.unpriced, \
-             b.status, b.content_type, b.body FROM lookups l CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
+            "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run, a.transactionid, a.reserved, a.unpriced, \
+             b.status, b.content_type, b.body, b.attempt FROM lookups l CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
              CROSS JOIN attempts a ON a.id = ?4 AND a.state = 'unread' \
              CROSS JOIN answers b ON b.attempt = a.id AND b.status IS NOT NULL \
              WHERE l.run = ?1 AND l.row = ?2 AND l.step = ?3",
@@ -82,7 +82,10 @@ impl Ledger {
         let came = || {
             Ok(ResponseHead { status: row.try_get("status")?, content_type: row.try_get("content_type")? })
         };
-        let Some(body) = unpack(row.try_get("body").map_err(failed)?) else { return Ok(None) };
+        let cell = Cell::Body(row.try_get("attempt").map_err(failed)?);
+        let Ok(body) = self.keyring.unseal(cell, row.try_get("body").map_err(failed)?) else {
+            return Ok(None);
+        };
         Ok(Some(UnreadLookup {
             lookup: self.pending_of(row)?,
             transactionid: row.try_get("transactionid").map_err(failed)?,
@@ -96,6 +99,8 @@ impl Ledger {
     /// attempt's own gets what it costs and its letter.
     pub async fn read_again(&self, run: i64, read: &ReadAgain) -> Result<(), LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
+        let own = sqlx::query_scalar("SELECT run FROM attempts WHERE id = ?").bind(read.attempt);
+        let key = self.data_key(own.fetch_one(&self.readers).await.map_err(failed)?).await?;
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
         let cost = ore(read.cost.unwrap_or_default());
@@ -120,7 +125,7 @@ impl Ledger {
         .bind(cost)
         .bind(read.outcome.as_str())
         .bind(read.code.as_deref())
-        .bind(read.text.as_deref())
+        .bind(read.text.as_deref().map(|text| key.seal(Cell::AttemptText(read.attempt), text.as_bytes())))
         .bind(read.log_id.as_deref())
         .bind(read.letter)
         .bind(read.cost.is_none())
@@ -129,7 +134,7 @@ impl Ledger {
         .map_err(failed)?;
         sqlx::query("UPDATE answers SET body = ?2, status = NULL, content_type = NULL WHERE attempt = ?1")
             .bind(read.attempt)
-            .bind(read.body.as_slice())
+            .bind(key.seal(Cell::Body(read.attempt), &read.body))
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;

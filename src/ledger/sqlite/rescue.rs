@@ -37,6 +37,8 @@ impl Ledger {
     async fn rescue_into(&self, folder: &Path, name: &Path) -> Result<PathBuf, String> {
         // It may have been removed as a whole.
         disk::make_folders(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        // What it holds opens with the ring alone.
+        self.keyring.rescue(folder).map_err(|e| e.to_string())?;
         let first = beside(&folder.join(name), &format!("{RESCUED}{}", stockholm_date(now_ms())));
         let mut path = first.clone();
         for number in 2_u32.. {

@@ -3,7 +3,7 @@
 use super::cells;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
-use crate::ledger::{DecidedBy, Ledger, LedgerError, NewRun, RunRow, Stage, Totals};
+use crate::ledger::{Cell, DecidedBy, Ledger, LedgerError, NewRun, RunRow, Stage, Totals};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -13,15 +13,18 @@ const COLUMNS: &str = "id, run, job, state, environment, job_path, job_text, inp
 impl Ledger {
     /// Begins a run in state `loading`.
     pub async fn begin_run(&self, new: NewRun<'_>) -> Result<i64, LedgerError> {
+        // In the ring before anything is sealed with it.
+        let key = self.keyring.new_key()?;
         let query = sqlx::query(
-            "INSERT INTO runs (run, job, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
-             buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (run, data_key, job, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
+             buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.run)
+        .bind(i64::from(key.id()))
         .bind(new.job)
         .bind(new.environment)
         .bind(new.job_path)
-        .bind(new.job_text)
+        .bind(key.seal(Cell::JobText(new.run), new.job_text.as_bytes()))
         .bind(new.input_digest)
         .bind(new.limit_rows)
         .bind(new.input_given)
@@ -31,7 +34,9 @@ impl Ledger {
         .bind(new.first_day)
         .bind(new.started_at)
         .bind(new.fire);
-        Ok(self.write(query).await?.last_insert_rowid())
+        let run = self.write(query).await?.last_insert_rowid();
+        self.keep_data_key(run, &key);
+        Ok(run)
     }
 
     /// The job's run that can be continued, of the same `--limit`; the newest where several can.
@@ -107,7 +112,9 @@ impl Ledger {
     }
 
     fn run_of(&self, row: &SqliteRow) -> Result<RunRow, LedgerError> {
-        run(row).map_err(|e| self.failed(&e))
+        let job_text =
+            |run: &str| self.text(Cell::JobText(run), row, "job_text").map(Option::unwrap_or_default);
+        run(row, job_text).map_err(|e| self.failed(&e))
     }
 
     /// The files of the jobs that have run, as they were called then.
@@ -354,7 +361,8 @@ impl Ledger {
     }
 }
 
-fn run(row: &SqliteRow) -> sqlx::Result<RunRow> {
+fn run(row: &SqliteRow, job_text: impl Fn(&str) -> sqlx::Result<String>) -> sqlx::Result<RunRow> {
+    let name: String = row.try_get("run")?;
     let stage = cells::word(row, "state", Stage::parse)?;
     let first_day: String = row.try_get("first_day")?;
     if first_day.parse::<jiff::civil::Date>().is_err() {
@@ -362,12 +370,12 @@ fn run(row: &SqliteRow) -> sqlx::Result<RunRow> {
     }
     Ok(RunRow {
         id: row.try_get("id")?,
-        run: row.try_get("run")?,
+        job_text: job_text(&name)?,
+        run: name,
         job: row.try_get("job")?,
         stage: stage.ok_or_else(|| sqlx::Error::Decode("a run without a state".into()))?,
         environment: row.try_get("environment")?,
         job_path: row.try_get("job_path")?,
-        job_text: row.try_get("job_text")?,
         input_digest: row.try_get("input_digest")?,
         input_bytes: row.try_get("input_bytes")?,
         input_sha256: row.try_get("input_sha256")?,

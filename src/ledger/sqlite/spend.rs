@@ -76,6 +76,7 @@ fn added(by: SpendBy, row: &SqliteRow) -> sqlx::Result<(String, Spent, Option<St
 mod tests {
     use super::super::tests::new_run;
     use super::*;
+    use crate::ledger::Access;
     use crate::ledger::NewRun;
     use proptest::prelude::*;
 
@@ -87,7 +88,7 @@ mod tests {
     type Call = (usize, usize, usize, i64, &'static str, i64);
 
     async fn ledger_of(folder: &std::path::Path, calls: &[Call]) -> Ledger {
-        let ledger = Ledger::open(&folder.join("orgpull.db")).await.unwrap();
+        let ledger = Ledger::open(&folder.join("orgpull.db"), &Access::default()).await.unwrap();
         let (mut runs, mut services, mut purposes) = (Vec::new(), Vec::new(), Vec::new());
         for at in 0..3 {
             let (run, job) = (format!("run{at}"), format!("job{at}"));

@@ -108,13 +108,13 @@ impl Lookers {
             ),
             pending_at: ManyRows::new(
                 2,
-                "SELECT l.row, l.step, l.spent, l.lost, r.subject, r.kind, r.columns FROM {values} AS v \
+                "SELECT l.row, l.step, l.spent, l.lost, r.kind, r.content, l.run FROM {values} AS v \
                  CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
                  CROSS JOIN rows r ON r.run = l.run AND r.row = l.row WHERE l.run = ? AND l.state = 'pending'",
             ),
             stood_at: ManyRows::new(
                 3,
-                "SELECT l.row, l.step, l.state, l.outcome, coalesce(l.code, a.code) AS code, b.body FROM {values} AS v \
+                "SELECT l.row, l.step, l.state, l.outcome, coalesce(l.code, a.code) AS code, b.attempt, b.body FROM {values} AS v \
                  CROSS JOIN lookups l ON l.row = v.column1 AND l.step = v.column2 \
                  LEFT JOIN attempts a ON a.id = l.attempt \
                  LEFT JOIN answers b ON v.column3 AND a.state = 'answered' AND b.attempt = a.id WHERE l.run = ?",

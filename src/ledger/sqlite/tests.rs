@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 pub(super) async fn open(folder: &Path) -> Ledger {
-    Ledger::open(&folder.join("orgpull.db")).await.unwrap()
+    Ledger::open(&folder.join("orgpull.db"), &Access::default()).await.unwrap()
 }
 
 /// A ledger with one run of `rows` good rows and one lookup each.
@@ -54,7 +54,7 @@ keeps! {
 #[tokio::test]
 async fn what_is_returned_and_cannot_be_committed_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(&folder.path().join("orgpull.db")).await.unwrap();
+    let ledger = Ledger::open(&folder.path().join("orgpull.db"), &Access::default()).await.unwrap();
     // A check that is put off to the commit stands for a disk that is full by then.
     let tables = "CREATE TABLE a (id INTEGER PRIMARY KEY); \
                   CREATE TABLE b (a INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)";
@@ -90,7 +90,7 @@ async fn files_that_are_not_ours_are_left_alone() {
         "a text file that is long enough to be taken for a database header, or so it hopes",
     )
     .unwrap();
-    assert!(matches!(Ledger::open(&text).await, Err(LedgerError::NotALedger(_))));
+    assert!(matches!(Ledger::open(&text, &Access::default()).await, Err(LedgerError::NotALedger(_))));
     let foreign = folder.path().join("foreign.db");
     {
         use sqlx::ConnectOptions;
@@ -99,11 +99,17 @@ async fn files_that_are_not_ours_are_left_alone() {
         sqlx::query("CREATE TABLE customers (id INTEGER)").execute(&mut connection).await.unwrap();
     }
     let before = std::fs::read(&foreign).unwrap();
-    assert!(matches!(Ledger::open(&foreign).await, Err(LedgerError::NotALedger(_))));
+    assert!(matches!(Ledger::open(&foreign, &Access::default()).await, Err(LedgerError::NotALedger(_))));
     assert!(std::fs::read(&foreign).unwrap() == before, "it was written to");
-    assert!(matches!(Ledger::open(folder.path()).await, Err(LedgerError::Unopened { .. })));
+    assert!(matches!(
+        Ledger::open(folder.path(), &Access::default()).await,
+        Err(LedgerError::Unopened { .. })
+    ));
     let missing = folder.path().join("missing.db");
-    assert!(matches!(Ledger::open_existing(&missing).await, Err(LedgerError::Missing(_))));
+    assert!(matches!(
+        Ledger::open_existing(&missing, &Access::default()).await,
+        Err(LedgerError::Missing(_))
+    ));
     assert!(!missing.exists());
 }
 
@@ -131,15 +137,15 @@ async fn a_newer_ledger_is_refused_and_an_older_one_is_copied_before_it_changes(
     std::fs::set_permissions(&premade, std::fs::Permissions::from_mode(0o666)).unwrap();
     std::os::unix::fs::symlink("elsewhere", folder.path().join(format!("orgpull.v{newest}.backup-2.db")))
         .unwrap();
-    let upgraded = Ledger::open_with(&path, &newer).await.unwrap();
+    let upgraded = Ledger::open_with(&path, &Access::default(), &newer).await.unwrap();
     assert_eq!(upgraded.recent(10).await.unwrap().len(), 1);
     upgraded.close().await;
     assert_eq!(std::fs::read_to_string(&premade).unwrap(), "an earlier copy");
     assert!(!folder.path().join("elsewhere").exists());
     let copy = folder.path().join(format!("orgpull.v{newest}.backup-3.db"));
-    assert_eq!(Ledger::open(&copy).await.unwrap().recent(10).await.unwrap().len(), 1);
+    assert_eq!(Ledger::open(&copy, &Access::default()).await.unwrap().recent(10).await.unwrap().len(), 1);
     assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(matches!(Ledger::open(&path).await, Err(LedgerError::Newer(_))));
+    assert!(matches!(Ledger::open(&path, &Access::default()).await, Err(LedgerError::Newer(_))));
 }
 
 /// A migration under a running process would change tables that it knows otherwise.
@@ -157,13 +163,13 @@ async fn nobody_migrates_a_ledger_that_others_have_open() {
     std::fs::write(migrations.join("9999_next.sql"), "CREATE TABLE next (id INTEGER PRIMARY KEY) STRICT;")
         .unwrap();
     let newer = sqlx::migrate::Migrator::new(migrations.as_path()).await.unwrap();
-    let refused = Ledger::open_with(&path, &newer).await;
+    let refused = Ledger::open_with(&path, &Access::default(), &newer).await;
     assert!(matches!(refused, Err(LedgerError::InUse(_))));
-    let second = Ledger::open(&path).await.unwrap();
+    let second = Ledger::open(&path, &Access::default()).await.unwrap();
     assert_eq!(second.recent(10).await.unwrap().len(), 1, "nothing was changed, and others may open it");
     second.close().await;
     ledger.close().await;
-    Ledger::open_with(&path, &newer).await.unwrap();
+    Ledger::open_with(&path, &Access::default(), &newer).await.unwrap();
 }
 
 #[tokio::test]
@@ -189,7 +195,7 @@ async fn a_link_to_a_ledger_is_that_ledger() {
     let (ledger, _) = run_of(folder.path(), 1).await;
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(ledger.path(), &link).unwrap();
-    let through = Ledger::open(&link).await.unwrap();
+    let through = Ledger::open(&link, &Access::default()).await.unwrap();
     assert_eq!(through.path(), ledger.path(), "one file, one set of locks");
     let _lock = JobLock::take(ledger.path(), "nightly", "now").unwrap();
     assert!(matches!(JobLock::take(through.path(), "nightly", "now"), Err(LockError::Held { .. })));
@@ -208,7 +214,7 @@ async fn a_ledger_from_before_the_first_release_is_refused_and_left_as_it_is() {
     ledger.close().await;
     let before = std::fs::read(&path).unwrap();
     for _ in 0..2 {
-        let refused = Ledger::open(&path).await.err().unwrap();
+        let refused = Ledger::open(&path, &Access::default()).await.err().unwrap();
         assert!(matches!(refused, LedgerError::Unreleased(_)), "{refused}");
     }
     assert!(std::fs::read(&path).unwrap() == before, "it was written to");

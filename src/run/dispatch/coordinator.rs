@@ -19,7 +19,7 @@ use super::worker::{ExchangeInput, exchange};
 use super::writer::{BatchResult, Unwritten, Writer};
 use crate::domain::budget::Spend;
 use crate::http::transport::Transport;
-use crate::ledger::{Intent, Ledger, LedgerError};
+use crate::ledger::{DataKey, Intent, Ledger, LedgerError};
 use crate::run::decide::budget::Budgets;
 use crate::run::decide::fetch::Saved;
 use crate::run::decide::freshness::Freshness;
@@ -49,6 +49,8 @@ pub(crate) struct Coordinator<T> {
     pub(super) ledger: Arc<Ledger>,
     pub(super) prepared: Arc<Prepared>,
     pub(super) run: i64,
+    /// What its answers are sealed with.
+    data_key: Arc<DataKey>,
     pub(super) accounts: Vec<AccountRuntime>,
     /// The client of each account.
     pub(super) transports: Vec<Arc<T>>,
@@ -79,6 +81,8 @@ pub(crate) struct Start<T> {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) prepared: Arc<Prepared>,
     pub(crate) run: i64,
+    /// What its answers are sealed with.
+    pub(crate) data_key: Arc<DataKey>,
     pub(crate) accounts: Vec<AccountRuntime>,
     pub(crate) freshness: Freshness,
     pub(crate) observer: Observer,
@@ -110,6 +114,7 @@ impl<T: Transport> Coordinator<T> {
             ledger: start.ledger,
             prepared: start.prepared,
             run: start.run,
+            data_key: start.data_key,
             accounts: start.accounts,
             transports: start.transports,
             budgets: start.budgets,
@@ -344,6 +349,8 @@ impl<T: Transport> Coordinator<T> {
             latch: runtime.throttle.latch(),
             number: ready.ask.number.clone(),
             credentials: Arc::clone(&runtime.credentials),
+            data_key: Arc::clone(&self.data_key),
+            attempt: intent.id,
             held_back: self.halt.is_broken(),
         };
         let transport = Arc::clone(&self.transports[account]);

@@ -19,6 +19,7 @@ use crate::domain::outcome::Outcome;
 use crate::http::cause::Cause;
 use crate::http::transport::{Health, SendError, Transport};
 use crate::job::file;
+use crate::ledger::Access;
 use crate::ledger::{AttemptState, LookupId};
 use crate::ledger::{Counts, Ledger, NewRow, NewRun, run_id};
 use crate::run::decide::budget::Budgets;
@@ -68,7 +69,7 @@ pub(super) fn ask(identity: Identity) -> Ask {
 
 /// A ledger with a run of so many rows and one lookup each.
 pub(super) async fn run_of(folder: &Path, rows: i64) -> (Arc<Ledger>, i64) {
-    let ledger = Ledger::open(&folder.join("orgpull.db")).await.unwrap();
+    let ledger = Ledger::open(&folder.join("orgpull.db"), &Access::default()).await.unwrap();
     let id = run_id();
     let new = NewRun {
         run: &id,
@@ -136,10 +137,12 @@ async fn in_flight(folder: &Path) -> (Coordinator<Silent>, LookupId) {
         .unwrap();
     let freshness = Freshness { now: 0, began: 0, buy_again: false, unknown_too: false };
     let totals = ledger.totals(run).await.unwrap();
+    let data_key = ledger.data_key(run).await.unwrap();
     let mut turn = Coordinator::new(Start {
         ledger,
         prepared,
         run,
+        data_key,
         accounts: vec![account],
         freshness,
         observer: Arc::new(|_| ()),

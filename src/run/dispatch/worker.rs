@@ -6,12 +6,12 @@ use crate::domain::redact::{Known, SHORTEST_TOKEN};
 use crate::http::cause::Cause;
 use crate::http::throttle::{Latch, Token};
 use crate::http::transport::{SendError, SendErrorKind, Transport};
-use crate::ledger::{LookupId, ResponseHead, pack};
+use crate::ledger::{Cell, DataKey, LookupId, ResponseHead};
 use crate::upstream::{
     Answer, Fault, MISMATCHED, Question, Reading, Request, Response, UNREADABLE, Unread, read,
 };
 use memchr::memmem;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,9 @@ pub(super) struct ExchangeInput {
     /// The number that is asked about, as it is sent.
     pub(super) number: String,
     pub(super) credentials: Arc<Credentials>,
+    /// What its answer is sealed with, and the attempt that it is sealed for.
+    pub(super) data_key: Arc<DataKey>,
+    pub(super) attempt: i64,
     /// Whether it is not to leave after all.
     pub(super) held_back: bool,
 }
@@ -40,6 +43,11 @@ impl ExchangeInput {
     fn known(&self) -> Known {
         let token = self.token.value().expose_secret();
         self.credentials.known().and_token(token).and_sent(&self.number)
+    }
+
+    /// A body as the ledger keeps it.
+    fn sealed(&self, body: &[u8]) -> Vec<u8> {
+        self.data_key.seal(Cell::Body(self.attempt), body)
     }
 }
 
@@ -56,7 +64,7 @@ pub(super) struct Done {
 
 /// What came back, as far as it can be told.
 pub(super) enum ExchangeResult {
-    /// An answer; its body is packed already.
+    /// An answer; its body is sealed already.
     Answer(Box<Answer>),
     /// The token was not taken.
     TokenRefused(String),
@@ -175,7 +183,7 @@ fn understood<T: Transport>(
             match read(&input.service.dialect, &response, &input.question).without(&input.known()) {
                 Reading::Answer(mut answer) => {
                     without_token(&mut answer, input.token.value().expose_secret());
-                    answer.body = pack(&answer.body);
+                    answer.body = input.sealed(&answer.body);
                     ExchangeResult::Answer(Box::new(answer))
                 }
                 Reading::TokenRefused { code } => ExchangeResult::TokenRefused(code),
@@ -184,10 +192,10 @@ fn understood<T: Transport>(
                 Reading::Unavailable => ExchangeResult::Unavailable(retry_after),
                 Reading::Mismatched { body } => {
                     transport.distrust();
-                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body, input.token.value())))
+                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body, input)))
                 }
                 Reading::Unreadable(unread) => {
-                    ExchangeResult::Unread(Kept::of_unread(&unread, response.status))
+                    ExchangeResult::Unread(Kept::of_unread(&unread, response.status, input))
                 }
                 Reading::Lost { code } if response.status >= 500 => ExchangeResult::ServerError(code),
                 Reading::Lost { code } => ExchangeResult::Lost(code),
@@ -200,14 +208,14 @@ fn understood<T: Transport>(
 }
 
 impl Kept {
-    fn of_unread(unread: &Unread, status: u16) -> Self {
+    fn of_unread(unread: &Unread, status: u16, input: &ExchangeInput) -> Self {
         let content_type = unread.content_type.clone();
-        Self { body: pack(&unread.body), came: Some(ResponseHead { status, content_type }) }
+        Self { body: input.sealed(&unread.body), came: Some(ResponseHead { status, content_type }) }
     }
 
-    fn of_another(mut body: Vec<u8>, token: &SecretString) -> Self {
-        mask(&mut body, token.expose_secret());
-        Self { body: pack(&body), came: None }
+    fn of_another(mut body: Vec<u8>, input: &ExchangeInput) -> Self {
+        mask(&mut body, input.token.value().expose_secret());
+        Self { body: input.sealed(&body), came: None }
     }
 }
 

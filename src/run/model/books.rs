@@ -4,6 +4,7 @@ use super::upstream::{Call, End, Mood, Question};
 use super::world::Act;
 use super::{Outcome, Simulation};
 use crate::domain::exit::Exit;
+use crate::ledger::Access;
 use crate::ledger::{AttemptRow, Ledger};
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +13,7 @@ const TURNS_AN_EVENT: u64 = 12;
 const TURNS_A_SECOND: u64 = 12;
 
 pub(super) async fn hold(simulation: &Simulation, outcome: &Outcome) {
-    let ledger = Ledger::open(&simulation.world.database()).await.unwrap();
+    let ledger = Ledger::open(&simulation.world.database(), &Access::default()).await.unwrap();
     let attempts = ledger.attempts().await;
     let calls = simulation.upstream.calls();
     let mut wrong = simulation.upstream.complaints();

@@ -1,7 +1,7 @@
 //! The ledger read by an outsider, and held against the upstream's bill.
 
+use super::Opened;
 use super::{PRICES, Ran, World, sek};
-use orgpull::ledger::unpack;
 use orgpull::simulator::Entry;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
@@ -34,8 +34,8 @@ impl World {
         let read = async {
             let mut ledger = SqliteConnectOptions::new().filename(database).connect().await?;
             let rows = sqlx::query(
-                "SELECT u.run, s.environment, s.account, r.subject, s.service, a.transactionid, a.state, a.code, a.cost, \
-                 a.letter, a.log_id, b.body FROM attempts a JOIN runs u ON u.id = a.run \
+                "SELECT u.run, s.environment, s.account, r.content, s.service, a.transactionid, a.state, a.code, a.cost, \
+                 a.letter, a.log_id, b.body, r.run, r.row, a.id FROM attempts a JOIN runs u ON u.id = a.run \
                  JOIN rows r ON r.run = a.run AND r.row = a.row JOIN services s ON s.id = a.service \
                  LEFT JOIN answers b ON b.attempt = a.id ORDER BY a.id",
             )
@@ -46,11 +46,12 @@ impl World {
             ledger.close().await.map(|()| rows)
         };
         let rows = self.runtime.block_on(read).unwrap();
+        let opened = Opened::of(&self.path("orgpull.db"));
         let attempt = |row: &sqlx::sqlite::SqliteRow| Attempt {
             run: row.get(0),
             environment: row.get(1),
             account: row.get(2),
-            number: row.get(3),
+            number: opened.number((row.get(12), row.get(13)), row.get(3)),
             service: row.get(4),
             transactionid: row.get(5),
             state: row.get(6),
@@ -58,7 +59,7 @@ impl World {
             cost: row.get(8),
             letter: row.get(9),
             log_id: row.get(10),
-            body: row.get::<Option<&[u8]>, _>(11).and_then(unpack),
+            body: row.get::<Option<&[u8]>, _>(11).and_then(|body| opened.body(row.get(14), body)),
         };
         rows.iter().map(attempt).collect()
     }
@@ -67,11 +68,16 @@ impl World {
     pub(crate) fn purposes(&self) -> Vec<String> {
         let read = async {
             let mut ledger = SqliteConnectOptions::new().filename(self.path("orgpull.db")).connect().await?;
-            let purposes = "SELECT p.purpose FROM attempts a JOIN purposes p ON p.id = a.purpose ORDER BY 1";
-            let purposes = sqlx::query_scalar(purposes).fetch_all(&mut ledger).await?;
+            let purposes = "SELECT p.digest, p.purpose FROM attempts a JOIN purposes p ON p.id = a.purpose";
+            let purposes = sqlx::query(purposes).fetch_all(&mut ledger).await?;
             ledger.close().await.map(|()| purposes)
         };
-        self.runtime.block_on(read).unwrap()
+        let opened = Opened::of(&self.path("orgpull.db"));
+        let purposes = self.runtime.block_on(read).unwrap();
+        let mut purposes: Vec<_> =
+            purposes.iter().map(|row| opened.purpose(row.get(0), row.get(1))).collect();
+        purposes.sort();
+        purposes
     }
 
     /// Changes the ledger behind our back.

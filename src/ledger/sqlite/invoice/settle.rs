@@ -164,13 +164,14 @@ fn attempt(row: &SqliteRow) -> sqlx::Result<SettledAttempt> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Access;
     use crate::ledger::Ledger;
 
     /// A statement settles a handful of a million: every table is searched by its key.
     #[tokio::test]
     async fn what_follows_walks_over_no_table() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&folder.path().join("orgpull.db")).await.unwrap();
+        let ledger = Ledger::open(&folder.path().join("orgpull.db"), &Access::default()).await.unwrap();
         let mut invoice = ledger.invoice_to_settle("creditsafe", "sandbox").await.unwrap();
         invoice.match_lines().await.unwrap();
         invoice.settle().await.unwrap();
