@@ -15,6 +15,7 @@ use std::time::Duration;
 use std::{fmt, io};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
+use zeroize::Zeroizing;
 
 /// The longest that a secret's program may take: long enough for a person to touch a key, short enough for cron.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
@@ -138,8 +139,10 @@ impl Secret {
     }
 
     fn line(&self, bytes: Vec<u8>) -> Result<SecretString, SecretError> {
-        let text = String::from_utf8(bytes).map_err(|_| SecretError::NotALine(self.clone()))?;
-        let line = text.strip_suffix('\n').unwrap_or(&text);
+        // What was read is wiped; the line is kept where it is wiped too.
+        let bytes = Zeroizing::new(bytes);
+        let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotALine(self.clone()))?;
+        let line = text.strip_suffix('\n').unwrap_or(text);
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.trim().is_empty() {
             return Err(SecretError::Empty(self.clone()));
