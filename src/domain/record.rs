@@ -24,6 +24,8 @@ pub struct BadRow {
     pub input: String,
     /// Why, in words for a person, without the number.
     pub reason: String,
+    /// Whether it was no bad row, and what the ledger holds of it does not open.
+    pub damaged: bool,
 }
 
 impl std::fmt::Debug for BadRow {

@@ -196,6 +196,12 @@ impl Export {
     pub fn write(&mut self, record: &Record) -> Result<(), ExportError> {
         if let Err(bad) = &record.subject {
             self.rejects.push(record.line, &bad.input, &bad.reason)?;
+            if bad.damaged {
+                self.damage.count += 1;
+                if self.damage.first.len() < MOST_NAMED {
+                    self.damage.first.push((record.line, "the row itself".to_owned()));
+                }
+            }
         }
         for at in self.each(record, &Sheet::write)? {
             if !self.met.is_new(record.lookups.get(at).and_then(LookupRecord::reference_shown)) {

@@ -167,8 +167,11 @@ fn records() -> Vec<Record> {
         cost: Ore::ZERO,
         ..answered(Outcome::Hit, report)
     };
-    let bad =
-        BadRow { input: "=1,98E+11".to_owned(), reason: "Excel cut the number, write it as text".to_owned() };
+    let bad = BadRow {
+        input: "=1,98E+11".to_owned(),
+        reason: "Excel cut the number, write it as text".to_owned(),
+        damaged: false,
+    };
     vec![
         record(
             2,
@@ -522,7 +525,7 @@ proptest! {
         lookup.text = Some(text.clone());
         let columns = Some(vec![column(&format!("{name}_"), "/v", None)]);
         let output = Output { excel, columns, ..world.output("x.csv", Shape::Long) };
-        let bad = Err(BadRow { input: input.clone(), reason: "r".to_owned() });
+        let bad = Err(BadRow { input: input.clone(), reason: "r".to_owned(), damaged: false });
         let records = [record(2, Ok(company()), &note, vec![lookup]), record(3, bad, "", Vec::new())];
         let cells = |text: &str| -> Vec<Vec<String>> {
             let mut reader =

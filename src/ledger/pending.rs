@@ -14,10 +14,15 @@ pub struct Pending {
     pub lost: bool,
     /// When the register last answered about it, where that decides the order; else 0.
     pub heard_at: i64,
-    /// About whom.
-    pub subject: Subject,
-    /// The row's copied columns.
-    pub columns: Vec<String>,
+    /// About whom, and the row's copied columns; `None` if what is sealed of the row does not open.
+    pub content: Option<(Subject, Vec<String>)>,
+}
+
+impl Pending {
+    /// Its row, as what it asks is made of it.
+    pub fn row(&self) -> Option<(&Subject, &[String])> {
+        self.content.as_ref().map(|(subject, columns)| (subject, columns.as_slice()))
+    }
 }
 
 /// An earlier lookup of this run with the same identity.

@@ -50,7 +50,7 @@ pub(super) async fn unasked(
         after = last.at;
         let silent: Vec<_> = pending.iter().filter(|lookup| silent[usize::from(lookup.at.step)]).collect();
         let of: Vec<usize> = silent.iter().map(|lookup| usize::from(lookup.at.step)).collect();
-        let rows: Vec<_> = silent.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+        let rows: Vec<_> = silent.iter().map(|lookup| lookup.row()).collect();
         let now = asked.freshness.now;
         let resolved = resolve(Some(ledger), prepared, &of, &rows, now, asked.started_at).await?;
         let making = silent.iter().map(|lookup| lookup.at).zip(resolved);

@@ -161,8 +161,7 @@ async fn plan_rest(
         let Some(last) = pending.last() else { break };
         after = last.at;
         let (decided, _) = conditions::ask(ledger, &prepared, run.id, &pending).await?;
-        let rows: Vec<_> =
-            pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+        let rows: Vec<_> = pending.iter().map(|lookup| lookup.row()).collect();
         let of: Vec<usize> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
         let resolved =
             resolve(Some(ledger), &prepared, &of, &rows, books.freshness.now, run.started_at).await?;
@@ -201,7 +200,8 @@ async fn judge_rows(
     books: &mut Books<'_>,
     steps: &mut [PlanStep],
 ) -> Result<(), RunError> {
-    let borrowed: Vec<_> = rows.iter().map(|(subject, columns)| (subject, columns.as_slice())).collect();
+    let borrowed: Vec<_> =
+        rows.iter().map(|(subject, columns)| Some((subject, columns.as_slice()))).collect();
     let mut skips: Vec<Vec<Option<&'static str>>> = vec![Vec::new(); rows.len()];
     for (step, sums) in steps.iter_mut().enumerate() {
         let of = vec![step; rows.len()];
@@ -263,7 +263,7 @@ async fn judge(
             }
             Disposition::Reuse(ask, _) => judged.fresh.push(ask.identity),
             Disposition::LetterUnknown => sums.unknown += 1,
-            Disposition::Skip(_) | Disposition::Wait(_) => sums.skipped += 1,
+            Disposition::Skip(_) | Disposition::Wait(_) | Disposition::Damaged => sums.skipped += 1,
             Disposition::Invalid(_) => sums.invalid += 1,
         }
     }

@@ -8,7 +8,7 @@ use super::event::{Level, notice};
 use crate::domain::counted::counted;
 use crate::domain::money::Ore;
 use crate::job::Step;
-use crate::ledger::{AccountChange, AccountUpdate, Pending, ReadAgain, RunRow, UnreadLookup};
+use crate::ledger::{AccountChange, AccountUpdate, ReadAgain, RunRow, UnreadLookup};
 use crate::time::now_ms;
 use crate::upstream::{Answer, Question, Reading, Response, read};
 
@@ -59,12 +59,12 @@ pub(super) async fn reread(
 
 /// What was asked.
 fn asked(prepared: &Prepared, unread: &UnreadLookup) -> Option<Ask> {
-    let Pending { at, subject, columns, .. } = &unread.lookup;
+    let (at, (subject, columns)) = (unread.lookup.at, unread.lookup.row()?);
     // Whose answer it is does not hang on a day.
     let on = On { day: prepared.today, last: Some(prepared.today) };
     match prepared.resolve(usize::from(at.step), subject, columns, on) {
         Resolved::Ask(ask) => Some(ask),
-        Resolved::Invalid(_) | Resolved::Skipped { .. } => None,
+        Resolved::Invalid(_) | Resolved::Damaged | Resolved::Skipped { .. } => None,
     }
 }
 

@@ -37,8 +37,7 @@ pub async fn retry_cost(
         let unknown = ledger.ended_unknown(run.id, after, 512).await?;
         let Some(last) = unknown.last() else { return Ok(sums) };
         after = last.at;
-        let rows: Vec<_> =
-            unknown.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+        let rows: Vec<_> = unknown.iter().map(|lookup| lookup.row()).collect();
         let of: Vec<usize> = unknown.iter().map(|lookup| usize::from(lookup.at.step)).collect();
         let resolved = resolve(Some(ledger), &prepared, &of, &rows, now_ms(), run.started_at).await?;
         let asks: Vec<Ask> = resolved

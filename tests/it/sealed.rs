@@ -1,8 +1,10 @@
 //! What the ledger holds about people is sealed: nothing of it can be read from the files, and who has neither key nor ring
 //! is told so, with nothing harmed.
 
+use crate::books::{execute, query};
 use crate::machine::{Process, busy, until_held};
 use crate::world::{CSV, REPORT, SIGNATORIES, World, companies, people};
+use sqlx::Row;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -205,4 +207,31 @@ fn production_needs_a_key_that_is_named() {
     }
     assert!(!world.path("orgpull.db").exists() && !world.path("orgpull.key").exists());
     world.orgpull(&["run", "job.toml", "--simulate"]).exits(0);
+}
+
+/// A value that was changed, or moved to another row, costs that row and no other.
+#[test]
+fn a_row_that_was_tampered_with_is_told_and_the_others_are_bought() {
+    let world = busy("[[fault]]\ndo = 'hold'\ntimes = 8");
+    crate::machine::both(&world, "job", &companies(6));
+    let mut process = Process::start(&world, &["run", "job.toml"]);
+    until_held(&world, 8);
+    assert!(process.kill());
+    execute(&world, "UPDATE rows SET content = x'00' WHERE row = 5");
+    execute(
+        &world,
+        "UPDATE rows SET content = o.content FROM rows o WHERE rows.row = 6 AND o.row = 5 AND o.run = rows.run",
+    );
+    world.scenario("");
+    let ran = world.orgpull(&["run", "job.toml"]).exits(4);
+    assert!(ran.said().contains("damaged in the ledger"), "{}", ran.said());
+    let outcomes = query(&world, "SELECT outcome, code, count(*) FROM lookups GROUP BY 1, 2 ORDER BY 1");
+    let outcomes: Vec<(String, Option<String>, i64)> =
+        outcomes.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    assert_eq!(outcomes[0], ("failed".to_owned(), Some("damaged".to_owned()), 4));
+    assert_eq!((outcomes[1].0.as_str(), outcomes[1].2, outcomes.len()), ("unknown", 8, 2));
+    assert_eq!(world.stats().arrivals, 8, "neither was asked, and nobody for another's row");
+    let rejects = world.read("job-out.rejects.csv");
+    assert_eq!(rejects.matches("tampered with").count(), 2, "{rejects}");
+    world.orgpull(&["doctor"]).exits(6).says("2 sealed values that do not open");
 }

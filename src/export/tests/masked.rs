@@ -12,7 +12,7 @@ fn numbers_are_masked_everywhere_when_asked() {
     let mut lookup = answered(Outcome::Hit, &body);
     lookup.text = Some(format!("about {PERSON}"));
     let input = "1890-01019802 Anna".to_owned();
-    let bad = Err(BadRow { input, reason: "no number".to_owned() });
+    let bad = Err(BadRow { input, reason: "no number".to_owned(), damaged: false });
     let records = [record(2, Ok(person()), PERSON, vec![lookup; 2]), record(3, bad, "", Vec::new())];
     for subject in [SubjectForm::Masked, SubjectForm::Digest] {
         for (name, shape) in [("x.csv", Shape::Long), ("x.csv", Shape::Wide), ("x.jsonl", Shape::Long)] {
@@ -99,7 +99,11 @@ fn a_masked_output_holds_the_number_in_no_field_and_no_form() {
             let columns = vec![form.to_owned(), form.to_owned()];
             let good = Subject::from_stored(PERSON, Kind::Person).unwrap();
             let record = |subject, lookups| Record { line: 2, subject, columns: columns.clone(), lookups };
-            let bad = BadRow { input: form.to_owned(), reason: "the check digit is wrong".to_owned() };
+            let bad = BadRow {
+                input: form.to_owned(),
+                reason: "the check digit is wrong".to_owned(),
+                damaged: false,
+            };
             let records = [record(Ok(good), vec![lookup]), record(Err(bad), Vec::new())];
             let mut outputs = vec![Output { subject, ..world.output(name, shape) }];
             outputs.push(Output {

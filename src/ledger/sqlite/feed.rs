@@ -155,14 +155,17 @@ impl Ledger {
     pub(super) fn pending_of(&self, row: &SqliteRow) -> Result<Pending, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         let kind = row.try_get("kind").map_err(failed)?;
-        let (digits, columns) = self.content(row.try_get("run").map_err(failed)?, row).map_err(failed)?;
+        let content = self.content(row.try_get("run").map_err(failed)?, row).map_err(failed)?;
+        let content = match content {
+            Some((digits, columns)) => Some((self.subject(&digits, kind)?, columns)),
+            None => None,
+        };
         Ok(Pending {
             at: lookup_id(row).map_err(failed)?,
             spent: row.try_get("spent").map_err(failed)?,
             lost: row.try_get::<i64, _>("lost").map_err(failed)? > 0,
             heard_at: 0,
-            subject: self.subject(&digits, kind)?,
-            columns,
+            content,
         })
     }
 

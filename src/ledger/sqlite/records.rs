@@ -139,15 +139,20 @@ impl Records<'_> {
 
 fn record(ledger: &Ledger, run: i64, row: &SqliteRow) -> Result<Record, LedgerError> {
     let failed = |e: sqlx::Error| ledger.failed(&e);
-    let (text, columns) = ledger.content(run, row).map_err(failed)?;
+    let line = cells::count(row, "line").map_err(failed)?;
+    let Some((text, columns)) = ledger.content(run, row).map_err(failed)? else {
+        let reason =
+            "what the ledger holds of this row does not open: it is damaged or was tampered with".to_owned();
+        let subject = Err(BadRow { input: String::new(), reason, damaged: true });
+        return Ok(Record { line, subject, columns: Vec::new(), lookups: Vec::new() });
+    };
     let kind = row.try_get::<Option<&str>, _>("kind").map_err(failed)?;
     let subject = if let Some(kind) = kind {
         Ok(ledger.subject(&text, kind)?)
     } else {
         let reason = row.try_get::<Option<String>, _>("reason").map_err(failed)?;
-        Err(BadRow { input: text, reason: reason.unwrap_or_default() })
+        Err(BadRow { input: text, reason: reason.unwrap_or_default(), damaged: false })
     };
-    let line = cells::count(row, "line").map_err(failed)?;
     Ok(Record { line, subject, columns, lookups: Vec::new() })
 }
 

@@ -139,12 +139,14 @@ impl Ledger {
         self.key.short("number", &subject.stored())
     }
 
-    /// The content of a row, of which `run`, `row` and `content` are columns of the result.
-    pub(super) fn content(&self, run: i64, row: &SqliteRow) -> sqlx::Result<Content> {
+    /// The content of a row, whose `row` and `content` are columns of the result; `None` if it does not open.
+    pub(super) fn content(&self, run: i64, row: &SqliteRow) -> sqlx::Result<Option<Content>> {
         let cell = Cell::Row { run, row: row.try_get("row")? };
-        let clear = Zeroizing::new(self.opened(cell, row.try_get("content")?)?);
+        let Ok(clear) = self.keyring.unseal(cell, row.try_get("content")?) else { return Ok(None) };
+        let clear = Zeroizing::new(clear);
         // Without what serde says, which quotes what it stumbles over.
-        serde_json::from_slice(&clear).map_err(|_| sqlx::Error::Decode("a row that is none of ours".into()))
+        let content = serde_json::from_slice(&clear).map(Some);
+        content.map_err(|_| sqlx::Error::Decode("a row that is none of ours".into()))
     }
 
     /// A sealed text; `None` if there is none.

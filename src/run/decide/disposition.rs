@@ -21,6 +21,8 @@ pub(crate) enum Disposition {
     LetterUnknown,
     /// We refuse it: outcome `invalid`, code `local`.
     Invalid(String),
+    /// What the ledger holds of its row does not open: outcome `failed`, code `damaged`.
+    Damaged,
     /// It is not asked.
     Skip(Skip),
     /// Its condition is about this lookup, which is not settled yet.
@@ -67,6 +69,7 @@ pub(crate) fn disposition(
     let ask = match resolved {
         Resolved::Ask(ask) => ask,
         Resolved::Invalid(reason) => return Disposition::Invalid(reason),
+        Resolved::Damaged => return Disposition::Damaged,
         Resolved::Skipped { code, reason } => return Disposition::Skip(Skip { code, reason, saved: None }),
     };
     let Some(known) = known.get(&ask.identity) else { return Disposition::Ask(ask) };
@@ -142,6 +145,7 @@ mod tests {
             Disposition::Reuse(..) => "reuse",
             Disposition::LetterUnknown => "letter",
             Disposition::Invalid(_) => "invalid",
+            Disposition::Damaged => "damaged",
             Disposition::Skip(_) => "skip",
             Disposition::Wait(_) => "wait",
             Disposition::InFlightElsewhere(_) => "elsewhere",

@@ -8,7 +8,7 @@ use super::prepared::{On, Prepared, Resolved};
 use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::job::when::Gate;
-use crate::ledger::{Known, Ledger, LookupId, OrderKey, SavedCall, SeenIdentities};
+use crate::ledger::{Known, Ledger, LookupId, OrderKey, Pending, SavedCall, SeenIdentities};
 use crate::run::error::RunError;
 use crate::time::stockholm_date;
 use std::collections::HashMap;
@@ -58,7 +58,7 @@ pub(crate) async fn fetch(
         Selection::At(ids) => ledger.pending_at(run, &ids).await?,
     };
     let (decided, probes) = conditions::ask(ledger, prepared, run, &pending).await?;
-    let rows: Vec<_> = pending.iter().map(|lookup| (&lookup.subject, lookup.columns.as_slice())).collect();
+    let rows: Vec<_> = pending.iter().map(Pending::row).collect();
     let steps: Vec<_> = pending.iter().map(|lookup| usize::from(lookup.at.step)).collect();
     let resolved = resolve(Some(ledger), prepared, &steps, &rows, freshness.now, freshness.began).await?;
     let known = known(ledger, Some(run), resolved.iter()).await?;
@@ -105,13 +105,14 @@ pub(crate) async fn resolve(
     ledger: Option<&Ledger>,
     prepared: &Prepared,
     steps: &[usize],
-    rows: &[(&Subject, &[String])],
+    rows: &[Option<(&Subject, &[String])>],
     now: i64,
     began: i64,
 ) -> Result<Vec<Resolved>, RunError> {
     let on = On { day: stockholm_date(now), last: None };
     let about: Vec<Option<Identity>> = (steps.iter().zip(rows))
-        .map(|(step, (subject, columns))| {
+        .map(|(step, row)| {
+            let (subject, columns) = (*row)?;
             match prepared.resolve(prepared.last_of(*step)?, subject, columns, on) {
                 Resolved::Ask(ask) => Some(ask.identity),
                 _ => None,
@@ -126,7 +127,8 @@ pub(crate) async fn resolve(
     let last = |about: &Option<Identity>| answered.get(about.as_ref()?).copied().map(stockholm_date);
     let each = steps.iter().zip(rows).zip(&about);
     Ok(each
-        .map(|((step, (subject, columns)), about)| {
+        .map(|((step, row), about)| {
+            let Some((subject, columns)) = *row else { return Resolved::Damaged };
             prepared.resolve(*step, subject, columns, On { last: last(about), ..on })
         })
         .collect())

@@ -40,6 +40,8 @@ pub(crate) enum Resolved {
     Ask(Ask),
     /// A parameter breaks the catalogue: outcome `invalid`, code `local`.
     Invalid(String),
+    /// What the ledger holds of its row does not open.
+    Damaged,
     /// It is not asked: the service does not take this kind of number, or there is no day to ask since.
     Skipped {
         /// Why, in a word of [`code`].
@@ -137,7 +139,8 @@ impl Prepared {
 
     /// Why each of these is asked.
     pub(crate) fn purposes(&self, pending: &[Pending]) -> Vec<String> {
-        pending.iter().map(|lookup| self.purpose(&lookup.columns).unwrap_or_default()).collect()
+        let of = |lookup: &Pending| self.purpose(lookup.row()?.1);
+        pending.iter().map(|lookup| of(lookup).unwrap_or_default()).collect()
     }
 
     /// Why a row is asked about; `None` if that is empty.

@@ -86,6 +86,11 @@ impl<T: Transport> Coordinator<T> {
                 text: Some(reason),
                 ..Change::to(at, State::Settled, Some(Outcome::Invalid))
             }),
+            Sorted::Damaged => self.change(Change {
+                code: Some("damaged".to_owned()),
+                text: Some("what the ledger holds of this row does not open: it was not asked".to_owned()),
+                ..Change::to(at, State::Settled, Some(Outcome::Failed))
+            }),
             Sorted::Skip(Skip { code, reason, saved }) => self.change(Change {
                 code: Some(code.to_owned()),
                 text: Some(reason),

@@ -17,6 +17,8 @@ pub(in crate::run::dispatch) enum Sorted {
     LetterUnknown,
     /// We refuse it, for this reason.
     Invalid(String),
+    /// What the ledger holds of its row does not open.
+    Damaged,
     /// It is not asked.
     Skip(Skip),
     /// It would post a letter that was not foreseen when the run began.
@@ -56,6 +58,7 @@ impl Backlog {
             },
             Disposition::LetterUnknown => Some(Sorted::LetterUnknown),
             Disposition::Invalid(reason) => Some(Sorted::Invalid(reason)),
+            Disposition::Damaged => Some(Sorted::Damaged),
             Disposition::Skip(skip) => Some(Sorted::Skip(skip)),
             Disposition::Wait(_) if chain.iter().any(|gate| self.has_no_turn(*gate)) => {
                 self.let_go(at);
