@@ -13,9 +13,9 @@ mod schedule;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
-    BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs, KeyArgs, KeyCommand,
-    LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs, Simulation,
-    SimulatorArgs, StatusArgs,
+    AccessArgs, BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs, KeyArgs,
+    KeyCommand, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs,
+    Simulation, SimulatorArgs, StatusArgs,
 };
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use days::Days;
@@ -116,6 +116,8 @@ pub enum Command {
     Fire(JobArgs),
     /// Copy the ledger to a file, also while runs go on
     Backup(BackupArgs),
+    /// Print all that is held about one number, which is asked for
+    Access(AccessArgs),
     /// Make, rotate, copy and put back the keys that the ledger is sealed with
     Key(KeyArgs),
     /// Serve the imitation of the upstreams on its own

@@ -97,6 +97,7 @@ async fn dispatch(invocation: &Invocation, command: Command) -> Result<Exit, Fai
         Command::Unpause(args) => commands::jobs::unpause(invocation, &args).await,
         Command::Fire(args) => commands::jobs::fire(invocation, &args).await,
         Command::Backup(args) => commands::backup::backup(invocation, &args).await,
+        Command::Access(args) => commands::access::access(invocation, &args).await,
         Command::Key(args) => commands::key::key(invocation, &args).await,
         Command::Check(args) => commands::other::check(invocation, &args),
         Command::Simulator(args) => commands::other::simulator(invocation, &args).await,

@@ -150,6 +150,14 @@ impl Subject {
         ascii(&self.ten)
     }
 
+    /// Whether a text is this number and nothing else, in whatever form.
+    pub fn is_written(&self, text: &str) -> bool {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let ten = self.sent10();
+        text.chars().all(|c| c.is_ascii_digit() || "-+ ".contains(c))
+            && (digits == ten || digits.len() == 12 && digits.ends_with(&ten))
+    }
+
     /// Twelve digits, as services for persons take it (`16` before those of a legal person); nothing for a sole trader
     /// whose century is not known.
     pub fn sent12(&self) -> Option<String> {

@@ -11,6 +11,7 @@ mod batch;
 mod daemon;
 mod error;
 mod fire;
+mod held;
 mod ids;
 mod input;
 mod keyring;
@@ -36,6 +37,7 @@ pub use batch::{
 pub use daemon::DaemonRow;
 pub use error::{BackupError, LedgerError, LockError};
 pub use fire::{Cause, FireRow, NewFire, ScheduleRecord, WatchedJob};
+pub use held::{HeldAttempt, HeldRow};
 pub use ids::{AttemptIds, run_id, transactionid};
 pub use input::{Counts, NewRow};
 pub use keyring::{Access, KeyError, Keyring, MasterKey, default_key, write_new_key};

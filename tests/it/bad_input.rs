@@ -461,7 +461,7 @@ fn commands_and_flags_to_come_are_refused_by_name() {
     for (command, says) in [
         (&["purge"][..], "`orgpull purge` is planned, but not yet built"),
         (&["forget", "5560125790"], "`orgpull forget` is planned, but not yet built"),
-        (&["access", "5560125790"], "`orgpull access` is planned, but not yet built"),
+        (&["restore", "x.db"], "`orgpull restore` is planned, but not yet built"),
         (
             &["export", "job", "--format", "parquet", "--output", "x"],
             "`--format parquet` is planned, but not yet built",

@@ -235,3 +235,49 @@ fn a_row_that_was_tampered_with_is_told_and_the_others_are_bought() {
     assert_eq!(rejects.matches("tampered with").count(), 2, "{rejects}");
     world.orgpull(&["doctor"]).exits(6).says("2 sealed values that do not open");
 }
+
+/// The number is typed or piped, in any form, and never an argument.
+#[test]
+fn all_that_is_held_about_a_number_is_told_and_nobody_elses() {
+    let (world, numbers) = marked("");
+    world.orgpull(&["run", "job.toml"]).exits(0);
+    let asks = |arguments: &[&str], number: &str| {
+        let mut process = Process::fed(&world, &[&["access"], arguments].concat());
+        drop(process.feed(&format!("{number}\n")));
+        process.ends()
+    };
+    let (company, person) = (&numbers[0], &numbers[4]);
+    let told = asks(&["--json"], company).exits(0);
+    let held: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let row = &held["rows"][0];
+    assert_eq!(
+        (held["rows"].as_array().unwrap().len(), &row["columns"]["name"]),
+        (1, &"Marked Customer".into())
+    );
+    assert_eq!(row["lookups"].as_array().unwrap().len(), 2);
+    assert!(!row["lookups"][0]["answer"].is_null(), "{}", told.stdout);
+    let requests = row["requests"].as_array().unwrap();
+    assert_eq!((requests.len(), &requests[0]["purpose"]), (2, &"Marked purpose".into()));
+    assert!(row["outputs"][0].as_str().unwrap().ends_with("out.csv"));
+    for other in numbers[1..6].iter().map(|number| &number[number.len() - 10..]) {
+        assert!(!told.stdout.contains(other), "somebody else's number");
+    }
+    // However it is written.
+    let ten = &person[person.len() - 10..];
+    for form in [person.clone(), format!("{}-{}", &ten[..6], &ten[6..])] {
+        let told = asks(&["--json"], &form).exits(0);
+        assert_eq!(told.stdout.matches("\"line\"").count(), 1, "{}", told.stdout);
+    }
+    asks(&["--output", "held.json"], company).exits(0);
+    assert_eq!(world.path("held.json").metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(world.read("held.json"), told.stdout);
+    let text = asks(&[], company).exits(0);
+    assert!(text.stdout.contains("1 row is held") && !text.stdout.contains(&company[..6]), "{}", text.stdout);
+
+    // One that nobody asked about, one that is none, and an argument.
+    let nothing = asks(&[], &companies(30)[20]).exits(0);
+    assert!(nothing.stdout.contains("nothing is held"), "{}", nothing.stdout);
+    let none = asks(&[], "556012-5791").exits(2);
+    assert!(none.stderr.contains("no number") && !none.stderr.contains("5791"), "{}", none.stderr);
+    world.orgpull(&["access", company]).exits(2);
+}

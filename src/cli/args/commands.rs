@@ -304,6 +304,20 @@ pub struct BackupArgs {
     pub simulate: bool,
 }
 
+/// `access`.
+#[derive(Debug, Args)]
+pub struct AccessArgs {
+    /// Write JSON, with the answers, to this file, which its owner alone can read
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print JSON, with the answers
+    #[arg(long)]
+    pub json: bool,
+    /// The simulator's ledger
+    #[arg(long)]
+    pub simulate: bool,
+}
+
 /// `key`.
 #[derive(Debug, Args)]
 pub struct KeyArgs {

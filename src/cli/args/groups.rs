@@ -5,15 +5,13 @@ use clap::{ColorChoice, Command};
 use std::fmt::Write as _;
 
 /// Every command stands in one of these, in this order.
-pub(super) const GROUPS: [(&str, &[&str]); 5] = [
+pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Run", &["run", "plan", "retry", "export"]),
     ("Look", &["runs", "status", "catalogue"]),
     ("Money", &["spend", "reconcile", "resolve"]),
     ("Nights", &["schedule", "jobs", "pause", "unpause", "fire"]),
-    (
-        "Set up",
-        &["check", "login", "doctor", "backup", "key", "simulator", "schema", "completions", "man", "help"],
-    ),
+    ("Privacy", &["access", "key"]),
+    ("Set up", &["check", "login", "doctor", "backup", "simulator", "schema", "completions", "man", "help"]),
 ];
 
 /// The widest help, as that of each command.

@@ -5,9 +5,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::path::Path;
 
 /// Commands to come.
-const COMMANDS: [&str; 15] = [
-    "access", "ask", "audit", "diff", "fields", "forget", "freeze", "init", "ledger", "notify", "purge",
-    "report", "restore", "stop", "unfreeze",
+const COMMANDS: [&str; 14] = [
+    "ask", "audit", "diff", "fields", "forget", "freeze", "init", "ledger", "notify", "purge", "report",
+    "restore", "stop", "unfreeze",
 ];
 /// Output formats to come.
 const FORMATS: [&str; 2] = ["parquet", "xlsx"];

@@ -140,7 +140,7 @@ fn what_is_planned_is_refused_with_not_yet() {
         "orgpull help purge",
         "orgpull -v --database x.db purge --before 2026-01-01",
         "orgpull forget 556012-5790",
-        "orgpull access --help",
+        "orgpull audit --help",
         "orgpull export r --format parquet --output x.parquet",
         "orgpull export r --format xlsx --output x.xlsx",
         "orgpull restore x.db",
@@ -165,7 +165,7 @@ fn help_and_version_are_no_failure() {
 #[test]
 fn nothing_that_is_planned_is_listed() {
     let all: String = [help(&[]), help(&["run"]), help(&["export"])].concat();
-    for word in ["purge", "forget", "access", "parquet"] {
+    for word in ["purge", "forget", "restore", "parquet"] {
         assert!(!all.contains(word), "{word}");
     }
 }

@@ -14,6 +14,7 @@ mod feed;
 mod files;
 mod fires;
 mod handle;
+mod held;
 mod invoice;
 mod load;
 mod lock;

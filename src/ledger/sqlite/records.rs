@@ -88,8 +88,18 @@ impl Records<'_> {
         self.after = 0;
     }
 
+    /// One row, by its position; `None` if the run has none there.
+    pub async fn row(&mut self, row: i64) -> Result<Option<Record>, LedgerError> {
+        self.after = row - 1;
+        Ok(self.rows(1).await?.and_then(|mut records| records.pop()))
+    }
+
     /// The next rows; `None` at the end.
     pub async fn page(&mut self) -> Result<Option<Vec<Record>>, LedgerError> {
+        self.rows(PAGE).await
+    }
+
+    async fn rows(&mut self, most: i64) -> Result<Option<Vec<Record>>, LedgerError> {
         let mut rows = sqlx::query(
             "SELECT r.row, r.line, r.kind, r.reason, r.content, l.step, l.outcome, l.source, \
              l.attempts, l.cost, coalesce(l.code, a.code) AS code, l.text AS own_text, a.text, a.id, o.id AS old, \
@@ -108,7 +118,7 @@ impl Records<'_> {
         )
         .bind(self.run)
         .bind(self.after)
-        .bind(self.after + PAGE)
+        .bind(self.after + most)
         .bind(self.answers >= Answers::Own)
         .bind(self.answers >= Answers::WithEarlier)
         .fetch(&mut self.snapshot);
@@ -132,7 +142,7 @@ impl Records<'_> {
                 record.lookups.push(lookup);
             }
         }
-        self.after += PAGE;
+        self.after += most;
         Ok((!records.is_empty()).then_some(records))
     }
 }

@@ -136,7 +136,12 @@ impl Ledger {
 
     /// The digest under which a number is searched.
     pub(super) fn digest_of(&self, subject: &Subject) -> Identity {
-        self.key.short("number", &subject.stored())
+        self.digest_of_digits(&subject.stored())
+    }
+
+    /// The same of a stored form.
+    pub(super) fn digest_of_digits(&self, stored: &str) -> Identity {
+        self.key.short("number", stored)
     }
 
     /// The content of a row, whose `row` and `content` are columns of the result; `None` if it does not open.
