@@ -17,6 +17,7 @@ CREATE TABLE runs (
     job           TEXT NOT NULL,
     state         TEXT NOT NULL CHECK (state IN ('loading', 'running', 'finished', 'stopped', 'closed')),
     environment   TEXT NOT NULL,
+    operator      TEXT NOT NULL,              -- who began it
     job_path      TEXT NOT NULL,
     job_text      BLOB NOT NULL,              -- sealed: it may hold numbers
     data_key      INTEGER NOT NULL,           -- what the run's values are sealed with, by its id in the ring

@@ -79,6 +79,14 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// Says who is at it, where the user's name does not.
+const OPERATOR: &str = "ORGPULL_OPERATOR";
+
+/// This machine's name.
+pub(super) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// What every command has at hand.
 pub(super) struct Invocation {
     pub(super) global: Global,
@@ -126,7 +134,13 @@ impl Invocation {
 
     /// The configuration; with `simulate` every account is the simulator's, at an address still to be set.
     pub(super) fn settings(&self, simulate: bool) -> Result<Settings, Failure> {
-        Ok(Settings::load(self.flags(simulate))?)
+        let operator = std::env::var(OPERATOR).ok().filter(|name| !name.trim().is_empty());
+        let operator = operator.unwrap_or_else(|| {
+            let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+            let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()));
+            format!("{user}@{}", host())
+        });
+        Ok(Settings { operator, ..Settings::load(self.flags(simulate))? })
     }
 
     /// A reporter on the console, in the form that was asked for.

@@ -71,6 +71,7 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
         catalogue,
         confirm_above,
         privacy,
+        operator: String::new(),
         database_given: false,
         protected,
     })

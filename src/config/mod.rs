@@ -54,6 +54,8 @@ pub struct Settings {
     pub confirm_above: Ore,
     /// `[privacy]`: how the ledger is sealed.
     pub privacy: Privacy,
+    /// Who is at it: `ORGPULL_OPERATOR`, else user and host. Each run keeps it.
+    pub operator: String,
     /// Whether the ledger's file was given on the command line: then it is the simulator's too.
     pub database_given: bool,
     /// What no output may take the place of: this file and those that it names, and every ledger it leads to.
@@ -193,6 +195,7 @@ impl Settings {
             catalogue: Catalogue::built_in(),
             confirm_above: CONFIRM_ABOVE,
             privacy: Privacy::default(),
+            operator: String::new(),
             database_given: false,
             protected: ledgers(&database),
             database,

@@ -36,6 +36,7 @@ pub(super) fn new_run<'a>(run: &'a str, job: &'a str) -> NewRun<'a> {
     NewRun {
         run,
         job,
+        operator: "nobody@test",
         environment: "sandbox",
         job_path: "/jobs/nightly.toml",
         job_text: "",

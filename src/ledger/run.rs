@@ -9,6 +9,8 @@ pub struct NewRun<'a> {
     pub run: &'a str,
     /// Job name.
     pub job: &'a str,
+    /// Who begins it.
+    pub operator: &'a str,
     /// Environment label.
     pub environment: &'a str,
     /// The job's file.
@@ -78,6 +80,8 @@ pub struct RunRow {
     pub run: String,
     /// Job name.
     pub job: String,
+    /// Who began it.
+    pub operator: String,
     /// Where it stands.
     pub stage: Stage,
     /// Environment label.

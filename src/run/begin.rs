@@ -195,6 +195,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
     let new = NewRun {
         run: &id,
         job: &job.name,
+        operator: &context.settings.operator,
         environment: &environment(used.each()),
         job_path: &job.path.to_string_lossy(),
         job_text: &job.text,

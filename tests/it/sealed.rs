@@ -240,7 +240,8 @@ fn a_row_that_was_tampered_with_is_told_and_the_others_are_bought() {
 #[test]
 fn all_that_is_held_about_a_number_is_told_and_nobody_elses() {
     let (world, numbers) = marked("");
-    world.orgpull(&["run", "job.toml"]).exits(0);
+    let ran = world.command(&["run", "job.toml"]).env("ORGPULL_OPERATOR", "Risk, night shift").output().unwrap();
+    assert!(ran.status.success());
     let asks = |arguments: &[&str], number: &str| {
         let mut process = Process::fed(&world, &[&["access"], arguments].concat());
         drop(process.feed(&format!("{number}\n")));
@@ -256,6 +257,7 @@ fn all_that_is_held_about_a_number_is_told_and_nobody_elses() {
     );
     assert_eq!(row["lookups"].as_array().unwrap().len(), 2);
     assert!(!row["lookups"][0]["answer"].is_null(), "{}", told.stdout);
+    assert_eq!(row["operator"], "Risk, night shift");
     let requests = row["requests"].as_array().unwrap();
     assert_eq!((requests.len(), &requests[0]["purpose"]), (2, &"Marked purpose".into()));
     assert!(row["outputs"][0].as_str().unwrap().ends_with("out.csv"));

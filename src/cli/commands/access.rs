@@ -75,10 +75,11 @@ fn held_text(held: &[HeldRow], written: bool) -> String {
     for HeldRow { run, record, attempts, outputs } in held {
         let _ = writeln!(
             text,
-            "\nrun {} of job {}, {}, line {}",
+            "\nrun {} of job {}, {}, by {}, line {}",
             run.run,
             run.job,
             rfc3339(run.started_at),
+            run.operator,
             record.line
         );
         for attempt in attempts {
@@ -129,6 +130,7 @@ fn row_json(held: &HeldRow, subject: &Subject) -> Value {
     json!({
         "run": run.run,
         "job": run.job,
+        "operator": run.operator,
         "environment": run.environment,
         "started_at": rfc3339(run.started_at),
         "line": record.line,

@@ -2,6 +2,7 @@
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
 use super::super::report::{DaemonLines, NextFire, daemon_json, daemon_text, fires_text, too_long};
+use super::super::invocation::host;
 use super::super::{Failure, Invocation, signals, telemetry};
 use super::folder::{absolute, folder, ledger_if_any};
 use super::install::install;
@@ -107,11 +108,6 @@ fn files(settings: &Settings) -> DaemonEvent {
         settings.path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let message = format!("configuration {configuration}, ledger {}", settings.database.display());
     DaemonEvent::new(Level::Info, "files", message)
-}
-
-/// This machine's name.
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// `orgpull schedule --list`.

@@ -16,6 +16,7 @@ path = "x.csv"
 
 fn run(path: &Path, text: &str) -> RunRow {
     RunRow {
+        operator: "nobody@test".to_owned(),
         id: 1,
         run: "k3v9q2".to_owned(),
         job: "portfolio".to_owned(),

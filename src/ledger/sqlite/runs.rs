@@ -7,7 +7,7 @@ use crate::ledger::{Cell, DecidedBy, Ledger, LedgerError, NewRun, RunRow, Stage,
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-const COLUMNS: &str = "id, run, job, state, environment, job_path, job_text, input_digest, input_bytes, input_sha256, \
+const COLUMNS: &str = "id, run, job, operator, state, environment, job_path, job_text, input_digest, input_bytes, input_sha256, \
                        limit_rows, input_given, buy_again, columns, steps, first_day, rows, bad_rows, letter_rows, started_at, finished_at, exit, reason, fire";
 
 impl Ledger {
@@ -16,12 +16,13 @@ impl Ledger {
         // In the ring before anything is sealed with it.
         let key = self.keyring.new_key()?;
         let query = sqlx::query(
-            "INSERT INTO runs (run, data_key, job, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
-             buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (run, data_key, job, operator, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
+             buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, ?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.run)
         .bind(i64::from(key.id()))
         .bind(new.job)
+        .bind(new.operator)
         .bind(new.environment)
         .bind(new.job_path)
         .bind(key.seal(Cell::JobText(new.run), new.job_text.as_bytes()))
@@ -373,6 +374,7 @@ fn run(row: &SqliteRow, job_text: impl Fn(&str) -> sqlx::Result<String>) -> sqlx
         job_text: job_text(&name)?,
         run: name,
         job: row.try_get("job")?,
+        operator: row.try_get("operator")?,
         stage: stage.ok_or_else(|| sqlx::Error::Decode("a run without a state".into()))?,
         environment: row.try_get("environment")?,
         job_path: row.try_get("job_path")?,

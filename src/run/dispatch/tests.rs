@@ -72,6 +72,7 @@ pub(super) async fn run_of(folder: &Path, rows: i64) -> (Arc<Ledger>, i64) {
     let ledger = Ledger::open(&folder.join("orgpull.db"), &Access::default()).await.unwrap();
     let id = run_id();
     let new = NewRun {
+        operator: "nobody@test",
         run: &id,
         job: "nightly",
         environment: "sandbox",
