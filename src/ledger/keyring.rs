@@ -109,14 +109,25 @@ impl Keyring {
         self.key(id).ok_or_else(|| KeyError::Ring(self.path.clone()))
     }
 
-    /// A data key by its id: one that another process has made since is looked for in the file.
+    /// A data key by its id: one that another process has made since is looked for in the file, once.
     pub fn key(&self, id: u32) -> Option<Arc<DataKey>> {
-        let known = || self.opened.read().unwrap_or_else(PoisonError::into_inner).keys.get(&id).cloned();
-        known().or_else(|| {
-            let ring = self.read_again().ok().filter(|ring| ring.keys.contains_key(&format!("{id:08x}")))?;
-            self.take_in(&ring).ok()?;
-            known()
-        })
+        let known = || {
+            let opened = self.opened.read().unwrap_or_else(PoisonError::into_inner);
+            (opened.keys.get(&id).cloned(), opened.missing.contains(&id))
+        };
+        match known() {
+            (Some(key), _) => return Some(key),
+            (None, true) => return None,
+            (None, false) => {}
+        }
+        // What cannot be read now may be read in a moment.
+        let ring = self.read_again().ok()?;
+        self.take_in(&ring).ok()?;
+        let (key, _) = known();
+        if key.is_none() {
+            self.opened.write().unwrap_or_else(PoisonError::into_inner).missing.insert(id);
+        }
+        key
     }
 
     /// Opens a sealed value of a cell.
@@ -213,8 +224,10 @@ impl Keyring {
     }
 
     fn take_in(&self, ring: &Ring) -> Result<(), KeyError> {
-        let opened = ring.open(&self.masters, &self.path)?;
-        *self.opened.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        let mut read = ring.open(&self.masters, &self.path)?;
+        let mut opened = self.opened.write().unwrap_or_else(PoisonError::into_inner);
+        read.missing = std::mem::take(&mut opened.missing);
+        *opened = read;
         Ok(())
     }
 }

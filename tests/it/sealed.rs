@@ -240,7 +240,8 @@ fn a_row_that_was_tampered_with_is_told_and_the_others_are_bought() {
 #[test]
 fn all_that_is_held_about_a_number_is_told_and_nobody_elses() {
     let (world, numbers) = marked("");
-    let ran = world.command(&["run", "job.toml"]).env("ORGPULL_OPERATOR", "Risk, night shift").output().unwrap();
+    let ran =
+        world.command(&["run", "job.toml"]).env("ORGPULL_OPERATOR", "Risk, night shift").output().unwrap();
     assert!(ran.status.success());
     let asks = |arguments: &[&str], number: &str| {
         let mut process = Process::fed(&world, &[&["access"], arguments].concat());

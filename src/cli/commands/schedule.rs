@@ -1,8 +1,8 @@
 //! `schedule`: the daemon, and what it is going to do.
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
-use super::super::report::{DaemonLines, NextFire, daemon_json, daemon_text, fires_text, too_long};
 use super::super::invocation::host;
+use super::super::report::{DaemonLines, NextFire, daemon_json, daemon_text, fires_text, too_long};
 use super::super::{Failure, Invocation, signals, telemetry};
 use super::folder::{absolute, folder, ledger_if_any};
 use super::install::install;

@@ -7,7 +7,7 @@ use crate::ledger::seal::{DataKey, random};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -93,7 +93,12 @@ impl Ring {
             keys.insert(id, Arc::new(key));
         }
         let own = u32::from_str_radix(&self.own, 16).ok().and_then(|id| keys.get(&id)).cloned();
-        Ok(Opened { ring: self.clone(), own: own.ok_or_else(|| KeyError::Ring(path.to_owned()))?, keys })
+        Ok(Opened {
+            ring: self.clone(),
+            own: own.ok_or_else(|| KeyError::Ring(path.to_owned()))?,
+            keys,
+            missing: HashSet::new(),
+        })
     }
 }
 
@@ -103,6 +108,8 @@ pub(super) struct Opened {
     pub(super) ring: Ring,
     pub(super) own: Arc<DataKey>,
     pub(super) keys: HashMap<u32, Arc<DataKey>>,
+    /// Those that were asked for in vain: a million values of a run whose key is gone are no million looks.
+    pub(super) missing: HashSet<u32>,
 }
 
 #[cfg(test)]
