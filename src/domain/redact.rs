@@ -152,6 +152,24 @@ impl Known {
         if hidden.secrets.is_empty() { json } else { hidden.hide_secrets(text).into_bytes() }
     }
 
+    /// The same in some members of a JSON object alone; in all of it where it is none.
+    pub fn hide_secrets_in_members(&self, json: Vec<u8>, names: &[&str]) -> Vec<u8> {
+        let Ok(mut value) = serde_json::from_slice::<Value>(&json) else {
+            return self.hide_secrets_in_json(json);
+        };
+        let Some(object) = value.as_object_mut() else { return self.hide_secrets_in_json(json) };
+        let mut is_changed = false;
+        for (_, member) in object.iter_mut().filter(|(name, _)| names.contains(&name.as_str())) {
+            let said = crate::domain::json::bytes(member);
+            let hidden = self.hide_secrets_in_json(said.clone());
+            if hidden != said {
+                *member = serde_json::from_slice(&hidden).unwrap_or(Value::Null);
+                is_changed = true;
+            }
+        }
+        if is_changed { crate::domain::json::bytes(&value) } else { json }
+    }
+
     /// The same for bytes that are no JSON: as a text of any charset that is met, or in a piece of JSON.
     pub fn hide_secrets_in_bytes(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         for secret in &self.secrets {

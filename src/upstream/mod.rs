@@ -175,6 +175,29 @@ mod tests {
         assert!(String::from_utf8_lossy(&hit.body).contains("hunter2"), "a report stays as it was bought");
     }
 
+    /// A user name is often a company's name, and the company may be a customer.
+    #[test]
+    fn a_report_with_a_rejection_stays_as_it_was_bought_too() {
+        let known = Known::default().and_secret("Exempel");
+        let body = r#"{"report":{"companyName":"Exempel Bygg AB","big":1.50},"error":{"text":"Exempel"},"metaData":["Exempel"]}"#;
+        let partial = Answer {
+            outcome: Outcome::Partial,
+            code: Some("S200".to_owned()),
+            text: None,
+            log_id: None,
+            letter: None,
+            billed: true,
+            body: body.as_bytes().to_vec(),
+        };
+        let Reading::Answer(kept) = Reading::Answer(partial.clone()).without(&known) else { panic!() };
+        let stars = r#"{"report":{"companyName":"Exempel Bygg AB","big":1.50},"error":{"text":"*******"},"metaData":["*******"]}"#;
+        assert_eq!(String::from_utf8_lossy(&kept.body), stars);
+        let report = r#"{"report":{"companyName":"Exempel Bygg AB"}}"#.as_bytes().to_vec();
+        let partial = Answer { body: report.clone(), ..partial };
+        let Reading::Answer(kept) = Reading::Answer(partial).without(&known) else { panic!() };
+        assert_eq!(kept.body, report, "untouched");
+    }
+
     /// What is kept of an answer that cannot be read, as text, and its content type.
     fn unread(dialect: &Dialect, content_type: &str, body: &[u8]) -> (String, Option<String>) {
         let known = Known::default().and_secret("hunter2/\u{e5}").and_token("a-token.of-ours/with+all=");

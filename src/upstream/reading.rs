@@ -186,12 +186,19 @@ impl Reading {
     }
 }
 
+/// Where an answer that has a report says what else there is to say: codes, texts, and what was asked.
+const BESIDE_A_REPORT: [&str; 5] = ["error", "errors", "message", "metaData", "status"];
+
 impl Answer {
     fn without(self, known: &Known) -> Self {
         let Self { outcome, code, text, log_id, letter, billed, body } = self;
         let clean = |text: Option<String>| text.map(|text| known.hide_secrets(&text));
-        // A report is what was paid for, and no login echoes in it: a password that is a word of it stays a word.
-        let body = if outcome == Outcome::Hit { body } else { known.hide_secrets_in_json(body) };
+        // A report is what was paid for, and no login echoes in it: a user name that is a word of it stays a word.
+        let body = match outcome {
+            Outcome::Hit => body,
+            Outcome::Partial => known.hide_secrets_in_members(body, &BESIDE_A_REPORT),
+            _ => known.hide_secrets_in_json(body),
+        };
         let code = code.map(|code| known.code(&code));
         Self { outcome, code, text: clean(text), log_id: clean(log_id), letter, billed, body }
     }
