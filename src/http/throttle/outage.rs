@@ -73,6 +73,8 @@ pub(super) struct Outages {
     state: State,
     /// Not before: what the upstream asked for with a failure since it last answered.
     told: Option<Instant>,
+    /// The lookup that was given up last as failing by itself, while nothing has answered since.
+    alone: Option<u64>,
     /// Requests that were not taken since the last answer, or since they last counted as a trouble.
     not_taken: u32,
     /// Whether there is something that other processes have not been told.
@@ -118,7 +120,15 @@ enum Phase {
 
 impl Outages {
     pub(super) fn new(patience: Duration, has_health: bool) -> Self {
-        Self { patience, has_health, state: State::Calm(Vec::new()), told: None, not_taken: 0, news: false }
+        Self {
+            patience,
+            has_health,
+            state: State::Calm(Vec::new()),
+            told: None,
+            alone: None,
+            not_taken: 0,
+            news: false,
+        }
     }
 
     /// What may be done. Asking changes nothing: who acts on the answer says so.
@@ -155,6 +165,7 @@ impl Outages {
     pub(super) fn answered(&mut self) {
         self.news |= self.is_in_outage();
         self.told = None;
+        self.alone = None;
         self.state = State::Calm(Vec::new());
         self.not_taken = 0;
     }
@@ -224,7 +235,11 @@ impl Outages {
     fn judge(&mut self, now: Instant, mut streak: Vec<Failure>) -> OutageEffect {
         let first = streak.first().map(|trouble| trouble.lookup);
         let own = streak.iter().all(|t| Some(t.lookup) == first && t.kind.may_be_a_lookups_own());
+        // Where one lookup goes at a time, as on a trial for letters, each has a streak of its own: of two in a row it is the
+        // upstream, whatever its health address says.
+        let own = own && self.alone.is_none_or(|alone| Some(alone) == first);
         if own && !self.has_health {
+            self.alone = first;
             return OutageEffect::default();
         }
         if own {
@@ -246,7 +261,10 @@ impl Outages {
 
     pub(super) fn health_done(&mut self, now: Instant, healthy: bool) -> OutageEffect {
         match &mut self.state {
-            State::Doubt { .. } if healthy => self.state = State::Calm(Vec::new()),
+            State::Doubt { streak, .. } if healthy => {
+                self.alone = streak.first().map(|trouble| trouble.lookup);
+                self.state = State::Calm(Vec::new());
+            }
             State::Doubt { streak, .. } => {
                 let streak = std::mem::take(streak);
                 return self.begin(now, false, &streak);

@@ -51,6 +51,34 @@ fn an_answer_between_starts_the_count_again() {
     }
 }
 
+/// On a trial for letters one lookup goes at a time, and each has a streak of its own.
+#[test]
+fn two_lookups_in_a_row_that_fail_by_themselves_are_the_upstream() {
+    let now = Instant::now();
+    for has_health in [true, false] {
+        let streak = |outages: &mut Outages, lookup| {
+            let mut effect = OutageEffect::default();
+            for _ in 0..STREAK {
+                effect = outages.call_failed(now, lookup, Unavailable);
+            }
+            if effect.in_doubt {
+                outages.health_begins();
+                effect = outages.health_done(now, true);
+            }
+            effect
+        };
+        let mut outages = Outages::new(HOURS, has_health);
+        assert!(!streak(&mut outages, 1).in_outage, "it may be that number's");
+        assert!(!streak(&mut outages, 1).in_outage, "and still may");
+        let second = streak(&mut outages, 2);
+        assert_eq!((second.begins, second.refunds), (true, vec![2; STREAK - 1]), "{has_health}");
+        let mut outages = Outages::new(HOURS, has_health);
+        streak(&mut outages, 1);
+        outages.answered();
+        assert!(!streak(&mut outages, 2).in_outage, "something has answered between");
+    }
+}
+
 #[test]
 fn health_then_one_call_then_over() {
     let (mut outages, now, _) = out(true, HOURS);
