@@ -87,6 +87,7 @@ impl Ledger {
         // Under the lock: of several that start together one makes the keys.
         let (keyring, key) = Self::keys(path, access, &mut writer, true).await?;
         drop(lock);
+        ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
         let newest = NewestId::default();
         let id = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts").fetch_one(&mut writer);
         newest.observe(id.await.map_err(|e| refusal(path, &e))?);
@@ -152,6 +153,7 @@ impl Ledger {
     ) -> Result<Transaction<'w, Sqlite>, LedgerError> {
         if writer.is_in_transaction() {
             *writer = self.connect(options(&self.path)).await?;
+            ready(writer).await.map_err(|e| self.failed(&e))?;
         }
         tokio::select! {
             biased;
@@ -172,6 +174,13 @@ impl Ledger {
             () = self.busy_timeout.expired() => {}
         }
     }
+}
+
+/// Sets a writer up for its commits, after the migrations. A statement of many rows keeps the pages as they were before it:
+/// by default in a file of its own, which would cost each commit a file. What readers sort goes into such a file, sealed as it
+/// is: a million rows in memory would be hundreds of megabytes.
+async fn ready(writer: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA temp_store = memory").execute(writer).await.map(drop)
 }
 
 /// Makes an empty file that only its owner reads, before SQLite would make one that others can; its companions

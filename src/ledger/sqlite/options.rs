@@ -38,9 +38,6 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("cache_size", "-6144")
         .pragma("wal_autocheckpoint", "4000")
         .pragma("journal_size_limit", "67108864")
-        // Nothing of the ledger is written to a file of SQLite's own choosing. A statement of many rows keeps the pages as they
-        // were before it, and would else make one for each commit.
-        .pragma("temp_store", "memory")
         .disable_statement_logging()
 }
 
