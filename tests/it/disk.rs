@@ -154,6 +154,7 @@ fn a_drain_waits_for_room_too() {
         let process = filled(&shortage, &world);
         process.signal("INT");
         process.says("\"draining\"");
+        process.says("answers that the ledger does not take yet");
         shortage.make_room(Some(&process));
         process.ends().exits(130);
         let books = Books::of(&world);

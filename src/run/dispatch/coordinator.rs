@@ -247,11 +247,16 @@ impl<T: Transport> Coordinator<T> {
 
     fn handle_signal(&mut self, stop: &mut watch::Receiver<StopRequest>) {
         if *stop.borrow_and_update() != StopRequest::None && self.halt.signal() {
+            // They are paid for too, and nobody has them yet.
+            let unwritten = match self.writer.unwritten().len() {
+                0 => String::new(),
+                count => format!(", as are {count} answers that the ledger does not take yet"),
+            };
             self.notice(
                 Level::Info,
                 "draining",
                 format!(
-                    "stopping: nothing new is sent, and {} in flight are waited for, since they are paid for; a second \
+                    "stopping: nothing new is sent, and {} in flight are waited for{unwritten}, since they are paid for; a second \
                      signal leaves them unknown",
                     self.backlog.flights.len()
                 ),
