@@ -12,7 +12,9 @@ mod signals;
 pub mod telemetry;
 pub mod term_style;
 
+use crate::config::Settings;
 use crate::domain::exit::Exit;
+use crate::ledger::LedgerError;
 use args::{Command, LogFormat, ProgressMode, parse};
 use console::{Console, print_bytes};
 use invocation::{Failure, Invocation};
@@ -118,8 +120,18 @@ fn tell(invocation: &Invocation, failure: &Failure) {
             let exit = failure.exit();
             let next =
                 before_a_run(invocation, failure).then(|| invocation.next_after_refusal(exit, None, None));
-            invocation.reporter().failed(&failure.to_string(), exit, next.as_deref());
+            invocation.reporter().failed(&told(failure), exit, next.as_deref());
         }
+    }
+}
+
+/// What is wrong, in words. Whoever has only tried the simulator looks for its ledger.
+fn told(failure: &Failure) -> String {
+    match failure {
+        Failure::Ledger(LedgerError::Missing(path)) if Settings::simulators(path).is_file() => {
+            format!("{failure}; the simulator's ledger is there: add --simulate")
+        }
+        failure => failure.to_string(),
     }
 }
 

@@ -186,6 +186,11 @@ impl Settings {
             .filter(|(one, other)| one.asks_as(other))
     }
 
+    /// The simulator's ledger beside another.
+    pub fn simulators(database: &Path) -> PathBuf {
+        database.with_file_name(SIMULATOR_DATABASE)
+    }
+
     /// The settings where there is no file: a ledger in the working folder, and no account.
     fn without_file(folder: &Path) -> Self {
         let database = folder.join("orgpull.db");

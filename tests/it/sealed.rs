@@ -209,6 +209,16 @@ fn production_needs_a_key_that_is_named() {
     world.orgpull(&["run", "job.toml", "--simulate"]).exits(0);
 }
 
+#[test]
+fn whoever_has_only_simulated_is_told_where_that_is() {
+    let world = busy("");
+    crate::machine::both(&world, "job", &companies(1));
+    let missing = world.orgpull(&["status", "job"]).exits(6);
+    assert!(!missing.said().contains("--simulate"), "{}", missing.said());
+    world.orgpull(&["run", "job.toml", "--simulate"]).exits(0);
+    world.orgpull(&["status", "job"]).exits(6).says("add --simulate");
+}
+
 /// A value that was changed, or moved to another row, costs that row and no other.
 #[test]
 fn a_row_that_was_tampered_with_is_told_and_the_others_are_bought() {
