@@ -19,7 +19,7 @@ CREATE TABLE runs (
     environment   TEXT NOT NULL,
     operator      TEXT NOT NULL,              -- who began it
     job_path      TEXT NOT NULL,
-    job_text      BLOB NOT NULL,              -- sealed: it may hold numbers
+    job_text      BLOB,                       -- sealed: it may hold numbers; nothing once it is purged
     data_key      INTEGER NOT NULL,           -- what the run's values are sealed with, by its id in the ring
     input_digest  TEXT NOT NULL,              -- of the [input] section: a continued run refuses another
     input_bytes   INTEGER,                    -- of the file as it was copied; nothing for inline numbers
@@ -34,6 +34,9 @@ CREATE TABLE runs (
     bad_rows      INTEGER NOT NULL DEFAULT 0,
     letter_rows   INTEGER NOT NULL DEFAULT 0, -- whose number gets a letter with a credit report
     started_at    INTEGER NOT NULL,
+    retention     INTEGER,                    -- the job's, in milliseconds; nothing where it says none
+    purged_at     INTEGER,                    -- when its rows were emptied; its answers go each at its own date
+    shredded_at   INTEGER,                    -- when its data key was given up, with the last of its answers
     finished_at   INTEGER,
     exit          INTEGER,                    -- of the last invocation; nothing while one is at it, or where it died
     reason        TEXT,
@@ -49,13 +52,15 @@ CREATE TABLE rows (
     line    INTEGER NOT NULL,                 -- physical line
     kind    TEXT CHECK (kind IN ('organisation', 'partnership', 'sole_trader', 'person')), -- nothing for a bad row
     reason  TEXT,                             -- of a bad row: why
-    digest  BLOB,                             -- keyed, of the number; nothing for a bad row
+    digest  BLOB,                             -- keyed, of the number; of a bad row where its cell is one all the same
     -- Sealed: JSON list of the number's digits, or the bad cell as it stood, and the list of columns in the order of
-    -- runs.columns.
-    content BLOB NOT NULL,
+    -- runs.columns. Nothing once it is emptied.
+    content BLOB,
+    emptied TEXT CHECK (emptied IN ('retention', 'forgotten')),
     PRIMARY KEY (run, row),
     CHECK ((kind IS NULL) = (reason IS NOT NULL)),
-    CHECK ((kind IS NULL) = (digest IS NULL))
+    CHECK (kind IS NULL OR digest IS NOT NULL),
+    CHECK ((content IS NULL) = (emptied IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lookups (
@@ -134,6 +139,10 @@ CREATE TABLE attempts (
     -- What a provider's statement, or the user's own word, says of one whose answer was lost. `billed` leaves its state
     -- `unknown`, since nobody has the answer; what was not carried out is `refused` from then on.
     resolved      TEXT CHECK (resolved IN ('billed', 'not-carried-out')),
+    -- What is left is a tombstone: what it cost and that it was asked, without what was answered. Never used again.
+    emptied_at    INTEGER,
+    emptied_why   TEXT CHECK (emptied_why IN ('retention', 'forgotten', 'protected', 'lost')),
+    CHECK ((emptied_at IS NULL) = (emptied_why IS NULL)),
     CHECK ((state = 'started') = (settled_at IS NULL)),
     CHECK ((state = 'started') = (cost IS NULL)),
     CHECK ((state = 'answered') = (outcome IS NOT NULL))
@@ -155,6 +164,15 @@ CREATE TABLE answers (
     status       INTEGER,
     content_type TEXT
 ) STRICT;
+
+-- Persons who are named in the answer to a question about somebody else, as the signatories of a company are.
+CREATE TABLE named (
+    digest  BLOB NOT NULL,                    -- keyed, of the last ten digits
+    attempt INTEGER NOT NULL REFERENCES answers (attempt) ON DELETE CASCADE,
+    PRIMARY KEY (digest, attempt)
+) STRICT, WITHOUT ROWID;
+-- Where an answer goes, what names it goes with it.
+CREATE INDEX named_attempt ON named (attempt);
 
 -- What must hold over restarts and processes for an account in an environment.
 CREATE TABLE accounts (
@@ -316,6 +334,8 @@ CREATE TABLE outputs (
     rows       INTEGER NOT NULL DEFAULT 0,
     columns    TEXT NOT NULL DEFAULT '[]',    -- JSON list of [name, found, answers, chosen]
     written_at INTEGER,
+    digest     BLOB,                          -- keyed, of what was written: whether somebody has changed it since
+    removed    TEXT CHECK (removed IN ('deleted', 'kept')), -- what became of it when the run was purged
     PRIMARY KEY (run, base),
     CHECK ((kind IS NULL) = (written_at IS NULL))
 ) STRICT, WITHOUT ROWID;

@@ -9,6 +9,7 @@ mod days;
 mod groups;
 mod not_yet;
 mod path_or_stream;
+mod privacy;
 mod schedule;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
@@ -21,6 +22,7 @@ pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
 pub use days::Days;
 pub use not_yet::not_yet;
 pub use path_or_stream::PathOrStream;
+pub use privacy::{ForgetArgs, PurgeArgs, RestoreArgs};
 pub use schedule::{InstallArgs, JobArgs, JobsArgs, ScheduleArgs, ScheduleCommand};
 
 use super::term_style::TermStyle;
@@ -116,8 +118,14 @@ pub enum Command {
     Fire(JobArgs),
     /// Copy the ledger to a file, also while runs go on
     Backup(BackupArgs),
+    /// Put a backup in the place of the ledger; what was bought since is carried over
+    Restore(RestoreArgs),
     /// Print all that is held about one number, which is asked for
     Access(AccessArgs),
+    /// Take one number, which is asked for, out of everything that is kept
+    Forget(ForgetArgs),
+    /// Take away what has been kept for as long as it may be
+    Purge(PurgeArgs),
     /// Make, rotate, copy and put back the keys that the ledger is sealed with
     Key(KeyArgs),
     /// Serve the imitation of the upstreams on its own

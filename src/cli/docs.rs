@@ -59,7 +59,7 @@ mod tests {
             for command in commands() {
                 assert!(script.contains(&command), "{shell}: {command}");
             }
-            for planned in ["purge", "parquet"] {
+            for planned in ["freeze", "parquet"] {
                 assert!(!script.contains(planned), "{shell}: {planned}");
             }
         }

@@ -10,7 +10,7 @@ use crate::config::{ConfigError, ConfigFlags, Settings};
 use crate::daemon::DaemonError;
 use crate::domain::exit::Exit;
 use crate::export::ExportError;
-use crate::ledger::{KeyError, LedgerError};
+use crate::ledger::{KeyError, LedgerError, RestoreError};
 use crate::problem::FileError;
 use crate::run::RunError;
 use crate::run::event::{Event, Level, Notice};
@@ -36,6 +36,8 @@ pub(super) enum Failure {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
+    Restore(#[from] RestoreError),
+    #[error(transparent)]
     Run(#[from] RunError),
     #[error(transparent)]
     Daemon(#[from] DaemonError),
@@ -59,12 +61,12 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Clap(_) => Exit::Usage,
+            Self::Usage(_) | Self::Clap(_) | Self::Restore(RestoreError::Itself(_)) => Exit::Usage,
             Self::Config(_) | Self::File(_) | Self::Statement(_) | Self::Simulator(_) | Self::Scenario(_) => {
                 Exit::Config
             }
             Self::Ledger(LedgerError::Key(KeyError::Needed)) => Exit::Config,
-            Self::Ledger(_) => Exit::Ledger,
+            Self::Ledger(_) | Self::Restore(_) => Exit::Ledger,
             Self::Run(error) => error.exit(),
             Self::Daemon(error) => error.exit(),
             Self::Export(_) | Self::Output(_) => Exit::Output,

@@ -1,7 +1,7 @@
 //! Opening the ledger, with the keys that the configuration names.
 
 use super::Invocation;
-use crate::config::Settings;
+use crate::config::{Account, SIMULATOR, Settings};
 use crate::ledger::{Access, KeyError, Ledger, LedgerError, MasterKey};
 use secrecy::ExposeSecret as _;
 use std::path::Path;
@@ -48,5 +48,7 @@ pub(super) async fn access(settings: &Settings) -> Result<Access, LedgerError> {
         let key = MasterKey::parse(text.expose_secret()).ok_or_else(|| KeyError::NoKey(place.to_string()))?;
         keys.push((place.to_string(), Arc::new(key)));
     }
-    Ok(Access { keys, copies: settings.privacy.keyring_copies.clone() })
+    let is_made_up = |account: &Account| account.environment == SIMULATOR;
+    let unmarked = !settings.accounts.is_empty() && settings.accounts.values().all(is_made_up);
+    Ok(Access { keys, copies: settings.privacy.keyring_copies.clone(), unmarked })
 }

@@ -5,9 +5,11 @@
 mod bar;
 mod event;
 mod figures;
+mod forgotten;
 mod json;
 mod next;
 mod plan;
+mod purged;
 mod reconcile;
 mod reporter;
 mod runs;
@@ -18,9 +20,11 @@ mod table;
 
 pub use event::DaemonLines;
 pub use figures::{count, money, per_second, span};
+pub use forgotten::{forget_json, forget_text};
 pub use json::{plan_json, runs_json, summary_json};
 pub use next::{RefusedCommand, TypedFlags, next_after_refusal, next_step};
 pub use plan::plan_text;
+pub use purged::purged_text;
 pub use reconcile::{
     HEADER as RECONCILE_HEADER, Reconciliation, Sums, reconcile_cells, reconcile_line, reconcile_text,
     reconcile_totals, resolve_text,

@@ -334,6 +334,8 @@ impl Reader<'_> {
         Privacy {
             keys: places.iter().map(|place| self.place_of(place)).collect(),
             keyring_copies: copies.iter().map(|path| resolve(self.folder, Path::new(path.text))).collect(),
+            retention: view.has("retention").then(|| view.duration("retention")),
+            backup_retention: view.has("backup_retention").then(|| view.duration("backup_retention")),
         }
     }
 

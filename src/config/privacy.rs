@@ -3,6 +3,7 @@
 use super::secret::Secret;
 use crate::disk::Protected;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How the ledger is sealed.
 #[derive(Debug, Clone, Default)]
@@ -11,9 +12,23 @@ pub struct Privacy {
     pub keys: Vec<Secret>,
     /// Where copies of the key ring are kept in step, absolute.
     pub keyring_copies: Vec<PathBuf>,
+    /// How long what is bought and copied is kept, for jobs that say nothing of it; `None` is for ever.
+    pub retention: Option<Duration>,
+    /// For how long backups are kept; `None` if that is not known.
+    pub backup_retention: Option<Duration>,
 }
 
 impl Privacy {
+    /// How long backups are kept, in milliseconds; `None` if that is not known.
+    pub fn backup_retention_ms(&self) -> Option<i64> {
+        self.backup_retention.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// How long what is bought is kept where its job does not say, in milliseconds; `None` is for ever.
+    pub fn kept_ms(&self) -> Option<i64> {
+        self.retention.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// Adds what no output may take the place of.
     pub(super) fn protect(&self, protected: &mut Protected) {
         for key in &self.keys {

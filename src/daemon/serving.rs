@@ -1,6 +1,7 @@
 //! The daemon's loop, and what it keeps in mind between two looks.
 
 mod fires;
+mod retention;
 mod tasks;
 
 use super::folder::Folder;
@@ -15,6 +16,7 @@ use crate::ledger::{Daemon, FireRow, LedgerError};
 use crate::run::event::Level;
 use crate::run::{self, SharedTokens, StopRequest};
 use crate::time::{local, now_ms};
+use retention::Retention;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::pin::pin;
@@ -73,6 +75,7 @@ pub(super) struct Serving {
     runs_stop: watch::Sender<StopRequest>,
     /// One token a process, however many runs it has.
     tokens: SharedTokens,
+    retention: Retention,
     looked: Option<Instant>,
     beat: Option<Instant>,
     /// What went wrong with the ledger and has been told.
@@ -107,6 +110,7 @@ impl Serving {
             endings: VecDeque::new(),
             runs_stop: watch::Sender::new(StopRequest::None),
             tokens: SharedTokens::default(),
+            retention: Retention::default(),
             looked: None,
             beat: None,
             trouble: None,
@@ -168,6 +172,9 @@ impl Serving {
             }
             self.take_over().await?;
             self.tell_elsewhere().await?;
+            if let Some(told) = self.retention.turn(&self.setup.ledger, &self.settings).await? {
+                self.tell(told);
+            }
         }
         if self.beat.is_none_or(|beat| beat.elapsed() >= BEAT) {
             self.beat().await?;
@@ -359,6 +366,9 @@ impl Serving {
             self.runs_stop.send_replace(StopRequest::Abort);
             let message = "runs are cut short: what was in flight is unknown";
             self.tell(DaemonEvent::new(Level::Warning, "stopping", message));
+        }
+        if let Some(told) = self.retention.stop().await {
+            self.tell(told);
         }
         let settled = self.settle().await;
         self.tell_trouble(settled);

@@ -3,6 +3,7 @@
 use super::open::unfollowed;
 use super::place::{Place, PlaceError, failed};
 use super::standing::me;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
@@ -25,6 +26,7 @@ pub struct Draft {
     out: BufWriter<File>,
     temp: TempPath,
     place: Place,
+    sha256: Sha256,
 }
 
 /// A draft that is complete and on disk.
@@ -33,6 +35,14 @@ pub struct Sealed {
     _file: File,
     temp: TempPath,
     place: Place,
+    sha256: [u8; 32],
+}
+
+impl Sealed {
+    /// The digest of what was written through the draft.
+    pub const fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
 }
 
 /// What [`publish`] does to the files that are seen.
@@ -68,7 +78,8 @@ impl Draft {
         file.set_permissions(Permissions::from_mode(mode)).map_err(place.failed("create"))?;
         // The lock tells a living draft from a leftover. Where the file system has none, leftovers stay.
         drop(file.try_lock());
-        Ok(Self { out: BufWriter::with_capacity(BUFFER, file), temp, place })
+        let out = BufWriter::with_capacity(BUFFER, file);
+        Ok(Self { out, temp, place, sha256: Sha256::new() })
     }
 
     /// The same for a file that stands beside a ledger: where root works on somebody's ledger, it is theirs.
@@ -96,17 +107,21 @@ impl Draft {
         let flushed = self.out.into_inner().map_err(io::IntoInnerError::into_error);
         let synced = flushed.and_then(|file| file.sync_all().map(|()| file));
         let file = synced.map_err(self.place.failed("write"))?;
-        Ok(Sealed { _file: file, temp: self.temp, place: self.place })
+        Ok(Sealed { _file: file, temp: self.temp, place: self.place, sha256: self.sha256.finalize().into() })
     }
 }
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes)
+        let written = self.out.write(bytes)?;
+        self.sha256.update(&bytes[..written]);
+        Ok(written)
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.write_all(bytes)
+        self.out.write_all(bytes)?;
+        self.sha256.update(bytes);
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -20,8 +20,8 @@ mod standing;
 pub use draft::{Change, Draft, Mode, Sealed, publish, publish_new};
 pub use folders::{can_be_written, make_folders, make_public_folders, may_write};
 pub use open::{
-    companion, named, names_beside, new_companion, note, noted, private_beside, remove, small, text,
-    write_note,
+    companion, named, names_beside, new_companion, note, noted, private_beside, remove, rename, second_name,
+    sha256, small, text, write_note,
 };
 pub use place::{NamedBy, Place, PlaceError, behind_links};
 pub use protected::{DEFAULT_KEY, Protected, whereabouts};

@@ -131,6 +131,25 @@ pub fn names_beside(ledger: &Path) -> Vec<OsString> {
     entries.map(|entry| entry.file_name()).collect()
 }
 
+/// Gives a file a second name beside it, which nothing may have: an error of the kind `AlreadyExists` where something does. Where
+/// the file system knows no second names, it takes the new one instead of its own.
+pub fn second_name(path: &Path, name: &Path) -> io::Result<()> {
+    match std::fs::hard_link(path, name) {
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::PermissionDenied) => {
+            if name.symlink_metadata().is_ok() {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            rename(path, name)
+        }
+        done => done,
+    }
+}
+
+/// Gives a file another name in its folder.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
 /// Removes such a file; a link is removed itself.
 pub fn remove(path: &Path) -> io::Result<()> {
     std::fs::remove_file(path)
@@ -139,6 +158,21 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// Opens what a person names to be read: a file, a pipe, a device, behind links or not.
 pub fn named(path: &Path) -> io::Result<File> {
     File::open(path)
+}
+
+/// The digest of a file that we wrote and others may have changed; `None` if there is none.
+pub fn sha256(path: &Path) -> io::Result<Option<[u8; 32]>> {
+    use sha2::{Digest as _, Sha256};
+    let mut file = match named(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no ordinary file"));
+    }
+    let mut digest = Sha256::new();
+    io::copy(&mut file, &mut digest)?;
+    Ok(Some(digest.finalize().into()))
 }
 
 /// More than any unit of systemd's has.

@@ -4,6 +4,7 @@
 //! stack. An answer that is paid for is not thrown away for its depth: here nothing recurses, and what bounds an answer is
 //! the memory that it takes ([`LARGEST`]), however that is spent.
 
+mod about;
 mod deep;
 mod read;
 #[cfg(test)]

@@ -7,11 +7,13 @@
 //! Reasons for refusing are shown in logs and written to files, so they are words only: no digit of what was read.
 
 mod birth;
+mod persons;
 mod shape;
 mod written;
 
 use birth::{Birth, BirthFault};
 use jiff::civil::Date;
+pub use persons::persons_in;
 pub use shape::NumberError;
 pub(crate) use shape::luhn;
 use shape::{Shape, is_number, refuse};

@@ -161,7 +161,7 @@ impl Changes {
     /// The complete file, and what to tell about it.
     pub(super) fn seal(self) -> Result<(Sealed, Written), ExportError> {
         let too_long = self.sink.too_long();
-        let draft = self.sink.into_draft().map_err(self.target.failed("write"))?;
+        let sealed = self.sink.into_draft().map_err(self.target.failed("write"))?.seal()?;
         let written = Written {
             path: self.target.named().to_owned(),
             kind: WrittenKind::Changes,
@@ -169,8 +169,9 @@ impl Changes {
             columns: Vec::new(),
             too_long,
             instead_of: None,
+            sha256: sealed.sha256(),
         };
-        Ok((draft.seal()?, written))
+        Ok((sealed, written))
     }
 }
 

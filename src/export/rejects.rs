@@ -70,6 +70,7 @@ impl Rejects {
             columns: Vec::new(),
             too_long,
             instead_of: None,
+            sha256: sealed.sha256(),
         };
         Ok((Some(Change::Put(sealed)), Some(written)))
     }

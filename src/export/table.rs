@@ -60,7 +60,7 @@ enum Stage {
 /// Where rows go, in their format.
 pub(super) enum Sink {
     Csv(Box<CsvSink>),
-    Json(JsonSink),
+    Json(Box<JsonSink>),
 }
 
 impl Table {
@@ -145,6 +145,7 @@ impl Table {
             columns: self.columns.counts(),
             too_long,
             instead_of: None,
+            sha256: sealed.sha256(),
         };
         Ok((sealed, written))
     }
@@ -250,8 +251,8 @@ impl Layout {
         let names = names.iter().map(String::as_str);
         Ok(match self.format {
             Format::Csv => Sink::Csv(Box::new(CsvSink::begin(draft, self.excel, names)?)),
-            Format::Json => Sink::Json(JsonSink::begin(draft, true, names)?),
-            Format::JsonLines => Sink::Json(JsonSink::begin(draft, false, names)?),
+            Format::Json => Sink::Json(Box::new(JsonSink::begin(draft, true, names)?)),
+            Format::JsonLines => Sink::Json(Box::new(JsonSink::begin(draft, false, names)?)),
         })
     }
 

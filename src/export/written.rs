@@ -19,4 +19,6 @@ pub struct Written {
     pub too_long: u64,
     /// Where it would be if another run had not been there.
     pub instead_of: Option<PathBuf>,
+    /// Of what was written.
+    pub sha256: [u8; 32],
 }

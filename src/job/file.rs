@@ -15,7 +15,9 @@ use crate::problem::{FileError, Problem, Problems, read_text};
 use crate::shape::{Document, Item, JOB, View};
 use crate::time;
 use jiff::civil::Date;
+use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -41,11 +43,12 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
     };
     let view = document.view(&JOB);
     let input = reader.input(&view);
-    let job = Job {
+    let mut job = Job {
         name: view.owned("name").unwrap_or_default(),
         text: text.to_owned(),
         description: view.owned("description"),
         purpose: reader.purpose(&view, &input),
+        retention: reader.retention(&view),
         cost_centre: view.owned("cost_centre"),
         steps: reader.steps(&view, &input),
         rules: rules(&view.table("run")),
@@ -55,6 +58,10 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         input,
         path: absolute.clone(),
     };
+    // Nothing is used again that is not kept any more.
+    if let Some(kept) = job.retention.or(settings.privacy.retention) {
+        job.steps.iter_mut().for_each(|step| step.reuse = step.reuse.min(kept));
+    }
     reader.some_time(&view.table("run"));
     reader.caps(&view);
     reader.prices(&view, &job);
@@ -97,11 +104,8 @@ impl Reader<'_> {
             Some("any") => AcceptKind::Any,
             _ => AcceptKind::Organisation,
         };
-        if kind != AcceptKind::Organisation && !job.has("purpose") && !job.misspells("purpose") {
-            let message = "`purpose` is missing: it is required where kind is person or any";
-            let problem = Problem::new(view.place("kind"), message);
-            self.problems
-                .push(problem.help("say at the top of the file why the data is asked for: purpose = \"…\""));
+        if kind != AcceptKind::Organisation {
+            self.about_persons(job, view.place("kind"));
         }
         Input {
             origin,
@@ -115,6 +119,40 @@ impl Reader<'_> {
             min_rows: view.integer("min_rows").unwrap_or(1),
             max_bad: max_bad(&view),
         }
+    }
+
+    /// Who asks about persons says why, and for how long the answers are kept.
+    fn about_persons(&mut self, job: &View<'_>, at: Range<usize>) {
+        let asked = [
+            ("purpose", "why the data is asked for: purpose = \"…\""),
+            ("retention", "how long it is kept: retention = \"90d\""),
+        ];
+        let missing: Vec<_> = asked.iter().filter(|(key, _)| !job.has(key) && !job.misspells(key)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let keys: Vec<String> = missing.iter().map(|(key, _)| format!("`{key}`")).collect();
+        let (are, they) = if keys.len() == 1 { ("is", "it is") } else { ("are", "they are") };
+        let message =
+            format!("{} {are} missing: {they} required where kind is person or any", keys.join(" and "));
+        let say: Vec<&str> = missing.iter().map(|(_, say)| *say).collect();
+        let help = format!("say at the top of the file {}", say.join(", and "));
+        self.problems.push(Problem::new(at, message).help(help));
+    }
+
+    /// How long what is bought is kept; an answer must not be used again when it is gone.
+    fn retention(&mut self, job: &View<'_>) -> Option<Duration> {
+        let own = job.has("retention").then(|| job.duration("retention"));
+        let kept = own.or(self.settings.privacy.retention)?;
+        for lookup in job.tables("lookup").iter().filter(|lookup| lookup.has("reuse")) {
+            if lookup.duration("reuse") > kept {
+                let whose = if own.is_some() { "`retention`" } else { "`retention` of [privacy]" };
+                let message = format!("an answer would be used again for longer than it is kept ({whose})");
+                let problem = Problem::new(lookup.place("reuse"), message);
+                self.problems.push(problem.help("let `reuse` be `retention` at most"));
+            }
+        }
+        own
     }
 
     /// A budget that caps nothing was meant to cap something.

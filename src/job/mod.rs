@@ -43,6 +43,8 @@ pub struct Job {
     pub description: Option<String>,
     /// `purpose`: why the data is asked for; a template over columns of the input.
     pub purpose: Option<Template>,
+    /// `retention`: how long what it buys and copies is kept.
+    pub retention: Option<Duration>,
     /// `cost_centre`.
     pub cost_centre: Option<String>,
     /// `[input]`.
@@ -74,6 +76,11 @@ impl Job {
             }
         }
         columns
+    }
+
+    /// How long what it buys is kept, in milliseconds, where the job says so.
+    pub fn kept_ms(&self) -> Option<i64> {
+        self.retention.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Input columns that the ledger keeps: those that are copied, in their order, then those that parameters need.

@@ -116,6 +116,8 @@ pub struct AttemptEnd {
     pub body: Option<Vec<u8>>,
     /// How it came, where the body is kept as it arrived and shown by nothing.
     pub came: Option<ResponseHead>,
+    /// The last ten digits of the persons' numbers that stand in the body, but for the subject's.
+    pub named: Vec<[u8; 10]>,
 }
 
 /// How an answer came that is kept as it arrived.

@@ -158,6 +158,31 @@ pub enum BackupError {
     Ledger(#[from] LedgerError),
 }
 
+/// Why no ledger was put back. What stood in its place stands there still.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// It is the present one.
+    #[error("{} is the ledger itself: name a backup of it", .0.display())]
+    Itself(PathBuf),
+    /// Somebody has the present one open.
+    #[error(
+        "other processes have the ledger {} open: stop them (`orgpull schedule`, runs), then try again; nothing was changed",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// It cannot be written.
+    #[error("the ledger {} cannot be put back: {reason}", path.display())]
+    Unwritten {
+        /// The ledger's file.
+        path: PathBuf,
+        /// The system's or the database's words.
+        reason: String,
+    },
+    /// It is no ledger of ours, a newer version's, or does not open.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
 /// Why the lock is not to be had.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {

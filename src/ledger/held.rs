@@ -4,6 +4,7 @@ use super::RunRow;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
 use crate::domain::record::Record;
+use serde_json::Value;
 
 /// A row about a subject, with what was asked and answered.
 pub struct HeldRow {
@@ -47,4 +48,18 @@ pub struct HeldAttempt {
     pub letter: Option<bool>,
     /// What arrived and could not be read, or answered another question, as it arrived.
     pub kept: Option<Vec<u8>>,
+}
+
+/// What is said about somebody in an answer about somebody else.
+pub struct HeldNamed {
+    /// The run that bought it.
+    pub run: RunRow,
+    /// `account.service`.
+    pub service: String,
+    /// Our reference.
+    pub transactionid: String,
+    /// Milliseconds since 1970.
+    pub sent_at: i64,
+    /// Each object in which their number stands.
+    pub about: Vec<Value>,
 }

@@ -64,6 +64,12 @@ impl AttemptIds {
     }
 }
 
+/// The lowest id that is drawn at or after an instant (milliseconds since 1970).
+pub(super) const fn lowest_id(at_ms: i64) -> i64 {
+    let since = at_ms - EPOCH;
+    if since < 0 { 0 } else { since << (TAG_BITS + COUNTER_BITS) }
+}
+
 fn drawn_tag() -> i64 {
     i64::from(fastrand::u16(..)) & ((1 << TAG_BITS) - 1)
 }

@@ -9,12 +9,14 @@ mod error;
 mod key;
 mod ring;
 
+use super::Mark;
 use super::seal::{Cell, DataKey, Unopened, key_of};
 use crate::disk::{self, Change, Draft, Place, PlaceError, Protected, Standing};
 pub use error::KeyError;
 pub use key::{Access, MasterKey, default_key, write_new_key};
 use key::{masters, places, whole, write_key};
-use ring::{Opened, Ring};
+pub use ring::Erased;
+use ring::{Opened, Ring, key_name};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ pub struct Keyring {
     is_beside: bool,
     /// The key that was made with it.
     made: Option<PathBuf>,
+    /// Whether it keeps no mark.
+    unmarked: bool,
 }
 
 impl Keyring {
@@ -75,7 +79,8 @@ impl Keyring {
         let opened = RwLock::new(ring.open(&masters, &path)?);
         let (ledger, copies) = (ledger.to_owned(), access.copies.clone());
         let (id, is_beside) = (ring.id.clone(), access.keys.is_empty());
-        Ok(Self { ledger, path, copies, masters, id, opened, is_beside, made })
+        let unmarked = access.unmarked;
+        Ok(Self { ledger, path, copies, masters, id, opened, is_beside, made, unmarked })
     }
 
     /// Which ledger's it is: the ledger keeps the same word.
@@ -149,6 +154,78 @@ impl Keyring {
         Ok(names.len())
     }
 
+    /// Takes data keys out of the ring and its copies, those that are in it. What was sealed with them opens nowhere again.
+    /// Returns how many there were.
+    pub fn give_up(&self, ids: &[u32]) -> Result<u64, KeyError> {
+        let _lock = lock(&self.ledger)?;
+        let mut ring = self.read_again()?;
+        let taken: Vec<String> =
+            ids.iter().map(|id| key_name(*id)).filter(|name| ring.keys.remove(name).is_some()).collect();
+        ring.given_up.extend(taken.iter().cloned());
+        let taken = taken.len();
+        // A copy that could not be written when the ring was is mended now.
+        let is_behind = |ring: &Ring, copy: &PathBuf| {
+            read(copy, &self.ledger).ok().flatten().is_none_or(|there| there != *ring)
+        };
+        if taken > 0 {
+            // The ring first: what is in a copy and not in the ring opens nothing here.
+            put(&ring, &self.path, &self.ledger, &Protected::new())?;
+            self.take_in(&ring)?;
+        }
+        if taken > 0 || self.copies.iter().any(|copy| is_behind(&ring, copy)) {
+            write(&ring, &self.ledger, &self.copies)?;
+        }
+        Ok(taken as u64)
+    }
+
+    /// Whether a data key was given up, rather than that it is missing.
+    pub fn is_given_up(&self, id: u32) -> Result<bool, KeyError> {
+        Ok(self.read_again()?.given_up.contains(&key_name(id)))
+    }
+
+    /// Notes the newest call of the ledger, on disk when this returns.
+    pub fn raise_mark(&self, mark: Mark) -> Result<(), KeyError> {
+        let _lock = lock(&self.ledger)?;
+        let mut ring = self.read_again()?;
+        if ring.mark.is_some_and(|known| known.attempt >= mark.attempt) {
+            return Ok(());
+        }
+        ring.mark = Some(mark);
+        self.change(ring)
+    }
+
+    /// Whether it keeps the newest call of its ledger: of what the simulator makes up nobody asks whether it was put back.
+    pub const fn is_marked(&self) -> bool {
+        !self.unmarked
+    }
+
+    /// Notes the newest call of a ledger that was put back, whatever was known before.
+    pub fn reset_mark(&self, mark: Mark) -> Result<(), KeyError> {
+        let _lock = lock(&self.ledger)?;
+        self.change(Ring { mark: Some(mark), ..self.read_again()? })
+    }
+
+    /// The newest call of the ledger that the ring knows of.
+    pub fn mark(&self) -> Result<Option<Mark>, KeyError> {
+        Ok(self.read_again()?.mark)
+    }
+
+    /// Notes in the erasure register that somebody is being forgotten, on disk when this returns. Who was noted before `since`
+    /// (milliseconds since 1970) is no longer kept.
+    pub fn register(&self, erased: &Erased, since: Option<i64>) -> Result<(), KeyError> {
+        let _lock = lock(&self.ledger)?;
+        let mut ring = self.read_again()?;
+        ring.erased
+            .retain(|known| known.named != erased.named && since.is_none_or(|since| known.at >= since));
+        ring.erased.push(erased.clone());
+        self.change(ring)
+    }
+
+    /// The erasure register.
+    pub fn erased(&self) -> Result<Vec<Erased>, KeyError> {
+        Ok(self.read_again()?.erased)
+    }
+
     /// Writes a copy of the ring, whose keys are known to open, in the place of what stands there.
     pub fn back_up(&self, to: &Path, protected: &Protected) -> Result<(), KeyError> {
         let ring = self.read_again()?;
@@ -161,27 +238,49 @@ impl Keyring {
         !self.copies.is_empty()
     }
 
-    /// Puts a copy back in the ring's place, for a ledger whose ring has this id.
+    /// Puts a copy back in the ring's place, for a ledger whose ring has this id, without the keys that
+    /// were given up since; `None` if there is no ledger.
     ///
     /// # Errors
     /// It is none, another ledger's, does not open, or lacks keys that the present ring has.
-    pub fn restore(ledger: &Path, access: &Access, id: &str, from: &Path) -> Result<usize, KeyError> {
+    pub fn restore(
+        ledger: &Path,
+        access: &Access,
+        known: Option<(&str, &[u32])>,
+        from: &Path,
+    ) -> Result<usize, KeyError> {
         let masters = masters(ledger, access, false)?.0;
         let unread =
             |e: io::Error| KeyError::KeyFile { path: from.to_owned(), verb: "read", reason: e.to_string() };
-        let copy =
+        let mut copy =
             Ring::parse(&whole(disk::named(from).map_err(unread)?, LARGEST_RING).map_err(unread)?, from)?;
-        if copy.id != id {
+        // Where there is no ledger yet, one is put back next, and has to fit.
+        let id = copy.id.clone();
+        let (wanted, given_up) = known.unwrap_or((&id, &[]));
+        if id != wanted {
             return Err(KeyError::OtherRing(from.to_owned()));
         }
         copy.open(&masters, from)?;
+        // Nobody knows how much was bought since it was copied.
+        copy.mark = None;
+        for name in given_up.iter().map(|key| key_name(*key)) {
+            copy.keys.remove(&name);
+            if !copy.given_up.contains(&name) {
+                copy.given_up.push(name);
+            }
+        }
         let _lock = lock(ledger)?;
         // One that is damaged has nothing to lose.
         if let Ok(Some(present)) = read(&ring_of(ledger), ledger)
             && present.id == id
-            && present.keys.keys().any(|name| !copy.keys.contains_key(name))
         {
-            return Err(KeyError::Older(from.to_owned()));
+            if present.keys.keys().any(|name| !copy.keys.contains_key(name)) {
+                return Err(KeyError::Older(from.to_owned()));
+            }
+            // Who was forgotten since stays so.
+            let since = present.erased.into_iter().filter(|erased| !copy.erased.contains(erased));
+            copy.erased.extend(since.collect::<Vec<_>>());
+            copy.mark = present.mark;
         }
         write(&copy, ledger, &access.copies)?;
         Ok(copy.keys.len())
@@ -217,6 +316,13 @@ impl Keyring {
             _ => None,
         });
         told.collect()
+    }
+
+    /// Brings the ring to disk with something changed that is no key, and keeps it at hand for a rescue.
+    fn change(&self, ring: Ring) -> Result<(), KeyError> {
+        write(&ring, &self.ledger, &self.copies)?;
+        self.opened.write().unwrap_or_else(PoisonError::into_inner).ring = ring;
+        Ok(())
     }
 
     fn read_again(&self) -> Result<Ring, KeyError> {

@@ -1,5 +1,6 @@
 //! Output files, and what was found for their columns.
 
+use crate::domain::identity::Identity;
 use crate::domain::record::WrittenKind;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,21 @@ pub struct OutputFile {
     pub rows: u64,
     /// In how many answers each column was found.
     pub columns: Vec<OutputColumn>,
+    /// Of what was written; the ledger keeps a keyed digest of it.
+    pub sha256: [u8; 32],
+}
+
+/// A file that a run wrote and that may still be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptOutput {
+    /// The path that the job names, its places filled.
+    pub base: String,
+    /// Where it is.
+    pub path: String,
+    /// The keyed digest of what was written.
+    pub digest: Identity,
+    /// Whether a newer run has written there since.
+    pub replaced: bool,
 }
 
 /// In how many answers a column was found.

@@ -48,6 +48,7 @@ pub(super) fn new_run<'a>(run: &'a str, job: &'a str) -> NewRun<'a> {
         steps: "[]",
         first_day: "2026-11-20",
         started_at: LATER,
+        retention: None,
         fire: None,
     }
 }
@@ -99,6 +100,7 @@ pub(super) fn answered(id: i64, outcome: Outcome) -> AttemptEnd {
         letter: Some(true),
         body: Some(br#"{"report":{"a":1}}"#.to_vec()),
         came: None,
+        named: Vec::new(),
     }
 }
 

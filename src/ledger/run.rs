@@ -33,6 +33,8 @@ pub struct NewRun<'a> {
     pub first_day: &'a str,
     /// Milliseconds since 1970.
     pub started_at: i64,
+    /// For how long its job keeps what it buys, in milliseconds.
+    pub retention: Option<i64>,
     /// The fire that begins it, where it is a schedule that does.
     pub fire: Option<i64>,
 }
@@ -88,7 +90,7 @@ pub struct RunRow {
     pub environment: String,
     /// The job's file.
     pub job_path: String,
-    /// The file's text as it was.
+    /// The file's text as it was; empty if it was purged or does not open.
     pub job_text: String,
     /// Digest of its `[input]`.
     pub input_digest: String,
@@ -116,6 +118,10 @@ pub struct RunRow {
     pub letter_rows: i64,
     /// Milliseconds since 1970.
     pub started_at: i64,
+    /// For how long its job keeps what it buys, in milliseconds.
+    pub retention: Option<i64>,
+    /// When its rows were emptied, milliseconds since 1970: nothing of it can be asked or written again.
+    pub purged_at: Option<i64>,
     /// Milliseconds since 1970.
     pub finished_at: Option<i64>,
     /// Exit code of the last invocation.

@@ -32,6 +32,9 @@ pub(super) async fn tell(context: &Context, job: &Job, by_hand: bool) -> Result<
     if let Some(warning) = clock(&context.ledger).await? {
         notice(&context.observer, Level::Warning, "clock", warning);
     }
+    if let Some(unsettled) = context.ledger.unsettled().await? {
+        notice(&context.observer, Level::Warning, "put-back", unsettled.to_string());
+    }
     Ok(())
 }
 

@@ -25,10 +25,13 @@ use crate::export::Rejects;
 use crate::job::input::Reader;
 use crate::job::{Job, Origin};
 use crate::ledger::{Answers, Counts, Ledger, LedgerError, NewRun, RunRow, Stage, run_id};
-use crate::time::{now_ms, stockholm_date};
+use crate::time::{now_ms, rfc3339, stockholm_date};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How long before its end an unfinished run is told of, in milliseconds: seven days.
+const NOTICE_MS: i64 = 7 * 86_400_000;
 
 /// A run that can be driven.
 pub(super) struct Begun {
@@ -96,6 +99,9 @@ pub(super) async fn reopen(context: &Context, job: Job, run: &str, unknown: bool
     let ledger = &context.ledger;
     // Read again under the lock: another process may have ended it since.
     let run = ledger.find(run).await?.pop().ok_or_else(|| RunError::bug("the run is gone"))?;
+    if let Some(at) = run.purged_at {
+        return Err(RunError::Purged { run: run.run, at: rfc3339(at) });
+    }
     match run.stage {
         Stage::Closed => return Err(RunError::Closed(run.run)),
         Stage::Loading => return Err(RunError::HalfCopied(run.run)),
@@ -144,10 +150,25 @@ async fn go_on(context: &Context, job: Job, mut run: RunRow, options: &Options) 
         notice(&context.observer, Level::Warning, "unknown", message);
     }
     warn_of_changed_input(context, &prepared.job, &run, options.input.as_ref());
+    warn_of_its_end(context, &prepared.job, &run);
     run.buy_again |= options.buy_again;
     unasked(ledger, LetterScope::of(&run, freshness(run.buy_again)), &prepared).await?;
-    ledger.resume_run(run.id, run.buy_again).await?;
+    ledger.resume_run(run.id, run.buy_again, prepared.job.kept_ms()).await?;
     Ok(Begun { run, prepared, accounts, continued: true })
+}
+
+/// A warning where the run is soon older than what it holds may be kept: then it is closed and purged.
+fn warn_of_its_end(context: &Context, job: &Job, run: &RunRow) {
+    let Some(kept) = job.kept_ms().or(context.settings.privacy.kept_ms()) else { return };
+    let end = run.started_at.saturating_add(kept);
+    if end < now_ms().saturating_add(NOTICE_MS) {
+        let message = format!(
+            "run {} is unfinished, and is closed and purged after {} (`retention`): what is still pending then stays unsent",
+            run.run,
+            rfc3339(end)
+        );
+        notice(&context.observer, Level::Warning, "retention", message);
+    }
 }
 
 /// A warning where the input file is no longer the one that was copied. It is not read: the run has its copy.
@@ -207,6 +228,7 @@ async fn start(context: &Context, mut job: Job, options: &Options) -> Result<Beg
         steps: &json(&steps(job)),
         first_day: &today.to_string(),
         started_at: now,
+        retention: job.kept_ms(),
         fire: options.fire,
     };
     let run = ledger.begin_run(new).await?;

@@ -34,6 +34,8 @@ pub(super) struct Purchase {
     pub(super) letter: Option<(Option<String>, Kind)>,
     /// Whether it depends on a condition that is not decided yet.
     pub(super) gated: bool,
+    /// Whether it was bought before, and the answer purged.
+    pub(super) purged: bool,
 }
 
 /// The task, and the way to it.
@@ -102,6 +104,7 @@ impl PlanStep {
         }
         self.price = self.price.checked_add(price).unwrap_or(self.price);
         self.to_buy += 1;
+        self.purged += u64::from(purchase.purged);
         if let Some((block, kind)) = &purchase.letter {
             self.letters += 1;
             self.letters_by_block.add(block.as_deref(), *kind);

@@ -7,7 +7,7 @@ use crate::export::ExportError;
 use crate::http::transport::ClientError;
 use crate::job::input::InputError;
 use crate::job::letters::Unasked;
-use crate::ledger::{LedgerError, LockError};
+use crate::ledger::{LedgerError, LockError, Unsettled};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -51,6 +51,35 @@ pub enum RunError {
     /// A newer run took its place.
     #[error("run {0} is closed: a newer run took its place, and what it never sent stays unsent")]
     Closed(String),
+    /// Letters may have gone out that the ledger does not know.
+    #[error("lookup {lookups} may post letters: {unsettled}")]
+    Unsettled {
+        /// The lookups.
+        lookups: String,
+        /// Since when nobody knows.
+        unsettled: Unsettled,
+    },
+    /// A process is about to ask about whoever is to be forgotten.
+    #[error(
+        "run {run} of job {job} has still to ask about this number, and a process is at it: stop it (`kill -TERM`, Ctrl-C), then \
+         ask again; nothing was changed"
+    )]
+    UnderWay {
+        /// The run.
+        run: String,
+        /// Its job.
+        job: String,
+    },
+    /// What it held is gone.
+    #[error(
+        "run {run} was purged at {at}: its numbers and answers are gone, and nothing of it can be asked or written again"
+    )]
+    Purged {
+        /// The run.
+        run: String,
+        /// When, RFC 3339.
+        at: String,
+    },
     /// It has no lookups yet.
     #[error("the input of run {0} was not copied to the end, and it has sent nothing: run the job")]
     HalfCopied(String),
@@ -179,6 +208,7 @@ impl RunError {
             Self::Input { .. }
                 | Self::Clash(_)
                 | Self::Letters { .. }
+                | Self::Unsettled { .. }
                 | Self::Changed(_)
                 | Self::Secrets(_)
                 | Self::NoRequestor { .. }
@@ -212,7 +242,7 @@ impl RunError {
     /// How the process should end.
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Locked(LockError::Held { .. }) => Exit::Busy,
+            Self::Locked(LockError::Held { .. }) | Self::UnderWay { .. } => Exit::Busy,
             Self::Ledger(_) | Self::Locked(LockError::File { .. }) => Exit::Ledger,
             Self::Export(error) if error.is_jobs_fault() => Exit::Config,
             Self::Export(_) => Exit::Output,
@@ -226,6 +256,8 @@ impl RunError {
             | Self::Clash(_)
             | Self::Changed(_)
             | Self::Closed(_)
+            | Self::Purged { .. }
+            | Self::Unsettled { .. }
             | Self::HalfCopied(_)
             | Self::Renamed { .. }
             | Self::Secrets(_)

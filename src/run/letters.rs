@@ -110,9 +110,17 @@ impl LetterCount {
     }
 }
 
-/// Refuses a call that is said to post no letter and has posted one before.
+/// Refuses a call that is said to post no letter and has posted one before, and any that may post one while nobody knows which
+/// went out already.
 pub(super) async fn announced(ledger: Option<&Ledger>, used: &[&Account], job: &Job) -> Result<(), RunError> {
     let Some(ledger) = ledger else { return Ok(()) };
+    let letters: Vec<String> =
+        job.steps.iter().filter(|step| step.letters).map(|step| format!("`{}`", step.id)).collect();
+    if !letters.is_empty()
+        && let Some(unsettled) = ledger.unsettled().await?
+    {
+        return Err(RunError::Unsettled { lookups: letters.join(", "), unsettled });
+    }
     for account in used {
         for call in ledger.unannounced_letters(&account.name, &account.environment).await? {
             let (name, block) =

@@ -185,7 +185,7 @@ impl Simulation {
             stop,
             work: Box::pin(async move {
                 tokio::time::sleep(after).await;
-                invoke(context, file, line, &reads).await
+                Box::pin(invoke(context, file, line, &reads)).await
             }),
             acts: acts.into(),
             lasting: None,

@@ -16,7 +16,7 @@ use crate::export::{
 };
 use crate::job::{Carry, Job, Output, Step};
 use crate::ledger::{Answers, Ledger, OutputColumn, OutputFile, Records, RunRow, run_id};
-use crate::time::{now_ms, stockholm_date};
+use crate::time::{now_ms, rfc3339, stockholm_date};
 use jiff::civil::Date;
 use std::path::{Path, PathBuf};
 
@@ -136,19 +136,26 @@ fn output_file(at: usize, base: &Path, written: &Written) -> OutputFile {
         kind: written.kind,
         rows: written.rows,
         columns: written.columns.iter().map(column).collect(),
+        sha256: written.sha256,
     }
 }
 
-/// Writes one output to a place that the user names, whatever is there.
+/// Writes one output to a place that the user names, whatever is there, and notes it in the ledger if it is to stay there.
 pub async fn export_one(
     ledger: &Ledger,
     run: &RunRow,
     job: &Job,
     settings: &Settings,
-    output: Output,
+    (output, stays): (Output, bool),
 ) -> Result<Exported, RunError> {
     let path = naming(run).fill(&output.path);
-    export_to(ledger, run, job, settings, (&[output], vec![path])).await
+    let exported = export_to(ledger, run, job, settings, (&[output], vec![path])).await?;
+    if stays {
+        let files = exported.written.iter().enumerate();
+        let files: Vec<_> = files.map(|(at, written)| output_file(at, &written.path, written)).collect();
+        ledger.note_outputs(run.id, &files).await?;
+    }
+    Ok(exported)
 }
 
 async fn export_to(
@@ -158,6 +165,9 @@ async fn export_to(
     settings: &Settings,
     (outputs, paths): (&[Output], Vec<PathBuf>),
 ) -> Result<Exported, RunError> {
+    if let Some(at) = run.purged_at {
+        return Err(RunError::Purged { run: run.run.clone(), at: rfc3339(at) });
+    }
     let facts = Facts::new(run, job, settings, paths);
     let mut export = Export::begin(outputs, &facts.setting(ledger.key()))?;
     let skipped = skipped(ledger, run, job, settings, outputs).await?;

@@ -109,7 +109,7 @@ async fn plan_new(
         would_fit(books.ledger, None, &prepared, settings, (&copied.columns, options.limit)).await?;
     }
     copied.check(&prepared.job.input, options.limit)?;
-    report(&prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps, refused).await
+    report(settings, &prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps, refused).await
 }
 
 /// What a run asks before it reads its input or goes on, so that a plan refuses what it would refuse. Gives the accounts
@@ -175,7 +175,7 @@ async fn plan_rest(
         }
     }
     let rows = (run.rows.unsigned_abs(), run.bad_rows.unsigned_abs(), Vec::new());
-    report(&prepared, books, rows, steps, refused).await
+    report(settings, &prepared, books, rows, steps, refused).await
 }
 
 fn blank(prepared: &Prepared) -> Vec<PlanStep> {
@@ -255,7 +255,7 @@ async fn judge(
                 let block = || ask.block(&prepared.job.steps[step]).map(str::to_owned);
                 let letter = ask.letter_making.then(|| (block(), ask.kind));
                 let Ask { identity, price, .. } = ask;
-                judged.buy.push(Purchase { identity, price, letter, gated: waits });
+                judged.buy.push(Purchase { identity, price, letter, gated: waits, purged: false });
             }
             Disposition::Follow(..) => sums.duplicates += 1,
             Disposition::Reuse(ask, answer) if answer.outcome == Outcome::Unknown => {
@@ -267,11 +267,17 @@ async fn judge(
             Disposition::Invalid(_) => sums.invalid += 1,
         }
     }
+    if let Some(ledger) = books.ledger {
+        let asked: Vec<_> = judged.buy.iter().map(|purchase| purchase.identity).collect();
+        let purged = ledger.purged(&asked).await?;
+        judged.buy.iter_mut().for_each(|purchase| purchase.purged = purged.contains(&purchase.identity));
+    }
     books.counter.add(judged).await;
     Ok(())
 }
 
 async fn report(
+    settings: &Settings,
     prepared: &Prepared,
     books: &mut Books<'_>,
     (rows, bad_rows, examples): (u64, u64, Vec<(u64, String)>),
@@ -322,6 +328,7 @@ async fn report(
         duration,
         rate: rate.to_string(),
         budgets,
+        retention: prepared.job.kept_ms().or(settings.privacy.kept_ms()),
         ledger_bytes,
         diff: None,
         refusal,

@@ -1,6 +1,7 @@
 //! What commands are told of runs: a summary of each, and the plan of one.
 
 use crate::domain::budget::{Limit, Spend};
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::domain::letters::LettersByBlock;
 use crate::domain::money::Ore;
@@ -124,6 +125,8 @@ pub struct PlanReport {
     pub rate: String,
     /// Each budget that it must keep, before and after.
     pub budgets: Vec<PlanBudget>,
+    /// How long what it buys is kept, in milliseconds; `None` is for ever.
+    pub retention: Option<i64>,
     /// By how many bytes the ledger grows at most, roughly.
     pub ledger_bytes: u64,
     /// What differs from the job's last run, where that was asked for and there is one.
@@ -202,6 +205,8 @@ pub struct PlanStep {
     pub invalid: u64,
     /// Rows that would be sent.
     pub to_buy: u64,
+    /// Those among them that were bought before, and whose answer was purged.
+    pub purged: u64,
     /// The cheapest call among them (the price depends on the block, and a block on the row).
     pub price_low: Ore,
     /// The dearest.
@@ -259,4 +264,42 @@ impl PlanStep {
     pub const fn lookups(&self) -> u64 {
         self.duplicates + self.fresh + self.unknown + self.skipped + self.invalid + self.to_buy
     }
+}
+
+impl Purged {
+    /// How much went, or would; `None` if it is nothing.
+    pub fn told(&self, dry: bool) -> Option<String> {
+        let Self { answers, rows, runs, keys, .. } = self;
+        if *answers == 0 && *rows == 0 && *keys == 0 && self.deleted.is_empty() {
+            return None;
+        }
+        let head = if dry { "would be purged" } else { "purged" };
+        let (answers, of) = (counted(*answers, "answer", "answers"), counted(*runs, "run", "runs"));
+        Some(format!("{head}: {answers}; {} of {of}", counted(*rows, "row", "rows")))
+    }
+}
+
+/// What a purge took away, or would.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Stored answers.
+    pub answers: u64,
+    /// Those that are due and stay, since an unfinished run uses them.
+    pub in_use: u64,
+    /// Rows of inputs.
+    pub rows: u64,
+    /// Runs that they belonged to.
+    pub runs: u64,
+    /// Unfinished runs that were closed for it.
+    pub closed: Vec<String>,
+    /// Those that are due and stay, since a process is at them.
+    pub under_way: Vec<String>,
+    /// Data keys that were given up.
+    pub keys: u64,
+    /// Output files that were deleted.
+    pub deleted: Vec<String>,
+    /// Those that stay, and why.
+    pub kept: Vec<(String, String)>,
+    /// Whether the write-ahead log still holds pages of before, since somebody reads the ledger.
+    pub log_left: bool,
 }

@@ -47,8 +47,7 @@ pub async fn rescue(
     };
     let (path, rescued) = (ledger.path().display(), rescued.display());
     Ok(Some(format!(
-        "what the ledger held, with every answer that came, is in {rescued}. To put it back: stop every orgpull; move \
-         whatever stands there as {path}, {path}-wal and {path}-shm into a folder aside, all of it together; then: mv {rescued} \
-         {path}"
+        "what the ledger held, with every answer that came, is in {rescued}. To put it back: stop every orgpull on \
+         {path}, then: orgpull restore {rescued}"
     )))
 }

@@ -47,6 +47,16 @@ pub(super) static PRIVACY: Table = Table {
             Kind::List { item: &Kind::Text(Text::Filled), filled: false },
             "Files in which copies of the ledger's key ring are kept in step, relative to this file.",
         ),
+        Key::text(
+            "retention",
+            Text::Span,
+            "How long what is bought and copied is kept, for jobs that say nothing of it. Where neither does, it is kept for ever.",
+        ),
+        Key::text(
+            "backup_retention",
+            Text::Span,
+            "For how long backups, and copies of the key ring that orgpull does not keep in step, are kept: until then they may still open what was purged.",
+        ),
     ],
 };
 

@@ -26,7 +26,11 @@ pub static JOB: Table = Table {
             "Why the data is asked for, kept with every attempt. Required where `kind` is `person` or `any`. `{column}` is that column of the input row.",
         ),
         Key::text("cost_centre", Text::Filled, "Who bears the cost, kept with every attempt."),
-        Key::not_yet("retention", "How long answers are kept."),
+        Key::text(
+            "retention",
+            Text::Span,
+            "How long what it buys and copies is kept. Required where `kind` is `person` or `any`; else that of `[privacy]`.",
+        ),
         Key::new("input", Kind::Table(&INPUT), "Which numbers to look up.").required(),
         Key::new("lookup", Kind::Tables(&LOOKUP), "What to ask about each number, in order.").required(),
         Key::new("run", Kind::Table(&RUN), "How the job is carried out."),
@@ -37,6 +41,7 @@ pub static JOB: Table = Table {
         ),
         Key::new("schedule", Kind::Table(&SCHEDULE), "When `orgpull schedule` runs the job."),
         Key::new("output", Kind::Tables(&OUTPUT), "Files to write when the run is finished.").required(),
+        Key::not_yet("notify", "Who is told how its runs end."),
     ],
 };
 

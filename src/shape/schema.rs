@@ -102,7 +102,7 @@ mod tests {
     fn what_is_not_yet_built_is_not_in_it() {
         let schema: Value = serde_json::from_str(&job()).unwrap();
         assert_eq!(schema["additionalProperties"], json!(false));
-        assert_eq!(schema.pointer("/properties/retention"), None);
+        assert_eq!(schema.pointer("/properties/notify"), None);
         let lookup = &schema["properties"]["lookup"]["items"];
         assert_eq!(lookup["properties"]["reuse"]["default"], json!("20h"));
         let formats = &schema["properties"]["output"]["items"]["properties"]["format"]["enum"];

@@ -459,9 +459,7 @@ fn a_job_that_is_running_already() {
 fn commands_and_flags_to_come_are_refused_by_name() {
     let world = good();
     for (command, says) in [
-        (&["purge"][..], "`orgpull purge` is planned, but not yet built"),
-        (&["forget", "5560125790"], "`orgpull forget` is planned, but not yet built"),
-        (&["restore", "x.db"], "`orgpull restore` is planned, but not yet built"),
+        (&["freeze", "x"][..], "`orgpull freeze` is planned, but not yet built"),
         (
             &["export", "job", "--format", "parquet", "--output", "x"],
             "`--format parquet` is planned, but not yet built",

@@ -201,7 +201,12 @@ fn price(service: &str) -> i64 {
 
 /// Asks the ledger's file directly, past our own code.
 pub(crate) fn query(world: &World, sql: &'static str) -> Vec<SqliteRow> {
-    let ledger = SqliteConnectOptions::new().filename(world.path("orgpull.db")).read_only(true);
+    query_of(world, "orgpull.db", sql)
+}
+
+/// The same of another ledger's file.
+pub(crate) fn query_of(world: &World, file: &str, sql: &'static str) -> Vec<SqliteRow> {
+    let ledger = SqliteConnectOptions::new().filename(world.path(file)).read_only(true);
     let read = async {
         let mut ledger = ledger.connect().await?;
         let rows = sqlx::query(sql).fetch_all(&mut ledger).await?;
@@ -214,7 +219,12 @@ pub(crate) fn query(world: &World, sql: &'static str) -> Vec<SqliteRow> {
 
 /// Changes the ledger's file directly, past our own code.
 pub(crate) fn execute(world: &World, sql: &'static str) {
-    let ledger = SqliteConnectOptions::new().filename(world.path("orgpull.db"));
+    execute_on(world, "orgpull.db", sql);
+}
+
+/// The same of another ledger's file.
+pub(crate) fn execute_on(world: &World, file: &str, sql: &'static str) {
+    let ledger = SqliteConnectOptions::new().filename(world.path(file));
     let write = async {
         let mut ledger = ledger.connect().await?;
         sqlx::query(sql).execute(&mut ledger).await?;

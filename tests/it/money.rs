@@ -312,7 +312,10 @@ fn what_is_saved_is_counted_once_and_an_empty_purpose_is_not_sent() {
     assert_eq!((ran.number("saved_calls"), ran.text("saved_cost")), (5, "16.00"));
     let input = "[input]\npath = 'in.csv'\ncolumn = 'nr'\nkind = 'person'\n";
     world.write("in.csv", &format!("nr,app\n{},A-1\n{},\n", people(2)[0], people(2)[1]));
-    world.write("person.toml", &format!("name = 'person'\npurpose = '{{app}}'\n{input}{REPORT}{CSV}"));
+    world.write(
+        "person.toml",
+        &format!("name = 'person'\nretention = '10d'\npurpose = '{{app}}'\n{input}{REPORT}{CSV}"),
+    );
     let ran = world.pull(&["run", "person.toml"]).exits(0);
     assert_eq!((ran.number("calls"), ran.outcome("invalid")), (1, 1), "{}", ran.said());
 }

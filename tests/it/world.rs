@@ -206,8 +206,14 @@ impl World {
 
     /// Writes the job file `NAME.toml`: its name, a purpose, and what is given.
     pub(crate) fn job(&self, name: &str, parts: &[&str]) {
-        let head = format!("name = '{name}'\npurpose = 'a test'\n");
-        self.write(&format!("{name}.toml"), &(head + &parts.concat()));
+        let parts = parts.concat();
+        let about_persons =
+            ["'any'", "'person'"].iter().any(|kind| parts.contains(&format!("kind = {kind}")));
+        let retention = if about_persons { "retention = '10d'\n" } else { "" };
+        self.write(
+            &format!("{name}.toml"),
+            &format!("name = '{name}'\npurpose = 'a test'\n{retention}{parts}"),
+        );
     }
 
     pub(crate) fn path(&self, file: &str) -> PathBuf {

@@ -10,8 +10,22 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Look", &["runs", "status", "catalogue"]),
     ("Money", &["spend", "reconcile", "resolve"]),
     ("Nights", &["schedule", "jobs", "pause", "unpause", "fire"]),
-    ("Privacy", &["access", "key"]),
-    ("Set up", &["check", "login", "doctor", "backup", "simulator", "schema", "completions", "man", "help"]),
+    ("Privacy", &["access", "forget", "purge", "key"]),
+    (
+        "Set up",
+        &[
+            "check",
+            "login",
+            "doctor",
+            "backup",
+            "restore",
+            "simulator",
+            "schema",
+            "completions",
+            "man",
+            "help",
+        ],
+    ),
 ];
 
 /// The widest help, as that of each command.

@@ -136,14 +136,12 @@ fn mistakes_in_usage_are_exit_2() {
 #[test]
 fn what_is_planned_is_refused_with_not_yet() {
     for line in [
-        "orgpull purge",
-        "orgpull help purge",
-        "orgpull -v --database x.db purge --before 2026-01-01",
-        "orgpull forget 556012-5790",
+        "orgpull freeze",
+        "orgpull help freeze",
+        "orgpull -v --database x.db freeze creditsafe",
         "orgpull audit --help",
         "orgpull export r --format parquet --output x.parquet",
         "orgpull export r --format xlsx --output x.xlsx",
-        "orgpull restore x.db",
         "orgpull init",
         "orgpull --database postgres://ledger/orgpull runs",
     ] {
@@ -152,7 +150,7 @@ fn what_is_planned_is_refused_with_not_yet() {
         assert!(text.contains("not yet"), "{line}: {text}");
         assert!(!text.contains("556012"), "{line}: {text}");
     }
-    assert_eq!(refused("orgpull purge").1, "error: `orgpull purge` is planned, but not yet built\n");
+    assert_eq!(refused("orgpull freeze").1, "error: `orgpull freeze` is planned, but not yet built\n");
 }
 
 #[test]
@@ -165,7 +163,7 @@ fn help_and_version_are_no_failure() {
 #[test]
 fn nothing_that_is_planned_is_listed() {
     let all: String = [help(&[]), help(&["run"]), help(&["export"])].concat();
-    for word in ["purge", "forget", "restore", "parquet"] {
+    for word in ["freeze", "parquet"] {
         assert!(!all.contains(word), "{word}");
     }
 }

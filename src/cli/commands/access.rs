@@ -1,43 +1,61 @@
-//! `access`: all that is held about one number. It is asked for, or read from standard input, and is never an argument: those
-//! stand in the shell's history and in the list of processes.
+//! `access`: all that is held about one number.
 
 use super::super::args::AccessArgs;
 use super::super::opening::open_to_read;
 use super::super::report::money;
 use super::super::{Failure, Invocation};
 use super::protected;
+use super::subject::asked;
 use crate::disk::{self, Change, Draft, Mode, Place};
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
-use crate::domain::number::{Accept, AcceptKind, Subject};
+use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::redact::scrub;
-use crate::ledger::{HeldAttempt, HeldRow, RunRow};
-use crate::time::{now_ms, rfc3339, stockholm_date};
+use crate::ledger::{HeldAttempt, HeldNamed, HeldRow, RunRow};
+use crate::time::{now_ms, rfc3339};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::Write as _;
+
+/// Who was told within this is listed, in milliseconds: a year.
+const TOLD: i64 = 365 * 86_400_000;
+
+/// All that is held about somebody.
+struct Held {
+    subject: Subject,
+    /// How long what is bought is kept where its job does not say, in milliseconds.
+    default: Option<i64>,
+    rows: Vec<HeldRow>,
+    named: Vec<HeldNamed>,
+}
 
 /// `orgpull access`.
 pub(in crate::cli) async fn access(invocation: &Invocation, args: &AccessArgs) -> Result<Exit, Failure> {
     let settings = invocation.settings(args.simulate)?;
     let ledger = open_to_read(&settings).await?;
-    let subject = asked()?;
-    let mut held = Vec::new();
-    for (run, row) in ledger.rows_about(&subject).await? {
-        held.extend(ledger.held(run, row).await?);
+    let subject = asked("access")?;
+    let traces = ledger.traces(&ledger.erasure(&subject, now_ms())).await?;
+    let attempts = ledger.attempts_of(&traces.rows).await?;
+    let mut held = Held { subject, default: settings.privacy.kept_ms(), rows: Vec::new(), named: Vec::new() };
+    for at in traces.rows {
+        let ids = attempts.get(&at).map(Vec::as_slice).unwrap_or_default();
+        held.rows.extend(ledger.held(at, ids).await?);
+    }
+    for attempt in traces.named {
+        held.named.extend(ledger.named_in(attempt, &held.subject).await?);
     }
     if let Some(path) = &args.output {
         let place = Place::find(path.clone(), &protected(&settings, &ledger).await).map_err(unwritable)?;
         let failed = place.failed("write");
         let mut draft = Draft::create(place, Mode::Private).map_err(unwritable)?;
-        let text = format!("{:#}\n", held_json(&held, &subject));
+        let text = format!("{:#}\n", held_json(&held));
         draft.write_all(text.as_bytes()).map_err(failed).map_err(unwritable)?;
         let sealed = draft.seal().map_err(unwritable)?;
         disk::publish(vec![Change::Put(sealed)]).map_err(unwritable)?;
     }
     if args.json {
-        Invocation::print(&format!("{:#}\n", held_json(&held, &subject)))?;
+        Invocation::print(&format!("{:#}\n", held_json(&held)))?;
     } else {
         invocation.say(&held_text(&held, args.output.is_some()))?;
     }
@@ -49,30 +67,18 @@ fn unwritable(error: disk::PlaceError) -> Failure {
     Failure::Output(error.to_string())
 }
 
-/// The number, from a person or a pipe.
-fn asked() -> Result<Subject, Failure> {
-    let mut stdin = std::io::stdin().lock();
-    if stdin.is_terminal() {
-        let mut stderr = std::io::stderr().lock();
-        write!(stderr, "Number: ").and_then(|()| stderr.flush())?;
-    }
-    let mut line = String::new();
-    stdin.read_line(&mut line).map_err(|e| Failure::Usage(format!("the number cannot be read: {e}")))?;
-    let accept = Accept { kind: AcceptKind::Any, sole_traders: true, assume_under_100: true };
-    let read = Subject::parse(line.trim(), accept, stockholm_date(now_ms()));
-    read.map_err(|error| {
-        let ask =
-            "it is asked for on the terminal, or read from standard input: echo NUMBER | orgpull access";
-        Failure::Usage(format!("that is no number: {error}; {ask}"))
-    })
-}
-
-fn held_text(held: &[HeldRow], written: bool) -> String {
-    if held.is_empty() {
+fn held_text(held: &Held, written: bool) -> String {
+    let Held { rows, named, .. } = held;
+    if rows.is_empty() && named.is_empty() {
         return "nothing is held about this number\n".to_owned();
     }
-    let mut text = format!("{} held about this number\n", counted(held.len() as u64, "row is", "rows are"));
-    for HeldRow { run, record, attempts, outputs } in held {
+    let mut text = format!("{} held about this number", counted(rows.len() as u64, "row is", "rows are"));
+    if !named.is_empty() {
+        let answers = counted(named.len() as u64, "answer", "answers");
+        let _ = write!(text, ", and it is named in {answers} about others");
+    }
+    text.push('\n');
+    for HeldRow { run, record, attempts, outputs } in rows {
         let _ = writeln!(
             text,
             "\nrun {} of job {}, {}, by {}, line {}",
@@ -98,19 +104,65 @@ fn held_text(held: &[HeldRow], written: bool) -> String {
             let _ = writeln!(text, "  in {output}");
         }
     }
+    for HeldNamed { run, service, sent_at, transactionid, .. } in named {
+        let _ = writeln!(
+            text,
+            "\nnamed in an answer of {service}, run {} of job {}, {}, {transactionid}",
+            run.run,
+            run.job,
+            rfc3339(*sent_at)
+        );
+    }
     if !written {
         text.push_str("\nThe answers themselves: --json, or --output FILE\n");
     }
     text
 }
 
-fn held_json(held: &[HeldRow], subject: &Subject) -> Value {
-    let rows = held.iter().map(|held| row_json(held, subject));
-    json!({ "rows": rows.collect::<Vec<_>>() })
+fn held_json(held: &Held) -> Value {
+    let rows = held.rows.iter().map(|row| row_json(row, held));
+    let named = held.named.iter().map(|named| named_json(named, held));
+    let recent = held.rows.iter().filter(|row| row.run.started_at > now_ms() - TOLD);
+    let told = recent.map(|HeldRow { run, attempts, .. }| {
+        json!({
+            "at": rfc3339(run.started_at),
+            "job": run.job,
+            "run": run.run,
+            "operator": run.operator,
+            "purpose": attempts.last().and_then(|attempt| attempt.purpose.as_deref()),
+            "cost_centre": attempts.last().map(|attempt| attempt.cost_centre.as_str()),
+        })
+    });
+    json!({
+        "rows": rows.collect::<Vec<_>>(),
+        "named": named.collect::<Vec<_>>(),
+        "told_within_a_year": told.collect::<Vec<_>>(),
+    })
 }
 
-fn row_json(held: &HeldRow, subject: &Subject) -> Value {
-    let HeldRow { run, record, attempts, outputs } = held;
+/// What is said of them in an answer about somebody else, without what it says of others.
+fn named_json(named: &HeldNamed, held: &Held) -> Value {
+    let HeldNamed { run, service, transactionid, sent_at, about } = named;
+    json!({
+        "run": run.run,
+        "job": run.job,
+        "operator": run.operator,
+        "service": service,
+        "transactionid": transactionid,
+        "sent_at": rfc3339(*sent_at),
+        "kept_until": kept_until(run, *sent_at, held),
+        "about": about.iter().map(|value| masked(value.clone(), &held.subject)).collect::<Vec<_>>(),
+    })
+}
+
+/// Until when what came at that time is kept; `None` is for ever.
+fn kept_until(run: &RunRow, at: i64, held: &Held) -> Option<String> {
+    run.retention.or(held.default).map(|kept| rfc3339(at.saturating_add(kept)))
+}
+
+fn row_json(row: &HeldRow, held: &Held) -> Value {
+    let HeldRow { run, record, attempts, outputs } = row;
+    let subject = &held.subject;
     let columns: serde_json::Map<String, Value> =
         run.columns.iter().cloned().zip(record.columns.iter().cloned().map(Value::String)).collect();
     let lookups = record.lookups.iter().zip(&run.steps).map(|(lookup, (id, service))| {
@@ -135,14 +187,14 @@ fn row_json(held: &HeldRow, subject: &Subject) -> Value {
         "started_at": rfc3339(run.started_at),
         "line": record.line,
         "columns": columns,
-        "kept_until": null,
+        "kept_until": kept_until(run, run.started_at, held),
         "lookups": lookups.collect::<Vec<_>>(),
-        "requests": attempts.iter().map(|attempt| request_json(attempt, run, subject)).collect::<Vec<_>>(),
+        "requests": attempts.iter().map(|attempt| request_json(attempt, run, held)).collect::<Vec<_>>(),
         "outputs": outputs,
     })
 }
 
-fn request_json(attempt: &HeldAttempt, run: &RunRow, subject: &Subject) -> Value {
+fn request_json(attempt: &HeldAttempt, run: &RunRow, held: &Held) -> Value {
     json!({
         "lookup": run.steps.get(attempt.step).map(|(id, _)| id),
         "service": attempt.service,
@@ -157,15 +209,21 @@ fn request_json(attempt: &HeldAttempt, run: &RunRow, subject: &Subject) -> Value
         "transactionid": attempt.transactionid,
         "log_id": attempt.log_id,
         "letter": attempt.letter,
-        "kept": attempt.kept.as_deref().map(|body| answer(body, subject)),
+        "kept": attempt.kept.as_deref().map(|body| answer(body, &held.subject)),
+        "kept_until": kept_until(run, attempt.ended_at.unwrap_or(attempt.sent_at), held),
     })
 }
 
 /// An answer, in which the numbers of others are masked; what is no JSON, or nests too deep to be shown as such, is a text.
 fn answer(body: &[u8], subject: &Subject) -> Value {
-    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
-        return Value::String(scrub(&String::from_utf8_lossy(body)));
-    };
+    match serde_json::from_slice(body) {
+        Ok(value) => masked(value, subject),
+        Err(_) => Value::String(scrub(&String::from_utf8_lossy(body))),
+    }
+}
+
+/// The same with the numbers of others masked.
+fn masked(mut value: Value, subject: &Subject) -> Value {
     let mut open = vec![&mut value];
     while let Some(value) = open.pop() {
         match value {

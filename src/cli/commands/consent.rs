@@ -3,7 +3,7 @@
 use super::super::args::RetryArgs;
 use super::super::console::sanitized_painted;
 use super::super::opening::open_existing;
-use super::super::report::{money, plan_text};
+use super::super::report::{forget_text, money, plan_text};
 use super::super::term_style::TermStyle;
 use super::super::{Failure, Invocation};
 use crate::config::Settings;
@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::job::Origin;
 use crate::ledger::LedgerError;
 use crate::ledger::{Ledger, RunRow};
-use crate::run::{self, Options};
+use crate::run::{self, ForgetReceipt, Options};
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Shows a person at a terminal the plan of a run that costs more than they said, and asks. Where nobody is, as under cron,
@@ -80,6 +80,17 @@ fn answered_yes(question: &str, style: TermStyle) -> Result<bool, Failure> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "ja"))
+}
+
+/// Shows what would be forgotten, and asks: it cannot be taken back.
+pub(super) fn may_forget(invocation: &Invocation, receipt: &ForgetReceipt) -> Result<bool, Failure> {
+    let what = forget_text(receipt, true, None);
+    if !std::io::stdin().is_terminal() {
+        let text =
+            format!("{what}There is nobody to ask whether it is to go: give --yes, or --dry-run to look");
+        return Err(Failure::Usage(text));
+    }
+    answered_yes(&format!("{what}This cannot be taken back. Forget it? [y/N] "), invocation.console.style())
 }
 
 /// Says what asking again may cost, and asks.

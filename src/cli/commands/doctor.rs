@@ -12,7 +12,7 @@ use crate::http::cause::Cause;
 use crate::http::transport::{Health, SendError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::run::{self, RunError, transport};
-use crate::time::now_ms;
+use crate::time::{now_ms, rfc3339};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -179,6 +179,7 @@ async fn ledger(settings: &Settings) -> Vec<Finding> {
         }
         Err(error) => findings.push(Finding::fault(what, Exit::Ledger, error.to_string())),
     }
+    findings.extend(kept(settings, &ledger).await);
     findings.extend(ledger.exposures().into_iter().map(|told| Finding::warning(what, told)));
     if let Ok(Some(last)) = ledger.last_attempt().await
         && last > now_ms() + CLOCK_OFF_MS
@@ -190,6 +191,34 @@ async fn ledger(settings: &Settings) -> Vec<Finding> {
         findings.extend(refused(&ledger, account).await);
     }
     ledger.close().await;
+    findings
+}
+
+/// What is kept for ever, and what is soon to be closed and purged.
+async fn kept(settings: &Settings, ledger: &Ledger) -> Vec<Finding> {
+    let what = "retention";
+    let default = settings.privacy.kept_ms();
+    let (for_ever, ending) = match (ledger.kept_for_ever().await, ledger.ending_runs(default, now_ms()).await)
+    {
+        (Ok(for_ever), Ok(ending)) => (for_ever, ending),
+        (Err(error), _) | (_, Err(error)) => {
+            return vec![Finding::fault(what, Exit::Ledger, error.to_string())];
+        }
+    };
+    let mut findings = Vec::new();
+    if default.is_none() && !for_ever.is_empty() {
+        let jobs = for_ever.join(", ");
+        let text =
+            format!("what these jobs bought is kept for ever: {jobs}; give them `retention`, or [privacy]");
+        findings.push(Finding::warning(what, text));
+    }
+    findings.extend(ending.into_iter().map(|(run, at)| {
+        let text = format!(
+            "run {run} is unfinished, and is closed and purged after {}: go on with it before (`orgpull run`)",
+            rfc3339(at)
+        );
+        Finding::warning(what, text)
+    }));
     findings
 }
 

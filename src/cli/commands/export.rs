@@ -37,7 +37,8 @@ pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -
                 return stream(invocation, &ledger, &found, &job, &settings, *format, *shape).await;
             };
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            run::export_one(&ledger, &found, &job, &settings, one_output(path, *format, *shape)).await?
+            let output = one_output(path, *format, *shape);
+            run::export_one(&ledger, &found, &job, &settings, (output, true)).await?
         }
     };
     for written in &exported.written {
@@ -89,7 +90,7 @@ async fn stream(
         |e: std::io::Error| Failure::Output(format!("a file for the export cannot be used: {e}"));
     let scratch = Scratch::beside(ledger.path()).map_err(unwritable)?;
     let output = one_output(scratch.path(), format, shape);
-    let exported = run::export_one(ledger, found, job, settings, output).await?;
+    let exported = run::export_one(ledger, found, job, settings, (output, false)).await?;
     let mut file = scratch.into_file().map_err(unwritable)?;
     let mut piece = vec![0; 1 << 16];
     loop {

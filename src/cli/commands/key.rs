@@ -75,8 +75,12 @@ async fn back_up(settings: &Settings, file: &Path, force: bool) -> Result<String
 
 async fn restore(settings: &Settings, file: &Path) -> Result<String, Failure> {
     let access = access(settings).await?;
-    let id = Ledger::ring_of(&settings.database).await?;
-    let count = Keyring::restore(&settings.database, &access, &id, file).map_err(ledger_error)?;
+    let known = match Ledger::ring_of(&settings.database).await {
+        Err(LedgerError::Missing(_)) => None,
+        known => Some(known?),
+    };
+    let known = known.as_ref().map(|(id, given_up)| (id.as_str(), given_up.as_slice()));
+    let count = Keyring::restore(&settings.database, &access, known, file).map_err(ledger_error)?;
     let keys = counted(count as u64, "data key", "data keys");
     Ok(format!("{} is the key ring again: {keys}\n", file.display()))
 }

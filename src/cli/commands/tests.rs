@@ -36,6 +36,8 @@ fn run(path: &Path, text: &str) -> RunRow {
         first_day: "2026-03-01".to_owned(),
         rows: 1,
         bad_rows: 0,
+        retention: None,
+        purged_at: None,
         started_at: 0,
         finished_at: None,
         exit: Some(0),

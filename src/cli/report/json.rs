@@ -60,6 +60,7 @@ pub fn plan_json(plan: &PlanReport) -> Value {
         "skipped": sum(|step| step.skipped),
         "invalid": sum(|step| step.invalid),
         "to_buy": sum(|step| step.to_buy),
+        "purged": sum(|step| step.purged),
         "price": plan.price().to_string(),
         "letters": sum(|step| step.letters),
         "seconds": plan.duration.as_secs(),
@@ -70,6 +71,7 @@ pub fn plan_json(plan: &PlanReport) -> Value {
         "price_high": plan.price().to_string(),
         "unpriced": plan.unpriced,
         "ledger_bytes": plan.ledger_bytes,
+        "retention_seconds": plan.retention.map(|kept| kept / 1_000),
         "diff": plan.diff.as_ref().map(|diff| json!({
             "run": diff.run,
             "rows": diff.rows.0,
@@ -108,6 +110,7 @@ fn step_json(step: &PlanStep) -> Value {
         "skipped": step.skipped,
         "invalid": step.invalid,
         "to_buy": step.to_buy,
+        "purged": step.purged,
         "price_low": step.price_low.to_string(),
         "price_high": step.price_high.to_string(),
         "price": step.price.to_string(),

@@ -8,6 +8,7 @@ use crate::domain::money::Ore;
 use crate::run::price_unknown;
 use crate::run::report::{PlanDiff, PlanReport, PlanStep};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// The plan as text. Nothing in it names a subject.
 pub fn plan_text(plan: &PlanReport, style: TermStyle) -> String {
@@ -184,8 +185,18 @@ fn totals(plan: &PlanReport, style: TermStyle) -> String {
         low => format!("{} to {}", money(low), cost(plan.price(), plan.is_unpriced())),
     };
     let ledger = size(plan.ledger_bytes);
+    let again = match sum(|step| step.purged) {
+        0 => String::new(),
+        purged => format!(", {} of it bought before and purged", count(purged)),
+    };
+    // Of what is made up nobody asks how long it is kept.
+    let kept = match plan.retention {
+        _ if plan.environment == SIMULATOR => String::new(),
+        None => "Kept     for ever: neither the job nor [privacy] has a `retention`\n".to_owned(),
+        Some(kept) => format!("Kept     for {}\n", span(Duration::from_millis(kept.unsigned_abs()))),
+    };
     format!(
-        "To buy   {}\nPrice    {price}\nLetters  {letters}\nTime     {time}\nLedger   grows by about {ledger}\n",
+        "To buy   {}{again}\nPrice    {price}\nLetters  {letters}\nTime     {time}\nLedger   grows by about {ledger}\n{kept}",
         count(to_buy)
     )
 }
@@ -194,7 +205,6 @@ fn totals(plan: &PlanReport, style: TermStyle) -> String {
 mod tests {
     use super::super::samples;
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_plan_with_everything_in_it() {

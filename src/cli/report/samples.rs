@@ -150,6 +150,7 @@ pub(super) fn plan() -> PlanReport {
                 price_low: Ore::new(320),
                 price_high: Ore::new(1_450),
                 price: Ore::new(6_700_000),
+                purged: 12,
                 letters: 41,
                 gated: 19_000,
                 gated_price: Ore::new(6_400_000),
@@ -174,6 +175,7 @@ pub(super) fn plan() -> PlanReport {
                 after: Spend { calls: 69_378, cost: Ore::new(23_600_000), unpriced: 0 },
             },
         ],
+        retention: Some(90 * 86_400_000),
         ledger_bytes: 41_000_000,
         diff: Some(PlanDiff {
             run: "k3v9q2".to_owned(),

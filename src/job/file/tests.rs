@@ -101,6 +101,7 @@ fn everything_can_be_given() {
         name = "full"
         description = "d"
         purpose = "p"
+        retention = "90d"
         cost_centre = "4711"
         [input]
         path = "-"
@@ -141,6 +142,7 @@ fn everything_can_be_given() {
     "#;
     let job = read(text).unwrap();
     assert_eq!(job.cost_centre.as_deref(), Some("4711"));
+    assert_eq!(job.kept_ms(), Some(90 * 86_400_000));
     assert_eq!(job.input.origin, Origin::Stdin);
     assert_eq!(
         job.input.accept,
@@ -190,7 +192,8 @@ fn problems_at_the_top() {
         ("name = \"latest\"", "no job is called `latest`"),
         ("nam = \"a\"\nname = \"a\"", "did you mean `name`?"),
         ("name = 5", "put it in quotes"),
-        ("name = \"a\"\nretention = \"90d\"", "`retention` is not yet built"),
+        ("name = \"a\"\nnotify = \"x\"", "`notify` is not yet built"),
+        ("name = \"a\"\nretention = \"soon\"", "a span of time"),
         ("name = \"a\"\n[budget]\nmax_cost = \"12,50\"", "two decimals"),
         ("name = \"a\"\n[budget]\nmax_cost = 12", "put it in quotes"),
         ("name = \"a\"\n[budget]\nmax_cost = \"12 EUR\"", "two decimals"),
@@ -232,7 +235,7 @@ fn problems_of_the_input() {
         ("path = \"a.txt\"\ncarry = [\"x\"]", "a txt file has no columns"),
         ("path = \"a.csv\"\ncolum = \"x\"", "did you mean `column`?"),
         ("path = \"a.csv\"\nkind = \"organization\"", "did you mean \"organisation\"?"),
-        ("path = \"a.csv\"\nkind = \"person\"", "`purpose` is missing"),
+        ("path = \"a.csv\"\nkind = \"person\"", "`purpose` and `retention` are missing"),
         ("path = \"a.csv\"\ncarry = \"customer_id\"", "this must be \"*\""),
         ("path = \"a.csv\"\nmax_bad = \"101%\"", "at most 100%"),
         ("path = \"a.csv\"\nmax_bad = -1", "this must be from 0 to 999999999"),
@@ -327,7 +330,11 @@ fn what_follows_from_a_mistake_is_not_told_as_well() {
         (Parts { input: "path = 5\ncolumn = \"orgnr\"", ..GOOD }, "put it in quotes"),
         (Parts { top: "nmae = \"a\"", ..GOOD }, "did you mean `name`?"),
         (
-            Parts { top: "name = \"a\"\npurpse = \"p\"", input: "path = \"a.csv\"\nkind = \"any\"", ..GOOD },
+            Parts {
+                top: "name = \"a\"\nretention = \"9d\"\npurpse = \"p\"",
+                input: "path = \"a.csv\"\nkind = \"any\"",
+                ..GOOD
+            },
             "did you mean `purpose`?",
         ),
         (Parts { lookup: two, ..GOOD }, "did you mean `creditsafe.datecheck-company`?"),
@@ -471,7 +478,7 @@ fn a_service_needs_an_account_unless_simulated() {
 }
 
 const BROKEN: &str = "name = \"port folio\"
-retention = \"90d\"
+notify = \"90d\"
 [input]
 pth = \"portfolio.csv\"
 kind = \"any\"

@@ -17,7 +17,7 @@ fn settings(lists: &str) -> Settings {
 
 fn job(settings: &Settings, input: &str, lookup: &str) -> Job {
     let text = format!(
-        "name = \"a\"\npurpose = \"a test\"\n[input]\n{input}\n[[lookup]]\nid = \"report\"\n{lookup}\n[[output]]\npath = \"a.csv\"\n"
+        "name = \"a\"\npurpose = \"a test\"\nretention = \"30d\"\n[input]\n{input}\n[[lookup]]\nid = \"report\"\n{lookup}\n[[output]]\npath = \"a.csv\"\n"
     );
     file::parse(Path::new("/srv/a.toml"), &text, settings, false)
         .unwrap_or_else(|problems| panic!("{problems}"))

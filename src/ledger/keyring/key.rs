@@ -76,6 +76,8 @@ pub struct Access {
     pub keys: Vec<(String, Arc<MasterKey>)>,
     /// Where copies of the ring are kept in step.
     pub copies: Vec<PathBuf>,
+    /// Whether the ring does not keep the ledger's newest call.
+    pub unmarked: bool,
 }
 
 /// The key that is made where none is named.

@@ -3,6 +3,7 @@
 use super::error::KeyError;
 use super::key::{KEY, MasterKey, places};
 use crate::domain::identity::hex;
+use crate::ledger::Mark;
 use crate::ledger::seal::{DataKey, random};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,13 +26,41 @@ pub(super) struct Ring {
     pub(super) own: String,
     /// Wrapped keys, by their ids in hexadecimal.
     pub(super) keys: BTreeMap<String, String>,
+    /// The erasure register: who was forgotten, by keyed digests in hexadecimal, for what is put back from before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) erased: Vec<Erased>,
+    /// Keys that were given up, so that one which is missing for another reason is told apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) given_up: Vec<String>,
+    /// The newest call of the ledger that is known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mark: Option<Mark>,
+}
+
+/// Somebody who was forgotten.
+#[derive(Debug, Serialize, Deserialize, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// When, in milliseconds since 1970.
+    pub at: i64,
+    /// The keyed digests of the number in each form in which it may be kept, in hexadecimal.
+    pub numbers: Vec<String>,
+    /// That by which they are found who are named in answers.
+    pub named: String,
 }
 
 impl Ring {
     /// A ring with the key of what belongs to no run; `None` if nothing can be wrapped.
     pub(super) fn new(master: &MasterKey) -> Option<Self> {
         let id = hex(&random::<16>());
-        let mut ring = Self { orgpull_keyring: RING_VERSION, id, own: String::new(), keys: BTreeMap::new() };
+        let mut ring = Self {
+            orgpull_keyring: RING_VERSION,
+            id,
+            own: String::new(),
+            keys: BTreeMap::new(),
+            erased: Vec::new(),
+            given_up: Vec::new(),
+            mark: None,
+        };
         ring.own = ring.add(master)?;
         Some(ring)
     }
@@ -100,6 +129,11 @@ impl Ring {
             missing: HashSet::new(),
         })
     }
+}
+
+/// What a data key is called in the ring.
+pub(super) fn key_name(id: u32) -> String {
+    format!("{id:08x}")
 }
 
 /// The keys of a ring.

@@ -3,6 +3,7 @@
 
 use super::cells;
 use super::feed::unread;
+use super::restore::read_unsettled;
 use super::values::ManyRows;
 use crate::domain::budget::Spend;
 use crate::domain::identity::Identity;
@@ -37,13 +38,14 @@ pub(super) struct Open {
 }
 
 /// Decides about each intent in order, and adds those that are admitted to what is spent. A budget that turned one intent
-/// away admits no later one of the batch, so that what is bought stays in the order of the input.
+/// away admits no later one of the batch, so that what is bought stays in the order of the input; those that are `closed`
+/// admit none.
 pub(super) fn admit(
     batch: &Batch,
     rivals: &HashMap<Identity, Rival>,
     spent: &mut [Spend],
+    mut closed: Vec<bool>,
 ) -> Vec<(usize, Refusal)> {
-    let mut closed = vec![false; batch.caps.len()];
     let mut refused = Vec::new();
     for (at, intent) in batch.intents.iter().enumerate() {
         let rival = rivals.get(&intent.identity).copied().unwrap_or_default();
@@ -118,6 +120,31 @@ impl Ledger {
             }
         }
         Ok(rivals)
+    }
+
+    /// Which budgets count a time of which nobody knows what was bought in it: they count as reached.
+    pub(super) async fn unknown_budgets(
+        &self,
+        connection: &mut SqliteConnection,
+        run: i64,
+        batch: &Batch,
+    ) -> Result<Vec<bool>, sqlx::Error> {
+        let mut closed = vec![false; batch.caps.len()];
+        if closed.is_empty() {
+            return Ok(closed);
+        }
+        let Some(unsettled) = read_unsettled(&mut *connection).await? else { return Ok(closed) };
+        let began: i64 = sqlx::query_scalar("SELECT started_at FROM runs WHERE id = ?")
+            .bind(run)
+            .fetch_one(connection)
+            .await?;
+        for (closed, cap) in closed.iter_mut().zip(&batch.caps) {
+            *closed = match &cap.over {
+                Over::Run => unsettled.counts_since(began),
+                Over::Account { from, .. } => unsettled.counts_since(*from),
+            };
+        }
+        Ok(closed)
     }
 
     /// What stands against a budget, within the transaction that is about to add to it.

@@ -9,6 +9,7 @@ use super::admit::{Rival, admit};
 use super::statements::{BEGUN, ENDED};
 use super::values::{ManyRows, Query, list};
 use crate::domain::budget::Spend;
+use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::ledger::{AttemptEnd, Batch, Cell, Change, Committed, DataKey, Intent};
@@ -43,6 +44,7 @@ impl Ledger {
                 self.write_ended(&mut transaction, (run, &key), ends, changes).await.map_err(failed)?;
             self.expect(written, ends.len() + bodies + changes.len())?;
         }
+        self.write_named(&mut transaction, &batch.ends).await.map_err(failed)?;
         for account_update in &batch.account_updates {
             update_account(&mut transaction, account_update, now_ms()).await.map_err(failed)?;
         }
@@ -52,7 +54,39 @@ impl Ledger {
             self.write_begun(&mut transaction, run, batch).await?
         };
         transaction.commit().await.map_err(failed)?;
+        // Before any of them leaves.
+        let refused = |at: usize| committed.refused.iter().any(|(refused, _)| *refused == at);
+        let begun =
+            batch.intents.iter().enumerate().filter(|(at, _)| !refused(*at)).map(|(_, intent)| intent);
+        let letters = begun.clone().any(|intent| intent.letter_making);
+        self.mark_newest(begun.map(|intent| (intent.id, intent.started_at)).max(), letters)?;
         Ok(committed)
+    }
+
+    /// Notes who is named in the answers.
+    async fn write_named(
+        &self,
+        connection: &mut SqliteConnection,
+        ends: &[AttemptEnd],
+    ) -> Result<(), sqlx::Error> {
+        let named: Vec<(Identity, i64)> = ends
+            .iter()
+            .filter(|end| end.body.is_some())
+            .flat_map(|end| end.named.iter().map(|ten| (self.named_digest(ten), end.id)))
+            .collect();
+        self.insert_named(connection, &named).await
+    }
+
+    /// Notes by whose digests these answers are found.
+    pub(super) async fn insert_named(
+        &self,
+        connection: &mut SqliteConnection,
+        named: &[(Identity, i64)],
+    ) -> Result<(), sqlx::Error> {
+        if named.is_empty() {
+            return Ok(());
+        }
+        self.commits.named.run(connection, named, bind_named).await.map(drop)
     }
 
     /// Writes the intents that are admitted.
@@ -68,7 +102,8 @@ impl Ledger {
         for cap in &batch.caps {
             spent.push(self.spent_of(&mut *connection, run, &cap.over).await.map_err(failed)?);
         }
-        let refused = admit(batch, &rivals, &mut spent);
+        let closed = self.unknown_budgets(&mut *connection, run, batch).await.map_err(failed)?;
+        let refused = admit(batch, &rivals, &mut spent, closed);
         let is_lost = |rival: &Rival| rival.open.is_some_and(|open| open.unread.is_none() && !open.alive);
         let lost = |intent: &&Intent| rivals.get(&intent.identity).is_some_and(is_lost);
         let mut turned_away = refused.iter().map(|(at, _)| *at).peekable();
@@ -203,6 +238,10 @@ fn bind_change<'q>(query: Query<'q>, (run, key): (i64, &DataKey), change: &'q Ch
         .bind(change.lost)
         .bind(change.saved.map(|saved| ore(saved.price.unwrap_or_default())))
         .bind(change.saved.is_some_and(|saved| saved.price.is_none()))
+}
+
+fn bind_named<'q>(query: Query<'q>, (digest, attempt): &'q (Identity, i64)) -> Query<'q> {
+    query.bind(&digest.0[..]).bind(attempt)
 }
 
 fn bind_intent<'q>(query: Query<'q>, run: i64, intent: &'q Intent) -> Query<'q> {

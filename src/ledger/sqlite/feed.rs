@@ -9,7 +9,7 @@ use crate::ledger::{Cell, JobLock, Ledger, LedgerError, LookupId};
 use crate::ledger::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, Pending, StoredAnswer};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Steps that are not read lie between those that are, so the key is walked from a lookup on and what is not asked for is
 /// passed over.
@@ -198,6 +198,19 @@ impl Ledger {
             }
         }
         Ok(answered)
+    }
+
+    /// Those of these identities whose newest answer was emptied: they were bought, and would be bought again.
+    pub async fn purged(&self, identities: &[Identity]) -> Result<HashSet<Identity>, LedgerError> {
+        let failed = |e: sqlx::Error| self.failed(&e);
+        let mut reader = self.readers.acquire().await.map_err(failed)?;
+        let mut purged = HashSet::new();
+        for chunk in identities.chunks(ManyRows::MOST) {
+            for row in fetch(&self.lookers.purged, &mut reader, chunk, None).await.map_err(failed)? {
+                purged.extend(cells::identity(&row).map_err(failed)?);
+            }
+        }
+        Ok(purged)
     }
 
     /// What is known of each identity, for a run, or for none that there is yet. Identities may repeat.

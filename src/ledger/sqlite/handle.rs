@@ -11,6 +11,7 @@ use sqlx::{SqliteConnection, SqlitePool};
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -29,6 +30,8 @@ pub struct Ledger {
     /// read and cannot be locked.
     pub(super) _users: Option<File>,
     pub(super) newest: NewestId,
+    /// When its newest call was last noted in the ring, in milliseconds since 1970.
+    pub(super) marked_at: AtomicI64,
     pub(super) commits: CommitStatements,
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,

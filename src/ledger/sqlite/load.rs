@@ -35,7 +35,10 @@ impl Ledger {
             let clear = Zeroizing::new(format!("[{},{columns}]", *text));
             Ok(Bound {
                 row,
-                digest: subject.as_ref().ok().map(|subject| self.digest_of(subject)),
+                digest: match subject {
+                    Ok(subject) => Some(self.digest_of(subject)),
+                    Err((input, _)) => self.digest_of_cell(input),
+                },
                 content: key.seal(Cell::Row { run, row: *at }, clear.as_bytes()),
             })
         };

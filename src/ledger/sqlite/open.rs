@@ -17,6 +17,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex as StdMutex;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -86,6 +87,7 @@ impl Ledger {
         check_owner_only(path)?;
         // Under the lock: of several that start together one makes the keys.
         let (keyring, key) = Self::keys(path, access, &mut writer, true).await?;
+        Self::hold_against_mark(&mut writer, &keyring).await.map_err(|e| refusal(path, &e))?;
         drop(lock);
         ready(&mut writer).await.map_err(|e| refusal(path, &e))?;
         let newest = NewestId::default();
@@ -103,6 +105,7 @@ impl Ledger {
             readers,
             _users: Some(users),
             newest,
+            marked_at: AtomicI64::new(0),
             commits: CommitStatements::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
@@ -203,7 +206,7 @@ fn create(path: &Path) -> std::io::Result<()> {
 
 /// The file that every open ledger holds a shared lock on, and who migrates an exclusive one. Freed by the system when a
 /// process ends, however it ends.
-fn users(path: &Path) -> std::io::Result<File> {
+pub(super) fn users(path: &Path) -> std::io::Result<File> {
     disk::companion(&beside(path, ".open"), path)
 }
 
@@ -223,7 +226,7 @@ async fn alone(path: &Path, users: &File) -> Result<(), LedgerError> {
 
 /// Held while migrations run; freed by the system when the process ends, however it ends. Waited for without a word to the
 /// system, so that a signal is heard meanwhile.
-async fn lock_file(path: &Path) -> std::io::Result<File> {
+pub(super) async fn lock_file(path: &Path) -> std::io::Result<File> {
     let file = disk::companion(&beside(path, ".lock"), path)?;
     loop {
         match file.try_lock() {

@@ -37,6 +37,8 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         // Kibibytes: memory stays flat however large the file grows.
         .pragma("cache_size", "-6144")
         .pragma("wal_autocheckpoint", "4000")
+        // What is deleted is overwritten: what is left on a free page could be read there for years.
+        .pragma("secure_delete", "on")
         .pragma("journal_size_limit", "67108864")
         .disable_statement_logging()
 }

@@ -12,6 +12,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::path::Path;
 use std::sync::Mutex as StdMutex;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::Mutex;
 
 impl Ledger {
@@ -62,6 +63,7 @@ impl Ledger {
             readers,
             _users: None,
             newest: NewestId::default(),
+            marked_at: AtomicI64::new(0),
             commits: CommitStatements::new(),
             rivals: rivals(),
             lookers: Lookers::new(),

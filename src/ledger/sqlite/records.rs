@@ -8,7 +8,7 @@ use crate::domain::json::Json;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
-use crate::ledger::{Answers, Cell, Ledger, LedgerError};
+use crate::ledger::{Answers, Cell, Emptied, Ledger, LedgerError};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
@@ -27,9 +27,9 @@ const MOST_NAMED: usize = 5;
 /// Lookups with the outcome of a report whose answer is not there: the run and the line of those that bought it.
 const GONE: &str = "SELECT u.run, r.line FROM lookups l CROSS JOIN runs u ON u.id = l.run \
                     CROSS JOIN rows r ON r.run = l.run AND r.row = l.row \
-                    WHERE l.outcome IN ('hit', 'partial') AND l.source = 'bought' AND NOT EXISTS \
-                    (SELECT 1 FROM answers b CROSS JOIN attempts a ON a.id = b.attempt AND a.state = 'answered' \
-                     WHERE b.attempt = l.attempt) LIMIT 10000";
+                    LEFT JOIN attempts a ON a.id = l.attempt AND a.state = 'answered' \
+                    WHERE l.outcome IN ('hit', 'partial') AND l.source = 'bought' AND a.emptied_at IS NULL \
+                    AND (a.id IS NULL OR NOT EXISTS (SELECT 1 FROM answers b WHERE b.attempt = a.id)) LIMIT 10000";
 
 /// Reads the records of one run. Every pass sees the same snapshot, whatever is written meanwhile.
 pub struct Records<'l> {
@@ -101,9 +101,9 @@ impl Records<'_> {
 
     async fn rows(&mut self, most: i64) -> Result<Option<Vec<Record>>, LedgerError> {
         let mut rows = sqlx::query(
-            "SELECT r.row, r.line, r.kind, r.reason, r.content, l.step, l.outcome, l.source, \
+            "SELECT r.row, r.line, r.kind, r.reason, r.content, r.emptied, l.step, l.outcome, l.source, \
              l.attempts, l.cost, coalesce(l.code, a.code) AS code, l.text AS own_text, a.text, a.id, o.id AS old, \
-             a.transactionid, a.log_id, CASE WHEN a.state IN ('answered', 'unread') THEN a.settled_at END AS fetched_at, b.body, \
+             a.transactionid, a.log_id, a.emptied_at, CASE WHEN a.state IN ('answered', 'unread') THEN a.settled_at END AS fetched_at, b.body, \
              o.settled_at AS old_fetched_at, p.body AS old_body FROM rows r JOIN runs u ON u.id = r.run LEFT JOIN lookups l ON l.run = r.run AND l.row = r.row \
              LEFT JOIN attempts a ON a.id = l.attempt AND l.outcome IS NOT NULL \
              LEFT JOIN answers b ON ?4 AND a.state = 'answered' AND b.attempt = a.id \
@@ -111,7 +111,7 @@ impl Records<'_> {
              AND (a.run <> r.run OR (a.row, a.step) = (l.row, l.step)) \
              AND a.outcome IN ('hit', 'partial', 'rejected', 'no_hit') THEN \
              (SELECT e.id FROM attempts e WHERE e.identity = a.identity AND e.run < r.run AND e.state = 'answered' \
-             AND e.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND e.settled_at <= u.started_at \
+             AND e.emptied_at IS NULL AND e.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND e.settled_at <= u.started_at \
              ORDER BY e.run DESC, e.id DESC LIMIT 1) END \
              LEFT JOIN answers p ON p.attempt = o.id \
              WHERE r.run = ?1 AND r.row > ?2 AND r.row <= ?3 ORDER BY r.row, l.step",
@@ -150,6 +150,10 @@ impl Records<'_> {
 fn record(ledger: &Ledger, run: i64, row: &SqliteRow) -> Result<Record, LedgerError> {
     let failed = |e: sqlx::Error| ledger.failed(&e);
     let line = cells::count(row, "line").map_err(failed)?;
+    if let Some(why) = cells::word(row, "emptied", Emptied::parse).map_err(failed)? {
+        let subject = Err(BadRow { input: String::new(), reason: why.told().to_owned(), damaged: false });
+        return Ok(Record { line, subject, columns: Vec::new(), lookups: Vec::new() });
+    }
     let Some((text, columns)) = ledger.content(run, row).map_err(failed)? else {
         let reason =
             "what the ledger holds of this row does not open: it is damaged or was tampered with".to_owned();
@@ -191,10 +195,10 @@ impl Records<'_> {
 }
 
 /// Ids rise with time, so the newest is met first.
-const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, b.body, a.id \
+const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, a.emptied_at, b.body, a.id \
                       FROM {values} AS v CROSS JOIN attempts a ON a.id = (SELECT c.id FROM attempts c \
                       WHERE c.identity = v.column1 AND c.state = 'answered' \
-                      AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
+                      AND c.emptied_at IS NULL AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
                       LEFT JOIN answers b ON b.attempt = a.id";
 
 fn reused(ledger: &Ledger, row: &SqliteRow) -> sqlx::Result<LookupRecord> {
@@ -219,7 +223,9 @@ fn body(ledger: &Ledger, row: &SqliteRow, outcome: Option<Outcome>) -> sqlx::Res
     let sealed = row.try_get::<Option<&[u8]>, _>("body")?;
     let cell = Cell::Body(row.try_get::<Option<i64>, _>("id")?.unwrap_or_default());
     let body = sealed.and_then(|sealed| ledger.keyring().unseal(cell, sealed).ok());
-    let was_there = sealed.is_some() || matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+    let reported = matches!(outcome, Some(Outcome::Hit | Outcome::Partial));
+    let emptied = row.try_get::<Option<i64>, _>("emptied_at")?.is_some();
+    let was_there = sealed.is_some() || reported && !emptied;
     let damaged = was_there && body.is_none();
     Ok((body, damaged))
 }

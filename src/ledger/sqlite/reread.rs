@@ -3,6 +3,7 @@
 use super::cells;
 use super::commit::ore;
 use crate::domain::money::Ore;
+use crate::domain::number::persons_in;
 use crate::ledger::{Cell, Ledger, LedgerError, LookupId, ReadAgain, ResponseHead, UnreadAt, UnreadLookup};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -11,13 +12,13 @@ use sqlx::sqlite::SqliteRow;
 /// and those to questions that it has asked anew. One whose lookup is under way is left until that has ended.
 const UNREAD: &str = "SELECT id, min(row), step FROM ( \
      SELECT a.id, a.row, a.step FROM attempts a INDEXED BY attempts_unread \
-     WHERE a.state = 'unread' AND a.run = ?1 AND a.id > ?2 \
+     WHERE a.state = 'unread' AND a.emptied_at IS NULL AND a.run = ?1 AND a.id > ?2 \
      UNION ALL SELECT a.id, l.row, l.step FROM attempts a INDEXED BY attempts_unread \
      CROSS JOIN lookups l INDEXED BY lookups_reused ON l.attempt = a.id AND l.run = ?1 AND l.source = 'reused' \
-     WHERE a.state = 'unread' AND a.id > ?2 \
+     WHERE a.state = 'unread' AND a.emptied_at IS NULL AND a.id > ?2 \
      UNION ALL SELECT a.id, b.row, b.step FROM attempts a INDEXED BY attempts_unread \
      CROSS JOIN attempts b INDEXED BY attempts_identity ON b.identity = a.identity AND b.run = ?1 \
-     WHERE a.state = 'unread' AND a.run <> ?1 AND a.id > ?2) AS u \
+     WHERE a.state = 'unread' AND a.emptied_at IS NULL AND a.run <> ?1 AND a.id > ?2) AS u \
      WHERE NOT EXISTS (SELECT 1 FROM attempts a CROSS JOIN lookups o ON o.run = a.run AND o.row = a.row AND o.step = a.step \
      WHERE a.id = u.id AND o.state = 'started') \
      GROUP BY id ORDER BY id LIMIT ?3";
@@ -138,6 +139,9 @@ impl Ledger {
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
+        let named: Vec<_> =
+            persons_in(&read.body).iter().map(|ten| (self.named_digest(ten), read.attempt)).collect();
+        self.insert_named(&mut transaction, &named).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)
     }
 }

@@ -3,12 +3,12 @@
 use super::cells;
 use crate::domain::money::Ore;
 use crate::domain::outcome::Outcome;
-use crate::ledger::{Cell, DecidedBy, Ledger, LedgerError, NewRun, RunRow, Stage, Totals};
+use crate::ledger::{Cell, DecidedBy, Ledger, LedgerError, NewRun, RunRow, Stage, Totals, Unopened};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 const COLUMNS: &str = "id, run, job, operator, state, environment, job_path, job_text, input_digest, input_bytes, input_sha256, \
-                       limit_rows, input_given, buy_again, columns, steps, first_day, rows, bad_rows, letter_rows, started_at, finished_at, exit, reason, fire";
+                       limit_rows, input_given, buy_again, columns, steps, first_day, rows, bad_rows, letter_rows, started_at, retention, purged_at, finished_at, exit, reason, fire";
 
 impl Ledger {
     /// Begins a run in state `loading`.
@@ -17,7 +17,7 @@ impl Ledger {
         let key = self.keyring.new_key()?;
         let query = sqlx::query(
             "INSERT INTO runs (run, data_key, job, operator, state, environment, job_path, job_text, input_digest, limit_rows, input_given, \
-             buy_again, columns, steps, first_day, started_at, fire) VALUES (?, ?, ?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             buy_again, columns, steps, first_day, started_at, retention, fire) VALUES (?, ?, ?, ?, 'loading', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(new.run)
         .bind(i64::from(key.id()))
@@ -34,6 +34,7 @@ impl Ledger {
         .bind(new.steps)
         .bind(new.first_day)
         .bind(new.started_at)
+        .bind(new.retention)
         .bind(new.fire);
         let run = self.write(query).await?.last_insert_rowid();
         self.keep_data_key(run, &key);
@@ -64,6 +65,11 @@ impl Ledger {
     /// The newest runs, newest first.
     pub async fn recent(&self, limit: i64) -> Result<Vec<RunRow>, LedgerError> {
         self.select("WHERE ?1 = '' ORDER BY id DESC LIMIT ?2", "", Some(limit)).await
+    }
+
+    /// A run by its id in this ledger.
+    pub async fn run(&self, id: i64) -> Result<Option<RunRow>, LedgerError> {
+        Ok(self.select("WHERE ?1 = '' AND id = ?2", "", Some(id)).await?.pop())
     }
 
     /// A job's newest run.
@@ -113,8 +119,13 @@ impl Ledger {
     }
 
     fn run_of(&self, row: &SqliteRow) -> Result<RunRow, LedgerError> {
-        let job_text =
-            |run: &str| self.text(Cell::JobText(run), row, "job_text").map(Option::unwrap_or_default);
+        let job_text = |run: &str| match self.text(Cell::JobText(run), row, "job_text") {
+            // In a ledger from before its purge.
+            Err(sqlx::Error::Decode(unopened)) if unopened.downcast_ref() == Some(&Unopened::NoKey) => {
+                Ok(String::new())
+            }
+            text => text.map(Option::unwrap_or_default),
+        };
         run(row, job_text).map_err(|e| self.failed(&e))
     }
 
@@ -133,12 +144,18 @@ impl Ledger {
             .map_err(|e| self.failed(&e))
     }
 
-    /// Notes that an invocation is at work on the run.
-    pub async fn resume_run(&self, run: i64, buy_again: bool) -> Result<(), LedgerError> {
+    /// Notes that an invocation is at work on the run, and for how long (milliseconds) its job keeps what it buys.
+    pub async fn resume_run(
+        &self,
+        run: i64,
+        buy_again: bool,
+        retention: Option<i64>,
+    ) -> Result<(), LedgerError> {
         let query = sqlx::query(
-            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL, buy_again = ? WHERE id = ?",
+            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL, buy_again = ?, retention = ? \
+             WHERE id = ?",
         );
-        self.write_one(query.bind(buy_again).bind(run)).await
+        self.write_one(query.bind(buy_again).bind(retention).bind(run)).await
     }
 
     /// Notes how an invocation ended.
@@ -192,7 +209,8 @@ impl Ledger {
         let mut transaction = self.begin(&mut writer).await?;
         let done = sqlx::query(
             "UPDATE lookups SET state = 'pending', outcome = NULL, source = NULL, spent = 0, code = NULL, text = NULL, \
-             saved = NULL, saved_unpriced = 0 WHERE run = ?1 AND (state = 'settled' AND outcome IN ('failed', 'denied') \
+             saved = NULL, saved_unpriced = 0 WHERE run = ?1 AND (SELECT purged_at IS NULL FROM runs WHERE id = ?1) \
+             AND (SELECT content IS NOT NULL FROM rows WHERE rows.run = lookups.run AND rows.row = lookups.row) AND (state = 'settled' AND outcome IN ('failed', 'denied') \
              OR outcome = 'skipped' AND code = 'undecided' OR state = 'parked' AND code = 'letter-unknown' \
              OR ?2 AND outcome = 'unknown')",
         )
@@ -203,7 +221,8 @@ impl Ledger {
         .map_err(failed)?;
         // In the same transaction: a finished run with something pending would be seen by nobody.
         sqlx::query(
-            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL WHERE id = ?",
+            "UPDATE runs SET state = 'running', finished_at = NULL, exit = NULL, reason = NULL \
+             WHERE id = ? AND purged_at IS NULL",
         )
         .bind(run)
         .execute(&mut *transaction)
@@ -391,6 +410,8 @@ fn run(row: &SqliteRow, job_text: impl Fn(&str) -> sqlx::Result<String>) -> sqlx
         bad_rows: row.try_get("bad_rows")?,
         letter_rows: row.try_get("letter_rows")?,
         started_at: row.try_get("started_at")?,
+        retention: row.try_get("retention")?,
+        purged_at: row.try_get("purged_at")?,
         finished_at: row.try_get("finished_at")?,
         exit: row.try_get::<Option<u8>, _>("exit")?,
         reason: row.try_get("reason")?,

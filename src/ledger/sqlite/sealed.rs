@@ -4,8 +4,9 @@ use super::busy_timeout::BUSY;
 use super::open::{recognise, refusal};
 use crate::disk::Protected;
 use crate::domain::identity::{DigestKey, Identity};
-use crate::domain::number::Subject;
+use crate::domain::number::{Accept, AcceptKind, Subject};
 use crate::ledger::{Access, Cell, DataKey, KeyError, Keyring, Ledger, LedgerError};
+use crate::time::{now_ms, stockholm_date};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ColumnIndex, ConnectOptions as _, Connection as _, Row, SqliteConnection};
 use std::path::Path;
@@ -70,8 +71,8 @@ impl Ledger {
         Ok(id.map(|id| String::from_utf8_lossy(&id).into_owned()))
     }
 
-    /// The id of the ring of the ledger at a path, for who has lost the ring.
-    pub async fn ring_of(path: &Path) -> Result<String, LedgerError> {
+    /// The id of the ring of the ledger at a path, and the data keys that it has given up, for who has lost the ring.
+    pub async fn ring_of(path: &Path) -> Result<(String, Vec<u32>), LedgerError> {
         let failed = |e: sqlx::Error| refusal(path, &e);
         if !path.is_file() {
             return Err(LedgerError::Missing(path.to_owned()));
@@ -80,8 +81,16 @@ impl Ledger {
         recognise(path, options.clone()).await?;
         let mut reader = options.disable_statement_logging().connect().await.map_err(failed)?;
         let id = Self::ring_id(&mut reader).await.map_err(failed)?;
+        let given_up = Self::given_up(&mut reader).await.map_err(failed)?;
         reader.close().await.map_err(failed)?;
-        id.ok_or_else(|| LedgerError::Missing(path.to_owned()))
+        Ok((id.ok_or_else(|| LedgerError::Missing(path.to_owned()))?, given_up))
+    }
+
+    /// The data keys that are to be in no ring.
+    pub(super) async fn given_up(connection: &mut SqliteConnection) -> Result<Vec<u32>, sqlx::Error> {
+        let keys = sqlx::query_scalar("SELECT data_key FROM runs WHERE shredded_at IS NOT NULL");
+        let keys: Vec<i64> = keys.fetch_all(connection).await?;
+        Ok(keys.into_iter().filter_map(|key| u32::try_from(key).ok()).collect())
     }
 
     /// Writes a copy of the key ring, and notes that there is one.
@@ -139,15 +148,29 @@ impl Ledger {
         self.digest_of_digits(&subject.stored())
     }
 
+    /// The same of a bad row's cell, where it is somebody's number all the same: one that the job does not take.
+    pub(super) fn digest_of_cell(&self, cell: &str) -> Option<Identity> {
+        let accept = Accept { kind: AcceptKind::Any, sole_traders: true, assume_under_100: true };
+        let subject = Subject::parse(cell.trim(), accept, stockholm_date(now_ms())).ok()?;
+        Some(self.digest_of(&subject))
+    }
+
     /// The same of a stored form.
     pub(super) fn digest_of_digits(&self, stored: &str) -> Identity {
         self.key.short("number", stored)
     }
 
-    /// The content of a row, whose `row` and `content` are columns of the result; `None` if it does not open.
+    /// The digest under which a person is searched who is named in answers, by the last ten digits.
+    pub(super) fn named_digest(&self, ten: &[u8; 10]) -> Identity {
+        self.key.short("named", &String::from_utf8_lossy(ten))
+    }
+
+    /// The content of a row, whose `row` and `content` are columns of the result; `None` if it does not open, or
+    /// was emptied.
     pub(super) fn content(&self, run: i64, row: &SqliteRow) -> sqlx::Result<Option<Content>> {
         let cell = Cell::Row { run, row: row.try_get("row")? };
-        let Ok(clear) = self.keyring.unseal(cell, row.try_get("content")?) else { return Ok(None) };
+        let Some(sealed) = row.try_get::<Option<&[u8]>, _>("content")? else { return Ok(None) };
+        let Ok(clear) = self.keyring.unseal(cell, sealed) else { return Ok(None) };
         let clear = Zeroizing::new(clear);
         // Without what serde says, which quotes what it stumbles over.
         let content = serde_json::from_slice(&clear).map(Some);

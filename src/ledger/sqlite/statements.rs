@@ -40,6 +40,10 @@ pub(super) const BEGUN: [(usize, &str); 2] = [
     ),
 ];
 
+/// Persons who are named in answers.
+const NAMED: &str = "INSERT INTO named (digest, attempt) SELECT * FROM {values} WHERE column1 IS NOT NULL \
+                     ON CONFLICT DO NOTHING";
+
 /// An attempt that stands above one that is to be written for the same identity: then the newest of its calls would be an old
 /// one, and a letter that is lost would be taken for one that was answered since.
 const ABOVE: &str = "SELECT 1 FROM {values} AS v CROSS JOIN attempts a INDEXED BY attempts_identity \
@@ -50,19 +54,20 @@ pub(super) struct CommitStatements {
     pub(super) ended: ManyRows,
     pub(super) begun: ManyRows,
     pub(super) above: ManyRows,
+    pub(super) named: ManyRows,
 }
 
 impl CommitStatements {
     pub(super) fn new() -> Self {
-        let above = ManyRows::new(2, ABOVE);
-        Self { ended: ManyRows::joined(&ENDED), begun: ManyRows::joined(&BEGUN), above }
+        let (above, named) = (ManyRows::new(2, ABOVE), ManyRows::new(2, NAMED));
+        Self { ended: ManyRows::joined(&ENDED), begun: ManyRows::joined(&BEGUN), above, named }
     }
 }
 
 /// Each of them in one of its lengths.
 #[cfg(test)]
 pub(super) fn texts() -> Vec<String> {
-    let above = [(2, ABOVE)];
+    let above = [(2, ABOVE), (2, NAMED)];
     ENDED.iter().chain(&BEGUN).chain(&above).map(|(width, text)| ManyRows::new(*width, text).text()).collect()
 }
 
@@ -70,6 +75,7 @@ pub(super) fn texts() -> Vec<String> {
 pub(super) struct Lookers {
     pub(super) answers: ManyRows,
     pub(super) before: ManyRows,
+    pub(super) purged: ManyRows,
     pub(super) used_here: ManyRows,
     pub(super) holders: ManyRows,
     pub(super) open: ManyRows,
@@ -84,14 +90,20 @@ impl Lookers {
                 1,
                 "SELECT v.column1, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
                  (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
-                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND b.settled_at < ?)",
+                 AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND b.settled_at < ?)",
             ),
             answers: ManyRows::new(
                 1,
                 // Ids rise within an identity (`Ledger::commit`): the largest is the newest.
                 "SELECT v.column1, a.id, a.outcome, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
                  (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
-                 AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid'))",
+                 AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid'))",
+            ),
+            purged: ManyRows::new(
+                1,
+                "SELECT v.column1 FROM {values} AS v CROSS JOIN attempts a ON a.id = \
+                 (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered') \
+                 WHERE a.emptied_at IS NOT NULL",
             ),
             used_here: ManyRows::new(
                 1,
@@ -121,7 +133,8 @@ impl Lookers {
             ),
             open: ManyRows::new(
                 1,
-                "SELECT v.column1, a.state, a.letter_making, a.id, a.settled_at, \
+                // One that was emptied is as old as can be.
+                "SELECT v.column1, a.state, a.letter_making, a.id, iif(a.emptied_at IS NULL, a.settled_at, 0), \
                  iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
                  FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me CROSS JOIN attempts a ON a.id = \
                  (SELECT max(b.id) FROM attempts b INDEXED BY attempts_open WHERE b.identity = v.column1 \
@@ -139,6 +152,7 @@ impl Lookers {
         [
             &self.answers,
             &self.before,
+            &self.purged,
             &self.used_here,
             &self.holders,
             &self.open,
@@ -154,11 +168,11 @@ impl Lookers {
 pub(super) fn rivals() -> ManyRows {
     ManyRows::new(
         1,
-        "SELECT v.column1, o.state, o.letter_making, o.id, o.settled_at, a.id, a.outcome, a.settled_at, \
+        "SELECT v.column1, o.state, o.letter_making, o.id, iif(o.emptied_at IS NULL, o.settled_at, 0), a.id, a.outcome, a.settled_at, \
          iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
          FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me \
          LEFT JOIN attempts a ON a.id = (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
-         AND b.state = 'answered' AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
+         AND b.state = 'answered' AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
          LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c INDEXED BY attempts_open \
          WHERE c.identity = v.column1 AND c.state IN ('started', 'unknown', 'unread') AND c.resolved IS NULL AND c.run <> me.run) \
          AND NOT EXISTS (SELECT 1 FROM attempts d WHERE d.identity = v.column1 AND d.state = 'answered' AND d.id > o.id) \

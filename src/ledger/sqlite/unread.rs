@@ -13,8 +13,8 @@ const TEXTS: &str = "SELECT m.name, p.name FROM sqlite_schema m CROSS JOIN pragm
 
 /// Every sealed column but that of answers: the value, and what says which cell it is.
 const SEALED: [(&str, &str); 5] = [
-    ("rows", "SELECT content, run, row FROM rows"),
-    ("runs", "SELECT job_text, run FROM runs"),
+    ("rows", "SELECT content, run, row FROM rows WHERE content IS NOT NULL"),
+    ("runs", "SELECT job_text, run FROM runs WHERE job_text IS NOT NULL"),
     ("attempts", "SELECT text, id FROM attempts WHERE text IS NOT NULL"),
     ("lookups", "SELECT text, run, row, step FROM lookups WHERE text IS NOT NULL"),
     ("purposes", "SELECT purpose, digest FROM purposes"),

@@ -123,6 +123,7 @@ mod tests {
             letter: None,
             body: None,
             came: None,
+            named: Vec::new(),
         };
         let (answered, refused) = (end(AttemptState::Answered), end(AttemptState::Refused));
         let says = |ends: &[&AttemptEnd], flights| {

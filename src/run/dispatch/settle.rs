@@ -33,10 +33,10 @@ impl<T: Transport> Coordinator<T> {
         flight.took = done.took;
         let cause = done.came.cause().unwrap_or(Cause::Other);
         match done.came {
-            ExchangeResult::Answer(answer) => {
+            ExchangeResult::Answer(answer, named) => {
                 self.accounts[account].throttle.answered(done.generation);
                 self.accounts[account].waiting_since = None;
-                self.answered(&flight, *answer);
+                self.answered(&flight, *answer, named);
             }
             ExchangeResult::TokenRefused(code) => self.token_refused(account, flight, done.generation, code),
             ExchangeResult::Throttled(retry_after) => self.throttled(account, flight, retry_after),
@@ -124,7 +124,8 @@ impl<T: Transport> Coordinator<T> {
         code: Option<String>,
         kept: Option<Kept>,
     ) {
-        let (body, came) = kept.map_or((None, None), |kept| (Some(kept.body), kept.came));
+        let (body, came, named) =
+            kept.map_or_else(Default::default, |kept| (Some(kept.body), kept.came, kept.named));
         self.ended(
             flight,
             AttemptEnd {
@@ -140,6 +141,7 @@ impl<T: Transport> Coordinator<T> {
                 letter: None,
                 body,
                 came,
+                named,
             },
         );
     }
@@ -158,7 +160,7 @@ impl<T: Transport> Coordinator<T> {
         self.writer.end(end);
     }
 
-    fn answered(&mut self, flight: &Flight, answer: Answer) {
+    fn answered(&mut self, flight: &Flight, answer: Answer, named: Vec<[u8; 10]>) {
         self.services.answered[usize::from(flight.ready.at.step)] = true;
         let step = &self.prepared.job.steps[usize::from(flight.ready.at.step)];
         self.services.streaks.answered(&step.account, &step.service.name);
@@ -187,6 +189,7 @@ impl<T: Transport> Coordinator<T> {
                 letter: answer.letter,
                 body: Some(answer.body),
                 came: None,
+                named,
             },
         );
         self.change(Change {

@@ -86,6 +86,7 @@ pub(super) async fn run_of(folder: &Path, rows: i64) -> (Arc<Ledger>, i64) {
         steps: r#"[["first","creditsafe.getsignatory"]]"#,
         first_day: "2026-11-20",
         started_at: 0,
+        retention: None,
         fire: None,
     };
     let run = ledger.begin_run(new).await.unwrap();
@@ -179,15 +180,10 @@ impl Coordinator<Silent> {
 
 fn answer(billed: bool) -> ExchangeResult {
     let (code, text, log_id, letter) = (None, None, None, None);
-    ExchangeResult::Answer(Box::new(Answer {
-        outcome: Outcome::Hit,
-        code,
-        text,
-        log_id,
-        letter,
-        billed,
-        body: Vec::new(),
-    }))
+    ExchangeResult::Answer(
+        Box::new(Answer { outcome: Outcome::Hit, code, text, log_id, letter, billed, body: Vec::new() }),
+        Vec::new(),
+    )
 }
 
 const TOOK: Option<Duration> = Some(Duration::from_millis(12));
@@ -199,7 +195,7 @@ const FREE: Option<Ore> = Some(Ore::ZERO);
 #[tokio::test]
 async fn what_came_back_decides_about_the_money_and_the_next_call() {
     use AttemptState::{Answered, Refused, Unknown, Unread, Unsent};
-    let kept = || Kept { body: Vec::new(), came: None };
+    let kept = || Kept { body: Vec::new(), came: None, named: Vec::new() };
     let fault = |billed| Fault { code: "3".to_owned(), message: "m".to_owned(), billed };
     let over = (false, false);
     let (now, later) = ((true, false), (false, true));

@@ -2,6 +2,7 @@
 
 use super::credentials::Credentials;
 use crate::config::catalogue::Service;
+use crate::domain::number::persons_in;
 use crate::domain::redact::{Known, SHORTEST_TOKEN};
 use crate::http::cause::Cause;
 use crate::http::throttle::{Latch, Token};
@@ -49,6 +50,13 @@ impl ExchangeInput {
     fn sealed(&self, body: &[u8]) -> Vec<u8> {
         self.data_key.seal(Cell::Body(self.attempt), body)
     }
+
+    /// The persons who are named in it, but for who was asked about.
+    fn named(&self, body: &[u8]) -> Vec<[u8; 10]> {
+        let mut named = persons_in(body);
+        named.retain(|ten| !self.number.as_bytes().ends_with(ten));
+        named
+    }
 }
 
 /// What came back.
@@ -64,8 +72,8 @@ pub(super) struct Done {
 
 /// What came back, as far as it can be told.
 pub(super) enum ExchangeResult {
-    /// An answer; its body is sealed already.
-    Answer(Box<Answer>),
+    /// An answer, whose body is sealed already, and the persons who are named in it.
+    Answer(Box<Answer>, Vec<[u8; 10]>),
     /// The token was not taken.
     TokenRefused(String),
     /// The client is not taken: its code, and what to tell.
@@ -126,13 +134,16 @@ pub(super) struct Kept {
     /// Packed.
     pub(super) body: Vec<u8>,
     pub(super) came: Option<ResponseHead>,
+    pub(super) named: Vec<[u8; 10]>,
 }
 
 /// For the log: a class and a code, never a number or a text of the upstream's.
 impl fmt::Display for ExchangeResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answer(answer) => write!(f, "{} {}", answer.outcome, answer.code.as_deref().unwrap_or("")),
+            Self::Answer(answer, _) => {
+                write!(f, "{} {}", answer.outcome, answer.code.as_deref().unwrap_or(""))
+            }
             Self::TokenRefused(code) => write!(f, "token refused {code}"),
             Self::ClientRefused(code, _) => write!(f, "client refused {code}"),
             Self::Throttled(_) => f.write_str("429"),
@@ -183,8 +194,9 @@ fn understood<T: Transport>(
             match read(&input.service.dialect, &response, &input.question).without(&input.known()) {
                 Reading::Answer(mut answer) => {
                     without_token(&mut answer, input.token.value().expose_secret());
+                    let named = input.named(&answer.body);
                     answer.body = input.sealed(&answer.body);
-                    ExchangeResult::Answer(Box::new(answer))
+                    ExchangeResult::Answer(Box::new(answer), named)
                 }
                 Reading::TokenRefused { code } => ExchangeResult::TokenRefused(code),
                 Reading::ClientRefused { code, message } => ExchangeResult::ClientRefused(code, message),
@@ -210,12 +222,13 @@ fn understood<T: Transport>(
 impl Kept {
     fn of_unread(unread: &Unread, status: u16, input: &ExchangeInput) -> Self {
         let content_type = unread.content_type.clone();
-        Self { body: input.sealed(&unread.body), came: Some(ResponseHead { status, content_type }) }
+        let named = input.named(&unread.body);
+        Self { body: input.sealed(&unread.body), came: Some(ResponseHead { status, content_type }), named }
     }
 
     fn of_another(mut body: Vec<u8>, input: &ExchangeInput) -> Self {
         mask(&mut body, input.token.value().expose_secret());
-        Self { body: input.sealed(&body), came: None }
+        Self { body: input.sealed(&body), came: None, named: input.named(&body) }
     }
 }
 

@@ -247,6 +247,7 @@ mod tests {
             letter: None,
             body: None,
             came: None,
+            named: Vec::new(),
         }
     }
 

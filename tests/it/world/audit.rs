@@ -51,7 +51,9 @@ impl World {
             run: row.get(0),
             environment: row.get(1),
             account: row.get(2),
-            number: opened.number((row.get(12), row.get(13)), row.get(3)),
+            number: row
+                .get::<Option<&[u8]>, _>(3)
+                .map_or_else(String::new, |content| opened.number((row.get(12), row.get(13)), content)),
             service: row.get(4),
             transactionid: row.get(5),
             state: row.get(6),

@@ -10,7 +10,7 @@ pub(crate) struct Opened(Keyring);
 impl Opened {
     pub(crate) fn of(database: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let id = runtime.block_on(Ledger::ring_of(database)).unwrap();
+        let (id, _) = runtime.block_on(Ledger::ring_of(database)).unwrap();
         Self(Keyring::open(database, &Access::default(), &id).unwrap())
     }
 
