@@ -23,7 +23,7 @@ CREATE TABLE runs (
     data_key      INTEGER NOT NULL,           -- what the run's values are sealed with, by its id in the ring
     input_digest  TEXT NOT NULL,              -- of the [input] section: a continued run refuses another
     input_bytes   INTEGER,                    -- of the file as it was copied; nothing for inline numbers
-    input_sha256  TEXT,
+    input_sha256  TEXT,                       -- keyed digest of it
     limit_rows    INTEGER,                    -- of --limit: such a run is one of its own
     input_given   TEXT,                       -- digest of --input, which stands in for the job's
     buy_again     INTEGER NOT NULL DEFAULT 0 CHECK (buy_again IN (0, 1)), -- of --buy-again

@@ -2,7 +2,7 @@
 
 use super::secret::Secret;
 use crate::disk::Protected;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How the ledger is sealed.
@@ -19,6 +19,13 @@ pub struct Privacy {
 }
 
 impl Privacy {
+    /// A key that stands in one folder with a file.
+    pub fn key_beside(&self, file: &Path) -> Option<&Path> {
+        let folder = |path: &Path| path.parent().and_then(|folder| folder.canonicalize().ok());
+        let keys = self.keys.iter().filter_map(Secret::file);
+        keys.into_iter().find(|key| folder(key).is_some() && folder(key) == folder(file))
+    }
+
     /// How long backups are kept, in milliseconds; `None` if that is not known.
     pub fn backup_retention_ms(&self) -> Option<i64> {
         self.backup_retention.map(|kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX))

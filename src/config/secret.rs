@@ -132,6 +132,11 @@ impl Secret {
         Some(format!("the secret file {path} can be read by others ({exposed}): {remedy}"))
     }
 
+    /// Its file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        if let Self::File(path) = self { Some(path) } else { None }
+    }
+
     /// That others can write its file, where they can: then it is not read.
     pub fn fault(&self) -> Option<SecretError> {
         let Self::File(path) = self else { return None };

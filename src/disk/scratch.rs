@@ -49,6 +49,13 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// Clears away what killed processes left beside this file.
+    pub fn clear(file: &Path) {
+        sweep(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+    }
+}
+
 /// Removes the folders of dead processes: they hold personal data and nobody would look for them. What others put there
 /// under such a name stays.
 fn sweep(parent: &Path) {

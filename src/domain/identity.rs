@@ -3,11 +3,13 @@
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The ledger's own secret, from which every digest of a number or of credentials is made. Without it a digest of a
 /// ten-digit number could be turned back by trying them all.
 #[derive(Clone)]
-pub struct DigestKey([u8; 32]);
+pub struct DigestKey(Arc<Zeroizing<[u8; 32]>>);
 
 /// The identity of a lookup: 128 bits of a keyed digest over account, environment, service, subject and resolved
 /// parameters (without `transactionid` and `language`).
@@ -31,8 +33,8 @@ pub struct IdentityParts<'a> {
 
 impl DigestKey {
     /// A key of these bytes.
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Arc::new(Zeroizing::new(bytes)))
     }
 
     /// The identity of a lookup with these parts.
@@ -72,7 +74,7 @@ impl DigestKey {
 
     fn mac(&self, label: &str) -> Hmac<Sha256> {
         #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&**self.0).expect("HMAC takes a key of any length");
         feed(&mut mac, label);
         mac
     }

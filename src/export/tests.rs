@@ -19,8 +19,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
-const KEY: DigestKey = DigestKey::new([7; 32]);
+static KEY: LazyLock<DigestKey> = LazyLock::new(|| DigestKey::new([7; 32]));
 /// A company (its number is public) and one of Skatteverket's test numbers.
 const COMPANY: &str = "5560125790";
 const PERSON: &str = "189001019802";

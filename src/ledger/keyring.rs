@@ -55,7 +55,7 @@ impl Keyring {
     /// A ring for a ledger that has nothing sealed yet: the one that a process left which died before it had, else a new one,
     /// with a new key where none is named and none is there.
     pub fn make(ledger: &Path, access: &Access) -> Result<Self, KeyError> {
-        let (masters, made) = masters(ledger, access, true)?;
+        let (masters, mut made) = masters(ledger, access, true)?;
         let _lock = lock(ledger)?;
         let path = ring_of(ledger);
         let ring = if let Some(ring) = read(&path, ledger)? {
@@ -63,6 +63,8 @@ impl Keyring {
         } else {
             let ring = Ring::new(&masters[0].1).ok_or_else(|| KeyError::Ring(path.clone()))?;
             write(&ring, ledger, &access.copies)?;
+            // Whoever made it: from now on a ledger depends on it.
+            made = made.or_else(|| access.keys.is_empty().then(|| default_key(ledger)));
             ring
         };
         Self::with(ledger, access, masters, &ring, made)
@@ -93,7 +95,7 @@ impl Keyring {
         &self.path
     }
 
-    /// The key that was made because none was named; `None` if one was there.
+    /// The key beside the ledger that a new ring depends on since none was named; `None` if the ring is not new.
     pub fn made(&self) -> Option<&Path> {
         self.made.as_deref()
     }
@@ -107,6 +109,8 @@ impl Keyring {
     pub fn new_key(&self) -> Result<Arc<DataKey>, KeyError> {
         let _lock = lock(&self.ledger)?;
         let mut ring = self.read_again()?;
+        // A process that has only the key from before a rotation wraps nothing: nobody could unwrap it again.
+        ring.open(&self.masters, &self.path)?;
         let name = ring.add(&self.masters[0].1).ok_or_else(|| KeyError::Ring(self.path.clone()))?;
         write(&ring, &self.ledger, &self.copies)?;
         let id = u32::from_str_radix(&name, 16).map_err(|_| KeyError::Ring(self.path.clone()))?;
@@ -183,14 +187,20 @@ impl Keyring {
         Ok(self.read_again()?.given_up.contains(&key_name(id)))
     }
 
-    /// Notes the newest call of the ledger, on disk when this returns.
-    pub fn raise_mark(&self, mark: Mark) -> Result<(), KeyError> {
+    /// Notes the newest call of the ledger, and one that is about to be written, on disk when this returns.
+    pub fn raise_mark(&self, mark: Mark, ahead: Option<Mark>) -> Result<(), KeyError> {
         let _lock = lock(&self.ledger)?;
         let mut ring = self.read_again()?;
-        if ring.mark.is_some_and(|known| known.attempt >= mark.attempt) {
+        let is_newer = ring.mark.is_none_or(|known| known.attempt < mark.attempt);
+        if !is_newer && ahead.is_none() {
             return Ok(());
         }
-        ring.mark = Some(mark);
+        if is_newer {
+            ring.mark = Some(mark);
+        }
+        // Another process's is not mine to forget.
+        let others = ring.ahead.filter(|other| other.attempt > mark.attempt);
+        ring.ahead = [ahead, others].into_iter().flatten().max_by_key(|ahead| ahead.attempt);
         self.change(ring)
     }
 
@@ -202,12 +212,19 @@ impl Keyring {
     /// Notes the newest call of a ledger that was put back, whatever was known before.
     pub fn reset_mark(&self, mark: Mark) -> Result<(), KeyError> {
         let _lock = lock(&self.ledger)?;
-        self.change(Ring { mark: Some(mark), ..self.read_again()? })
+        self.change(Ring { mark: Some(mark), ahead: None, stale: false, ..self.read_again()? })
     }
 
-    /// The newest call of the ledger that the ring knows of.
-    pub fn mark(&self) -> Result<Option<Mark>, KeyError> {
-        Ok(self.read_again()?.mark)
+    /// A call that was about to be written.
+    pub fn ahead(&self) -> Option<Mark> {
+        self.read_again().ok()?.ahead
+    }
+
+    /// The newest call of the ledger that the ring knows of, and whether the ring itself was put back, so that there may be newer
+    /// ones.
+    pub fn mark(&self) -> Result<(Option<Mark>, bool), KeyError> {
+        let ring = self.read_again()?;
+        Ok((ring.mark, ring.stale))
     }
 
     /// Notes in the erasure register that somebody is being forgotten, on disk when this returns. Who was noted before `since`
@@ -238,6 +255,15 @@ impl Keyring {
         !self.copies.is_empty()
     }
 
+    /// Whether every copy is there and has every key.
+    pub fn copies_fit(&self) -> bool {
+        let Ok(ring) = self.read_again() else { return false };
+        self.copies.iter().all(|copy| {
+            let copy = read(copy, &self.ledger).ok().flatten();
+            copy.is_some_and(|copy| copy.id == ring.id && copy.keys == ring.keys)
+        })
+    }
+
     /// Puts a copy back in the ring's place, for a ledger whose ring has this id, without the keys that
     /// were given up since; `None` if there is no ledger.
     ///
@@ -261,8 +287,6 @@ impl Keyring {
             return Err(KeyError::OtherRing(from.to_owned()));
         }
         copy.open(&masters, from)?;
-        // Nobody knows how much was bought since it was copied.
-        copy.mark = None;
         for name in given_up.iter().map(|key| key_name(*key)) {
             copy.keys.remove(&name);
             if !copy.given_up.contains(&name) {
@@ -270,17 +294,26 @@ impl Keyring {
             }
         }
         let _lock = lock(ledger)?;
-        // One that is damaged has nothing to lose.
-        if let Ok(Some(present)) = read(&ring_of(ledger), ledger)
-            && present.id == id
+        // One that is damaged has nothing to lose, and says nothing either.
+        let there = read(&ring_of(ledger), ledger);
+        if !matches!(there, Ok(Some(_))) {
+            // Nobody knows how much was bought since it was copied.
+            copy.stale = true;
+        }
+        if let Ok(Some(present)) = &there
+            && present.id != id
         {
+            return Err(KeyError::Occupied(ring_of(ledger)));
+        }
+        if let Ok(Some(present)) = there {
             if present.keys.keys().any(|name| !copy.keys.contains_key(name)) {
                 return Err(KeyError::Older(from.to_owned()));
             }
             // Who was forgotten since stays so.
             let since = present.erased.into_iter().filter(|erased| !copy.erased.contains(erased));
             copy.erased.extend(since.collect::<Vec<_>>());
-            copy.mark = present.mark;
+            copy.mark = [copy.mark, present.mark].into_iter().flatten().max_by_key(|mark| mark.attempt);
+            copy.stale |= present.stale;
         }
         write(&copy, ledger, &access.copies)?;
         Ok(copy.keys.len())
@@ -299,7 +332,9 @@ impl Keyring {
         let there = read(&ring_of(&ledger), &ledger).ok().flatten().filter(|ring| ring.id == known.id);
         let mut ring = there.clone().unwrap_or_else(|| known.clone());
         for (name, key) in known.keys {
-            ring.keys.entry(name).or_insert(key);
+            if !ring.given_up.contains(&name) {
+                ring.keys.entry(name).or_insert(key);
+            }
         }
         if there.as_ref() == Some(&ring) { Ok(()) } else { write(&ring, &ledger, &[]) }
     }
@@ -379,8 +414,16 @@ fn read(path: &Path, ledger: &Path) -> Result<Option<Ring>, KeyError> {
     Ring::parse(&text, path).map(Some)
 }
 
-/// Brings a ring and its copies to disk, the ring last: a copy may have a key more, and never one less.
+/// Brings a ring and its copies to disk, the ring last: a copy may have a key more, and never one less. What stands in a copy's
+/// place and is another ledger's ring may be the last one of that ledger, and is never replaced.
 fn write(ring: &Ring, ledger: &Path, copies: &[PathBuf]) -> Result<(), KeyError> {
+    for copy in copies {
+        if let Ok(Some(there)) = read(copy, ledger)
+            && there.id != ring.id
+        {
+            return Err(KeyError::Occupied(copy.clone()));
+        }
+    }
     let all = copies.iter().cloned().chain([ring_of(ledger)]);
     all.into_iter().try_for_each(|path| put(ring, &path, ledger, &Protected::new()))
 }

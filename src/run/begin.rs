@@ -177,7 +177,8 @@ fn warn_of_changed_input(context: &Context, job: &Job, run: &RunRow, given: Opti
     let Some(Origin::Path(path)) = named else { return };
     let (Some(bytes), Some(sha256)) = (run.input_bytes, &run.input_sha256) else { return };
     let same_size = path.metadata().is_ok_and(|meta| meta.len() == bytes.unsigned_abs());
-    if !same_size || file_digest(path).as_ref() != Some(sha256) {
+    let digest = file_digest(path).map(|plain| context.ledger.input_digest(&plain));
+    if !same_size || digest.as_ref() != Some(sha256) {
         let message = format!(
             "{} is not the file that run {} copied: the run goes on with its copy; `--new` reads the file again",
             path.display(),
@@ -283,7 +284,8 @@ async fn load(
 }
 
 async fn loaded(ledger: &Ledger, run: i64, copied: &Copied) -> Result<(), RunError> {
-    let file = copied.file.as_ref().map(|(bytes, sha256)| (signed(*bytes), sha256.as_str()));
+    let file = copied.file.as_ref().map(|(bytes, sha256)| (signed(*bytes), ledger.input_digest(sha256)));
+    let file = file.as_ref().map(|(bytes, digest)| (*bytes, digest.as_str()));
     let counts = Counts {
         rows: signed(copied.rows),
         bad_rows: signed(copied.bad_rows),

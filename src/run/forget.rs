@@ -4,7 +4,7 @@
 use super::error::RunError;
 use super::outputs::export;
 use crate::config::{SIMULATOR, Settings};
-use crate::disk::{self, Change, Draft, Mode, Place};
+use crate::disk::{self, Change, Draft, Mode, Place, Scratch};
 use crate::export::without_lines;
 use crate::job::file;
 use crate::ledger::{
@@ -91,6 +91,7 @@ pub async fn forget(
     receipt.outputs = outputs.rewrite(ledger, settings).await?;
     ledger.forget_digests(&traces, &ids, erased).await?;
     receipt.log_left = !ledger.truncate_log().await?;
+    Scratch::clear(ledger.path());
     Ok(receipt)
 }
 

@@ -4,7 +4,7 @@
 use super::error::RunError;
 use super::report::Purged;
 use crate::config::Settings;
-use crate::disk::{self, Change, Place, Protected};
+use crate::disk::{self, Change, Place, Protected, Scratch};
 use crate::ledger::{DueRun, JobLock, KeptOutput, Ledger, LockError, PurgeScope};
 use crate::time::{now_ms, rfc3339};
 use std::path::Path;
@@ -78,6 +78,7 @@ pub async fn purge(
     if !options.dry {
         purged.keys = ledger.shred(now).await?;
         purged.log_left = !ledger.truncate_log().await?;
+        Scratch::clear(ledger.path());
     }
     Ok(purged)
 }

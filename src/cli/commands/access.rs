@@ -228,9 +228,21 @@ fn masked(mut value: Value, subject: &Subject) -> Value {
     while let Some(value) = open.pop() {
         match value {
             Value::String(text) if !subject.is_written(text) => *text = scrub(text),
+            Value::Number(number) if !subject.is_written(&number.to_string()) => {
+                let text = number.to_string();
+                let hidden = scrub(&text);
+                if hidden != text {
+                    *value = Value::String(hidden);
+                }
+            }
             Value::Array(values) => open.extend(values),
-            Value::Object(members) => open.extend(members.values_mut()),
-            _ => {}
+            Value::Object(members) => {
+                let named = std::mem::take(members).into_iter();
+                let hidden = |key: String| if subject.is_written(&key) { key } else { scrub(&key) };
+                *members = named.map(|(key, member)| (hidden(key), member)).collect();
+                open.extend(members.values_mut());
+            }
+            Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {}
         }
     }
     value

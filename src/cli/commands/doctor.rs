@@ -180,6 +180,13 @@ async fn ledger(settings: &Settings) -> Vec<Finding> {
         Err(error) => findings.push(Finding::fault(what, Exit::Ledger, error.to_string())),
     }
     findings.extend(kept(settings, &ledger).await);
+    if let Some(key) = settings.privacy.key_beside(path) {
+        let text = format!(
+            "{} stands in one folder with the ledger: whoever copies that folder can read everything; keep it elsewhere",
+            key.display()
+        );
+        findings.push(Finding::warning("key", text));
+    }
     findings.extend(ledger.exposures().into_iter().map(|told| Finding::warning(what, told)));
     if let Ok(Some(last)) = ledger.last_attempt().await
         && last > now_ms() + CLOCK_OFF_MS

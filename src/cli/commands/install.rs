@@ -139,6 +139,9 @@ fn site(
         settings.accounts.values().flat_map(|account| &account.roots).map(|roots| folder_of(&roots.path)),
     );
     let mut writes = vec![there(folder_of(&database))?];
+    for copy in &settings.privacy.keyring_copies {
+        writes.push(there(folder_of(copy))?);
+    }
     for job in jobs {
         if let Origin::Path(input) = &job.input.origin {
             reads.push(folder_of(input));

@@ -87,6 +87,13 @@ fn job_to_export(run: &RunRow, settings: &Settings, invocation: &Invocation) -> 
 
 /// The job as its file was when the run began.
 fn ledgers_copy(run: &RunRow, settings: &Settings) -> Result<Job, Failure> {
+    if run.job_text.is_empty() {
+        let text = format!(
+            "the ledger's copy of the job of run {} is gone or damaged: put {} back",
+            run.run, run.job_path
+        );
+        return Err(Failure::Usage(text));
+    }
     let simulate = run.environment == SIMULATOR;
     let parsed = file::parse(Path::new(&run.job_path), &run.job_text, settings, simulate);
     let mut job = parsed.map_err(FileError::from)?;

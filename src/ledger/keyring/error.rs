@@ -85,6 +85,13 @@ pub enum KeyError {
         /// The system's words.
         reason: String,
     },
+    /// Another ledger's ring stands where this one's is to be written.
+    #[error(
+        "{} holds another ledger's key ring, which may be the last of it, and is not replaced: move it elsewhere, or name another \
+         place (`[privacy] keyring_copies`); a ledger that is to be put back comes first (`orgpull key restore`, `orgpull restore`)",
+        .0.display()
+    )]
+    Occupied(PathBuf),
     /// The one to be put back lacks keys that the present one has.
     #[error("{} lacks keys that the present key ring has, and what they open would be lost: it was not put back", .0.display())]
     Older(PathBuf),

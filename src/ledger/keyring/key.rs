@@ -130,7 +130,8 @@ pub(super) fn masters(
         }
     }
     let unread = |e: io::Error| KeyError::KeyFile { path: path.clone(), verb: "read", reason: e.to_string() };
-    let file = match disk::named(&path) {
+    // As the ring is: one that somebody else has put there is not taken.
+    let file = match disk::noted(&path, ledger) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(KeyError::Missing { ledger: ledger.to_owned(), key: path });
         }
@@ -155,7 +156,9 @@ pub(super) fn places(masters: &[(String, Arc<MasterKey>)]) -> String {
 
 /// All of a file, up to a length that none of its kind has.
 pub(super) fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    // As long as it is: what is moved while it grows is wiped by nobody.
+    let length = file.metadata()?.len().min(most);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -35,6 +35,12 @@ pub(super) struct Ring {
     /// The newest call of the ledger that is known here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mark: Option<Mark>,
+    /// One that was about to be written when this was: whether it was, the ledger tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ahead: Option<Mark>,
+    /// Whether the ring was put back from a copy, so that there may be newer calls.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) stale: bool,
 }
 
 /// Somebody who was forgotten.
@@ -60,6 +66,8 @@ impl Ring {
             erased: Vec::new(),
             given_up: Vec::new(),
             mark: None,
+            ahead: None,
+            stale: false,
         };
         ring.own = ring.add(master)?;
         Some(ring)

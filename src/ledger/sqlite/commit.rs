@@ -13,7 +13,7 @@ use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::ledger::{AttemptEnd, Batch, Cell, Change, Committed, DataKey, Intent};
-use crate::ledger::{Ledger, LedgerError, LookupId};
+use crate::ledger::{Ledger, LedgerError, LookupId, Mark};
 use crate::time::now_ms;
 use sqlx::SqliteConnection;
 
@@ -34,6 +34,11 @@ impl Ledger {
         }
         let failed = |e: sqlx::Error| self.failed(&e);
         let key = self.data_key(run).await?;
+        let letters = batch.intents.iter().filter(|intent| intent.letter_making);
+        let letter = letters.map(mark).max_by_key(|mark| mark.attempt);
+        if let Some(letter) = letter {
+            self.mark_ahead(letter).await?;
+        }
         let mut writer = self.writer.lock().await;
         let mut transaction = self.begin(&mut writer).await?;
         let pieces = batch.ends.len().max(batch.changes.len()).div_ceil(ManyRows::MOST);
@@ -54,12 +59,11 @@ impl Ledger {
             self.write_begun(&mut transaction, run, batch).await?
         };
         transaction.commit().await.map_err(failed)?;
-        // Before any of them leaves.
+        drop(writer);
         let refused = |at: usize| committed.refused.iter().any(|(refused, _)| *refused == at);
-        let begun =
-            batch.intents.iter().enumerate().filter(|(at, _)| !refused(*at)).map(|(_, intent)| intent);
-        let letters = begun.clone().any(|intent| intent.letter_making);
-        self.mark_newest(begun.map(|intent| (intent.id, intent.started_at)).max(), letters)?;
+        let begun = batch.intents.iter().enumerate().filter(|(at, _)| !refused(*at));
+        let newest = begun.map(|(_, intent)| mark(intent)).max_by_key(|mark| mark.attempt);
+        self.mark_newest(newest, letter.is_some()).await;
         Ok(committed)
     }
 
@@ -181,6 +185,10 @@ impl Ledger {
             reason: "a lookup was changed by another hand while it was under way".to_owned(),
         })
     }
+}
+
+const fn mark(intent: &Intent) -> Mark {
+    Mark { attempt: intent.id, at: intent.started_at }
 }
 
 /// Whether the id of an attempt is another one's already: no other clash of a key is mended by drawing anew.

@@ -21,7 +21,7 @@ pub struct Ledger {
     pub(super) path: PathBuf,
     pub(super) files: Files,
     pub(super) key: DigestKey,
-    pub(super) keyring: Keyring,
+    pub(super) keyring: Arc<Keyring>,
     /// The data keys of runs that were asked for.
     pub(super) data_keys: StdMutex<HashMap<i64, Arc<DataKey>>>,
     pub(super) writer: Mutex<SqliteConnection>,
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// The ring of its data keys.
-    pub const fn keyring(&self) -> &Keyring {
+    pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 

@@ -137,6 +137,14 @@ impl Ledger {
             self.write_one(sqlx::query("DELETE FROM rows WHERE run = ? AND row <= ?").bind(run).bind(upto))
                 .await?;
         }
-        self.write_one(sqlx::query("DELETE FROM runs WHERE id = ?").bind(run)).await
+        let key: Option<i64> = sqlx::query_scalar("DELETE FROM runs WHERE id = ? RETURNING data_key")
+            .bind(run)
+            .fetch_optional(&mut *self.writer.lock().await)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        // A backup that was made meanwhile holds its rows, and no purge would find it.
+        let key: Vec<u32> = key.and_then(|key| u32::try_from(key).ok()).into_iter().collect();
+        self.keyring.give_up(&key)?;
+        Ok(())
     }
 }

@@ -16,8 +16,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Sqlite, SqliteConnection, Transaction};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex as StdMutex;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -99,7 +99,7 @@ impl Ledger {
             path: path.to_owned(),
             files,
             key,
-            keyring,
+            keyring: Arc::new(keyring),
             data_keys: StdMutex::default(),
             writer: Mutex::new(writer),
             readers,

@@ -11,8 +11,8 @@ use crate::ledger::{Access, Ledger, LedgerError};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::path::Path;
-use std::sync::Mutex as StdMutex;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex as StdMutex};
 use tokio::sync::Mutex;
 
 impl Ledger {
@@ -57,7 +57,7 @@ impl Ledger {
             path: path.clone(),
             files,
             key,
-            keyring,
+            keyring: Arc::new(keyring),
             data_keys: StdMutex::default(),
             writer: Mutex::new(writer),
             readers,

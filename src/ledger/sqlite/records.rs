@@ -8,7 +8,7 @@ use crate::domain::json::Json;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
-use crate::ledger::{Answers, Cell, Emptied, Ledger, LedgerError};
+use crate::ledger::{Answers, Cell, Emptied, Ledger, LedgerError, Unopened};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
@@ -204,10 +204,12 @@ const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at,
 fn reused(ledger: &Ledger, row: &SqliteRow) -> sqlx::Result<LookupRecord> {
     let outcome = cells::outcome(row, "outcome")?;
     let (body, damaged) = body(ledger, row, outcome)?;
+    let text = opened(ledger.text(Cell::AttemptText(row.try_get("id")?), row, "text"))?;
+    let damaged = damaged || text.is_none();
     Ok(LookupRecord {
         outcome,
         code: row.try_get("code")?,
-        text: ledger.text(Cell::AttemptText(row.try_get("id")?), row, "text")?,
+        text: text.flatten(),
         source: Some(Source::Reused),
         fetched_at: row.try_get::<Option<i64>, _>("settled_at")?.map(rfc3339),
         transactionid: row.try_get("transactionid")?,
@@ -216,6 +218,15 @@ fn reused(ledger: &Ledger, row: &SqliteRow) -> sqlx::Result<LookupRecord> {
         damaged,
         ..LookupRecord::default()
     })
+}
+
+/// A sealed text, if there is one; `None` if it does not open, which is the lookup's damage and no other's.
+#[expect(clippy::option_option, reason = "none, one, and one that does not open")]
+fn opened(text: sqlx::Result<Option<String>>) -> sqlx::Result<Option<Option<String>>> {
+    match text {
+        Err(sqlx::Error::Decode(error)) if error.is::<Unopened>() => Ok(None),
+        text => text.map(Some),
+    }
 }
 
 /// The answer's body, and whether it is not as it was written, or not there though its outcome is that of a report.
@@ -233,11 +244,13 @@ fn body(ledger: &Ledger, row: &SqliteRow, outcome: Option<Outcome>) -> sqlx::Res
 fn lookup(ledger: &Ledger, run: i64, row: &SqliteRow, answers: Answers) -> sqlx::Result<LookupRecord> {
     let outcome = cells::outcome(row, "outcome")?;
     let own = Cell::LookupText { run, row: row.try_get("row")?, step: row.try_get("step")? };
-    let text = match (ledger.text(own, row, "own_text")?, row.try_get::<Option<i64>, _>("id")?) {
-        (None, Some(attempt)) => ledger.text(Cell::AttemptText(attempt), row, "text")?,
+    let attempt = row.try_get::<Option<i64>, _>("id")?;
+    let text = match (opened(ledger.text(own, row, "own_text"))?, attempt) {
+        (Some(None), Some(attempt)) => opened(ledger.text(Cell::AttemptText(attempt), row, "text"))?,
         (own, _) => own,
     };
     let (body, damaged) = body(ledger, row, outcome.filter(|_| answers >= Answers::Own))?;
+    let (text, damaged) = (text.clone().flatten(), damaged || text.is_none());
     Ok(LookupRecord {
         outcome,
         code: row.try_get("code")?,

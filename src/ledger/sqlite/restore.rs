@@ -6,12 +6,15 @@ use super::merge::merge;
 use super::open::{MIGRATIONS, lock_file, recognise, refusal, users, version};
 use super::purge::empty_run;
 use crate::disk::{self, Change, Draft, Place, Protected};
-use crate::ledger::{Access, Erased, Keyring, Ledger, LedgerError, Mark, RestoreError, Restored, Unsettled};
+use crate::ledger::{
+    Access, Erased, KeyError, Keyring, Ledger, LedgerError, Mark, RestoreError, Restored, Unsettled,
+};
 use crate::time::{now_ms, stockholm_date};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What stands in `meta`.
@@ -91,22 +94,54 @@ impl Ledger {
         writer: &mut SqliteConnection,
         keyring: &Keyring,
     ) -> Result<(), sqlx::Error> {
-        let Some(mark) = keyring.mark().ok().flatten().filter(|_| keyring.is_marked()) else { return Ok(()) };
-        if mark.attempt == 0 || knows(writer, mark).await? || read_unsettled(writer).await?.is_some() {
+        let (mark, stale) = keyring.mark().unwrap_or_default();
+        let is_known = match mark.filter(|mark| mark.attempt > 0) {
+            Some(mark) => knows(writer, mark).await?,
+            None => true,
+        };
+        // It was written, and its process died before that was noted.
+        if let Some(ahead) = keyring.ahead()
+            && knows(writer, ahead).await?
+        {
+            drop(keyring.raise_mark(ahead, None));
+        }
+        if !keyring.is_marked() || is_known && !stale || read_unsettled(writer).await?.is_some() {
             return Ok(());
         }
-        note_unsettled(writer, mark.at + MARK_EVERY).await.map(drop)
+        let to = mark.filter(|_| !stale).map_or_else(now_ms, |mark| mark.at + MARK_EVERY);
+        note_unsettled(writer, to).await.map(drop)
     }
 
-    /// Raises the mark, before calls that may post a letter, and else once a minute.
-    pub(super) fn mark_newest(&self, newest: Option<(i64, i64)>, letters: bool) -> Result<(), LedgerError> {
-        let Some((attempt, at)) = newest.filter(|_| self.keyring.is_marked()) else { return Ok(()) };
-        let last = self.marked_at.load(Ordering::Relaxed);
-        if letters || at - last >= MARK_EVERY || at < last {
-            self.keyring.raise_mark(Mark { attempt, at })?;
-            self.marked_at.store(at, Ordering::Relaxed);
+    /// Has the ring know of a call that may post a letter, before it is written and before it leaves: a ledger that was put back
+    /// must not forget it. On disk when this returns.
+    pub(super) async fn mark_ahead(&self, letter: Mark) -> Result<(), LedgerError> {
+        if !self.keyring.is_marked() {
+            return Ok(());
         }
-        Ok(())
+        let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM attempts")
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|e| self.failed(&e))?;
+        let before = Mark { attempt: newest, at: letter.at };
+        let keyring = Arc::clone(&self.keyring);
+        let noted = tokio::task::spawn_blocking(move || keyring.raise_mark(before, Some(letter)));
+        Ok(noted.await.unwrap_or_else(|_| Err(KeyError::Ring(self.keyring.path().to_owned())))?)
+    }
+
+    /// Notes the newest call that is written, once a minute and after each that may post a letter. One that cannot be noted is by
+    /// the next.
+    pub(super) async fn mark_newest(&self, newest: Option<Mark>, letters: bool) {
+        let Some(mark) = newest.filter(|_| self.keyring.is_marked()) else { return };
+        let last = self.marked_at.load(Ordering::Relaxed);
+        if !letters && (last..last + MARK_EVERY).contains(&mark.at) {
+            return;
+        }
+        self.marked_at.store(mark.at, Ordering::Relaxed);
+        let keyring = Arc::clone(&self.keyring);
+        let noted = tokio::task::spawn_blocking(move || keyring.raise_mark(mark, None)).await;
+        if let Ok(Err(error)) = noted {
+            tracing::warn!("the newest call is not noted in the key ring: {error}");
+        }
     }
 }
 
@@ -139,14 +174,14 @@ async fn bring_up_to_date(
         restored.erased += erase(&mut *copy, &erased, now).await?;
     }
     sqlx::query("VACUUM").execute(&mut *copy).await?;
-    let mark = keyring.mark().ok().flatten().filter(|mark| mark.attempt > 0);
+    let (mark, stale) = keyring.mark().unwrap_or_default();
+    let mark = mark.filter(|mark| mark.attempt > 0);
     let is_whole = match mark {
-        Some(mark) => knows(&mut *copy, mark).await?,
-        // Of a ring that was put back too nobody knows how old it is.
+        Some(mark) => knows(&mut *copy, mark).await? && (!stale || restored.carried.is_some()),
         None => restored.carried.is_some(),
     };
     if !is_whole {
-        let to = mark.map_or(now, |mark| mark.at + MARK_EVERY);
+        let to = mark.filter(|_| !stale).map_or(now, |mark| mark.at + MARK_EVERY);
         restored.unsettled = note_unsettled(&mut *copy, to).await?;
     }
     Ok(restored)

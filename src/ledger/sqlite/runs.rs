@@ -120,10 +120,8 @@ impl Ledger {
 
     fn run_of(&self, row: &SqliteRow) -> Result<RunRow, LedgerError> {
         let job_text = |run: &str| match self.text(Cell::JobText(run), row, "job_text") {
-            // In a ledger from before its purge.
-            Err(sqlx::Error::Decode(unopened)) if unopened.downcast_ref() == Some(&Unopened::NoKey) => {
-                Ok(String::new())
-            }
+            // Purged, or damaged: `doctor` tells, and it is needed only where the job's file is gone.
+            Err(sqlx::Error::Decode(error)) if error.is::<Unopened>() => Ok(String::new()),
             text => text.map(Option::unwrap_or_default),
         };
         run(row, job_text).map_err(|e| self.failed(&e))

@@ -105,7 +105,7 @@ impl Ledger {
     pub async fn uncopied_ring(&self) -> Result<Option<&'static str>, LedgerError> {
         let failed = |e: sqlx::Error| self.failed(&e);
         if self.keyring.has_copies() {
-            return Ok(None);
+            return Ok((!self.keyring.copies_fit()).then_some("has a copy that is not in step with it"));
         }
         let value = sqlx::query_scalar("SELECT value FROM meta WHERE name = ?").bind(COPIED);
         let at: Option<Vec<u8>> = value.fetch_optional(&self.readers).await.map_err(failed)?;
@@ -158,6 +158,11 @@ impl Ledger {
     /// The same of a stored form.
     pub(super) fn digest_of_digits(&self, stored: &str) -> Identity {
         self.key.short("number", stored)
+    }
+
+    /// The keyed digest of an input file, of whose plain one the numbers in it could be found by trying them all.
+    pub fn input_digest(&self, sha256: &str) -> String {
+        self.key.hex("input-file", &[sha256])
     }
 
     /// The digest under which a person is searched who is named in answers, by the last ten digits.
