@@ -1,5 +1,6 @@
 //! A file that is written whole before anybody sees it.
 
+use super::group::Group;
 use super::open::unfollowed;
 use super::place::{Place, PlaceError, failed};
 use super::standing::me;
@@ -8,7 +9,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 use tempfile::TempPath;
 
@@ -19,6 +20,28 @@ pub enum Mode {
     Private,
     /// Everybody (0644): what holds nobody's data.
     Public,
+    /// Whom its owner has chosen.
+    Chosen {
+        /// The permission bits.
+        bits: u32,
+        /// Whose group they are of; the one that the system gives where it is none.
+        group: Option<Group>,
+    },
+}
+
+impl Mode {
+    const fn bits(self) -> u32 {
+        match self {
+            Self::Private => 0o600,
+            Self::Public => 0o644,
+            Self::Chosen { bits, .. } => bits,
+        }
+    }
+
+    /// The group that is to read it, where one was chosen.
+    pub const fn group(self) -> Option<Group> {
+        if let Self::Chosen { group, .. } = self { group } else { None }
+    }
 }
 
 /// A file that is being written under a hidden name beside its place. Dropped, it is gone.
@@ -60,8 +83,8 @@ const ENDING: &str = ".part";
 const BUFFER: usize = 64 * 1024;
 
 impl Draft {
-    /// Makes a file in the place's folder that was not there, of this mode whatever the umask, and clears away what a
-    /// killed process left there.
+    /// Makes a file in the place's folder that was not there, of this mode and group whatever the umask, and clears away
+    /// what a killed process left there.
     pub fn create(place: Place, mode: Mode) -> Result<Self, PlaceError> {
         let mut prefix = OsString::from(".");
         prefix.push(place.real().file_name().unwrap_or_default());
@@ -74,8 +97,9 @@ impl Draft {
             .tempfile_in(place.folder())
             .map_err(place.failed("create"))?;
         let (file, temp) = made.into_parts();
-        let mode = if mode == Mode::Private { 0o600 } else { 0o644 };
-        file.set_permissions(Permissions::from_mode(mode)).map_err(place.failed("create"))?;
+        // The group first: until it is that, nobody else may read what is written.
+        fchown(&file, None, mode.group().map(Group::number)).map_err(place.failed("create"))?;
+        file.set_permissions(Permissions::from_mode(mode.bits())).map_err(place.failed("create"))?;
         // The lock tells a living draft from a leftover. Where the file system has none, leftovers stay.
         drop(file.try_lock());
         let out = BufWriter::with_capacity(BUFFER, file);
@@ -90,9 +114,7 @@ impl Draft {
             && let Ok(theirs) = ledger.metadata()
             && theirs.uid() != 0
         {
-            let owned =
-                std::os::unix::fs::fchown(draft.out.get_ref(), Some(theirs.uid()), Some(theirs.gid()));
-            owned.map_err(failed)?;
+            fchown(draft.out.get_ref(), Some(theirs.uid()), Some(theirs.gid())).map_err(failed)?;
         }
         Ok(draft)
     }
@@ -247,6 +269,30 @@ mod tests {
         fs::create_dir(path(".x.csv.aaaaaa.part")).unwrap();
         drop(Draft::create(place(path("x.csv")), Mode::Private).unwrap());
         assert_eq!(names(folder.path()).len(), 4);
+    }
+
+    /// Before it is seen, and whatever the umask: it is set on what is open.
+    #[test]
+    fn a_draft_has_its_mode_and_group_under_its_hidden_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().metadata().unwrap().gid();
+        // Root gives to whom it likes.
+        let given = if me() == 0 { 65_534 } else { own };
+        let group = Some(Group::find(&given.to_string()).unwrap());
+        for (mode, bits, gid) in [
+            (Mode::Private, 0o600, own),
+            (Mode::Public, 0o644, own),
+            (Mode::Chosen { bits: 0o640, group }, 0o640, given),
+            (Mode::Chosen { bits: 0o666, group: None }, 0o666, own),
+        ] {
+            let draft = Draft::create(place(folder.path().join("x.csv")), mode).unwrap();
+            let about = draft.path().metadata().unwrap();
+            assert_eq!((about.mode() & 0o7777, about.gid()), (bits, gid), "{mode:?}");
+            let (inode, sealed) = (about.ino(), draft.seal().unwrap());
+            publish(vec![Change::Put(sealed)]).unwrap();
+            let seen = folder.path().join("x.csv").metadata().unwrap();
+            assert_eq!((seen.mode() & 0o7777, seen.gid(), seen.ino()), (bits, gid, inode), "{mode:?}");
+        }
     }
 
     #[test]

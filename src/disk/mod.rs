@@ -11,6 +11,7 @@
 
 mod draft;
 mod folders;
+mod group;
 mod open;
 mod place;
 mod protected;
@@ -19,11 +20,12 @@ mod standing;
 
 pub use draft::{Change, Draft, Mode, Sealed, publish, publish_new};
 pub use folders::{can_be_written, make_folders, make_public_folders, may_write};
+pub use group::{Group, GroupError};
 pub use open::{
     companion, named, names_beside, new_companion, note, noted, private_beside, remove, rename, second_name,
     sha256, small, text, write_note,
 };
-pub use place::{NamedBy, Place, PlaceError, behind_links};
+pub use place::{Asked, NamedBy, Place, PlaceError, behind_links};
 pub use protected::{DEFAULT_KEY, Protected, whereabouts};
 pub use scratch::{Scratch, TempDir, temporary_folder};
 pub use standing::{Exposed, Standing, chmod, open_standing, open_to_others, owns_folder_of, standing};

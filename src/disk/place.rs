@@ -1,7 +1,8 @@
 //! Where a file is to be put, and whether it may.
 
 use super::Protected;
-use super::folders::{make_folders, make_public_folders};
+use super::folders::{make_folders, make_folders_for, make_public_folders};
+use super::group::Group;
 use super::open::unfollowed;
 use super::protected::whereabouts;
 use super::standing::{me, others_write, trusted};
@@ -50,6 +51,9 @@ pub enum PlaceError {
         /// The mode of its folder.
         mode: u32,
     },
+    /// An output would be written through a link.
+    #[error("{} is a link, and no output is written through one: name what it leads to, or remove it", .0.display())]
+    Linked(PathBuf),
     /// The file belongs to somebody else, in a folder where only they may replace it.
     #[error("{} belongs to another user ({owner}), and cannot be replaced in such a folder: name another path", .path.display())]
     Theirs {
@@ -75,13 +79,27 @@ pub struct Place {
     real: PathBuf,
 }
 
-/// Who has chosen the name of a place.
+/// Who has chosen the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NamedBy {
-    /// A person, who may have meant a link.
+    /// A person: a link of that name may mean something to them, and stays.
     Somebody,
-    /// We.
+    /// We: a link of that name is replaced.
     Us,
+}
+
+/// An output that is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// Its path.
+    pub named: PathBuf,
+    /// Who has chosen its name.
+    pub by: NamedBy,
+    /// The folder that a person has named as it is. It may be reached through links; from there on a run fills in the
+    /// names, and no link may lead out of it.
+    pub chosen: &'a Path,
+    /// Who is to look into folders that are made.
+    pub group: Option<Group>,
 }
 
 /// More links after one another than anybody has.
@@ -102,9 +120,16 @@ impl Place {
         Self { named, real }.checked(protected)
     }
 
+    /// The place of an output, in a folder that is made where it is missing. It is never written through a link.
+    pub fn of_output(asked: Asked<'_>, protected: &Protected) -> Result<Self, PlaceError> {
+        stays_in(asked.chosen, &asked.named)?;
+        let beside = beside(&asked.named, |folder| make_folders_for(folder, asked.group))?;
+        Self::asked(asked, beside, protected)
+    }
+
     /// Where it would be, for a plan: nothing is made, and in the innermost of its folders that is there a file could be.
-    pub fn would_be(named: PathBuf, by: NamedBy, protected: &Protected) -> Result<Self, PlaceError> {
-        let place = Self::as_things_stand(named, by, protected)?;
+    pub fn would_be(asked: Asked<'_>, protected: &Protected) -> Result<Self, PlaceError> {
+        let place = Self::as_things_stand(asked, protected)?;
         let folder = folder_of(&place.named);
         let there = innermost(folder);
         let action = if there == folder { "create" } else { "create the folder" };
@@ -114,19 +139,27 @@ impl Place {
     }
 
     /// The same by what is there alone: nothing is tried, since whoever asks may not be who writes.
-    pub fn as_things_stand(named: PathBuf, by: NamedBy, protected: &Protected) -> Result<Self, PlaceError> {
-        let Some(name) = named.file_name() else { return Err(PlaceError::Folder(named)) };
-        let folder = folder_of(&named);
+    pub fn as_things_stand(asked: Asked<'_>, protected: &Protected) -> Result<Self, PlaceError> {
+        let Some(name) = asked.named.file_name() else { return Err(PlaceError::Folder(asked.named)) };
+        stays_in(asked.chosen, &asked.named)?;
+        let folder = folder_of(&asked.named);
         leads_home(folder)?;
         if !innermost(folder).is_dir() {
             return Err(failed("create the folder", folder)(io::ErrorKind::NotADirectory.into()));
         }
-        let real = whereabouts(folder).join(name);
-        let real = match by {
-            NamedBy::Somebody => follow(real)?,
-            NamedBy::Us => real,
-        };
-        Self { named, real }.checked(protected)
+        let beside = whereabouts(folder).join(name);
+        Self::asked(asked, beside, protected)
+    }
+
+    /// What a link leads to is told before that it is one, since that is worse.
+    fn asked(asked: Asked<'_>, beside: PathBuf, protected: &Protected) -> Result<Self, PlaceError> {
+        let named = asked.named;
+        if asked.by == NamedBy::Us {
+            return Self { named, real: beside }.checked(protected);
+        }
+        let linked = beside.is_symlink();
+        let place = Self { named, real: follow(beside)? }.checked(protected)?;
+        if linked { Err(PlaceError::Linked(place.named)) } else { Ok(place) }
     }
 
     /// The same for what everybody may read, in a folder that everybody may enter.
@@ -255,6 +288,18 @@ fn whereabouts_of_link(to: &Path) -> PathBuf {
     }
 }
 
+/// Refuses a link below the folder that a person has named, among those whose names a run fills in.
+fn stays_in(chosen: &Path, named: &Path) -> Result<(), PlaceError> {
+    match folder_of(named)
+        .ancestors()
+        .take_while(|folder| *folder != chosen)
+        .find(|folder| folder.is_symlink())
+    {
+        Some(link) => Err(PlaceError::Linked(link.to_owned())),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a folder that is reached through a link of somebody else's, made where others can write: what they point at
 /// would be written into.
 fn leads_home(folder: &Path) -> Result<(), PlaceError> {
@@ -331,6 +376,42 @@ mod tests {
             }
             assert!(find(path("there.csv")).is_ok() && find(path("new.csv")).is_ok());
         }
+    }
+
+    #[test]
+    fn an_output_is_written_through_no_link_but_those_of_the_folder_that_was_chosen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("real/sub")).unwrap();
+        fs::create_dir(path("elsewhere")).unwrap();
+        fs::write(path("elsewhere/victim.csv"), "").unwrap();
+        symlink("real", path("out")).unwrap();
+        symlink(path("elsewhere"), path("real/night")).unwrap();
+        symlink(path("elsewhere/victim.csv"), path("real/x.csv")).unwrap();
+        symlink(path("elsewhere/nothing.csv"), path("real/sub/dangling.csv")).unwrap();
+        let chosen = path("out");
+        for (named, by, through) in [
+            ("out/y.csv", NamedBy::Somebody, false),
+            ("out/new/y.csv", NamedBy::Somebody, false),
+            ("out/x.csv", NamedBy::Somebody, true),
+            ("out/x.csv", NamedBy::Us, false),
+            ("out/sub/dangling.csv", NamedBy::Somebody, true),
+            ("out/night/y.csv", NamedBy::Somebody, true),
+            ("out/night/y.csv", NamedBy::Us, true),
+            ("out/night/new/y.csv", NamedBy::Somebody, true),
+        ] {
+            let asked = || Asked { named: path(named), by, chosen: &chosen, group: None };
+            let none = Protected::new();
+            for found in [
+                Place::as_things_stand(asked(), &none),
+                Place::would_be(asked(), &none),
+                Place::of_output(asked(), &none),
+            ] {
+                let linked = matches!(found, Err(PlaceError::Linked(_)));
+                assert!(linked == through && found.is_ok() != through, "{named}: {found:?}");
+            }
+        }
+        assert_eq!(fs::read_dir(path("elsewhere")).unwrap().count(), 1);
     }
 
     #[test]

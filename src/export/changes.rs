@@ -7,11 +7,11 @@
 
 use super::body::{Bodies, Body};
 use super::cells::{Field, shown, shown_text};
-use super::files::ExportError;
+use super::files::{ExportError, Target};
 use super::pairs::Pairs;
 use super::table::{Layout, Sink};
 use super::{Setting, Written, WrittenKind};
-use crate::disk::{Draft, Mode, Place, Sealed};
+use crate::disk::{Draft, Place, Sealed};
 use crate::domain::json::{self, Json};
 use crate::domain::record::{LookupRecord, Record};
 use crate::domain::redact::Known;
@@ -51,10 +51,11 @@ struct Difference<'a> {
 }
 
 impl Changes {
-    pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    pub(super) fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let Target { place: target, mode } = target;
         let (layout, chosen) = Self::check(output, target.named(), setting)?;
         let names = layout.own_names();
-        let draft = Draft::create(target.clone(), Mode::Private)?;
+        let draft = Draft::create(target.clone(), mode)?;
         let sink = layout.sink(draft, names).map_err(target.failed("write"))?;
         Ok(Self { target, layout, sink, chosen, rows: 0, damaged: BTreeSet::new() })
     }

@@ -1,6 +1,6 @@
 //! Where outputs go, and how they get there whole or not at all.
 
-use crate::disk::{NamedBy, Place, PlaceError, Protected};
+use crate::disk::{Asked, Group, GroupError, Mode, NamedBy, Place, PlaceError, Protected};
 use crate::job::Output;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +11,14 @@ pub enum ExportError {
     /// The file cannot be put where it should be.
     #[error("{}", of_an_output(.0))]
     Place(#[from] PlaceError),
+    /// It cannot be given to the group that is to read it.
+    #[error("the output {}: {cause}", .path.display())]
+    Group {
+        /// The output.
+        path: PathBuf,
+        /// Why.
+        cause: GroupError,
+    },
     /// Two files would be one.
     #[error(
         "two files of this job would both be {}: give each output a `path` of its own (bad rows go to `.rejects.csv` \
@@ -58,7 +66,11 @@ impl ExportError {
     /// Whether the job's file is to be mended, rather than the place to which outputs go.
     pub const fn is_jobs_fault(&self) -> bool {
         match self {
-            Self::SameName { .. } | Self::NoCarry(_) | Self::NoLookup { .. } | Self::WhichLookup(_) => true,
+            Self::Group { .. }
+            | Self::SameName { .. }
+            | Self::NoCarry(_)
+            | Self::NoLookup { .. }
+            | Self::WhichLookup(_) => true,
             Self::Place(_) | Self::SamePlace(_) | Self::TooManyLeaves(_) => false,
         }
     }
@@ -85,47 +97,77 @@ fn of_an_output(error: &PlaceError) -> String {
     format!("{error}; {remedy}")
 }
 
+/// Where a file goes, and who may read it there.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) place: Place,
+    pub(super) mode: Mode,
+}
+
 /// The places of all files of a job, no two the same.
 pub(super) struct Places {
     /// In the job's order.
-    pub(super) outputs: Vec<Place>,
-    /// Beside the first output.
-    pub(super) rejects: Option<Place>,
+    pub(super) outputs: Vec<Target>,
+    /// Beside the first output, and read by the same.
+    pub(super) rejects: Option<Target>,
 }
 
 impl Places {
     /// Those of outputs with these paths. Makes folders that are missing.
-    pub(super) fn find(named: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
-        Self::each(
-            named,
-            |named| Place::find(named, protected),
-            // Nobody has named it, so nobody has wished for a link there.
-            |named| Place::of_ours(named, protected),
-        )
+    pub(super) fn find(
+        outputs: &[Output],
+        named: &[PathBuf],
+        protected: &Protected,
+    ) -> Result<Self, ExportError> {
+        Self::each(outputs, named, |asked| Place::of_output(asked, protected))
     }
 
     /// The same without making anything, for a plan.
-    pub(super) fn would_be(named: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
-        let would_be = |by| move |named| Place::would_be(named, by, protected);
-        Self::each(named, would_be(NamedBy::Somebody), would_be(NamedBy::Us))
+    pub(super) fn would_be(
+        outputs: &[Output],
+        named: &[PathBuf],
+        protected: &Protected,
+    ) -> Result<Self, ExportError> {
+        Self::each(outputs, named, |asked| Place::would_be(asked, protected))
     }
 
     fn each(
+        outputs: &[Output],
         named: &[PathBuf],
-        find: impl Fn(PathBuf) -> Result<Place, PlaceError>,
-        find_ours: impl Fn(PathBuf) -> Result<Place, PlaceError>,
+        find: impl Fn(Asked<'_>) -> Result<Place, PlaceError>,
     ) -> Result<Self, ExportError> {
-        let rejects = named.first().map(|first| Output::rejects_beside(first));
+        let modes = outputs.iter().zip(named).map(mode).collect::<Result<Vec<_>, _>>()?;
+        let asked = |at: usize, named: PathBuf, by| Asked {
+            named,
+            by,
+            chosen: outputs[at].chosen_folder(),
+            group: modes[at].group(),
+        };
+        // A folder that several share is made for a group that reads one of them.
+        for at in (0..modes.len()).filter(|at| modes[*at].group().is_some()) {
+            find(asked(at, named[at].clone(), NamedBy::Somebody))?;
+        }
         let mut taken: Vec<Place> = Vec::new();
-        let mut apart = |place: Place| {
+        let mut apart = |at: usize, named: PathBuf, by| {
+            let place = find(asked(at, named, by))?;
             if taken.iter().any(|other| other.is(&place)) {
                 return Err(ExportError::SamePlace(place.named().to_owned()));
             }
             taken.push(place.clone());
-            Ok(place)
+            Ok(Target { place, mode: modes[at] })
         };
-        let outputs = named.iter().map(|named| apart(find(named.clone())?)).collect::<Result<_, _>>()?;
-        let rejects = rejects.map(|named| apart(find_ours(named)?)).transpose()?;
-        Ok(Self { outputs, rejects })
+        let places = (0..modes.len()).map(|at| apart(at, named[at].clone(), NamedBy::Somebody));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        // Nobody has named it, so nobody has wished for a link there.
+        let rejects = named.first().map(|first| Output::rejects_beside(first));
+        let rejects = rejects.map(|named| apart(0, named, NamedBy::Us)).transpose()?;
+        Ok(Self { outputs: places, rejects })
     }
+}
+
+/// Who may read an output that goes there.
+fn mode((output, path): (&Output, &PathBuf)) -> Result<Mode, ExportError> {
+    let group = output.group.as_deref().map(Group::find).transpose();
+    let group = group.map_err(|cause| ExportError::Group { path: path.clone(), cause })?;
+    Ok(Mode::Chosen { bits: output.mode, group })
 }

@@ -38,12 +38,12 @@ pub use leaves::{MOST_LEAVES, leaf_names};
 pub use listing::Listing;
 pub use rejects::Rejects;
 
-use crate::disk::{self, Change, Place, Sealed};
+use crate::disk::{self, Change, Sealed};
 use crate::domain::record::{LookupRecord, Record};
 use crate::job::Output;
 use body::Bodies;
 use changes::Changes;
-use files::Places;
+use files::{Places, Target};
 pub use setting::{LookupHead, Setting};
 use std::collections::{BTreeSet, HashSet};
 use table::Table;
@@ -112,7 +112,7 @@ enum Sheet {
 }
 
 impl Sheet {
-    fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
         Ok(if output.changes {
             Self::Changes(Box::new(Changes::begin(output, target, setting)?))
         } else {
@@ -168,9 +168,9 @@ impl Sheet {
 }
 
 impl Export {
-    /// Makes folders that are missing, and opens a hidden file of mode 0600 for each output.
+    /// Makes folders that are missing, and opens a hidden file for each output, of its mode and group.
     pub fn begin(outputs: &[Output], setting: &Setting<'_>) -> Result<Self, ExportError> {
-        let places = Places::find(setting.paths, setting.protected)?;
+        let places = Places::find(outputs, setting.paths, setting.protected)?;
         let rejects = Rejects::at(places.rejects, outputs.first());
         let sheets = outputs
             .iter()
@@ -274,7 +274,7 @@ pub fn preflight(outputs: &[Output], setting: &Setting<'_>) -> Result<(), Export
 
 /// The same for a plan: no folder is made, and no file.
 pub fn would_fit(outputs: &[Output], setting: &Setting<'_>) -> Result<(), ExportError> {
-    Places::would_be(setting.paths, setting.protected)?;
+    Places::would_be(outputs, setting.paths, setting.protected)?;
     for (output, path) in outputs.iter().zip(setting.paths) {
         if output.changes {
             Changes::check(output, path, setting)?;

@@ -47,7 +47,7 @@ impl Naming<'_> {
         let clock = format!("{:02}{:02}{:02}", start.hour(), start.minute(), start.second());
         let fill = |text: &str| {
             let text = text.replace("{job}", self.job).replace("{run}", self.run);
-            text.replace("{date}", &start.date().to_string()).replace("{time}", &clock)
+            one_part(&text.replace("{date}", &start.date().to_string()).replace("{time}", &clock))
         };
         path.components()
             .map(|part| match part {
@@ -74,6 +74,12 @@ impl Naming<'_> {
     }
 }
 
+/// What is filled in stays one name in its folder. Names of jobs and runs are, as we take them; yet they come out of a ledger
+/// that somebody may have written to.
+fn one_part(text: &str) -> String {
+    if matches!(text, "." | "..") { "_".repeat(text.len()) } else { text.replace(['/', '\0'], "_") }
+}
+
 /// A path with these characters before its ending: `out/x.csv` and `-2` is `out/x-2.csv`.
 pub fn before_ending(path: &Path, what: &str) -> PathBuf {
     let mut name = OsString::from(path.file_stem().unwrap_or_default());
@@ -98,6 +104,20 @@ mod tests {
         // The run began before midnight, and its files keep that day.
         let late = Naming { started_ms: 1_772_319_599_000, ..NAMING };
         assert_eq!(late.output(Path::new("/a/{date}.csv")), Path::new("/a/2026-02-28.csv"));
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        for (job, named) in [
+            ("../../x", "/a/.._.._x/.._.._x.csv"),
+            ("/etc/x", "/a/_etc_x/_etc_x.csv"),
+            ("..", "/a/__/...csv"),
+            (".", "/a/_/..csv"),
+            ("x\0y", "/a/x_y/x_y.csv"),
+        ] {
+            let path = Naming { job, ..NAMING }.output(Path::new("/a/{job}/{job}.csv"));
+            assert_eq!(path, Path::new(named), "{job:?}");
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use super::cells::Field;
 use super::csv::CsvSink;
-use super::files::{ExportError, Places};
+use super::files::{ExportError, Places, Target};
 use super::{Written, WrittenKind};
-use crate::disk::{self, Change, Draft, Mode, Place, Protected};
+use crate::disk::{self, Change, Draft, Protected};
 use crate::job::{Output, SubjectForm};
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 /// where the job has no output to put it beside. It follows the first output's `excel`, and with `masked` or `digest`
 /// hides what stood in the input.
 pub struct Rejects {
-    target: Option<Place>,
+    target: Option<Target>,
     excel: bool,
     mask: bool,
     sink: Option<CsvSink>,
@@ -24,11 +24,11 @@ impl Rejects {
     /// The rejects file on its own, for a load that ends before there is anything to look up. `paths` are those of the
     /// outputs; it may not replace what is protected.
     pub fn begin(outputs: &[Output], paths: &[PathBuf], protected: &Protected) -> Result<Self, ExportError> {
-        let places = Places::find(paths, protected)?;
+        let places = Places::find(outputs, paths, protected)?;
         Ok(Self::at(places.rejects, outputs.first()))
     }
 
-    pub(super) fn at(target: Option<Place>, first: Option<&Output>) -> Self {
+    pub(super) fn at(target: Option<Target>, first: Option<&Output>) -> Self {
         let excel = first.is_some_and(|output| output.excel);
         let mask = first.is_some_and(|output| output.subject != SubjectForm::Full);
         Self { target, excel, mask, sink: None, rows: 0 }
@@ -36,17 +36,17 @@ impl Rejects {
 
     /// Adds a bad row: its line, the cell as it stood in the input, and why it was refused.
     pub fn push(&mut self, line: u64, input: &str, reason: &str) -> Result<(), ExportError> {
-        let Some(target) = &self.target else { return Ok(()) };
+        let Some(Target { place, mode }) = &self.target else { return Ok(()) };
         if self.sink.is_none() {
-            let draft = Draft::create(target.clone(), Mode::Private)?;
+            let draft = Draft::create(place.clone(), *mode)?;
             let begun = CsvSink::begin(draft, self.excel, ["line", "input", "reason"]);
-            self.sink = Some(begun.map_err(target.failed("write"))?);
+            self.sink = Some(begun.map_err(place.failed("write"))?);
         }
         let Some(sink) = &mut self.sink else { return Ok(()) };
         let input = if self.mask { Cow::Owned(hidden(input)) } else { Cow::Borrowed(input) };
         let fields = [Field::Count(line), Field::Text(&input), Field::Text(reason)];
         let put = fields.into_iter().try_for_each(|field| sink.put(field)).and_then(|()| sink.end_row());
-        put.map_err(target.failed("write"))?;
+        put.map_err(place.failed("write"))?;
         self.rows += 1;
         Ok(())
     }
@@ -59,12 +59,12 @@ impl Rejects {
     }
 
     pub(super) fn seal(self) -> Result<(Option<Change>, Option<Written>), ExportError> {
-        let Some(target) = self.target else { return Ok((None, None)) };
-        let Some(sink) = self.sink else { return Ok((Some(Change::Remove(target)), None)) };
+        let Some(Target { place, .. }) = self.target else { return Ok((None, None)) };
+        let Some(sink) = self.sink else { return Ok((Some(Change::Remove(place)), None)) };
         let too_long = sink.too_long();
-        let sealed = sink.into_draft().map_err(target.failed("write"))?.seal()?;
+        let sealed = sink.into_draft().map_err(place.failed("write"))?.seal()?;
         let written = Written {
-            path: target.named().to_owned(),
+            path: place.named().to_owned(),
             kind: WrittenKind::Rejects,
             rows: self.rows,
             columns: Vec::new(),

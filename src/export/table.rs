@@ -4,10 +4,10 @@ use super::body::{Bodies, Body};
 use super::cells::{self, Field, shown_text};
 use super::columns::Columns;
 use super::csv::CsvSink;
-use super::files::ExportError;
+use super::files::{ExportError, Target};
 use super::json::JsonSink;
 use super::{LookupHead, Setting, Written, WrittenKind};
-use crate::disk::{Draft, Mode, Place, Sealed};
+use crate::disk::{Draft, Place, Sealed};
 use crate::domain::identity::DigestKey;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Source};
@@ -64,9 +64,10 @@ pub(super) enum Sink {
 }
 
 impl Table {
-    pub(super) fn begin(output: &Output, target: Place, setting: &Setting<'_>) -> Result<Self, ExportError> {
+    pub(super) fn begin(output: &Output, target: Target, setting: &Setting<'_>) -> Result<Self, ExportError> {
+        let Target { place: target, mode } = target;
         let (layout, columns) = Self::check(output, target.named(), setting)?;
-        let stage = Stage::Opened(Draft::create(target.clone(), Mode::Private)?);
+        let stage = Stage::Opened(Draft::create(target.clone(), mode)?);
         Ok(Self { target, layout, columns, stage, rows: 0 })
     }
 

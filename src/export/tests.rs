@@ -86,6 +86,8 @@ impl World {
             columns: None,
             changes: false,
             skipped_last: false,
+            mode: Output::PRIVATE,
+            group: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::files::files;
 use super::look::look;
-use super::places::clashes;
+use super::places::{clashes, unread};
 use super::{Job, file};
 use crate::config::catalogue::Catalogue;
 use crate::config::secret::SecretError;
@@ -152,6 +152,7 @@ fn check_text(path: &Path, text: &str, settings: Option<&Settings>) -> Result<Ch
                 None => file::parse(path, text, &Settings::with_catalogue_only(), true)?,
             };
             warnings = look(path, &read)?;
+            warnings.extend(unread(&read));
             job = Some(read);
         }
         (FileKind::Configuration, _) => {

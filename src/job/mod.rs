@@ -321,6 +321,10 @@ pub struct Output {
     pub changes: bool,
     /// `skipped = "last"`: skipped lookups show the newest stored answer.
     pub skipped_last: bool,
+    /// `mode`: its permission bits.
+    pub mode: u32,
+    /// `group`, by name or number, as the job has it: which one that is, the machine knows on which it is written.
+    pub group: Option<String>,
 }
 
 impl Job {
@@ -341,6 +345,18 @@ impl Job {
 }
 
 impl Output {
+    /// `mode` where a job has none: its owner's alone.
+    pub const PRIVATE: u32 = 0o600;
+
+    /// The folder that the job names as it is: the innermost above its file with no place in its path that a run fills.
+    pub fn chosen_folder(&self) -> &Path {
+        let open = |path: &Path| {
+            let text = path.to_string_lossy();
+            ["{job}", "{run}", "{date}", "{time}"].iter().any(|place| text.contains(place))
+        };
+        self.path.ancestors().skip(1).find(|folder| !open(folder)).unwrap_or(Path::new(""))
+    }
+
     /// Where the bad rows of a job go whose first output is written here: `out/x.csv` has `out/x.rejects.csv`.
     pub fn rejects_beside(path: &Path) -> PathBuf {
         path.with_extension("rejects.csv")

@@ -6,12 +6,13 @@
 //! common. Links and spellings are taken out first, as far as the folders are there.
 
 use super::{Job, Output};
-use crate::disk::{NamedBy, Place, PlaceError, Protected, whereabouts};
+use crate::disk::{Asked, Group, NamedBy, Place, PlaceError, Protected, whereabouts};
 use crate::problem::{Problem, Problems};
 use crate::shape::{Document, JOB};
 use crate::time::{now_ms, stockholm_date};
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// How many characters a run's id has, and which (`ledger::run_id`).
@@ -70,6 +71,7 @@ pub(super) fn clashes(jobs: &[&Job], protected: &Protected) -> Vec<Problems> {
                 let what = format!("{} cannot be written: {refused}", one.word());
                 list.push(Problem { help: None, ..one.problem(what) });
             }
+            list.extend(one.ungiven());
             // Of two in one job the later is told, as the file is read from top to bottom.
             let mut others = written.iter().enumerate().filter(|(other, _)| other != &at);
             let clash = others
@@ -87,6 +89,15 @@ pub(super) fn clashes(jobs: &[&Job], protected: &Protected) -> Vec<Problems> {
         }
     }
     found
+}
+
+/// Outputs that have a group, which their mode lets read nothing.
+pub(super) fn unread(job: &Job) -> impl Iterator<Item = String> {
+    job.outputs.iter().filter(|output| output.mode & 0o040 == 0).filter_map(|output| {
+        let (group, mode) = (output.group.as_ref()?, output.mode);
+        let path = output.path.display();
+        Some(format!("{path}: group `{group}` cannot read it (mode {mode:04o}): mode = \"0640\" lets it"))
+    })
 }
 
 fn of_job(at: usize, job: &Job) -> Vec<Written<'_>> {
@@ -157,14 +168,15 @@ impl Written<'_> {
 
     /// Why a run could not put it where its path leads today, by what stands there. What only its user may look at is not told.
     fn refused(&self) -> Option<PlaceError> {
-        let template = &self.job.outputs.get(self.output)?.path;
-        let template = if self.rejects { Output::rejects_beside(template) } else { template.clone() };
+        let output = self.job.outputs.get(self.output)?;
+        let template = if self.rejects { Output::rejects_beside(&output.path) } else { output.path.clone() };
         let path = named(self.job, &template).to_string_lossy().into_owned();
         let day = stockholm_date(now_ms()).to_string();
         let path =
             path.replace("{run}", &"0".repeat(RUN)).replace("{date}", &day).replace("{time}", "000000");
         let by = if self.rejects { NamedBy::Us } else { NamedBy::Somebody };
-        let refused = Place::as_things_stand(path.into(), by, &Protected::new()).err()?;
+        let asked = Asked { named: path.into(), by, chosen: output.chosen_folder(), group: None };
+        let refused = Place::as_things_stand(asked, &Protected::new()).err()?;
         let hidden = refused.cause().is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied);
         (!hidden).then_some(refused)
     }
@@ -186,11 +198,22 @@ impl Written<'_> {
     }
 
     fn problem(&self, message: String) -> Problem {
+        Problem::new(self.place("path"), message).help("give each output a path of its own")
+    }
+
+    /// Why it cannot be given to its group.
+    fn ungiven(&self) -> Option<Problem> {
+        let group = self.job.outputs.get(self.output)?.group.as_deref().filter(|_| !self.rejects)?;
+        let refused = Group::find(group).err()?;
+        Some(Problem::new(self.place("group"), refused.to_string()))
+    }
+
+    fn place(&self, key: &str) -> Range<usize> {
         let place = Document::parse(&self.job.path, &self.job.text).ok().and_then(|document| {
             let outputs = document.view(&JOB).tables("output");
-            Some(outputs.get(self.output)?.place("path"))
+            Some(outputs.get(self.output)?.place(key))
         });
-        Problem::new(place.unwrap_or(0..0), message).help("give each output a path of its own")
+        place.unwrap_or(0..0)
     }
 }
 

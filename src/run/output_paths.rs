@@ -67,6 +67,7 @@ impl<'a> OutputPaths<'a> {
         let name = word(base);
         if let Some(ledger) = self.ledger
             && let Some(own) = ledger.output_path(self.run, &name).await?
+            && is_of_the_day(base, Path::new(&own))
         {
             return Ok(own.into());
         }
@@ -89,6 +90,16 @@ impl<'a> OutputPaths<'a> {
     }
 }
 
+/// Whether a path is one that a run of the day may have for this one. The ledger says in clear which, and somebody may have
+/// written another there.
+fn is_of_the_day(base: &Path, path: &Path) -> bool {
+    let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let (own, other) = (stem(base), stem(path));
+    let Some(serial) = other.strip_prefix(&own) else { return false };
+    let digits = serial.strip_prefix('-').is_some_and(|digits| digits.parse::<u32>().is_ok());
+    (serial.is_empty() || digits) && before_ending(base, serial) == path
+}
+
 /// What fills the places in output paths.
 pub(super) fn naming(run: &RunRow) -> Naming<'_> {
     Naming {
@@ -107,4 +118,28 @@ pub(super) fn word(path: &Path) -> String {
 /// The paths alone.
 pub(super) fn paths(places: &[OutputPath]) -> Vec<PathBuf> {
     places.iter().map(|place| place.path.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_days_paths_no_other_is_taken_from_the_ledger() {
+        let base = Path::new("/a/2026-03-01.csv");
+        for path in ["/a/2026-03-01.csv", "/a/2026-03-01-2.csv", "/a/2026-03-01-17.csv"] {
+            assert!(is_of_the_day(base, Path::new(path)), "{path}");
+        }
+        for path in [
+            "/b/2026-03-01.csv",
+            "/a/2026-03-01-x.csv",
+            "/a/2026-03-01-2.json",
+            "/a/2026-03-012.csv",
+            "/a/../a/2026-03-01-2.csv",
+            "/a/x.csv",
+            "",
+        ] {
+            assert!(!is_of_the_day(base, Path::new(path)), "{path}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::domain::redact::scrub;
 use crate::domain::template::Template;
 use jiff::tz::TimeZone;
 use regex_lite::Regex;
+use std::path::{Component, Path};
 
 /// Placeholders that an output path may hold.
 const PATH_PLACES: [&str; 4] = ["job", "run", "date", "time"];
@@ -47,6 +48,8 @@ pub enum Text {
     Pointer,
     /// A file to write, with placeholders of a run.
     OutputPath,
+    /// The permission bits of an output.
+    FileMode,
     /// An address of an upstream.
     Address,
     /// A regular expression.
@@ -77,6 +80,7 @@ impl Text {
             Self::Template | Self::FilledTemplate => Template::parse(text).map(drop),
             Self::Pointer => pointer(text),
             Self::OutputPath => output_path(text),
+            Self::FileMode => file_mode(text).map(drop),
             Self::Address => check_address(text),
             Self::Zone => match TimeZone::get(text) {
                 Ok(_) => Ok(()),
@@ -107,6 +111,7 @@ impl Text {
             Self::Pointer => Some("^(/([^~]|~[01])*)?$"),
             Self::Address => Some("^https?://"),
             Self::OutputPath => Some("[^/]$"),
+            Self::FileMode => Some("^0?[67][0-7][0145]$"),
             Self::Zone => Some(r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"),
             Self::Cron => Some(r"^\s*(@[A-Za-z]+|\S+(\s+\S+){4})\s*$"),
             Self::Free | Self::Template | Self::Pattern => None,
@@ -197,7 +202,37 @@ fn output_path(text: &str) -> Result<(), String> {
             ));
         }
     }
+    if Path::new(text)
+        .components()
+        .skip_while(|part| !is_filled(part))
+        .any(|part| part == Component::ParentDir)
+    {
+        return Err(
+            "`..` behind a place leads out of the folder that is named by it: leave both out".to_owned()
+        );
+    }
     Ok(())
+}
+
+fn is_filled(part: &Component<'_>) -> bool {
+    part.as_os_str().as_encoded_bytes().contains(&b'{')
+}
+
+/// The permission bits that a mode of `chmod` stands for, if an output may have them.
+pub(crate) fn file_mode(text: &str) -> Result<u32, String> {
+    let octal = matches!(text.len(), 3 | 4) && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    let bits = octal.then(|| u32::from_str_radix(text, 8).ok()).flatten();
+    let bits = bits.ok_or("a mode is three or four octal digits, as chmod takes them, such as \"0640\"")?;
+    let refused = if bits & 0o7000 != 0 {
+        "an output is no program and no folder: set-id and sticky bits have no place in its mode"
+    } else if bits & 0o600 != 0o600 {
+        "its owner must read and write an output: the digit of the owner is 6"
+    } else if bits & 0o002 != 0 {
+        "everybody could write this output: the last digit is 0, or 4 where everybody may read it"
+    } else {
+        return Ok(bits);
+    };
+    Err(refused.to_owned())
 }
 
 /// The names between braces in an output path.
@@ -254,7 +289,24 @@ mod tests {
             (
                 Text::OutputPath,
                 vec!["a.csv", "../out/{job}-{run}-{date}-{time}.csv"],
-                vec!["", "-", "a/", "{id}.csv", "{job.csv", "a}.csv"],
+                vec![
+                    "",
+                    "-",
+                    "a/",
+                    "{id}.csv",
+                    "{job.csv",
+                    "a}.csv",
+                    "{job}/../a.csv",
+                    "a-{run}/b/../../a.csv",
+                ],
+            ),
+            (
+                Text::FileMode,
+                vec!["0640", "640", "600", "0664", "0644", "750"],
+                vec![
+                    "", "64", "00640", "0o640", "0680", "rw-", "+640", "-600", " 640", "0642", "0666",
+                    "4640", "1600", "0440", "0240", "000",
+                ],
             ),
             (Text::Cron, vec!["30 2 * * *", "@daily"], vec!["", "30 2 * *", "0 0 30 2 *"]),
             (Text::Pattern, vec![r"^\d{12}$"], vec!["("]),
@@ -290,7 +342,7 @@ mod tests {
         #[test]
         fn what_is_taken_matches_the_schema(text in "[0-9a-z.%/~_ -]{0,8}") {
             for format in [Text::Filled, Text::JobName, Text::Id, Text::Span, Text::PositiveSpan, Text::Rate, Text::Money,
-                Text::Percent, Text::PercentOrCount, Text::Pointer, Text::OutputPath, Text::Zone, Text::Cron] {
+                Text::Percent, Text::PercentOrCount, Text::Pointer, Text::OutputPath, Text::FileMode, Text::Zone, Text::Cron] {
                 let pattern = Regex::new(format.pattern().unwrap()).unwrap();
                 prop_assert!(format.check(&text).is_err() || pattern.is_match(&text), "{:?} {:?}", format, text);
             }

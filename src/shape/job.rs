@@ -373,6 +373,17 @@ static OUTPUT: Table = Table {
             "`true`: a row for each field that differs from the answer we had before the run, with old and new value.",
         )
         .or(Literal::Bool(false)),
+        Key::text(
+            "mode",
+            Text::FileMode,
+            "Who may read the file, and its rejects where it is the first output: three or four octal digits, as chmod takes them, whatever the umask.",
+        )
+        .or(Literal::Text("0600")),
+        Key::new(
+            "group",
+            Kind::Either(&[Kind::Text(Text::Filled), Kind::Integer { min: 0, max: 999_999_999 }]),
+            "The group of the file, and of folders that are made for it: a name or a number, one of ours unless root writes. It reads what `mode` lets it.",
+        ),
     ],
 };
 

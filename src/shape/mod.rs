@@ -20,6 +20,7 @@ pub use address::check_address;
 pub use configuration::{ACCOUNT, CONFIGURATION};
 pub use document::Document;
 pub use format::Text;
+pub(crate) use format::file_mode;
 pub use job::JOB;
 pub use provider::PROVIDER;
 pub use suggestion::{alike, known_here, nearest, suggestion};

@@ -42,6 +42,7 @@ mod providers;
 mod purge;
 mod reach;
 mod read_only;
+mod readers;
 mod recipes;
 mod refusals;
 mod restore;

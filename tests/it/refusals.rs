@@ -160,6 +160,12 @@ fn of_the_outputs() -> Vec<Refusal<'static>> {
             7,
             "would be replaced, but it is",
         ),
+        of(
+            with(|world| std::os::unix::fs::symlink("elsewhere", world.path("out.csv")).unwrap()),
+            7,
+            "is a link, and no output is written through one",
+        ),
+        of(job("'out.csv'", "'out.csv'\ngroup = 'no-such-group'"), 3, "there is no group `no-such-group`"),
     ]
 }
 

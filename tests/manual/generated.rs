@@ -143,6 +143,7 @@ fn text(format: Text) -> &'static str {
         Text::PercentOrCount => "share or count",
         Text::Pointer => "pointer",
         Text::OutputPath => "path",
+        Text::FileMode => "octal digits",
         Text::Address => "address",
         Text::Pattern => "regular expression",
         Text::Zone => "time zone",

@@ -121,5 +121,7 @@ fn one_output(path: std::path::PathBuf, format: FileFormat, shape: FileShape) ->
         columns: None,
         changes: false,
         skipped_last: false,
+        mode: Output::PRIVATE,
+        group: None,
     }
 }

@@ -6,7 +6,7 @@ use crate::config::resolve;
 use crate::domain::outcome::Outcome;
 use crate::job::{Column, Format, Header, Input, Origin, Output, Shape, SubjectForm};
 use crate::problem::Problem;
-use crate::shape::{View, suggestion};
+use crate::shape::{View, file_mode, suggestion};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
@@ -58,6 +58,8 @@ impl Reader<'_> {
                 columns,
                 changes: view.flag("changes"),
                 skipped_last: view.text("skipped") == Some("last"),
+                mode: view.text("mode").and_then(|mode| file_mode(mode).ok()).unwrap_or(Output::PRIVATE),
+                group: group(view),
             });
         }
         self.carry(&job.table("input"), &headers);
@@ -258,6 +260,11 @@ fn shape(view: &View<'_>) -> Shape {
 fn only(view: &View<'_>) -> Option<Vec<Outcome>> {
     let words = view.has("only").then(|| view.list("only"))?;
     Some(words.iter().filter_map(|word| Outcome::parse(word.text)).collect())
+}
+
+fn group(view: &View<'_>) -> Option<String> {
+    let number = || view.integer("group").map(|number| number.to_string());
+    view.owned("group").or_else(number)
 }
 
 fn subject(view: &View<'_>) -> SubjectForm {

@@ -91,6 +91,8 @@ fn a_short_job_has_every_default() {
         columns: None,
         changes: false,
         skipped_last: false,
+        mode: Output::PRIVATE,
+        group: None,
     };
     assert_eq!(job.outputs, [output]);
 }

@@ -9,6 +9,14 @@ fn problems_of_outputs() {
         ("path = \"out.xml\"", "cannot be told from this ending"),
         ("path = \"out/{job}\"", "cannot be told from this ending"),
         ("path = \"out/{id}.csv\"", "`{id}` is not known here"),
+        ("path = \"{job}/../out.csv\"", "leads out of the folder"),
+        ("path = \"out.csv\"\nmode = \"0666\"", "everybody could write this output"),
+        ("path = \"out.csv\"\nmode = \"4640\"", "set-id and sticky bits"),
+        ("path = \"out.csv\"\nmode = \"0440\"", "its owner must read and write"),
+        ("path = \"out.csv\"\nmode = \"rw-r-----\"", "three or four octal digits"),
+        ("path = \"out.csv\"\nmode = 640", "put it in quotes"),
+        ("path = \"out.csv\"\ngroup = \" \"", "this is empty"),
+        ("path = \"out.csv\"\ngroup = true", "text in quotes or a whole number"),
         ("path = \"in.csv\"", "this path is the input"),
         ("path = \"x/../a.toml\"\nformat = \"csv\"", "this path is the job file itself"),
         ("path = \"x.csv\"\n[[output]]\npath = \"./x.csv\"", "an output already"),
@@ -38,6 +46,20 @@ fn problems_of_outputs() {
         ),
     ] {
         refuses(&Parts { output, ..GOOD }, said);
+    }
+}
+
+#[test]
+fn mode_and_group() {
+    for (keys, mode, group) in [
+        ("", 0o600, None),
+        ("\nmode = \"0640\"\ngroup = \"analysts\"", 0o640, Some("analysts")),
+        ("\nmode = \"664\"\ngroup = 1001", 0o664, Some("1001")),
+        ("\ngroup = \"1001\"", 0o600, Some("1001")),
+    ] {
+        let output = format!("path = \"out.csv\"{keys}").leak();
+        let job = takes(&Parts { output, ..GOOD });
+        assert_eq!((job.outputs[0].mode, job.outputs[0].group.as_deref()), (mode, group), "{keys}");
     }
 }
 
