@@ -2,11 +2,16 @@
 //! is told so, with nothing harmed.
 
 use crate::books::{execute, query};
-use crate::machine::{Process, busy, until_held};
+use crate::machine::{BINARY, Process, busy, command, skipped, until_held};
 use crate::world::{CSV, REPORT, SIGNATORIES, World, companies, people};
 use sqlx::Row;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A job over four companies and people, whose rows, purpose and inline number are marked.
 fn marked(scenario: &str) -> (World, Vec<String>) {
@@ -38,7 +43,12 @@ fn own_files(world: &World) -> Vec<(String, Vec<u8>)> {
 fn nothing_in_clear(world: &World, numbers: &[String]) {
     let files = own_files(world);
     assert!(files.iter().any(|(name, bytes)| name == "orgpull.db" && !bytes.is_empty()));
-    for (name, bytes) in &files {
+    no_mark_in(&files, numbers);
+}
+
+#[track_caller]
+fn no_mark_in(files: &[(String, Vec<u8>)], numbers: &[String]) {
+    for (name, bytes) in files {
         for number in numbers {
             let ten = &number[number.len() - 10..];
             let (front, last) = ten.split_at(6);
@@ -72,6 +82,85 @@ fn no_number_name_purpose_or_answer_is_in_any_file_of_the_ledger() {
     nothing_in_clear(&world, &numbers);
     let out = world.read("out.csv");
     assert!(out.contains("Marked Customer") && numbers[..6].iter().any(|number| out.contains(&number[..6])));
+}
+
+/// Every file below a folder.
+fn all_files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.flat_map(|path| {
+        if path.is_dir() {
+            all_files(&path)
+        } else {
+            vec![(path.display().to_string(), fs::read(&path).unwrap())]
+        }
+    });
+    files.collect()
+}
+
+/// A program in a shell that asks for cores, its temporary files in `tmp`; what the signal made of it when it is `ready`.
+fn crashed(world: &World, words: &[&str], signal: &str, ready: impl Fn(u32)) -> ExitStatus {
+    let line = ["-c", "ulimit -c unlimited && exec \"$0\" \"$@\""];
+    let mut shell = command(world, "sh", &[&line[..], words].concat());
+    let shell = shell.env("TMPDIR", world.path("tmp")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = shell.spawn().unwrap();
+    ready(child.id());
+    // A fault that has no address is let pass once by who looks for overflows of the stack.
+    loop {
+        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        std::thread::sleep(Duration::from_millis(1));
+        if let Some(ended) = child.try_wait().unwrap() {
+            return ended;
+        }
+    }
+}
+
+/// Waits until a process is ours and has seen to it that it leaves no core, which it does before all else.
+fn until_guarded(pid: u32) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let said = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let zero = |limits: &str| {
+        let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+        core.is_none_or(|core| core.split_whitespace().nth(4) == Some("0"))
+    };
+    while said("comm").trim() == "sh" || !zero(&said("limits")) {
+        assert!(Instant::now() < deadline, "it lets itself leave a core");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_crash_leaves_no_core_and_nothing_to_read_in_the_temporary_folder() {
+    let of_a_core = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("core");
+    let cores = |world: &World| fs::read_dir(world.path("")).unwrap().any(|entry| of_a_core(entry.unwrap()));
+    let (world, _) = marked("");
+    let other = crashed(&world, &["sleep", "60"], "ABRT", |_| std::thread::sleep(Duration::from_millis(200)));
+    if !other.core_dumped() {
+        return skipped("this machine lets no process leave a core");
+    }
+    for signal in ["ABRT", "SEGV"] {
+        let (world, numbers) = marked("[[fault]]\ndo = 'hold'\nafter = 4\ntimes = 3");
+        fs::create_dir(world.path("tmp")).unwrap();
+        let ended = crashed(&world, &[BINARY, "run", "job.toml"], signal, |_| until_held(&world, 3));
+        assert!(ended.code().is_none() && !ended.core_dumped(), "{signal}: {ended:?}");
+        nothing_in_clear(&world, &numbers);
+        world.scenario("");
+        // A plan counts in a file of its own, and an export has one beside the ledger.
+        for arguments in [&["plan", "inline.toml"][..], &["plan", "job.toml"], &["run", "job.toml"]] {
+            for after in 0..5 {
+                let wait = |pid| {
+                    until_guarded(pid);
+                    std::thread::sleep(Duration::from_millis(8 * after));
+                };
+                let ended = crashed(&world, &[&[BINARY], arguments].concat(), signal, wait);
+                assert!(!ended.core_dumped(), "{arguments:?} after {} ms: {ended:?}", 8 * after);
+            }
+            nothing_in_clear(&world, &numbers);
+            no_mark_in(&all_files(&world.path("tmp")), &numbers);
+        }
+        assert!(!cores(&world), "{signal}");
+    }
 }
 
 /// What `status` says, to see that nothing was lost.
@@ -177,7 +266,7 @@ fn a_key_is_replaced_and_no_answer_rewritten() {
     // Killed at whatever instant, both open it: it is the old ring or the new one.
     for after in 0..12 {
         let mut process = Process::start(&world, &["key", "rotate"]);
-        std::thread::sleep(std::time::Duration::from_millis(after * 2));
+        std::thread::sleep(Duration::from_millis(after * 2));
         process.kill();
         assert_eq!(known(&world), before, "killed after {} ms", after * 2);
     }
