@@ -30,6 +30,12 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// That of a file, whose place another is to take.
+    pub fn of(file: &File) -> io::Result<Self> {
+        let about = file.metadata()?;
+        Ok(Self::Chosen { bits: about.mode() & 0o777, group: Some(Group::of(about.gid())) })
+    }
+
     const fn bits(self) -> u32 {
         match self {
             Self::Private => 0o600,

@@ -46,6 +46,10 @@ impl Group {
         }
     }
 
+    pub(super) const fn of(number: u32) -> Self {
+        Self(number)
+    }
+
     pub(super) const fn number(self) -> u32 {
         self.0
     }

@@ -206,8 +206,9 @@ async fn left_out(
     let rewrite = || {
         let place = Place::find(path.to_owned(), &settings.protected)?;
         let (unread, unwritten) = (place.failed("read"), place.failed("write"));
-        let mut from = disk::named(path).map_err(unread)?;
-        let mut draft = Draft::create(place.clone(), Mode::Private)?;
+        let opened = disk::named(path).and_then(|from| Ok((Mode::of(&from)?, from)));
+        let (mode, mut from) = opened.map_err(unread)?;
+        let mut draft = Draft::create(place.clone(), mode)?;
         let Some(left_out) = without_lines(&mut from, &mut draft, lines).map_err(unwritten)? else {
             return Ok(None);
         };

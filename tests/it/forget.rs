@@ -7,6 +7,7 @@ use crate::world::{CREDIT, CSV, REPORT, SIGNATORIES, World, companies, numbers, 
 use serde_json::{Value, json};
 use sqlx::Row;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 const FILES: &str = "[[output]]\npath = 'out.csv'\n[[output]]\npath = 'wide.csv'\nshape = 'wide'\nexcel = true\n\
@@ -48,9 +49,10 @@ fn is_written(world: &World, number: &str) -> Vec<String> {
 fn somebody_is_forgotten_in_every_run_and_file() {
     let world = World::new("");
     let persons = people(3);
+    let files = FILES.replace("path = 'wide.csv'", "mode = '0640'\npath = 'wide.csv'");
     world.write("in.csv", &format!("number,note\n{}\n{}\nbad\n{}\n", persons[0], persons[1], persons[2]));
     let input = "[input]\npath = 'in.csv'\ncolumn = 'number'\nkind = 'person'\ncarry = '*'\n";
-    world.job("job", &[input, REPORT, FILES]);
+    world.job("job", &[input, REPORT, &files]);
     world.run(&[]).exits(0);
     world.orgpull(&["run", "job.toml", "--new", "--limit", "2"]).exits(0);
     // Under another kind the same number is a bad row, and stands in the rejects.
@@ -86,6 +88,8 @@ fn somebody_is_forgotten_in_every_run_and_file() {
     assert_eq!(is_written(&world, &persons[0]), Vec::<String>::new(), "{done}");
     assert!(done["outputs"].as_array().unwrap().iter().all(|output| output["erased"] == true), "{done}");
     assert_eq!((held(&world, &persons[0]), held(&world, &persons[2])), (0, 1));
+    let mode = |file: &str| world.path(file).metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("wide.csv"), mode("out.csv")), (0o640, 0o600));
     // What stands about others stands as it did.
     assert_eq!(world.read("out.csv").lines().count(), rows - 1);
     let left: Vec<&str> = wide.lines().filter(|line| !line.starts_with("2;")).collect();
