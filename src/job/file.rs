@@ -48,6 +48,7 @@ pub fn parse(path: &Path, text: &str, settings: &Settings, simulate: bool) -> Re
         text: text.to_owned(),
         description: view.owned("description"),
         purpose: reader.purpose(&view, &input),
+        reuse_purposes: view.list("reuse_purposes").iter().map(|item| item.text.to_owned()).collect(),
         retention: reader.retention(&view),
         cost_centre: view.owned("cost_centre"),
         steps: reader.steps(&view, &input),

@@ -43,6 +43,8 @@ pub struct Job {
     pub description: Option<String>,
     /// `purpose`: why the data is asked for; a template over columns of the input.
     pub purpose: Option<Template>,
+    /// `reuse_purposes`: others for which an answer about a person may have been bought that is used again.
+    pub reuse_purposes: Vec<String>,
     /// `retention`: how long what it buys and copies is kept.
     pub retention: Option<Duration>,
     /// `cost_centre`.

@@ -5,6 +5,7 @@ use crate::domain::budget::{Limit, Spend};
 use crate::domain::identity::Identity;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Outcomes, Source, State};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Which lookup of a run.
@@ -57,6 +58,8 @@ pub struct Intent {
     pub reuse_after: Option<i64>,
     /// The outcomes of answers that may be used.
     pub reuse_outcomes: Outcomes,
+    /// About a person: the purposes for which it may have been bought, as in [`Asked::purposes`](super::Asked::purposes).
+    pub purposes: Option<Arc<str>>,
     /// Whether the user has said that a letter-making call that was lost may be repeated.
     pub unknown_too: bool,
 }

@@ -46,7 +46,7 @@ pub use ids::{AttemptIds, run_id, transactionid};
 pub use input::{Counts, NewRow};
 pub use keyring::{Access, Erased, KeyError, Keyring, MasterKey, default_key, write_new_key};
 pub use output::{KeptOutput, OutputColumn, OutputFile};
-pub use pending::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, OrderKey, Pending};
+pub use pending::{Asked, EarlierLookup, InFlightElsewhere, Known, LookupStatus, OrderKey, Pending};
 pub use read_again::{ReadAgain, UnreadAt, UnreadLookup};
 pub use reconciled::{Reconciled, Settled, SettledAttempt};
 pub use restored::{Carried, Mark, Restored, Unsettled};

@@ -1,8 +1,10 @@
 //! What the dispatcher reads: pending lookups, and what the ledger knows of their questions already.
 
 use super::{LookupId, StoredAnswer};
+use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, State};
+use std::sync::Arc;
 
 /// A lookup that waits to be asked.
 pub struct Pending {
@@ -80,4 +82,20 @@ pub struct OrderKey {
     pub heard_at: i64,
     /// Which lookup.
     pub at: LookupId,
+}
+
+/// A question of which is asked what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What makes it the same purchase as another.
+    pub identity: Identity,
+    /// About a person: only answers that were bought for one of these purposes may be used, by the keyed digests of these, as a
+    /// JSON list. `None` if any may.
+    pub purposes: Option<Arc<str>>,
+}
+
+impl From<Identity> for Asked {
+    fn from(identity: Identity) -> Self {
+        Self { identity, purposes: None }
+    }
 }

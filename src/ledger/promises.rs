@@ -77,6 +77,7 @@ pub(super) fn intent(ledger_ids: (i64, i64), row: i64, id: i64, identity: u8, le
         reserved: Some(PRICE),
         reuse_after: None,
         reuse_outcomes: Outcomes::default(),
+        purposes: None,
         unknown_too: false,
     }
 }
@@ -254,7 +255,7 @@ pub(super) async fn identities_are_known_by_their_newest_answer_and_their_first_
         ..Batch::default()
     };
     ledger.commit(run, &batch).await.unwrap();
-    let asked = [Identity([1; 16]), Identity([2; 16]), Identity([3; 16]), Identity([1; 16])];
+    let asked = [1, 2, 3, 1].map(|id| Asked::from(Identity([id; 16])));
     let here = ledger.known(Some(run), &asked).await.unwrap();
     let one = here[&Identity([1; 16])];
     assert_eq!(one.holder.map(|holder| (holder.at, holder.outcome)), Some((at(1), Some(Outcome::Hit))));
@@ -333,7 +334,7 @@ pub(super) async fn a_letter_that_is_lost_blocks_also_after_an_answer_of_a_clock
         "nor does any other run on the open ledger draw below it"
     );
     ledger.park_started(second, LATER + 2_000).await.unwrap();
-    let known = ledger.known(None, &[identity]).await.unwrap()[&identity];
+    let known = ledger.known(None, &[identity.into()]).await.unwrap()[&identity];
     assert!(known.letter_unknown, "{known:?}");
     // An id below another question's harms nobody, and is written.
     start(&ledger, second, vec![intent(keys, 2, 11, 8, true)]).await;

@@ -265,7 +265,7 @@ async fn load(
         ledger.set_columns(run, &json(&copied.columns)).await?;
         outputs::preflight(&found().await?, &prepared.job, &context.settings, ledger).await?;
     }
-    if let Err(mut refused) = copied.check(&prepared.job.input, options.limit) {
+    if let Err(mut refused) = copied.check(&prepared.job, options.limit) {
         let written = reject(context, &found().await?, &prepared.job).await?;
         if let RunError::Input { rejects, .. } = &mut refused {
             *rejects = written;

@@ -5,9 +5,10 @@ use super::context::unless_stopped;
 use super::error::RunError;
 use super::event::Event;
 use crate::domain::counted::counted;
+use crate::domain::number::Kind;
 use crate::job::clashes;
 use crate::job::input::{InputError, Reader, Row};
-use crate::job::{Input, Job, MaxBad};
+use crate::job::{Job, MaxBad};
 use crate::ledger::{Ledger, NewRow};
 use jiff::civil::Date;
 use tokio::sync::mpsc;
@@ -22,6 +23,8 @@ pub(super) struct Copied {
     pub(super) bad_rows: u64,
     /// Rows whose number gets a letter of disclosure with a credit report.
     pub(super) letter_rows: u64,
+    /// Rows about sole traders, whose number is their personnummer.
+    pub(super) sole_traders: u64,
     /// Size and digest of the file, where it was one.
     pub(super) file: Option<(u64, String)>,
     /// The first bad rows: line and reason.
@@ -102,7 +105,7 @@ pub(super) async fn copy(
         for row in chunk.rows {
             copied.rows += 1;
             match &row.subject {
-                Ok(subject) => copied.letter_rows += u64::from(subject.kind().gets_letter()),
+                Ok(subject) => copied.good(subject.kind()),
                 Err(reason) => copied.bad(row.line, reason),
             }
             rows.push(new_row(copied.rows, row));
@@ -116,6 +119,11 @@ pub(super) async fn copy(
 }
 
 impl Copied {
+    pub(super) fn good(&mut self, kind: Kind) {
+        self.letter_rows += u64::from(kind.gets_letter());
+        self.sole_traders += u64::from(kind == Kind::SoleTrader);
+    }
+
     pub(super) fn bad(&mut self, line: u64, reason: &str) {
         self.bad_rows += 1;
         if self.examples.len() < EXAMPLES {
@@ -123,8 +131,12 @@ impl Copied {
         }
     }
 
-    /// Refuses an input with too few good rows or too many bad ones.
-    pub(super) fn check(&self, input: &Input, limit: Option<u64>) -> Result<(), RunError> {
+    /// Refuses an input with too few good rows or too many bad ones, and one about persons without a purpose.
+    pub(super) fn check(&self, job: &Job, limit: Option<u64>) -> Result<(), RunError> {
+        let input = &job.input;
+        if self.sole_traders > 0 && job.purpose.is_none() {
+            return Err(RunError::NoPurpose { sole_traders: self.sole_traders });
+        }
         let good = self.rows - self.bad_rows;
         let refused = |why: String| {
             Err(RunError::Input {

@@ -2,6 +2,7 @@
 
 use crate::config::Unreadable;
 use crate::domain::budget::{Limit, Spend};
+use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::export::ExportError;
 use crate::http::transport::ClientError;
@@ -51,6 +52,16 @@ pub enum RunError {
     /// A newer run took its place.
     #[error("run {0} is closed: a newer run took its place, and what it never sent stays unsent")]
     Closed(String),
+    /// Nobody says why persons are asked about.
+    #[error(
+        "the input holds {}, whose number is a personnummer, and the job has no `purpose`: say at the top of the job why the data is \
+         asked for (`purpose = \"…\"`), or refuse such rows (`sole_traders = \"reject\"` in [input])",
+        counted(*sole_traders, "sole trader", "sole traders")
+    )]
+    NoPurpose {
+        /// Rows about them.
+        sole_traders: u64,
+    },
     /// Letters may have gone out that the ledger does not know.
     #[error("lookup {lookups} may post letters: {unsettled}")]
     Unsettled {
@@ -209,6 +220,7 @@ impl RunError {
                 | Self::Clash(_)
                 | Self::Letters { .. }
                 | Self::Unsettled { .. }
+                | Self::NoPurpose { .. }
                 | Self::Changed(_)
                 | Self::Secrets(_)
                 | Self::NoRequestor { .. }
@@ -258,6 +270,7 @@ impl RunError {
             | Self::Closed(_)
             | Self::Purged { .. }
             | Self::Unsettled { .. }
+            | Self::NoPurpose { .. }
             | Self::HalfCopied(_)
             | Self::Renamed { .. }
             | Self::Secrets(_)

@@ -154,7 +154,7 @@ impl Simulation {
 
     /// Starts an invocation of a job.
     async fn start(&self, job: usize, after: Duration, acts: Vec<(Duration, Act)>) -> Process {
-        let ledger = Arc::new(Ledger::open(&self.world.database(), &Access::default()).await.unwrap());
+        let ledger = Arc::new(Ledger::open(&self.world.database(), &Access::unmarked()).await.unwrap());
         let settings = self.world.settings(self.healed);
         let file = self.world.job(job, &settings, self.healed);
         let stop = watch::Sender::new(StopRequest::None);

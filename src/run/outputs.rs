@@ -15,7 +15,7 @@ use crate::export::{
     would_fit as outputs_would_fit,
 };
 use crate::job::{Carry, Job, Output, Step};
-use crate::ledger::{Answers, Ledger, OutputColumn, OutputFile, Records, RunRow, run_id};
+use crate::ledger::{Answers, Asked, Ledger, OutputColumn, OutputFile, Records, RunRow, run_id};
 use crate::time::{now_ms, rfc3339, stockholm_date};
 use jiff::civil::Date;
 use std::path::{Path, PathBuf};
@@ -250,14 +250,14 @@ async fn fill_skipped(
             if lookup.outcome == Some(Outcome::Skipped)
                 && let Resolved::Ask(ask) = prepared.resolve(step, subject, &record.columns, on)
             {
-                asked.push((row, step, ask.identity));
+                asked.push((row, step, Asked { identity: ask.identity, purposes: ask.purposes }));
             }
         }
     }
-    let identities: Vec<_> = asked.iter().map(|(.., identity)| *identity).collect();
-    let newest = answers.newest_answers(&identities).await?;
-    for (row, step, identity) in asked {
-        records[row].lookups[step].last = newest.get(&identity).cloned().map(Box::new);
+    let each: Vec<_> = asked.iter().map(|(.., asked)| asked.clone()).collect();
+    let newest = answers.newest_answers(&each).await?;
+    for (row, step, asked) in asked {
+        records[row].lookups[step].last = newest.get(&asked.identity).cloned().map(Box::new);
     }
     Ok(())
 }

@@ -98,7 +98,10 @@ async fn plan_new(
         for row in chunk.rows {
             copied.rows += 1;
             match row.subject {
-                Ok(subject) => rows.push((subject, row.columns)),
+                Ok(subject) => {
+                    copied.good(subject.kind());
+                    rows.push((subject, row.columns));
+                }
                 Err(reason) => copied.bad(row.line, &reason),
             }
         }
@@ -108,7 +111,7 @@ async fn plan_new(
         no_clash(&prepared.job, &copied.columns)?;
         would_fit(books.ledger, None, &prepared, settings, (&copied.columns, options.limit)).await?;
     }
-    copied.check(&prepared.job.input, options.limit)?;
+    copied.check(&prepared.job, options.limit)?;
     report(settings, &prepared, books, (copied.rows, copied.bad_rows, copied.examples), steps, refused).await
 }
 

@@ -25,6 +25,11 @@ pub static JOB: Table = Table {
             Text::FilledTemplate,
             "Why the data is asked for, kept with every attempt. Required where `kind` is `person` or `any`. `{column}` is that column of the input row.",
         ),
+        Key::new(
+            "reuse_purposes",
+            Kind::List { item: &Kind::Text(Text::Filled), filled: true },
+            "Other purposes, as their jobs word them, for which an answer about a person may have been bought that is used instead of bought.",
+        ),
         Key::text("cost_centre", Text::Filled, "Who bears the cost, kept with every attempt."),
         Key::text(
             "retention",

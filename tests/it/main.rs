@@ -40,6 +40,7 @@ mod plan;
 mod prices;
 mod providers;
 mod purge;
+mod purpose;
 mod reach;
 mod read_only;
 mod readers;

@@ -80,6 +80,14 @@ pub struct Access {
     pub unmarked: bool,
 }
 
+#[cfg(test)]
+impl Access {
+    /// Where the clock is a test's own: it runs on while a thread writes to the ring.
+    pub(crate) fn unmarked() -> Self {
+        Self { unmarked: true, ..Self::default() }
+    }
+}
+
 /// The key that is made where none is named.
 pub fn default_key(ledger: &Path) -> PathBuf {
     ledger.with_file_name(disk::DEFAULT_KEY)

@@ -103,7 +103,9 @@ impl Ledger {
         for piece in intents.chunks(ManyRows::MOST) {
             let (mut query, length) = self.rivals.query(piece.len());
             for at in 0..length {
-                query = query.bind(piece.get(at).map(|intent| intent.identity.0.to_vec()));
+                let intent = piece.get(at);
+                query = query.bind(intent.map(|intent| intent.identity.0.to_vec()));
+                query = query.bind(intent.and_then(|intent| intent.purposes.as_deref()));
             }
             for row in query.bind(run).fetch_all(&mut *connection).await? {
                 let Some(identity) = cells::identity(&row)? else { continue };

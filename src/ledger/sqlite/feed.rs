@@ -5,8 +5,8 @@ use super::values::{ManyRows, list};
 use crate::domain::identity::Identity;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::outcome::{Outcome, State};
+use crate::ledger::{Asked, EarlierLookup, InFlightElsewhere, Known, LookupStatus, Pending, StoredAnswer};
 use crate::ledger::{Cell, JobLock, Ledger, LedgerError, LookupId};
-use crate::ledger::{EarlierLookup, InFlightElsewhere, Known, LookupStatus, Pending, StoredAnswer};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::collections::{HashMap, HashSet};
@@ -217,11 +217,11 @@ impl Ledger {
     pub async fn known(
         &self,
         run: Option<i64>,
-        identities: &[Identity],
+        asked: &[Asked],
     ) -> Result<HashMap<Identity, Known>, LedgerError> {
-        let mut distinct = identities.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
+        let mut distinct = asked.to_vec();
+        distinct.sort_unstable_by_key(|asked| asked.identity);
+        distinct.dedup_by_key(|asked| asked.identity);
         // Parts, each on a connection of its own: what takes time is to look up, not to tell.
         let part =
             if distinct.len() > ManyRows::MOST { distinct.len().div_ceil(3) } else { distinct.len().max(1) };
@@ -236,14 +236,14 @@ impl Ledger {
     async fn known_part(
         &self,
         run: Option<i64>,
-        identities: &[Identity],
+        asked: &[Asked],
     ) -> Result<HashMap<Identity, Known>, LedgerError> {
-        let mut known = HashMap::with_capacity(identities.len());
-        if identities.is_empty() {
+        let mut known = HashMap::with_capacity(asked.len());
+        if asked.is_empty() {
             return Ok(known);
         }
         let mut reader = self.readers.acquire().await.map_err(|e| self.failed(&e))?;
-        for chunk in identities.chunks(ManyRows::MOST) {
+        for chunk in asked.chunks(ManyRows::MOST) {
             self.known_chunk(&mut reader, run, chunk, &mut known).await.map_err(|e| self.failed(&e))?;
         }
         Ok(known)
@@ -253,11 +253,17 @@ impl Ledger {
         &self,
         reader: &mut SqliteConnection,
         run: Option<i64>,
-        identities: &[Identity],
+        asked: &[Asked],
         known: &mut HashMap<Identity, Known>,
     ) -> Result<(), sqlx::Error> {
         let lookers = &self.lookers;
-        for row in fetch(&lookers.answers, reader, identities, None).await? {
+        let identities: Vec<Identity> = asked.iter().map(|asked| asked.identity).collect();
+        let identities = identities.as_slice();
+        let (query, length) = lookers.answers.query(asked.len());
+        let query = list(query, 2, length, asked, |query, asked| {
+            query.bind(&asked.identity.0[..]).bind(asked.purposes.as_deref())
+        });
+        for row in query.fetch_all(&mut *reader).await? {
             if let (Some(identity), Some(outcome)) = (cells::identity(&row)?, cells::outcome(&row, 2)?) {
                 let (attempt, fetched_at) = (row.try_get(1)?, row.try_get(3)?);
                 let answer = StoredAnswer { attempt, outcome, fetched_at, used_here: false };

@@ -2,13 +2,13 @@
 
 use super::cells;
 use super::options::options;
-use super::values::ManyRows;
+use super::values::{ManyRows, list};
 use crate::domain::identity::Identity;
 use crate::domain::json::Json;
 use crate::domain::money::Ore;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::record::{BadRow, Earlier, LookupRecord, Record};
-use crate::ledger::{Answers, Cell, Emptied, Ledger, LedgerError, Unopened};
+use crate::ledger::{Answers, Asked, Cell, Emptied, Ledger, LedgerError, Unopened};
 use crate::time::rfc3339;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
@@ -174,15 +174,15 @@ impl Records<'_> {
     /// The newest answer to each of these questions, as an output shows one that was reused. Identities may repeat.
     pub async fn newest_answers(
         &mut self,
-        identities: &[Identity],
+        asked: &[Asked],
     ) -> Result<HashMap<Identity, LookupRecord>, LedgerError> {
-        let statement = ManyRows::new(1, NEWEST);
+        let statement = ManyRows::new(2, NEWEST);
         let mut newest = HashMap::new();
-        for chunk in identities.chunks(ManyRows::MOST) {
-            let (mut query, length) = statement.query(chunk.len());
-            for at in 0..length {
-                query = query.bind(chunk.get(at).map(|identity| identity.0.to_vec()));
-            }
+        for chunk in asked.chunks(ManyRows::MOST) {
+            let (query, length) = statement.query(chunk.len());
+            let query = list(query, 2, length, chunk, |query, asked| {
+                query.bind(&asked.identity.0[..]).bind(asked.purposes.as_deref())
+            });
             for row in query.fetch_all(&mut self.snapshot).await.map_err(|e| self.ledger.failed(&e))? {
                 let failed = |e: sqlx::Error| self.ledger.failed(&e);
                 if let Some(identity) = cells::identity(&row).map_err(failed)? {
@@ -198,7 +198,9 @@ impl Records<'_> {
 const NEWEST: &str = "SELECT v.column1, a.outcome, a.code, a.text, a.settled_at, a.transactionid, a.log_id, a.emptied_at, b.body, a.id \
                       FROM {values} AS v CROSS JOIN attempts a ON a.id = (SELECT c.id FROM attempts c \
                       WHERE c.identity = v.column1 AND c.state = 'answered' \
-                      AND c.emptied_at IS NULL AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') ORDER BY c.id DESC LIMIT 1) \
+                      AND c.emptied_at IS NULL AND c.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') \
+                      AND (v.column2 IS NULL OR c.purpose IN (SELECT p.id FROM purposes p \
+                      WHERE p.digest IN (SELECT unhex(value) FROM json_each(v.column2)))) ORDER BY c.id DESC LIMIT 1) \
                       LEFT JOIN answers b ON b.attempt = a.id";
 
 fn reused(ledger: &Ledger, row: &SqliteRow) -> sqlx::Result<LookupRecord> {

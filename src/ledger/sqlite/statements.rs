@@ -93,11 +93,13 @@ impl Lookers {
                  AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit') AND b.settled_at < ?)",
             ),
             answers: ManyRows::new(
-                1,
+                2,
                 // Ids rise within an identity (`Ledger::commit`): the largest is the newest.
                 "SELECT v.column1, a.id, a.outcome, a.settled_at FROM {values} AS v CROSS JOIN attempts a ON a.id = \
                  (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 AND b.state = 'answered' \
-                 AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid'))",
+                 AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') \
+                 AND (v.column2 IS NULL OR b.purpose IN (SELECT p.id FROM purposes p \
+                 WHERE p.digest IN (SELECT unhex(value) FROM json_each(v.column2)))))",
             ),
             purged: ManyRows::new(
                 1,
@@ -167,12 +169,14 @@ impl Lookers {
 /// The statement that finds them.
 pub(super) fn rivals() -> ManyRows {
     ManyRows::new(
-        1,
+        2,
         "SELECT v.column1, o.state, o.letter_making, o.id, iif(o.emptied_at IS NULL, o.settled_at, 0), a.id, a.outcome, a.settled_at, \
          iif(u.job = (SELECT job FROM runs WHERE id = me.run), NULL, u.job) \
          FROM {values} AS v CROSS JOIN (SELECT ? AS run) AS me \
          LEFT JOIN attempts a ON a.id = (SELECT max(b.id) FROM attempts b WHERE b.identity = v.column1 \
-         AND b.state = 'answered' AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid')) \
+         AND b.state = 'answered' AND b.emptied_at IS NULL AND b.outcome IN ('hit', 'partial', 'rejected', 'no_hit', 'invalid') \
+         AND (v.column2 IS NULL OR b.purpose IN (SELECT p.id FROM purposes p \
+         WHERE p.digest IN (SELECT unhex(value) FROM json_each(v.column2))))) \
          LEFT JOIN attempts o ON o.id = (SELECT max(c.id) FROM attempts c INDEXED BY attempts_open \
          WHERE c.identity = v.column1 AND c.state IN ('started', 'unknown', 'unread') AND c.resolved IS NULL AND c.run <> me.run) \
          AND NOT EXISTS (SELECT 1 FROM attempts d WHERE d.identity = v.column1 AND d.state = 'answered' AND d.id > o.id) \

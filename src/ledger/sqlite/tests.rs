@@ -77,7 +77,7 @@ async fn an_export_keeps_no_reader_from_the_others() {
     }
     assert_eq!(ledger.totals(run).await.unwrap().lookups, 1);
     for records in &mut exports {
-        assert!(records.newest_answers(&[Identity([1; 16])]).await.unwrap().is_empty());
+        assert!(records.newest_answers(&[Identity([1; 16]).into()]).await.unwrap().is_empty());
     }
 }
 

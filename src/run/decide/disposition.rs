@@ -126,6 +126,7 @@ mod tests {
             kind: Kind::Organisation,
             letter_making: false,
             tried: None,
+            purposes: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::prepared::{On, Prepared, Resolved};
 use crate::domain::identity::Identity;
 use crate::domain::number::Subject;
 use crate::job::when::Gate;
-use crate::ledger::{Known, Ledger, LookupId, OrderKey, Pending, SavedCall, SeenIdentities};
+use crate::ledger::{Asked, Known, Ledger, LookupId, OrderKey, Pending, SavedCall, SeenIdentities};
 use crate::run::error::RunError;
 use crate::time::stockholm_date;
 use std::collections::HashMap;
@@ -140,11 +140,11 @@ pub(crate) async fn known(
     run: Option<i64>,
     resolved: impl Iterator<Item = &Resolved>,
 ) -> Result<HashMap<Identity, Known>, RunError> {
-    let identities: Vec<Identity> = resolved
+    let asked: Vec<Asked> = resolved
         .filter_map(|resolved| match resolved {
-            Resolved::Ask(ask) => Some(ask.identity),
+            Resolved::Ask(ask) => Some(Asked { identity: ask.identity, purposes: ask.purposes.clone() }),
             _ => None,
         })
         .collect();
-    Ok(ledger.known(run, &identities).await?)
+    Ok(ledger.known(run, &asked).await?)
 }

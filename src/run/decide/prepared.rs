@@ -2,7 +2,7 @@
 
 use crate::config::Account;
 use crate::config::catalogue::{Digits, Fallback, Param, REQUESTOR, check_value};
-use crate::domain::identity::{DigestKey, Identity, IdentityParts};
+use crate::domain::identity::{DigestKey, Identity, IdentityParts, hex};
 use crate::domain::money::Ore;
 use crate::domain::number::{Kind, Subject};
 use crate::domain::redact::scrub;
@@ -14,6 +14,7 @@ use crate::upstream::is_too_long;
 use jiff::civil::Date;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A job with everything that deciding about a row needs.
 pub(crate) struct Prepared {
@@ -83,6 +84,8 @@ pub(crate) struct Ask {
     pub(crate) letter_making: bool,
     /// The block, where the subject gets letters and the account says that this one posts none.
     pub(crate) tried: Option<String>,
+    /// About a person: the purposes for which an answer may have been bought that is used instead.
+    pub(crate) purposes: Option<Arc<str>>,
 }
 
 impl Ask {
@@ -151,6 +154,19 @@ impl Prepared {
         Some(scrub(filled.trim())).filter(|purpose| !purpose.is_empty())
     }
 
+    /// For which purposes an answer about a row may have been bought that is used instead of another: about persons for its own,
+    /// and for those that the job names.
+    fn allowed(&self, kind: Kind, columns: &[String]) -> Option<Arc<str>> {
+        if !kind.is_personal() {
+            return None;
+        }
+        let own = self.purpose(columns).unwrap_or_default();
+        let others = self.job.reuse_purposes.iter().map(|purpose| scrub(purpose.trim()));
+        let digests =
+            [own].into_iter().chain(others).map(|purpose| hex(&self.key.short("purpose", &purpose).0));
+        serde_json::to_string(&digests.collect::<Vec<_>>()).ok().map(Arc::from)
+    }
+
     /// The lookup of the job whose newest answer a parameter of lookup `step` names the day of.
     pub(crate) fn last_of(&self, step: usize) -> Option<usize> {
         let id = self.job.steps[step].last()?;
@@ -205,7 +221,8 @@ impl Prepared {
         let gets_letter = subject.kind().gets_letter() && rules.service.letters;
         let letter_making = gets_letter && account.may_send_letter(&rules.service, block);
         let tried = (gets_letter && !letter_making).then(|| block.unwrap_or_default().to_owned());
-        Resolved::Ask(Ask { number, params, identity, price, kind: subject.kind(), letter_making, tried })
+        let (kind, purposes) = (subject.kind(), self.allowed(subject.kind(), columns));
+        Resolved::Ask(Ask { number, params, identity, price, kind, letter_making, tried, purposes })
     }
 
     fn params(&self, step: usize, columns: &[String], on: On) -> Result<Vec<(String, String)>, String> {

@@ -186,6 +186,7 @@ impl AccountRuntime {
             reserved: ready.ask.price,
             reuse_after: rules.reuse_after(step.reuse),
             reuse_outcomes: step.reuse_outcomes,
+            purposes: ready.ask.purposes.clone(),
             unknown_too: rules.unknown_too,
         }
     }

@@ -146,6 +146,7 @@ mod tests {
             kind: crate::domain::number::Kind::Organisation,
             letter_making: false,
             tried: None,
+            purposes: None,
         };
         let ready = |row| Ready {
             at: lookup_id(row),

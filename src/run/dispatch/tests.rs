@@ -64,6 +64,7 @@ pub(super) fn ask(identity: Identity) -> Ask {
         kind: Kind::Organisation,
         letter_making: false,
         tried: None,
+        purposes: None,
     }
 }
 

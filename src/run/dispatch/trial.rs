@@ -116,6 +116,7 @@ mod tests {
             kind: Kind::Organisation,
             letter_making: false,
             tried: None,
+            purposes: None,
         };
         Ready {
             at: LookupId { row, step: 0 },

@@ -229,6 +229,7 @@ mod tests {
             reserved: Some(PRICE),
             reuse_after: None,
             reuse_outcomes: Outcomes::default(),
+            purposes: None,
             unknown_too: false,
         }
     }

@@ -13,7 +13,7 @@ const TURNS_AN_EVENT: u64 = 12;
 const TURNS_A_SECOND: u64 = 12;
 
 pub(super) async fn hold(simulation: &Simulation, outcome: &Outcome) {
-    let ledger = Ledger::open(&simulation.world.database(), &Access::default()).await.unwrap();
+    let ledger = Ledger::open(&simulation.world.database(), &Access::unmarked()).await.unwrap();
     let attempts = ledger.attempts().await;
     let calls = simulation.upstream.calls();
     let mut wrong = simulation.upstream.complaints();

@@ -60,7 +60,7 @@ async fn run_one(simulation: &Simulation, acts: Vec<(Duration, Act)>) -> Outcome
 }
 
 async fn states(simulation: &Simulation) -> Vec<String> {
-    let ledger = Ledger::open(&simulation.world.database(), &Access::default()).await.unwrap();
+    let ledger = Ledger::open(&simulation.world.database(), &Access::unmarked()).await.unwrap();
     let states = ledger.attempts().await.into_iter().map(|row| row.state).collect();
     ledger.close().await;
     states
@@ -222,7 +222,7 @@ fn what_an_account_has_taught_is_written_when_the_ledger_can_be_written() {
             let busy = Act::Break(Fault::Busy, 5 * SECOND);
             let outcome = run_one(&simulation, vec![(Duration::from_millis(at), busy)]).await;
             assert_eq!(outcome.exit(), Some(exit), "{}", outcome.reason());
-            let ledger = Ledger::open(&simulation.world.database(), &Access::default()).await.unwrap();
+            let ledger = Ledger::open(&simulation.world.database(), &Access::unmarked()).await.unwrap();
             let place = (World::name(0), "http://127.0.0.1:1/alpha");
             let letters = ledger.unannounced_letters(place.0, place.1).await.unwrap();
             let memory = ledger.account(place.0, place.1, 0).await.unwrap();
