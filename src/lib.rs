@@ -4,6 +4,7 @@
 //!
 //! - [`domain`], [`time`]: words, values and decisions.
 //! - [`disk`]: files, opened, made and replaced in folders that others may write too.
+//! - [`program`]: programs that the configuration names, run and ended.
 //! - [`problem`], [`shape`], [`config`], [`job`]: the files that people write.
 //! - [`statement`]: what a provider says it billed.
 //! - [`upstream`], [`http`]: what goes over the wire, and when it may.
@@ -23,6 +24,7 @@ pub mod http;
 pub mod job;
 pub mod ledger;
 pub mod problem;
+pub mod program;
 pub mod run;
 pub mod shape;
 pub mod simulator;

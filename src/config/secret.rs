@@ -5,22 +5,17 @@
 
 use crate::disk::{self, Exposed, Standing, chmod};
 use crate::domain::identity::hex;
+use crate::program::{self, ProgramError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::process::Stdio;
 use std::time::Duration;
 use std::{fmt, io};
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 use zeroize::Zeroizing;
 
 /// The longest that a secret's program may take: long enough for a person to touch a key, short enough for cron.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
-/// How long the output of a program that has ended is read where somebody else still holds its end.
-const AFTERWARDS: Duration = Duration::from_millis(500);
 /// More bytes than any password or token has; a larger file was named by mistake.
 const LARGEST: u64 = 64 * 1024;
 
@@ -216,46 +211,14 @@ fn variable(name: &str) -> Result<Vec<u8>, SecretError> {
 }
 
 async fn output(words: &[String]) -> Result<Vec<u8>, SecretError> {
-    let Some((program, arguments)) = words.split_first() else {
+    let Some(program) = words.first().cloned() else {
         return Err(SecretError::Empty(Secret::Command(Vec::new())));
     };
-    let not_started = |source| SecretError::NotStarted { program: program.clone(), source };
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    let mut child = command.spawn().map_err(not_started)?;
-    let mut bytes = Vec::new();
-    let stdout = child.stdout.take();
-    let work = async {
-        let reading = async {
-            match stdout {
-                Some(stdout) => stdout.take(LARGEST + 1).read_to_end(&mut bytes).await.map(drop),
-                None => Ok(()),
-            }
-        };
-        let mut reading = pin!(reading);
-        tokio::select! {
-            read = &mut reading => {
-                read?;
-                child.wait().await
-            }
-            // An agent that it leaves behind holds the other end for ever. What the program wrote is in the pipe by now.
-            ended = child.wait() => {
-                tokio::time::timeout(AFTERWARDS, reading).await.unwrap_or(Ok(()))?;
-                ended
-            }
-        }
-    };
-    let finished = tokio::time::timeout(COMMAND_TIME, work).await;
-    let status = finished.map_err(|_| SecretError::ProgramSlow(program.clone()))?.map_err(not_started)?;
-    if !status.success() {
-        return Err(SecretError::ProgramFailed { program: program.clone(), status: status.to_string() });
-    }
-    Ok(bytes)
+    program::output(words, COMMAND_TIME, LARGEST + 1).await.map_err(|error| match error {
+        ProgramError::NotStarted(source) => SecretError::NotStarted { program, source },
+        ProgramError::Failed(status) => SecretError::ProgramFailed { program, status: status.to_string() },
+        ProgramError::Slow(_) => SecretError::ProgramSlow(program),
+    })
 }
 
 #[cfg(test)]
