@@ -340,3 +340,31 @@ CREATE TABLE outputs (
     CHECK ((kind IS NULL) = (written_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX outputs_path ON outputs (path);
+
+-- Who did what (`ledger/audit.rs`): only added to, each entry bound to the one before it by its hash. No number and no purpose
+-- stands in it. The triggers keep slips away; who goes round them is found by the hashes.
+CREATE TABLE audit (
+    id       INTEGER PRIMARY KEY,             -- from 1, without a gap
+    at       INTEGER NOT NULL,
+    what     TEXT NOT NULL CHECK (what IN ('run-begun', 'run-continued', 'retried', 'run-ended', 'run-closed', 'exported',
+                                           'purged', 'erased', 'accessed', 'subjects-shown', 'backed-up', 'restored',
+                                           'key-made', 'key-rotated', 'key-backed-up', 'key-restored', 'resolved',
+                                           'reconciled', 'login')),
+    run      TEXT,                            -- by its id for people: it may be none of this ledger any more
+    job      TEXT,
+    operator TEXT NOT NULL,
+    details  TEXT NOT NULL CHECK (json_type(details) = 'object'), -- counts and paths
+    hash     BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the log of who did what is only added to');
+END;
+
+CREATE TRIGGER audit_kept BEFORE DELETE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the log of who did what is only added to');
+END;
+
+CREATE TRIGGER audit_gapless BEFORE INSERT ON audit WHEN new.id <> (SELECT coalesce(max(id), 0) + 1 FROM audit) BEGIN
+    SELECT RAISE(ABORT, 'the log of who did what has no gap');
+END;

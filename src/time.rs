@@ -74,6 +74,11 @@ pub fn rfc3339(ms: i64) -> String {
     stamp.round(Unit::Second).unwrap_or(stamp).to_string()
 }
 
+/// RFC 3339 in UTC with milliseconds, where there are any.
+pub fn rfc3339_ms(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
 /// A wall clock that goes with tokio's paused time, for the tests of one thread.
 #[cfg(test)]
 pub(crate) mod simulated {

@@ -31,7 +31,7 @@ const MAY_IMPORT: [(&str, &[&str]); 24] = [
     ("upstream", &["domain", "config"]),
     ("http", &["domain", "time", "upstream"]),
     // What is promised of the ledger, in front of what keeps the promise: nothing but handles comes from behind.
-    ("ledger", &["disk", "domain", "time"]),
+    ("ledger", &["disk", "domain", "program", "time"]),
     ("ledger::sqlite", &["disk", "domain", "ledger", "time"]),
     ("export", &["disk", "domain", "job", "time"]),
     ("statement", &["domain", "job"]),

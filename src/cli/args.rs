@@ -14,8 +14,8 @@ mod schedule;
 
 pub use books::{InvoiceArgs, ReconcileArgs, ResolveArgs, SpendArgs, SpendBy};
 pub use commands::{
-    AccessArgs, BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs, KeyArgs,
-    KeyCommand, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs,
+    AccessArgs, AuditArgs, BackupArgs, CatalogueArgs, CheckArgs, CompletionsArgs, DoctorArgs, ExportArgs,
+    KeyArgs, KeyCommand, LoginArgs, ManArgs, PlanArgs, Reporting, RetryArgs, RunArgs, RunsArgs, SchemaArgs,
     Simulation, SimulatorArgs, StatusArgs,
 };
 pub use commands::{ExportTo, FileFormat, FileShape, ProgressMode};
@@ -126,6 +126,8 @@ pub enum Command {
     Forget(ForgetArgs),
     /// Take away what has been kept for as long as it may be
     Purge(PurgeArgs),
+    /// Print who did what, or see whether that is what was written
+    Audit(AuditArgs),
     /// Make, rotate, copy and put back the keys that the ledger is sealed with
     Key(KeyArgs),
     /// Serve the imitation of the upstreams on its own

@@ -84,6 +84,16 @@ impl From<io::Error> for Failure {
 /// Says who is at it, where the user's name does not.
 const OPERATOR: &str = "ORGPULL_OPERATOR";
 
+/// Who is at it.
+pub(super) fn operator() -> String {
+    let named = std::env::var(OPERATOR).ok().filter(|name| !name.trim().is_empty());
+    named.unwrap_or_else(|| {
+        let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+        let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()));
+        format!("{user}@{}", host())
+    })
+}
+
 /// This machine's name.
 pub(super) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
@@ -136,15 +146,8 @@ impl Invocation {
 
     /// The configuration; with `simulate` every account is the simulator's, at an address still to be set.
     pub(super) fn settings(&self, simulate: bool) -> Result<Settings, Failure> {
-        let operator = std::env::var(OPERATOR).ok().filter(|name| !name.trim().is_empty());
-        let operator = operator.unwrap_or_else(|| {
-            let user = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-            let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::geteuid().as_raw()));
-            format!("{user}@{}", host())
-        });
-        Ok(Settings { operator, ..Settings::load(self.flags(simulate))? })
+        Ok(Settings { operator: operator(), ..Settings::load(self.flags(simulate))? })
     }
-
     /// A reporter on the console, in the form that was asked for.
     pub(super) fn reporter(&self) -> Reporter {
         Reporter::new(self.console.clone(), self.output_mode)

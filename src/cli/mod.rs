@@ -103,6 +103,7 @@ async fn dispatch(invocation: &Invocation, command: Command) -> Result<Exit, Fai
         Command::Forget(args) => commands::forget::forget(invocation, &args).await,
         Command::Restore(args) => commands::restore::restore(invocation, &args).await,
         Command::Purge(args) => commands::purge::purge(invocation, &args).await,
+        Command::Audit(args) => commands::audit::audit(invocation, &args).await,
         Command::Key(args) => commands::key::key(invocation, &args).await,
         Command::Check(args) => commands::other::check(invocation, &args),
         Command::Simulator(args) => commands::other::simulator(invocation, &args).await,

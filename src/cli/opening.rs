@@ -2,7 +2,7 @@
 
 use super::Invocation;
 use crate::config::{Account, SIMULATOR, Settings};
-use crate::ledger::{Access, KeyError, Ledger, LedgerError, MasterKey};
+use crate::ledger::{Access, Act, ActKind, KeyError, Ledger, LedgerError, MasterKey};
 use secrecy::ExposeSecret as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,9 +11,15 @@ impl Invocation {
     /// Opens the ledger, and makes it where there is none.
     pub(super) async fn open(&self, settings: &Settings) -> Result<Ledger, LedgerError> {
         let ledger = Ledger::open(&settings.database, &access(settings).await?).await?;
-        // Of what the simulator makes up nobody keeps the key.
-        if let Some(key) = ledger.keyring().made().filter(|_| !self.asked.simulate) {
-            self.warn("key", made(key));
+        if let Some(key) = ledger.keyring().made() {
+            let act = Act::new(ActKind::KeyMade).with("key", key.display().to_string());
+            if let Some(told) = ledger.note_done(&act).await? {
+                self.warn("audit", told);
+            }
+            // Of what the simulator makes up nobody keeps the key.
+            if !self.asked.simulate {
+                self.warn("key", made(key));
+            }
         }
         Ok(ledger)
     }
@@ -50,5 +56,6 @@ pub(super) async fn access(settings: &Settings) -> Result<Access, LedgerError> {
     }
     let is_made_up = |account: &Account| account.environment == SIMULATOR;
     let unmarked = !settings.accounts.is_empty() && settings.accounts.values().all(is_made_up);
-    Ok(Access { keys, copies: settings.privacy.keyring_copies.clone(), unmarked })
+    let copies = settings.privacy.keyring_copies.clone();
+    Ok(Access { keys, copies, unmarked, operator: settings.operator.clone(), sink: settings.sink.clone() })
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything but the [`Reporter`] is a function from values to text or JSON; nothing here reads the ledger.
 
+mod audit;
 mod bar;
 mod event;
 mod figures;
@@ -18,6 +19,7 @@ mod spend;
 mod summary;
 mod table;
 
+pub use audit::audit_line;
 pub use event::DaemonLines;
 pub use figures::{count, money, per_second, span};
 pub use forgotten::{forget_json, forget_text};

@@ -1,5 +1,7 @@
 //! Reading `orgpull.toml`.
 
+mod places;
+
 use super::catalogue::{Addresses, Auth, Catalogue, Provider};
 use super::privacy::Privacy;
 use super::secret::Secret;
@@ -8,6 +10,7 @@ use crate::domain::address::normalized;
 use crate::domain::invoice::ColumnNames;
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
+use crate::domain::sink::Sink;
 use crate::problem::{Problem, Problems, read_guarded};
 use crate::shape::{ACCOUNT, CONFIGURATION, Document, Item, View, suggestion};
 use jiff::tz::TimeZone;
@@ -57,11 +60,15 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
     let mut reader = Reader { folder, catalogue: &catalogue, problems };
     let accounts = reader.accounts(&view);
     let privacy = reader.privacy(&view.table("privacy"));
+    let sink = reader.sink(&view.table("audit"));
     document.result(reader.problems)?;
     for account in accounts.values() {
         account.protect(&mut protected);
     }
     privacy.protect(&mut protected);
+    if let Some(Sink::File(path)) = &sink {
+        protected.add(path, "the log of who did what");
+    }
     let confirm_above =
         view.text("confirm_above").and_then(|sek| Ore::parse_sek(sek).ok()).unwrap_or_default();
     Ok(Settings {
@@ -71,6 +78,7 @@ pub fn parse(path: &Path, text: &str, mut catalogue: Catalogue) -> Result<Settin
         catalogue,
         confirm_above,
         privacy,
+        sink,
         operator: String::new(),
         database_given: false,
         protected,
@@ -337,25 +345,6 @@ impl Reader<'_> {
             retention: view.has("retention").then(|| view.duration("retention")),
             backup_retention: view.has("backup_retention").then(|| view.duration("backup_retention")),
         }
-    }
-
-    fn secret(&self, view: &View<'_>, key: &str) -> Secret {
-        self.place_of(&view.table(key))
-    }
-
-    fn place_of(&self, place: &View<'_>) -> Secret {
-        if let Some(name) = place.owned("env") {
-            return Secret::Env(name);
-        }
-        if let Some(file) = place.text("file") {
-            return Secret::File(resolve(self.folder, Path::new(file)));
-        }
-        let mut words: Vec<String> = place.list("command").iter().map(|word| word.text.to_owned()).collect();
-        // A bare name is looked up in PATH; one with a slash is a path, and relative to the file as every path in it.
-        if let Some(program) = words.first_mut().filter(|program| program.contains('/')) {
-            *program = resolve(self.folder, Path::new(program.as_str())).display().to_string();
-        }
-        Secret::Command(words)
     }
 }
 

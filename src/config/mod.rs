@@ -14,6 +14,7 @@ pub mod secret;
 use crate::disk::{self, Protected, Standing, chmod};
 use crate::domain::money::Ore;
 use crate::domain::pace::Rate;
+use crate::domain::sink::Sink;
 use crate::problem::{self, FileError};
 pub use account::{Account, AccountBudget, Credentials, Roots, Scope};
 use catalogue::Catalogue;
@@ -54,6 +55,8 @@ pub struct Settings {
     pub confirm_above: Ore,
     /// `[privacy]`: how the ledger is sealed.
     pub privacy: Privacy,
+    /// `[audit] sink`: what gets each entry of the log of who did what before it is one.
+    pub sink: Option<Sink>,
     /// Who is at it: `ORGPULL_OPERATOR`, else user and host. Each run keeps it.
     pub operator: String,
     /// Whether the ledger's file was given on the command line: then it is the simulator's too.
@@ -200,6 +203,7 @@ impl Settings {
             catalogue: Catalogue::built_in(),
             confirm_above: CONFIRM_ABOVE,
             privacy: Privacy::default(),
+            sink: None,
             operator: String::new(),
             database_given: false,
             protected: ledgers(&database),
@@ -216,6 +220,7 @@ impl Settings {
         }
         // The simulator wants no secrets: what is made up is sealed by the key beside its ledger.
         self.privacy = Privacy::default();
+        self.sink = None;
         for (name, provider) in &self.catalogue.providers {
             let account = self.accounts.entry(name.clone()).or_insert_with(|| Account::simulated(name));
             SIMULATOR.clone_into(&mut account.environment);

@@ -324,6 +324,7 @@ impl Serving {
                     self.tell(DaemonEvent::new(Level::Warning, "reloaded", message));
                     settings.database.clone_from(&self.settings.database);
                 }
+                self.setup.ledger.set_sink(settings.sink.clone());
                 self.settings = settings;
                 self.folder.forget();
                 self.twice.clear();

@@ -12,6 +12,7 @@
 mod draft;
 mod folders;
 mod group;
+mod log;
 mod open;
 mod place;
 mod protected;
@@ -21,6 +22,7 @@ mod standing;
 pub use draft::{Change, Draft, Mode, Sealed, publish, publish_new};
 pub use folders::{can_be_written, make_folders, make_public_folders, may_write};
 pub use group::{Group, GroupError};
+pub use log::{add_line, takes_lines};
 pub use open::{
     companion, named, names_beside, new_companion, note, noted, private_beside, remove, rename, second_name,
     sha256, small, text, write_note,

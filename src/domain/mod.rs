@@ -18,5 +18,6 @@ pub mod pace;
 pub mod record;
 pub mod redact;
 pub mod schedule;
+pub mod sink;
 pub mod template;
 pub mod text;

@@ -102,6 +102,16 @@ pub enum LedgerError {
         /// The one that waits.
         rescued: PathBuf,
     },
+    /// Who does what cannot be written down.
+    #[error(
+        "{log}, to which every act is written before it is done, does not take it: {reason}; nothing was done"
+    )]
+    Unnoted {
+        /// The sink, or the ledger.
+        log: String,
+        /// Why.
+        reason: String,
+    },
     /// There is no room on the disk; the transaction was rolled back whole.
     #[error("the disk of the ledger {} is full: what is committed is safe; make room", .0.display())]
     Full(PathBuf),

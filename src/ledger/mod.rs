@@ -7,6 +7,7 @@
 
 mod account;
 mod answers;
+mod audit;
 mod batch;
 mod daemon;
 mod error;
@@ -26,6 +27,7 @@ mod restored;
 mod retention;
 mod run;
 mod seal;
+mod sink;
 mod spent;
 mod sqlite;
 mod stored_answer;
@@ -33,6 +35,7 @@ mod unknown;
 
 pub use account::{AccountMemory, CoolDownMoved, Hold, LoginAdmission, NewLogin};
 pub use answers::Answers;
+pub use audit::{Act, ActKind, AuditChain, AuditEntry, BrokenLog, Hash, Link};
 pub use batch::{
     AccountChange, AccountUpdate, AttemptEnd, AttemptState, Batch, Cap, Change, Committed, Intent, LookupId,
     Over, Refusal, ResponseHead, SavedCall,

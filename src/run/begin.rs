@@ -13,6 +13,7 @@ use super::error::RunError;
 use super::event::{Level, notice};
 use super::failed_run::FailedRun;
 use super::letters::{LetterScope, announced, unasked};
+use super::noted;
 use super::output_paths::{OutputPaths, paths};
 use super::outputs;
 use super::reread::reread;
@@ -63,6 +64,7 @@ pub(super) async fn begin(context: &Context, job: Job, options: Options) -> Resu
                 ledger.park_started(old.id, now_ms()).await?;
                 let message = format!("run {} is closed: what it never sent stays unsent", old.run);
                 notice(&context.observer, Level::Info, "run-closed", message);
+                noted::closed(context, &old).await;
             }
             Ok(Some(begun))
         }

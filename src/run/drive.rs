@@ -11,10 +11,11 @@ use super::ending::{DrivenRun, finish};
 use super::error::RunError;
 use super::event::{Event, Level, Started, notice};
 use super::failed_run::FailedRun;
+use super::noted;
 use crate::domain::budget::{Limit, Spend};
 use crate::http::transport::Transport;
 use crate::job::Job;
-use crate::ledger::{LedgerError, Over, RunRow, Stage};
+use crate::ledger::{ActKind, LedgerError, Over, RunRow, Stage};
 use crate::time::now_ms;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -27,23 +28,25 @@ pub(super) struct Terms {
     pub(super) began: Instant,
 }
 
-/// Drives what is pending, then ends the run: outputs where nothing is left, a reason where something is.
+/// Writes down that it is, drives what is pending, then ends the run: outputs where nothing is left, a reason where something is.
 pub(super) async fn drive<T: Transport>(
     context: &Context,
     begun: Begun,
+    kind: ActKind,
     terms: Terms,
     transports: Transports<T>,
 ) -> Result<Ended, FailedRun> {
     let (run, prepared, continued) = (begun.run.clone(), begun.prepared.clone(), begun.continued);
-    let came = match coordinator(context, begun, terms, transports).await {
-        Ok((coordinator, before)) => {
-            let LoopOutcome { came, turns } = coordinator.drive(context.stop.clone()).await;
-            tracing::debug!(turns, "the loop has ended");
-            came.map(|(halt, again)| DrivenRun { halt, before, again })
-        }
-        Err(error) => Err(error),
+    let came = async {
+        noted::begun(context, &run, kind).await?;
+        let (coordinator, before) = coordinator(context, begun, terms, transports).await?;
+        let LoopOutcome { came, turns } = coordinator.drive(context.stop.clone()).await;
+        tracing::debug!(turns, "the loop has ended");
+        came.map(|(halt, again)| DrivenRun { halt, before, again })
     };
-    let ended = ended(context, run, &prepared.job, came).await;
+    let came = came.await;
+    let ended = ended(context, run.clone(), &prepared.job, came).await;
+    noted::ended(context, &run, &ended).await;
     ended.map(|ended| Ended { continued, ..ended })
 }
 

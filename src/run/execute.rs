@@ -12,7 +12,7 @@ use super::error::RunError;
 use super::failed_run::FailedRun;
 use crate::domain::budget::Limit;
 use crate::job::Job;
-use crate::ledger::{JobLock, LedgerError, RunRow};
+use crate::ledger::{ActKind, JobLock, LedgerError, RunRow};
 use crate::time::{now_ms, rfc3339};
 use tokio::time::Instant;
 
@@ -49,7 +49,8 @@ async fn carry_out(context: &Context, job: Job, options: Options) -> Result<Opti
     let Some(begun) = begin::begin(context, job, options).await? else { return Ok(None) };
     let (now, start) = (now_ms(), begun.run.started_at);
     let freshness = Freshness { now, began: start, buy_again: begun.run.buy_again, unknown_too: false };
-    drive(context, begun, Terms { freshness, extra, began }, transports).await.map(Some)
+    let kind = if begun.continued { ActKind::RunContinued } else { ActKind::RunBegun };
+    drive(context, begun, kind, Terms { freshness, extra, began }, transports).await.map(Some)
 }
 
 /// Drives again what ended `failed` or `denied` in a run, and with `unknown` also what was lost.
@@ -71,5 +72,6 @@ async fn again(context: &Context, job: Job, run: &RunRow, unknown: bool) -> Resu
     let begun = begin::reopen(context, job, &run.run, unknown).await?;
     let freshness =
         Freshness { now: now_ms(), began: run.started_at, buy_again: false, unknown_too: unknown };
-    drive(context, begun, Terms { freshness, extra: Limit::default(), began }, transports).await
+    let terms = Terms { freshness, extra: Limit::default(), began };
+    drive(context, begun, ActKind::Retried, terms, transports).await
 }

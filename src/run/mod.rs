@@ -22,6 +22,7 @@ mod forget;
 mod letters;
 #[cfg(test)]
 mod model;
+mod noted;
 mod output_paths;
 mod outputs;
 mod plan;

@@ -323,7 +323,7 @@ fn is_unwritable(processes: &[Process]) -> bool {
 async fn invoke(context: Context, job: Job, line: Arc<Line>, at_files: &Cell<bool>) -> Finished {
     let mut turns = 0;
     at_files.set(true);
-    let came = drive(context, job, line, at_files, &mut turns).await;
+    let came = Box::pin(drive(context, job, line, at_files, &mut turns)).await;
     (came, turns)
 }
 

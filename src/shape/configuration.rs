@@ -19,6 +19,7 @@ pub static CONFIGURATION: Table = Table {
         )
         .or(Literal::Text("500")),
         Key::new("privacy", Kind::Table(&PRIVACY), "How what the ledger holds about people is kept."),
+        Key::new("audit", Kind::Table(&AUDIT), "Where the log of who did what goes beside the ledger."),
         Key::new(
             "catalogue",
             Kind::List { item: &Kind::Text(Text::Filled), filled: false },
@@ -56,6 +57,32 @@ pub(super) static PRIVACY: Table = Table {
             "backup_retention",
             Text::Span,
             "For how long backups, and copies of the key ring that orgpull does not keep in step, are kept: until then they may still open what was purged.",
+        ),
+    ],
+};
+
+/// `[audit]`.
+static AUDIT: Table = Table {
+    name: "[audit]",
+    about: "Where the log of who did what goes beside the ledger.",
+    keys: &[Key::new(
+        "sink",
+        Kind::Table(&SINK),
+        "What gets each entry before it is one: `{ file = \"…\" }` or `{ command = [\"…\"] }`. Where it takes none, nothing is done.",
+    )
+    .required()],
+};
+
+/// `[audit] sink`.
+static SINK: Table = Table {
+    name: "the sink",
+    about: "What gets each entry of the log before it is one: exactly one of file, command.",
+    keys: &[
+        Key::text("file", Text::Filled, "A file to which a line of JSON is added, relative to this one."),
+        Key::new(
+            "command",
+            Kind::List { item: &Kind::Text(Text::Free), filled: true },
+            "A program and its arguments, which reads a line of JSON from standard input and ends within 10 seconds. No shell is involved.",
         ),
     ],
 };

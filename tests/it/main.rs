@@ -5,6 +5,7 @@
 
 mod accounts;
 mod answers;
+mod audit;
 mod bad_input;
 mod beside;
 mod books;

@@ -30,7 +30,7 @@ fn after_max_time_the_rest_waits_for_the_next_night() {
 
 #[test]
 fn what_is_in_flight_then_finishes() {
-    let world = world("[[fault]]\ndo = 'hold'\ntimes = 1", 2, "max_time = '1s'\n");
+    let world = world("[[fault]]\ndo = 'hold'\ntimes = 1", 2, "max_time = '3s'\n");
     let night = Process::start(&world, &["run", "job.toml"]);
     until_held(&world, 1);
     night.says("the time that max_time allows is over");

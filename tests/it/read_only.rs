@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// What only looks at a ledger.
-const LOOKS: [&[&str]; 8] = [
+const LOOKS: [&[&str]; 10] = [
     &["runs"],
     &["runs", "--json"],
     &["status"],
@@ -18,6 +18,8 @@ const LOOKS: [&[&str]; 8] = [
     &["jobs", "."],
     &["schedule", ".", "--list"],
     &["spend"],
+    &["audit"],
+    &["audit", "--verify"],
 ];
 
 fn world(scenario: &str) -> World {
@@ -29,7 +31,7 @@ fn world(scenario: &str) -> World {
     world
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     Path::new("/proc/self").metadata().is_ok_and(|me| me.uid() == 0)
 }
 

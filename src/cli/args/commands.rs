@@ -5,6 +5,7 @@ use super::not_yet::ending_not_yet;
 use crate::cli::term_style::TermStyle;
 use crate::domain::exit::Exit;
 use crate::domain::money::Ore;
+use crate::ledger::Hash;
 use clap::error::ErrorKind;
 use clap::{Args, Subcommand, ValueEnum, value_parser};
 use std::net::SocketAddr;
@@ -316,6 +317,32 @@ pub struct AccessArgs {
     /// The simulator's ledger
     #[arg(long)]
     pub simulate: bool,
+}
+
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// Print JSON, an entry a line as a sink gets it
+    #[arg(long)]
+    pub json: bool,
+    /// See instead whether every entry is what was written (else exit 6), and print the hash of the last
+    #[arg(long)]
+    pub verify: bool,
+    /// With --verify: a hash that must still stand in it, from an earlier look or from the sink
+    #[arg(long, value_name = "HASH", requires = "verify", value_parser = hash)]
+    pub head: Option<Hash>,
+    /// The simulator's ledger
+    #[arg(long)]
+    pub simulate: bool,
+}
+
+fn hash(text: &str) -> Result<Hash, String> {
+    let digit = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digit).collect();
+    let hash = bytes.and_then(|bytes| Hash::try_from(bytes).ok());
+    // A sign would be taken for a part of a number.
+    hash.filter(|_| text.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .ok_or_else(|| "64 hexadecimal digits, as `orgpull audit --verify` prints them".to_owned())
 }
 
 /// `key`.

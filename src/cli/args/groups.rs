@@ -10,7 +10,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Look", &["runs", "status", "catalogue"]),
     ("Money", &["spend", "reconcile", "resolve"]),
     ("Nights", &["schedule", "jobs", "pause", "unpause", "fire"]),
-    ("Privacy", &["access", "forget", "purge", "key"]),
+    ("Privacy", &["access", "forget", "purge", "audit", "key"]),
     (
         "Set up",
         &[

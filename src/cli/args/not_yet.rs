@@ -5,8 +5,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::path::Path;
 
 /// Commands to come.
-const COMMANDS: [&str; 11] =
-    ["ask", "audit", "diff", "fields", "freeze", "init", "ledger", "notify", "report", "stop", "unfreeze"];
+const COMMANDS: [&str; 10] =
+    ["ask", "diff", "fields", "freeze", "init", "ledger", "notify", "report", "stop", "unfreeze"];
 /// Output formats to come.
 const FORMATS: [&str; 2] = ["parquet", "xlsx"];
 

@@ -12,7 +12,7 @@ use crate::domain::exit::Exit;
 use crate::domain::number::Subject;
 use crate::domain::outcome::{Outcome, Source};
 use crate::domain::redact::scrub;
-use crate::ledger::{HeldAttempt, HeldNamed, HeldRow, RunRow};
+use crate::ledger::{Act, ActKind, HeldAttempt, HeldNamed, HeldRow, RunRow};
 use crate::time::{now_ms, rfc3339};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -45,6 +45,9 @@ pub(in crate::cli) async fn access(invocation: &Invocation, args: &AccessArgs) -
     for attempt in traces.named {
         held.named.extend(ledger.named_in(attempt, &held.subject).await?);
     }
+    let output = args.output.as_ref().map(|path| path.display().to_string());
+    let act = Act::new(ActKind::Accessed).with("rows", held.rows.len()).with("named", held.named.len());
+    ledger.note(&act.with("output", output)).await?;
     if let Some(path) = &args.output {
         let place = Place::find(path.clone(), &protected(&settings, &ledger).await).map_err(unwritable)?;
         let failed = place.failed("write");

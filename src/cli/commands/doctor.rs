@@ -5,9 +5,11 @@ use super::super::opening::open_existing;
 use super::super::term_style::{TermStyle, Tone};
 use super::super::{Failure, Invocation};
 use crate::config::{Account, Settings};
+use crate::disk::takes_lines;
 use crate::domain::address::origin;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
+use crate::domain::sink::Sink;
 use crate::http::cause::Cause;
 use crate::http::transport::{Health, SendError};
 use crate::ledger::{Ledger, LedgerError};
@@ -78,6 +80,7 @@ pub(in crate::cli) async fn doctor(invocation: &Invocation, args: &DoctorArgs) -
         findings.extend(credentials(account).await);
     }
     findings.extend(ledger(&settings).await);
+    findings.extend(sink(&settings));
     findings.push(disk(&settings.database));
     for account in settings.accounts.values() {
         findings.extend(upstream(&settings, account).await);
@@ -259,6 +262,20 @@ async fn refused(ledger: &Ledger, account: &Account) -> Option<Finding> {
         Ok(false) | Err(RunError::Secrets(_)) => None,
         Err(error) => Some(Finding::fault(what, error.exit(), error.to_string())),
     }
+}
+
+/// Whether the file of the log's sink could be added to. A program is not tried: it would take what it is given for an entry.
+fn sink(settings: &Settings) -> Option<Finding> {
+    let (what, sink) = ("audit sink", settings.sink.as_ref()?);
+    let Sink::File(path) = sink else {
+        return Some(Finding::good(what, format!("{sink}, which is not tried")));
+    };
+    Some(match takes_lines(path) {
+        Ok(()) => Finding::good(what, sink.to_string()),
+        Err(error) => {
+            Finding::fault(what, Exit::Ledger, format!("{sink} cannot be written: {error}; nothing is done"))
+        }
+    })
 }
 
 fn disk(database: &Path) -> Finding {

@@ -12,7 +12,7 @@ use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
 use crate::export::Exported;
 use crate::job::{Format, Job, Output, Shape, SubjectForm, file};
-use crate::ledger::{Ledger, RunRow};
+use crate::ledger::{Act, ActKind, Ledger, RunRow};
 use crate::run;
 use std::io::Read;
 
@@ -25,10 +25,12 @@ pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -
     let exported = match &target {
         ExportTo::Own => {
             let job = job_to_export(&found, &settings, invocation)?;
+            note(&ledger, &found, &job.outputs).await?;
             run::export(&ledger, &found, &job, &settings).await?
         }
         ExportTo::Job(path) => {
             let job = file::load(path, &settings)?;
+            note(&ledger, &found, &job.outputs).await?;
             run::export(&ledger, &found, &job, &settings).await?
         }
         ExportTo::File { output, format, shape } => {
@@ -38,6 +40,7 @@ pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -
             };
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             let output = one_output(path, *format, *shape);
+            note(&ledger, &found, std::slice::from_ref(&output)).await?;
             run::export_one(&ledger, &found, &job, &settings, (output, true)).await?
         }
     };
@@ -46,6 +49,14 @@ pub(in crate::cli) async fn export(invocation: &Invocation, args: &ExportArgs) -
     }
     tell_pending(invocation, &ledger, &found).await?;
     Ok(damaged(invocation, &found, &exported))
+}
+
+/// Writes down what is about to be written, and whether it shows numbers in full.
+async fn note(ledger: &Ledger, found: &RunRow, outputs: &[Output]) -> Result<(), Failure> {
+    let paths: Vec<String> = outputs.iter().map(|output| output.path.display().to_string()).collect();
+    let full = outputs.iter().any(|output| output.subject == SubjectForm::Full);
+    let act = Act::new(ActKind::Exported).on(found).with("outputs", paths).with("full", full);
+    Ok(ledger.note(&act).await?)
 }
 
 /// Tells that a run is not finished: a file does not say of itself that it is not the last one.
@@ -90,6 +101,7 @@ async fn stream(
         |e: std::io::Error| Failure::Output(format!("a file for the export cannot be used: {e}"));
     let scratch = Scratch::beside(ledger.path()).map_err(unwritable)?;
     let output = one_output(scratch.path(), format, shape);
+    note(ledger, found, &[Output { path: "-".into(), ..output.clone() }]).await?;
     let exported = run::export_one(ledger, found, job, settings, (output, false)).await?;
     let mut file = scratch.into_file().map_err(unwritable)?;
     let mut piece = vec![0; 1 << 16];

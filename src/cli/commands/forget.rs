@@ -7,6 +7,7 @@ use super::super::{Failure, Invocation};
 use super::consent::may_forget;
 use super::subject::asked;
 use crate::domain::exit::Exit;
+use crate::ledger::{Act, ActKind};
 use crate::run;
 use crate::time::{now_ms, rfc3339};
 
@@ -21,6 +22,8 @@ pub(in crate::cli) async fn forget(invocation: &Invocation, args: &ForgetArgs) -
             invocation.console.line("nothing was changed");
             return Ok(Exit::Settled);
         }
+        let act = Act::new(ActKind::Erased).with("rows", receipt.rows).with("named", receipt.named);
+        ledger.note(&act).await?;
         receipt = Box::pin(run::forget(&ledger, &settings, &erased, false)).await?;
     }
     let kept = settings.privacy.backup_retention_ms();

@@ -7,7 +7,7 @@ use super::protected;
 use crate::config::Settings;
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
-use crate::ledger::{KeyError, Keyring, Ledger, LedgerError, write_new_key};
+use crate::ledger::{Act, ActKind, KeyError, Keyring, Ledger, LedgerError, write_new_key};
 use crate::time::now_ms;
 use std::path::Path;
 
@@ -44,6 +44,8 @@ async fn rotate(settings: &Settings) -> Result<String, Failure> {
                     one first: `[privacy]` `key = [{ file = \"FILE\" }, { file = \"orgpull.key\" }]`";
         return Err(Failure::Usage(text.to_owned()));
     }
+    let act = Act::new(ActKind::KeyRotated).with("key", settings.privacy.keys[0].to_string());
+    ledger.note(&act).await?;
     let count = ledger.keyring().rotate().map_err(ledger_error)?;
     let keys = counted(count as u64, "data key is", "data keys are");
     let (ring, place) = (ledger.keyring().path().display(), &settings.privacy.keys[0]);
@@ -61,6 +63,7 @@ async fn back_up(settings: &Settings, file: &Path, force: bool) -> Result<String
             format!("{} is there already: name another file, or give --force to replace it", file.display());
         return Err(Failure::Usage(text));
     }
+    ledger.note(&Act::new(ActKind::KeyBackedUp).with("to", file.display().to_string())).await?;
     ledger.back_up_ring(file, &protected, now_ms()).await.map_err(|error| match error {
         LedgerError::Key(KeyError::Unwritten { .. }) => Failure::Output(error.to_string()),
         error => Failure::Ledger(error),
@@ -80,6 +83,10 @@ async fn restore(settings: &Settings, file: &Path) -> Result<String, Failure> {
         known => Some(known?),
     };
     let known = known.as_ref().map(|(id, given_up)| (id.as_str(), given_up.as_slice()));
+    if known.is_some() {
+        let act = Act::new(ActKind::KeyRestored).with("from", file.display().to_string());
+        Ledger::note_unopened(&settings.database, &access, &act).await?;
+    }
     let count = Keyring::restore(&settings.database, &access, known, file).map_err(ledger_error)?;
     let keys = counted(count as u64, "data key", "data keys");
     Ok(format!("{} is the key ring again: {keys}\n", file.display()))

@@ -1,6 +1,7 @@
 //! What each command does, in a few lines each: the work is in the other rooms.
 
 pub(super) mod access;
+pub(super) mod audit;
 pub(super) mod backup;
 pub(super) mod catalogue;
 mod consent;

@@ -11,6 +11,7 @@ use crate::http::cause::Cause;
 use crate::job::check::{Report, check_paths};
 use crate::job::letters::Unasked;
 use crate::job::needs;
+use crate::ledger::{Act, ActKind};
 use crate::run::{self, RunError, StopRequest, TriedLogin};
 use crate::simulator::{self, Scenario, Simulator};
 use crate::upstream::LoginReading;
@@ -141,6 +142,8 @@ pub(in crate::cli) async fn login(invocation: &Invocation, args: &LoginArgs) -> 
         return Err(Failure::Usage("the configuration has no account: add a [providers.…] table".to_owned()));
     }
     let ledger = Arc::new(invocation.open(&settings).await?);
+    let names: Vec<&str> = chosen.iter().map(|account| account.name.as_str()).collect();
+    ledger.note(&Act::new(ActKind::Login).with("accounts", names)).await?;
     let mut worst = Exit::Settled;
     for account in chosen {
         let (exit, line) = match run::try_login(&ledger, &settings, account).await {

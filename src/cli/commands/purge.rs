@@ -6,7 +6,7 @@ use super::super::report::purged_text;
 use super::super::{Failure, Invocation};
 use crate::config::Settings;
 use crate::domain::exit::Exit;
-use crate::ledger::PurgeScope;
+use crate::ledger::{Act, ActKind, PurgeScope};
 use crate::run::report::Purged;
 use crate::run::{self, PurgeOptions};
 use crate::time::{now_ms, rfc3339};
@@ -26,6 +26,11 @@ pub(in crate::cli) async fn purge(invocation: &Invocation, args: &PurgeArgs) -> 
         keep_outputs: args.keep_outputs,
         dry: args.dry_run,
     };
+    if !args.dry_run {
+        let span = args.older_than.map(|span| span.as_secs());
+        let act = Act::new(ActKind::Purged).with("older_than_seconds", span).with("job", args.job.clone());
+        ledger.note(&act).await?;
+    }
     let purged = run::purge(&ledger, &settings, &options, &|| false).await?;
     let until = backups_until(&settings, &purged);
     if args.json {

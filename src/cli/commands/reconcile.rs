@@ -12,7 +12,7 @@ use crate::config::{Account, Settings};
 use crate::domain::exit::Exit;
 use crate::domain::invoice::{Settles, Verdict};
 use crate::export::Listing;
-use crate::ledger::{Chosen, Invoice, JobLock, Reconciled};
+use crate::ledger::{Act, ActKind, Chosen, Invoice, JobLock, Reconciled};
 use crate::run::RunError;
 use crate::statement::{Statement, StatementError};
 use crate::time::{now_ms, rfc3339, stockholm_date};
@@ -30,6 +30,8 @@ pub(in crate::cli) async fn reconcile(
     let settings = invocation.settings(args.simulate)?;
     let account = account(&settings, args.invoice.provider.as_deref())?;
     let ledger = open_existing(&settings).await?;
+    let act = of_statement(ActKind::Reconciled, account, &args.file);
+    ledger.note(&act.with("output", args.output.as_ref().map(|path| path.display().to_string()))).await?;
     let invoice = ledger.invoice(&account.name, &account.environment).await?;
     let (mut invoice, days) = taken_in(invoice, account, &args.file, &args.invoice).await?;
     let mut protected = protected(&settings, &ledger).await;
@@ -86,6 +88,8 @@ async fn resolve_run(
     // Whoever drives the run knows where its lookups stand, and must not be surprised.
     let lock = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms())).map_err(RunError::Locked);
     let _lock = lock.map_err(Failure::Run)?;
+    let act = Act::new(ActKind::Resolved).on(&run).with("as", settles.as_str());
+    ledger.note(&act.with("line", args.line).with("lookup", args.lookup.as_deref())).await?;
     // What a dead process left in flight is lost too.
     ledger.park_started(run.id, now_ms()).await?;
     let settled = ledger.resolve(run.id, chosen, settles).await?;
@@ -101,6 +105,7 @@ async fn resolve_invoice(invocation: &Invocation, args: &ResolveArgs, file: &Pat
     let settings = invocation.settings(args.simulate)?;
     let account = account(&settings, args.statement.provider.as_deref())?;
     let ledger = open_existing(&settings).await?;
+    ledger.note(&of_statement(ActKind::Resolved, account, file)).await?;
     for run in ledger.runs_in_flight().await? {
         if let Ok(_lock) = JobLock::take(ledger.path(), &run.job, &rfc3339(now_ms())) {
             ledger.park_started(run.id, now_ms()).await?;
@@ -115,6 +120,10 @@ async fn resolve_invoice(invocation: &Invocation, args: &ResolveArgs, file: &Pat
     let what = format!("{}, complete for {} to {}", file.display(), days.0, days.1);
     invocation.say(&resolve_text(&what, &settled, &retry, invocation.style()))?;
     Ok(Exit::Settled)
+}
+
+fn of_statement(kind: ActKind, account: &Account, file: &Path) -> Act {
+    Act::new(kind).with("account", account.name.as_str()).with("statement", file.display().to_string())
 }
 
 /// The account that is named, or the only one there is.

@@ -5,7 +5,7 @@ use super::super::opening::{access, open_existing};
 use super::super::{Failure, Invocation};
 use crate::domain::counted::counted;
 use crate::domain::exit::Exit;
-use crate::ledger::{Ledger, Restored, Unsettled};
+use crate::ledger::{Act, ActKind, Ledger, Restored, Unsettled};
 use crate::time::rfc3339;
 use std::fmt::Write as _;
 
@@ -15,12 +15,18 @@ pub(in crate::cli) async fn restore(invocation: &Invocation, args: &RestoreArgs)
     let mut said = String::new();
     if let Some(file) = &args.file {
         let restored = Ledger::restore(&settings.database, &access(&settings).await?, file).await?;
+        let ledger = open_existing(&settings).await?;
+        let aside = restored.aside.as_ref().map(|path| path.display().to_string());
+        let act = Act::new(ActKind::Restored).with("from", file.display().to_string()).with("aside", aside);
+        ledger.note_done(&act).await?;
+        ledger.close().await;
         let _ = writeln!(said, "{} is the ledger again: {}", file.display(), settings.database.display());
         said.push_str(&told(&restored, args.settled));
     }
     if args.settled {
         let ledger = open_existing(&settings).await?;
         let settled = ledger.unsettled().await?;
+        ledger.note(&Act::new(ActKind::Restored).with("settled", true)).await?;
         ledger.settle_restore().await?;
         let _ = match settled {
             Some(Unsettled { from, to }) => writeln!(

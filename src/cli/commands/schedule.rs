@@ -1,7 +1,7 @@
 //! `schedule`: the daemon, and what it is going to do.
 
 use super::super::args::{LogFormat, ScheduleArgs, ScheduleCommand};
-use super::super::invocation::host;
+use super::super::invocation::{host, operator};
 use super::super::report::{DaemonLines, NextFire, daemon_json, daemon_text, fires_text, too_long};
 use super::super::{Failure, Invocation, signals, telemetry};
 use super::folder::{absolute, folder, ledger_if_any};
@@ -76,7 +76,7 @@ pub(in crate::cli) async fn schedule(invocation: &Invocation, args: ScheduleArgs
 fn configure(invocation: &Invocation, simulated: Option<(String, Rate)>) -> Configure {
     let flags = invocation.flags(simulated.is_some());
     Box::new(move || {
-        let mut settings = Settings::load(flags.clone())?;
+        let mut settings = Settings { operator: operator(), ..Settings::load(flags.clone())? };
         if let Some((address, pace)) = &simulated {
             settings.set_simulator_address(address);
             settings.accounts.values_mut().for_each(|account| account.rate = *pace);

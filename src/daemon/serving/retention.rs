@@ -2,7 +2,7 @@
 
 use crate::config::Settings;
 use crate::daemon::DaemonEvent;
-use crate::ledger::{Ledger, LedgerError, PurgeScope};
+use crate::ledger::{Act, ActKind, Ledger, LedgerError, PurgeScope};
 use crate::run::event::Level;
 use crate::run::report::Purged;
 use crate::run::{self, PurgeOptions, RunError};
@@ -43,6 +43,7 @@ impl Retention {
                 (Arc::clone(ledger), settings.clone(), Arc::clone(&self.stopped));
             let scope = PurgeScope { default: settings.privacy.kept_ms(), ..PurgeScope::default() };
             self.task = Some(tokio::spawn(async move {
+                ledger.note(&Act::new(ActKind::Purged).with("daily", true)).await?;
                 let options = PurgeOptions { scope, ..PurgeOptions::default() };
                 run::purge(&ledger, &settings, &options, &|| stopped.load(Ordering::Relaxed)).await
             }));

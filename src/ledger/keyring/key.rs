@@ -2,6 +2,7 @@
 
 use super::error::KeyError;
 use crate::disk::{self, Draft, Mode, Place, PlaceError, Protected, Standing};
+use crate::domain::sink::Sink;
 use crate::ledger::seal::random;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine as _;
@@ -68,7 +69,7 @@ impl std::fmt::Debug for MasterKey {
     }
 }
 
-/// How a ledger's sealed values are got at.
+/// How a ledger's sealed values are got at, and by whom.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     /// The master keys that are named, with their places for messages: all of them open, the first wraps. Empty is the key
@@ -78,6 +79,10 @@ pub struct Access {
     pub copies: Vec<PathBuf>,
     /// Whether the ring does not keep the ledger's newest call.
     pub unmarked: bool,
+    /// Who it is: what they do is written down under this name.
+    pub operator: String,
+    /// What gets each entry of the log of who did what before it is one.
+    pub sink: Option<Sink>,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::files::Files;
 use super::statements::{CommitStatements, Lookers};
 use super::values::ManyRows;
 use crate::domain::identity::DigestKey;
+use crate::domain::sink::Sink;
 use crate::ledger::ids::NewestId;
 use crate::ledger::{AttemptIds, DataKey, Keyring, LedgerError};
 use sqlx::{SqliteConnection, SqlitePool};
@@ -28,7 +29,7 @@ pub struct Ledger {
     pub(super) readers: SqlitePool,
     /// Locked with others for as long as it is open, so that no newer version migrates it under them. `None` if it is only
     /// read and cannot be locked.
-    pub(super) _users: Option<File>,
+    pub(super) users: Option<File>,
     pub(super) newest: NewestId,
     /// When its newest call was last noted in the ring, in milliseconds since 1970.
     pub(super) marked_at: AtomicI64,
@@ -36,6 +37,9 @@ pub struct Ledger {
     pub(super) rivals: ManyRows,
     pub(super) lookers: Lookers,
     pub(super) busy_timeout: BusyTimeout,
+    /// Who has opened it.
+    pub(super) operator: String,
+    pub(super) sink: StdMutex<Option<Sink>>,
 }
 
 impl Ledger {

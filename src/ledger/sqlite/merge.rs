@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// What is brought together, in this order; `now` is the ledger that stood there. Both have one history, so that what both have
 /// under one key is the same, and what stood there is the newer.
-const MERGE: [&str; 16] = [
+const MERGE: [&str; 17] = [
     "INSERT INTO services SELECT * FROM now.services WHERE true ON CONFLICT DO NOTHING",
     "INSERT INTO purposes SELECT * FROM now.purposes WHERE true ON CONFLICT DO NOTHING",
     "INSERT INTO fires SELECT * FROM now.fires WHERE true ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
@@ -39,6 +39,10 @@ const MERGE: [&str; 16] = [
     "INSERT INTO logins SELECT * FROM now.logins WHERE true ON CONFLICT DO NOTHING",
     "INSERT INTO unannounced_letters SELECT * FROM now.unannounced_letters WHERE true ON CONFLICT DO NOTHING",
     "INSERT OR REPLACE INTO outputs SELECT * FROM now.outputs",
+    // The log goes on where the backup's ends, if that is its beginning.
+    "INSERT INTO audit SELECT * FROM now.audit WHERE id > (SELECT coalesce(max(id), 0) FROM main.audit) \
+     AND (SELECT count(*) FROM main.audit m LEFT JOIN now.audit n ON n.id = m.id AND n.hash = m.hash WHERE n.id IS NULL) = 0 \
+     ORDER BY id",
     "INSERT OR REPLACE INTO meta SELECT * FROM now.meta WHERE name NOT IN ('keyring', 'digest_key')",
 ];
 

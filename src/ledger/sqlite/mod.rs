@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admit;
+mod audit;
 mod backup;
 mod busy_timeout;
 mod cells;

@@ -103,13 +103,15 @@ impl Ledger {
             data_keys: StdMutex::default(),
             writer: Mutex::new(writer),
             readers,
-            _users: Some(users),
+            users: Some(users),
             newest,
             marked_at: AtomicI64::new(0),
             commits: CommitStatements::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
             busy_timeout: BusyTimeout::new(),
+            operator: access.operator.clone(),
+            sink: StdMutex::new(access.sink.clone()),
         };
         // Every connection has opened its files by now: what they are was asked before the first and is asked after the last.
         ledger.still_there()?;

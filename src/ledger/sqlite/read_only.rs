@@ -61,13 +61,15 @@ impl Ledger {
             data_keys: StdMutex::default(),
             writer: Mutex::new(writer),
             readers,
-            _users: None,
+            users: None,
             newest: NewestId::default(),
             marked_at: AtomicI64::new(0),
             commits: CommitStatements::new(),
             rivals: rivals(),
             lookers: Lookers::new(),
             busy_timeout: BusyTimeout::new(),
+            operator: access.operator.clone(),
+            sink: StdMutex::new(access.sink.clone()),
         })
     }
 }
