@@ -30,6 +30,11 @@ schema:
 bench NAME:
     cargo bench --locked --bench {{NAME}}
 
+# Draw bytes for one of the targets of fuzz/, for a minute
+fuzz NAME:
+    mkdir -p fuzz/found/{{NAME}}
+    cargo +nightly fuzz run {{NAME}} fuzz/found/{{NAME}} fuzz/corpus/{{NAME}} -- -max_total_time=60 -timeout=5 -rss_limit_mb=1024
+
 # Licences, advisories and banned crates (needs cargo-deny)
 deny:
     cargo deny check

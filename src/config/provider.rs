@@ -15,7 +15,7 @@ use rules::{Placed, Reach, texts};
 use service::{Family, Names, Provided};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A provider file that is built into the binary.
 struct BuiltIn {
@@ -44,8 +44,12 @@ static BUILT_IN: [BuiltIn; 4] = [
 impl Catalogue {
     /// The providers that are built into the binary.
     pub fn built_in() -> Self {
-        let known = BUILT_IN.iter().filter_map(|file| parse(file.path.as_ref(), file.text).ok());
-        Self { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
+        // Read once: a check of many files asks for them each time.
+        static KNOWN: LazyLock<Catalogue> = LazyLock::new(|| {
+            let known = BUILT_IN.iter().filter_map(|file| parse(file.path.as_ref(), file.text).ok());
+            Catalogue { providers: known.map(|provider| (provider.name.clone(), provider)).collect() }
+        });
+        KNOWN.clone()
     }
 
     /// Adds the provider of a user's file, or tells everything that is wrong with it.
