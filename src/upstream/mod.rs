@@ -26,7 +26,7 @@ use crate::config::catalogue::{Auth, Dialect};
 use content::Content;
 pub use reading::{
     Answer, Fault, LoginContent, LoginReading, LoginRequest, MISMATCHED, Reading, Response, UNREADABLE,
-    Unread,
+    Unread, Unshown,
 };
 use reading::{no_login, shown};
 use secrecy::SecretString;
@@ -45,7 +45,7 @@ pub fn read(dialect: &Dialect, response: &Response, question: &Question) -> Read
         let another = question.is_another(dialect, json);
         json.drop_members(ECHO);
         if another {
-            return Reading::Mismatched { body: Some(json.bytes()) };
+            return Reading::Mismatched { body: Some(Unshown(json.bytes())) };
         }
     }
     let reading = match dialect {
@@ -123,6 +123,9 @@ mod tests {
         let question = Question::default();
         let answer =
             read(&Dialect::Creditsafe, &answered(200, r#"{"report":{"n":"5560125790"}}"#), &question);
+        // Byte by byte would be shown too.
+        let other = Reading::Mismatched { body: Some(Unshown(b"5560125790".to_vec())) };
+        assert!(!format!("{other:?}").contains("53, 53, 54"), "{other:?}");
         let response = answered(200, "5560125790");
         let login =
             login_request(Auth::Connect, "https://x.test", &"u5560125790".into(), &"5560125790".into(), &[]);

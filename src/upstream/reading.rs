@@ -45,7 +45,7 @@ pub enum Reading {
     /// It answers another question. What became of ours nobody knows.
     Mismatched {
         /// The body as JSON without `requestUrl`; nothing of a login's answer. Somebody else's data.
-        body: Option<Vec<u8>>,
+        body: Option<Unshown>,
     },
     /// It may have been carried out and billed, and there is nothing to show for it.
     Lost {
@@ -77,6 +77,10 @@ pub struct Answer {
     /// The body as JSON without `requestUrl`. Personal data.
     pub body: Vec<u8>,
 }
+
+/// Bytes that are kept and shown by nothing, not even one by one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unshown(pub Vec<u8>);
 
 /// What is kept of an answer that cannot be read.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -177,7 +181,8 @@ impl Reading {
                 Self::Fault(Fault { code: clean(code), message: known.line(&message), billed })
             }
             Self::Mismatched { body } => {
-                Self::Mismatched { body: body.map(|body| known.hide_secrets_in_json(body)) }
+                let body = body.map(|Unshown(body)| Unshown(known.hide_secrets_in_json(body)));
+                Self::Mismatched { body }
             }
             Self::Unreadable(unread) => Self::Unreadable(unread.without(known)),
             // Their words are ours.
@@ -231,6 +236,12 @@ impl fmt::Debug for Answer {
             .field("outcome", &self.outcome)
             .field("code", &self.code)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Unshown")
     }
 }
 

@@ -204,7 +204,7 @@ fn understood<T: Transport>(
                 Reading::Unavailable => ExchangeResult::Unavailable(retry_after),
                 Reading::Mismatched { body } => {
                     transport.distrust();
-                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body, input)))
+                    ExchangeResult::Mismatched(body.map(|body| Kept::of_another(body.0, input)))
                 }
                 Reading::Unreadable(unread) => {
                     ExchangeResult::Unread(Kept::of_unread(&unread, response.status, input))

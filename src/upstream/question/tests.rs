@@ -25,7 +25,7 @@ fn told(name: &str, number: &str, params: &[(&str, &str)], status: u16, body: &s
     let question = Question::new(&service, number, REFERENCE, &params);
     match read(&service.dialect, &answered(status, body), &question) {
         Reading::Mismatched { body } => {
-            let kept = String::from_utf8(body.unwrap()).unwrap();
+            let kept = String::from_utf8(body.unwrap().0).unwrap();
             assert!(!kept.to_lowercase().contains("requesturl"), "{kept}");
             "another"
         }
