@@ -404,7 +404,7 @@ fn sealed() -> &'static Sealed {
     SEALED.get_or_init(|| {
         let folder = tempfile::Builder::new().prefix("orgpull-fuzz-").tempdir().unwrap();
         let key = Arc::new(MasterKey::parse(MASTER).expect("thirty-two bytes in base64"));
-        let access = Access { keys: vec![("the test's key".to_owned(), key)], copies: Vec::new() };
+        let access = Access { keys: vec![("the test's key".to_owned(), key)], ..Access::default() };
         let ring = Keyring::make(&folder.path().join("orgpull.db"), &access).unwrap();
         Sealed { folder, ring, access }
     })

@@ -92,8 +92,8 @@ const SLIPS: &[Slip] = &[
     Slip {
         file: "job.toml",
         from: "[input]",
-        to: "retention = '90d'\n[input]",
-        says: &["job.toml:3:1", "`retention` is not yet built"],
+        to: "notify = '90d'\n[input]",
+        says: &["job.toml:3:1", "`notify` is not yet built"],
     },
     Slip {
         file: "job.toml",
